@@ -79,6 +79,7 @@ impl<'a> Asker<'a> {
             "/v1/officers",
             "/v1/members",
             "/v1/words",
+            "/v1/whoami",
             "/v1/compare",
             "/v1/compare/logs",
             "/healthz",

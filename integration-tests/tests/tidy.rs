@@ -33,6 +33,11 @@ const NEVER: &[(&str, &[&str])] = &[
             "wadi-node",
         ],
     ),
+    // A client of the HTTP API: nothing of a node around it.
+    (
+        "wadi-console",
+        &["wadi-node", "wadi-store", "wadi-log", "sqlx", "quinn"],
+    ),
     (
         "wadi-web",
         &["wadi-store", "sqlx", "quinn", "automerge", "prost"],

@@ -33,6 +33,7 @@ mod sites;
 mod spool;
 mod strict;
 mod tokens;
+mod whoami;
 
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
@@ -120,6 +121,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/policy", get(control::policy))
         .route("/v1/officers", get(control::officers))
         .route("/v1/members", get(control::members))
+        .route("/v1/whoami", get(whoami::whoami))
         .route("/v1/words", get(language::words))
         .route("/healthz", get(sites::healthz))
         .route("/readyz", get(sites::readyz))

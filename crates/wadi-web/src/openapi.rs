@@ -2,7 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
-    quarantine, records, release_tokens, resyncs, sites, tokens,
+    quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -151,7 +151,7 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members, language::words
+        control::policy, control::officers, control::members, language::words, whoami::whoami
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -2,7 +2,7 @@
 
 use crate::{Group, Language};
 use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
-use fluent_syntax::ast::Entry;
+use fluent_syntax::ast::{Entry, Pattern};
 use std::{collections::BTreeMap, sync::LazyLock};
 use unic_langid::LanguageIdentifier;
 
@@ -10,6 +10,13 @@ use unic_langid::LanguageIdentifier;
 macro_rules! files {
     ($language:literal) => {
         &[
+            files!($language, "console_accounts"),
+            files!($language, "console_control"),
+            files!($language, "console_findings"),
+            files!($language, "console_frame"),
+            files!($language, "console_records"),
+            files!($language, "console_site"),
+            files!($language, "console_sites"),
             files!($language, "departments"),
             files!($language, "events"),
             files!($language, "fields"),
@@ -100,10 +107,15 @@ impl Catalogue {
 
         let mut arguments = FluentArgs::new();
         arguments.set("n", number.unwrap_or("N").to_string());
+        self.filled(pattern, &arguments)
+    }
+
+    /// A pattern with what its places ask for; none where one of them stays empty.
+    fn filled(&self, pattern: &Pattern<&str>, arguments: &FluentArgs<'_>) -> Option<String> {
         let mut errors = Vec::new();
         let text = self
             .bundle
-            .format_pattern(pattern, Some(&arguments), &mut errors);
+            .format_pattern(pattern, Some(arguments), &mut errors);
         errors.is_empty().then(|| text.into_owned())
     }
 }
@@ -120,13 +132,26 @@ pub(crate) fn more(language: Language, group: Group, name: &str) -> Option<Strin
     Catalogue::of(language).text(&id, Some(group.attribute()?), number.as_deref())
 }
 
-/// Every text of a language, by group and name. The number in a field's name is `N`.
+/// A sentence of the console in one language alone, with what its places ask for.
+pub(crate) fn sentence(
+    language: Language,
+    name: &str,
+    arguments: &FluentArgs<'_>,
+) -> Option<String> {
+    let catalogue = Catalogue::of(language);
+    let (id, _) = Group::Console.message_id(name);
+    let pattern = catalogue.bundle.get_message(&id)?.value()?;
+    catalogue.filled(pattern, arguments)
+}
+
+/// Every text of a language that names something, by group and name. The number in a field's name is `N`.
 pub fn every_text(language: Language) -> BTreeMap<Group, BTreeMap<String, Text>> {
     let mut all: BTreeMap<Group, BTreeMap<String, Text>> = BTreeMap::new();
     for (group, name) in Catalogue::of(language)
         .ids
         .iter()
         .filter_map(|id| Group::of_message(id))
+        .filter(|(group, _)| *group != Group::Console)
     {
         let Some(title) = title(language, group, &name) else {
             continue;
@@ -164,6 +189,10 @@ mod tests {
                     let (group, name) = Group::of_message(id)
                         .unwrap_or_else(|| panic!("{file}.ftl: {id} is of no group"));
                     assert_eq!(group.message_id(&name).0, id, "{file}.ftl");
+                    // What the places of a page's sentence ask for is known to that page.
+                    if group == Group::Console {
+                        continue;
+                    }
                     assert!(
                         title(language, group, &name).is_some_and(|t| !t.trim().is_empty()),
                         "{file}.ftl: {id} says nothing"

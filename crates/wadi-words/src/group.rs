@@ -27,10 +27,12 @@ pub enum Group {
     Safety,
     /// What asks for somebody's attention at a node, as disk_low.
     Alarm,
+    /// What stands on the console's pages. Not among [`Group::ALL`]: it names nothing.
+    Console,
 }
 
 impl Group {
-    /// All groups.
+    /// All groups that name something.
     pub const ALL: [Group; 12] = [
         Self::State,
         Self::Kind,
@@ -61,6 +63,7 @@ impl Group {
             Self::FindingState => "finding_state",
             Self::Safety => "safety",
             Self::Alarm => "alarm",
+            Self::Console => "console",
         }
     }
 
@@ -99,7 +102,10 @@ impl Group {
     /// The group and the name that the message of an id is about.
     pub(crate) fn of_message(id: &str) -> Option<(Self, String)> {
         let (group, name) = id.split_once('-')?;
-        let group = Self::ALL.into_iter().find(|g| g.name() == group)?;
+        let group = Self::ALL
+            .into_iter()
+            .chain([Self::Console])
+            .find(|g| g.name() == group)?;
         let name = match group.is_dotted() {
             true => name.replace('-', "."),
             false => name.into(),

@@ -16,3 +16,4 @@ mod lookups;
 pub use catalogue::{Text, every_text};
 pub use group::Group;
 pub use language::Language;
+pub use lookups::Filling;

@@ -1,6 +1,10 @@
 //! Looking up what something is called.
 
 use crate::{Group, Language, catalogue};
+use fluent_bundle::{FluentArgs, FluentValue};
+
+/// What fills a place of a sentence: a text or a number.
+pub type Filling<'a> = FluentValue<'a>;
 
 impl Language {
     /// What a name is called: in this language, else in English, else as it is written.
@@ -18,6 +22,19 @@ impl Language {
     /// Whether this very language has a text for a name.
     pub fn has(self, group: Group, name: &str) -> bool {
         catalogue::title(self, group, name).is_some()
+    }
+
+    /// What stands on the console's pages, by its name without `console-`, with what its places ask
+    /// for: in this language, else in English, else the name.
+    pub fn sentence<'a>(
+        self,
+        name: &str,
+        fillings: impl IntoIterator<Item = (&'a str, Filling<'a>)>,
+    ) -> String {
+        let arguments: FluentArgs<'_> = fillings.into_iter().collect();
+        catalogue::sentence(self, name, &arguments)
+            .or_else(|| catalogue::sentence(Self::English, name, &arguments))
+            .unwrap_or_else(|| name.into())
     }
 
     /// A state of a record.

@@ -198,3 +198,34 @@ pub(crate) struct DeviceAnewAnswer {
     /// How often that was done.
     begun_anew: u64,
 }
+
+/// Who speaks, and with whom.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhoAnswer {
+    /// The person, else the officer, else the token's name: as acts that are signed carry it.
+    name: String,
+    /// The token's name.
+    token: String,
+    /// officer, device, operator or reader.
+    is: String,
+    /// The person who bears the token; empty where nobody does.
+    person: String,
+    /// The officer's service number; empty where it is no officer's.
+    officer: String,
+    /// The officer's department; empty where it is no officer's.
+    department: String,
+    /// The device; empty where it is no device's.
+    device: String,
+    /// When the token ends, Unix milliseconds; null where it does not.
+    #[schema(required = true)]
+    expires_ms: Option<i64>,
+    /// The node's name.
+    node: String,
+    /// hub, crossing or observer.
+    role: String,
+    /// The node's crossing; empty where it has none.
+    crossing: String,
+    /// The node's clock, Unix milliseconds.
+    now_ms: i64,
+}

@@ -95,3 +95,7 @@ problem-cursor_gone = Place in the changes is gone
     .help = Read the list anew, and follow the changes from there.
 problem-person_missing = Person missing
     .help = Name the person whose token it is.
+problem-foreign_form = Form of another page
+    .help = Go back, load the page anew and send the form again.
+problem-console_failed = The page could not be made
+    .help = Try again. If it goes on, tell the operator of the node; its log says more.

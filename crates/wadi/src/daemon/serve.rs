@@ -284,7 +284,9 @@ pub(super) fn serve_http(
     listener: std::net::TcpListener,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let app = router(node.clone());
+    let api = router(node.clone());
+    let console = wadi_console::router(api.clone());
+    let app = console.merge(api);
     let limits = Limits::default();
     if config.http_tls {
         let tls = super::tls::acceptor(&papers.identity)?;

@@ -1,0 +1,1 @@
+// Findings: the queue, one with its evidence, cases, statistics.

@@ -1,0 +1,1 @@
+// Records: searched, listed, one with its state, fields, and history.

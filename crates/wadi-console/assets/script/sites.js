@@ -1,0 +1,1 @@
+// Sites: the board with its map, and each site with its contacts.

@@ -1,0 +1,94 @@
+//! Answers: pages, redirects, and the headers of all of them.
+
+use crate::{api::Refused, frame::Frame, visitor::Visitor};
+use askama::Template;
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Redirect, Response},
+};
+
+/// What a page may load: its own styles, script, pictures and streams, and nothing from elsewhere.
+/// No script or style stands in a page, so that a field's text never becomes one.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+    img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// Puts on each answer what keeps browsers strict. A page is nobody else's: it is not kept by
+/// anybody on the way. Assets say themselves how long they are kept.
+pub(crate) async fn strict_headers(request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    let strict = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=()",
+        ),
+    ];
+    for (name, value) in strict {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A page; one that cannot be made is a fault of ours.
+pub(crate) fn page(template: &impl Template) -> Response {
+    page_with(StatusCode::OK, template)
+}
+
+/// A page with a status of its own.
+pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Sends the browser on after a form: loading anew does not send it again.
+pub(crate) fn see_other(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// A refusal as a page of its own.
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct RefusedPage<'a> {
+    f: &'a Frame,
+    refused: &'a Refused,
+}
+
+impl Refused {
+    /// Tells the visitor what was refused and what to do. One whose session ended signs in again
+    /// and comes back.
+    pub(crate) fn page(&self, visitor: &Visitor) -> Response {
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            return see_other(&visitor.sign_in_path());
+        }
+
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let frame = visitor.frame(&self.title, "");
+        page_with(
+            status,
+            &RefusedPage {
+                f: &frame,
+                refused: self,
+            },
+        )
+    }
+}

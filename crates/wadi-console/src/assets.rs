@@ -1,0 +1,79 @@
+//! Styles and script, named by what is in them: a browser keeps each for ever, and loads another
+//! one as soon as another one is named.
+
+use axum::{
+    extract::Path,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+
+/// A file that pages load.
+struct Asset {
+    name: String,
+    kind: &'static str,
+    text: &'static str,
+}
+
+impl Asset {
+    fn new(stem: &str, ending: &str, kind: &'static str, text: &'static str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        let digest: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        Self {
+            name: format!("{stem}.{digest}.{ending}"),
+            kind,
+            text,
+        }
+    }
+}
+
+static STYLES: LazyLock<Asset> = LazyLock::new(|| {
+    let text = concat!(
+        include_str!("../assets/tokens.css"),
+        include_str!("../assets/components.css"),
+        include_str!("../assets/control.css"),
+        include_str!("../assets/findings.css"),
+        include_str!("../assets/people.css"),
+        include_str!("../assets/records.css"),
+        include_str!("../assets/sites.css"),
+        include_str!("../assets/today.css"),
+    );
+    Asset::new("console", "css", "text/css; charset=utf-8", text)
+});
+
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let text = concat!(
+        include_str!("../assets/script/begin.js"),
+        include_str!("../assets/script/findings.js"),
+        include_str!("../assets/script/records.js"),
+        include_str!("../assets/script/sites.js"),
+        include_str!("../assets/script/today.js"),
+    );
+    Asset::new("console", "js", "text/javascript; charset=utf-8", text)
+});
+
+/// The path of the styles.
+pub(crate) fn styles_path() -> String {
+    format!("/console/assets/{}", STYLES.name)
+}
+
+/// The path of the script.
+pub(crate) fn script_path() -> String {
+    format!("/console/assets/{}", SCRIPT.name)
+}
+
+/// Serves an asset. A name of an older build is gone: the page that names it is loaded anew.
+pub(crate) async fn serve(Path(name): Path<String>) -> Response {
+    let asset = [&STYLES, &SCRIPT].into_iter().find(|a| a.name == name);
+    let Some(asset) = asset else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+
+    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
+        (header::CACHE_CONTROL, kept),
+    ];
+    (headers, asset.text).into_response()
+}

@@ -1,0 +1,174 @@
+//! What stands around every page: the language, the parts of the console, and who is signed in.
+
+use crate::{answer::see_other, assets, values, visitor, visitor::Visitor};
+use axum::{
+    Form,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use wadi_words::{Filling, Language};
+
+/// A part of the console, as the navigation names it.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// The name, as in `console-part-NAME`.
+    pub name: &'static str,
+    /// Where it begins.
+    pub path: &'static str,
+    /// The nodes that have it.
+    pub on: Roles,
+}
+
+/// Which nodes have a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roles {
+    /// Every node.
+    All,
+    /// A hub alone.
+    Hub,
+    /// A crossing alone.
+    Crossing,
+}
+
+/// The parts in the order of the navigation.
+pub(crate) const PARTS: &[Part] = &[
+    Part {
+        name: "today",
+        path: "/console/today",
+        on: Roles::Crossing,
+    },
+    Part {
+        name: "records",
+        path: "/console/records",
+        on: Roles::All,
+    },
+    Part {
+        name: "findings",
+        path: "/console/findings",
+        on: Roles::Hub,
+    },
+    Part {
+        name: "sites",
+        path: "/console/sites",
+        on: Roles::All,
+    },
+    Part {
+        name: "control",
+        path: "/console/control",
+        on: Roles::All,
+    },
+    Part {
+        name: "people",
+        path: "/console/people",
+        on: Roles::All,
+    },
+];
+
+/// The frame of one page. Templates call it `f`.
+pub(crate) struct Frame {
+    /// The language of the page.
+    pub language: Language,
+    /// The page's title.
+    pub title: String,
+    /// The part that the page belongs to.
+    pub part: &'static str,
+    /// The page's path with its query, for switching the language.
+    pub here: String,
+    /// Who looks.
+    pub who: visitor::Who,
+    /// What forms carry.
+    pub proof: String,
+    /// Whether somebody is signed in.
+    pub signed_in: bool,
+}
+
+impl Frame {
+    pub(crate) fn new(visitor: &Visitor, title: &str, part: &'static str) -> Self {
+        Self {
+            language: visitor.language(),
+            title: title.into(),
+            part,
+            here: visitor.here.clone(),
+            who: visitor.who.clone(),
+            proof: visitor.proof(),
+            signed_in: !visitor.asker.bearer.is_empty(),
+        }
+    }
+
+    /// A sentence of the console.
+    pub(crate) fn say(&self, name: &str) -> String {
+        self.language.sentence(name, [])
+    }
+
+    /// A sentence with a number.
+    pub(crate) fn say_n(&self, name: &str, n: impl TryInto<i64>) -> String {
+        let n = n.try_into().unwrap_or(i64::MAX);
+        self.language.sentence(name, [("n", Filling::from(n))])
+    }
+
+    /// A sentence with a text. In Arabic, what is filled in does not turn what stands beside it.
+    pub(crate) fn say_of(&self, name: &str, what: &str) -> String {
+        self.language
+            .sentence(name, [("what", Filling::from(what))])
+    }
+
+    /// The parts that this visitor finds in the navigation.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &'static Part> {
+        let role = self.who.role.as_str();
+        PARTS.iter().filter(move |part| match part.on {
+            Roles::All => true,
+            Roles::Hub => role == "hub",
+            Roles::Crossing => role == "crossing",
+        })
+    }
+
+    /// Whether the page belongs to a part.
+    pub(crate) fn is_in(&self, part: &Part) -> bool {
+        part.name == self.part
+    }
+
+    /// A part's name.
+    pub(crate) fn part_title(&self, part: &Part) -> String {
+        self.say(&format!("part-{}", part.name))
+    }
+
+    /// The other languages, to switch to.
+    pub(crate) fn other_languages(&self) -> impl Iterator<Item = Language> {
+        let own = self.language;
+        Language::ALL.into_iter().filter(move |l| *l != own)
+    }
+
+    /// What a language calls itself.
+    pub(crate) fn own_name(&self, language: &Language) -> String {
+        language.sentence("language-name", [])
+    }
+
+    /// The path of the styles.
+    pub(crate) fn styles(&self) -> String {
+        assets::styles_path()
+    }
+
+    /// The path of the script.
+    pub(crate) fn script(&self) -> String {
+        assets::script_path()
+    }
+}
+
+/// Which language, and where to go on.
+#[derive(Deserialize)]
+pub(crate) struct LanguageForm {
+    language: String,
+    next: String,
+}
+
+/// Remembers the language, and goes back to where the visitor was.
+pub(crate) async fn switch_language(Form(form): Form<LanguageForm>) -> Response {
+    let next = values::own_path(&form.next);
+    let Some(language) = Language::of_tag(&form.language) else {
+        return see_other(next);
+    };
+
+    let cookie = [(header::SET_COOKIE, visitor::language_cookie(language))];
+    (cookie, see_other(next)).into_response()
+}

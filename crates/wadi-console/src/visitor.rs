@@ -1,0 +1,300 @@
+//! Who is looking: the session's cookie holds a token of the API, and nothing else.
+//!
+//! So a session is listed, ends and is revoked as any token is, and what its bearer may read and do
+//! is decided in one place.
+
+use crate::{
+    Console,
+    api::{Asker, Refused},
+    frame::Frame,
+};
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use wadi_words::Language;
+
+/// The cookie of a session. Its prefix has the browser hold that it is of this host alone.
+const SESSION_COOKIE: &str = "__Host-wadi";
+/// The cookie of a session where the console is read without TLS, on this machine.
+const SESSION_COOKIE_PLAIN: &str = "wadi";
+/// The cookie of the language that somebody chose.
+const LANGUAGE_COOKIE: &str = "wadi-language";
+/// The field of a form that proves that the form is the console's own.
+pub(crate) const PROOF_FIELD: &str = "proof";
+
+/// Whoever looks at a page: the session, the language, and where the page is.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    /// The token and the language, as the API is asked with.
+    pub asker: Asker,
+    /// The page's path with its query.
+    pub here: String,
+    /// What the pages say of the node and of the person.
+    pub who: Who,
+}
+
+/// Who speaks, as the API knows it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Who {
+    /// The person's or token's name.
+    #[serde(default)]
+    pub name: String,
+    /// officer, operator, reader.
+    #[serde(default)]
+    pub is: String,
+    /// The officer's service number.
+    #[serde(default)]
+    pub officer: String,
+    /// The officer's department.
+    #[serde(default)]
+    pub department: String,
+    /// The node's name.
+    #[serde(default)]
+    pub node: String,
+    /// hub, crossing or observer.
+    #[serde(default)]
+    pub role: String,
+    /// The node's crossing.
+    #[serde(default)]
+    pub crossing: String,
+}
+
+impl Visitor {
+    /// Where the visitor signs in, to come back to this page.
+    pub(crate) fn sign_in_path(&self) -> String {
+        sign_in_path(&self.here)
+    }
+
+    /// The frame of a page: its title, and the name of the part that it belongs to.
+    pub(crate) fn frame(&self, title: &str, part: &'static str) -> Frame {
+        Frame::new(self, title, part)
+    }
+
+    /// What proves that a form was made by the console for this session.
+    pub(crate) fn proof(&self) -> String {
+        proof_of(&self.asker.bearer)
+    }
+
+    /// The language of the pages.
+    pub(crate) fn language(&self) -> Language {
+        self.asker.language
+    }
+}
+
+/// The page to sign in at, with where to go on.
+fn sign_in_path(here: &str) -> String {
+    match here {
+        "/console" => "/console/sign-in".into(),
+        _ => format!(
+            "/console/sign-in?next={}",
+            crate::values::query_escaped(here)
+        ),
+    }
+}
+
+/// What a form of a session carries. Whoever cannot read the session's cookie cannot make it.
+pub(crate) fn proof_of(bearer: &str) -> String {
+    let digest = Sha256::digest(format!("form of {bearer}").as_bytes());
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A cookie's value.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter();
+    all.filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(n, value)| (n == name).then_some(value))
+}
+
+/// The session's token, where there is one.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+        .or_else(|| cookie(headers, SESSION_COOKIE_PLAIN))
+        .filter(|value| !value.is_empty())
+}
+
+/// The language of pages: the one chosen, else what the browser asks for, else Arabic.
+pub(crate) fn language(headers: &HeaderMap) -> Language {
+    let chosen = cookie(headers, LANGUAGE_COOKIE).and_then(Language::of_tag);
+    let asked = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    match (chosen, asked) {
+        (Some(chosen), _) => chosen,
+        (None, Some(asked)) => Language::of_header(asked),
+        (None, None) => Language::Arabic,
+    }
+}
+
+/// The cookie that begins a session of so many seconds; with no text, the one that ends it.
+pub(crate) fn session_cookie(bearer: &str, seconds: i64, over_tls: bool) -> String {
+    let (name, secure) = match over_tls {
+        true => (SESSION_COOKIE, "; Secure"),
+        false => (SESSION_COOKIE_PLAIN, ""),
+    };
+    format!("{name}={bearer}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+/// The cookie that remembers a language for a year.
+pub(crate) fn language_cookie(language: Language) -> String {
+    let tag = language.tag();
+    format!("{LANGUAGE_COOKIE}={tag}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax")
+}
+
+impl FromRequestParts<Console> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        let here = parts
+            .uri
+            .path_and_query()
+            .map_or("/console", |path| path.as_str())
+            .to_string();
+        let language = language(&parts.headers);
+        let Some(bearer) = bearer(&parts.headers) else {
+            return Err(crate::answer::see_other(&sign_in_path(&here)));
+        };
+
+        let mut visitor = Self {
+            asker: Asker {
+                bearer: bearer.into(),
+                language,
+            },
+            here,
+            who: Who::default(),
+        };
+        match console.api.get(&visitor.asker, "/v1/whoami").await {
+            Ok(who) => visitor.who = who,
+            Err(refused) => return Err(refused.page(&visitor)),
+        }
+
+        Ok(visitor)
+    }
+}
+
+/// Refuses forms that are not the console's own: of another site, or without the session's proof
+/// (OWASP's synchroniser token). A form that begins a session has no session yet; the browser's
+/// word on where it comes from stands for the proof there.
+pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+
+    let headers = request.headers();
+    let language = language(headers);
+    let elsewhere = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site != "same-origin" && site != "none");
+    let foreign = headers
+        .get(header::ORIGIN)
+        .is_some_and(|origin| !is_own_origin(origin.as_bytes(), headers));
+    if elsewhere || foreign {
+        return foreign_form(language);
+    }
+
+    let Some(bearer) = bearer(headers).map(str::to_string) else {
+        return next.run(request).await;
+    };
+    let path = request.uri().path();
+    if path == "/console/sign-in" || path == "/console/language" {
+        return next.run(request).await;
+    }
+
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, FORM_BYTES_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let proof = form_field(&body, PROOF_FIELD);
+    if proof.as_deref() != Some(proof_of(&bearer).as_str()) {
+        return foreign_form(language);
+    }
+
+    next.run(Request::from_parts(parts, body.into())).await
+}
+
+/// Bytes of a form at most.
+const FORM_BYTES_MAX: usize = 256 * 1024;
+
+/// A field of a form that came as `application/x-www-form-urlencoded`.
+fn form_field(body: &[u8], name: &str) -> Option<String> {
+    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;
+    fields
+        .into_iter()
+        .find_map(|(n, value)| (n == name).then_some(value))
+}
+
+/// Whether an `Origin` is the host that was asked.
+fn is_own_origin(origin: &[u8], headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(|h| h.as_bytes());
+    let named = [b"https://".as_slice(), b"http://"]
+        .into_iter()
+        .find_map(|scheme| origin.strip_prefix(scheme));
+    named.is_some() && named == host
+}
+
+fn foreign_form(language: Language) -> Response {
+    let refused = Refused::new(
+        language,
+        StatusCode::FORBIDDEN,
+        "foreign_form",
+        "the form was not made by this console for this session",
+    );
+    let nobody = Visitor {
+        asker: Asker {
+            bearer: String::new(),
+            language,
+        },
+        here: "/console".into(),
+        who: Who::default(),
+    };
+    refused.page(&nobody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn only_the_host_itself_is_an_origin_of_forms() {
+        let asked = headers(&[("host", "hub.example:7443")]);
+        assert!(is_own_origin(b"https://hub.example:7443", &asked));
+        for foreign in [
+            "https://hub.example",
+            "null",
+            "https://evil.example:7443",
+            "",
+        ] {
+            assert!(!is_own_origin(foreign.as_bytes(), &asked), "{foreign}");
+        }
+        assert!(!is_own_origin(b"null", &headers(&[])));
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let asked = headers(&[("cookie", "a=1; wadi=wadi_ff; wadi-language=ar")]);
+        assert_eq!(bearer(&asked), Some("wadi_ff"));
+        assert_eq!(language(&asked), Language::Arabic);
+        assert_eq!(bearer(&headers(&[("cookie", "wadi=")])), None);
+    }
+
+    #[test]
+    fn whoever_says_nothing_reads_arabic() {
+        assert_eq!(language(&headers(&[])), Language::Arabic);
+        let english = headers(&[("accept-language", "en-GB, ar;q=0.5")]);
+        assert_eq!(language(&english), Language::English);
+    }
+}

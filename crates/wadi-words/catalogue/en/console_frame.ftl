@@ -1,0 +1,18 @@
+# What stands around every page of the console.
+
+console-language-name = English
+console-frame-skip = Skip to the content
+console-frame-parts = Parts of the console
+console-frame-signed-in = Signed in
+console-frame-sign-out = Sign out
+console-frame-to-beginning = To the beginning
+console-home-title = Console
+console-sign-in-title = Sign in
+console-sign-in-token = Token
+console-sign-in-enter = Sign in
+console-part-today = Today
+console-part-records = Records
+console-part-findings = Findings
+console-part-sites = Sites
+console-part-control = Operation
+console-part-people = People
