@@ -67,7 +67,8 @@ const FLOORS: &[&[&str]] = &[
     &["door"],
     &["records"],
     &["api", "bundles", "hub", "links", "pipeline", "upkeep"],
-    &["lib", "node", "parts"],
+    &["parts"],
+    &["lib", "node"],
 ];
 /// Where the tests of whole nodes lie: they look into every room.
 const TESTS_ROOM: &str = "tests";

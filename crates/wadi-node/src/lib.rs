@@ -95,7 +95,8 @@ pub use door::{
 };
 pub use hub::life::{FindingAct, FindingDone, Findings, PublishedFinding};
 pub use links::{Arriving, Leaving, run_late_link, run_link};
-pub use node::{Node, Start};
+pub use node::Node;
+pub use parts::Start;
 pub use upkeep::{
     replica_digest::run_replica_digests,
     resync::Resyncs,

@@ -3,14 +3,14 @@
 use crate::{
     api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
     bundles::Bundles,
-    door::{Door, NodeKeys, clock::Clock, command::Command, error::NodeError, suspects::Suspects},
+    door::{Door, command::Command, error::NodeError},
     hub::{
         life::Findings,
         reconciler::{self, Reconciler},
     },
     ledger::Ledger,
     links,
-    parts::Parts,
+    parts::{SharedParts, Start},
     upkeep::{
         resync::Resyncs,
         resync_run::Runner,
@@ -26,29 +26,10 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
-use wadi_log::{Enrolment, Role};
-use wadi_store::Store;
+use wadi_log::Role;
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
-
-/// What a node starts from.
-pub struct Start {
-    /// Its keys.
-    pub keys: NodeKeys,
-    /// Its own enrolment.
-    pub me: Enrolment,
-    /// Enrolments handed out with its papers, the hub's among them.
-    pub known: Vec<Enrolment>,
-    /// Its store.
-    pub store: Arc<dyn Store>,
-    /// Its clock.
-    pub clock: Arc<dyn Clock>,
-    /// How often and how fast everything held is read through.
-    pub scrub: ScrubPace,
-    /// What earlier starts ended over.
-    pub suspects: Suspects,
-}
 
 /// A running node: its door, and a handle for each of its parts.
 pub struct Node {
@@ -102,7 +83,7 @@ impl Node {
         }
 
         let (known, pace, me) = (start.known.clone(), start.scrub, start.me.clone());
-        let parts = Parts::new(start).await?;
+        let parts = SharedParts::new(start).await?;
         let mut ledger = Ledger::new(parts.keys.root, me.clone());
         let (publish, views) = watch::channel(ledger.snapshot());
         let mut sequencer = parts.sequencer(ledger, publish);

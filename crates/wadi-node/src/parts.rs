@@ -1,4 +1,4 @@
-//! What a node's sequencer and its door share, from the first moment on.
+//! What a node starts from, and what its sequencer and its door share from the first moment on.
 
 use crate::{
     door::{
@@ -18,8 +18,8 @@ use crate::{
         tasks::Tasks,
     },
     ledger::{Ledger, repair::RepairQueue, view::LedgerView},
-    node::Start,
     pipeline::sequencer::Sequencer,
+    upkeep::scrub::ScrubPace,
 };
 use std::sync::{
     Arc, Mutex,
@@ -33,8 +33,26 @@ use wadi_store::Store;
 /// instead.
 const EVENTS_MAX: usize = 1_024;
 
+/// What a node starts from.
+pub struct Start {
+    /// Its keys.
+    pub keys: NodeKeys,
+    /// Its own enrolment.
+    pub me: Enrolment,
+    /// Enrolments handed out with its papers, the hub's among them.
+    pub known: Vec<Enrolment>,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+    /// How often and how fast everything held is read through.
+    pub scrub: ScrubPace,
+    /// What earlier starts ended over.
+    pub suspects: Suspects,
+}
+
 /// What both hold. Whoever writes tells the other through it.
-pub(crate) struct Parts {
+pub(crate) struct SharedParts {
     pub(crate) keys: NodeKeys,
     pub(crate) tasks: Arc<Tasks>,
     me: Enrolment,
@@ -55,7 +73,7 @@ pub(crate) struct Parts {
     device_habits: Arc<DeviceHabits>,
 }
 
-impl Parts {
+impl SharedParts {
     /// The parts of a node that starts. Doubts about clocks are remembered from earlier starts.
     pub(crate) async fn new(start: Start) -> Result<Self, NodeError> {
         let (events, _) = broadcast::channel(EVENTS_MAX);

@@ -24,7 +24,7 @@ use std::{
 use wadi_log::Hash;
 
 /// A lane, by its number, and a crossing.
-pub(crate) type Scope = (u8, String);
+pub(crate) type SumScope = (u8, String);
 
 /// A sum of hashes modulo 2^256, its lowest 64 bits first.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -60,13 +60,13 @@ impl HashSum {
 
 /// What the records of a scope come to, or what was moved of it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct ScopeSum {
+pub(crate) struct RecordSum {
     records: i64,
     documents: HashSum,
     states: HashSum,
 }
 
-impl ScopeSum {
+impl RecordSum {
     fn merge(&mut self, moved: &Self) {
         self.records += moved.records;
         self.documents.add(moved.documents.bytes());
@@ -82,7 +82,7 @@ impl ScopeSum {
 
 /// Sums by scope.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Sums(BTreeMap<Scope, ScopeSum>);
+pub(crate) struct Sums(BTreeMap<SumScope, RecordSum>);
 
 /// A record's part of its scope's digests.
 pub(crate) struct RecordPart<'a> {
@@ -111,7 +111,7 @@ impl RecordPart<'_> {
 
 impl Sums {
     /// Puts a record in.
-    pub(crate) fn add(&mut self, scope: Scope, part: &RecordPart<'_>) {
+    pub(crate) fn add(&mut self, scope: SumScope, part: &RecordPart<'_>) {
         let sum = self.0.entry(scope).or_default();
         sum.records += 1;
         sum.documents.add(part.document());
@@ -119,7 +119,7 @@ impl Sums {
     }
 
     /// Takes a record out.
-    pub(crate) fn remove(&mut self, scope: Scope, part: &RecordPart<'_>) {
+    pub(crate) fn remove(&mut self, scope: SumScope, part: &RecordPart<'_>) {
         let sum = self.0.entry(scope).or_default();
         sum.records -= 1;
         sum.documents.subtract(part.document());
@@ -145,7 +145,7 @@ impl Sums {
 
 /// What is kept in memory.
 #[derive(Default)]
-enum Kept {
+enum KeptSums {
     /// Nobody asked yet, or what was kept is not to be relied on.
     #[default]
     Nothing,
@@ -160,7 +160,7 @@ enum Kept {
 #[derive(Default)]
 pub(crate) struct ScopeSums {
     is_kept: AtomicBool,
-    kept: Mutex<Kept>,
+    kept: Mutex<KeptSums>,
     /// One reads all records at a time; others wait for what it finds.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
@@ -169,14 +169,14 @@ impl ScopeSums {
     /// The sums, where they are in memory.
     pub(crate) fn kept(&self) -> Option<Vec<(u8, String, i64, Hash, Hash)>> {
         match &*self.kept.lock().expect("no panic holds it") {
-            Kept::Sums(sums) => Some(sums.told()),
-            Kept::Nothing | Kept::Loading(_) => None,
+            KeptSums::Sums(sums) => Some(sums.told()),
+            KeptSums::Nothing | KeptSums::Loading(_) => None,
         }
     }
 
     /// Has the writer note what it moves from its next group on.
     pub(crate) fn begin(&self) {
-        *self.kept.lock().expect("no panic holds it") = Kept::Loading(Vec::new());
+        *self.kept.lock().expect("no panic holds it") = KeptSums::Loading(Vec::new());
         self.is_kept.store(true, Ordering::SeqCst);
     }
 
@@ -189,11 +189,11 @@ impl ScopeSums {
     /// what was written cannot be told, nothing is kept, and what was read is the answer.
     pub(crate) fn loaded(&self, cursor: i64, mut sums: Sums) -> Vec<(u8, String, i64, Hash, Hash)> {
         let mut kept = self.kept.lock().expect("no panic holds it");
-        if let Kept::Loading(moved) = std::mem::take(&mut *kept) {
+        if let KeptSums::Loading(moved) = std::mem::take(&mut *kept) {
             let later = moved.iter().filter(|(at, _)| *at > cursor);
             later.for_each(|(_, moved)| sums.merge(moved));
             let told = sums.told();
-            *kept = Kept::Sums(sums);
+            *kept = KeptSums::Sums(sums);
             return told;
         }
 
@@ -203,16 +203,16 @@ impl ScopeSums {
     /// Takes in what a durable group moved, up to the cursor of its newest change.
     pub(crate) fn moved(&self, cursor: i64, moved: Sums) {
         match &mut *self.kept.lock().expect("no panic holds it") {
-            Kept::Nothing => {}
-            Kept::Loading(all) => all.push((cursor, moved)),
-            Kept::Sums(sums) => sums.merge(&moved),
+            KeptSums::Nothing => {}
+            KeptSums::Loading(all) => all.push((cursor, moved)),
+            KeptSums::Sums(sums) => sums.merge(&moved),
         }
     }
 
     /// Forgets what is kept: nobody can tell what became of a group.
     pub(crate) fn lose(&self) {
         self.is_kept.store(false, Ordering::SeqCst);
-        *self.kept.lock().expect("no panic holds it") = Kept::Nothing;
+        *self.kept.lock().expect("no panic holds it") = KeptSums::Nothing;
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
         }
     }
 
-    fn scope() -> Scope {
+    fn scope() -> SumScope {
         (1, "TRB".into())
     }
 
@@ -287,7 +287,7 @@ mod tests {
             sums.remove(scope(), &part(id, "EXITED"));
         }
 
-        assert_eq!(sums.0[&scope()], ScopeSum::default());
+        assert_eq!(sums.0[&scope()], RecordSum::default());
         assert_eq!(sums.told(), []);
     }
 

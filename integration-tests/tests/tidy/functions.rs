@@ -47,7 +47,7 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
         "open_patiently",
         87,
     ),
-    ("crates/wadi-store/src/sqlite/mod.rs", "open", 89),
+    ("crates/wadi-store/src/sqlite/mod.rs", "open", 91),
     ("crates/wadi-sync/src/message/wire.rs", "to_wire", 87),
     ("crates/wadi-sync/src/session.rs", "dispatch", 82),
     (

@@ -29,10 +29,12 @@ pub struct ScopeDigest {
 }
 
 impl Door {
-    /// What this node's records come to, of each lane and crossing that it takes.
+    /// What this node's records come to, of each lane and crossing that it takes, as they stand on
+    /// the disk: who compares them looks for damage, too.
     pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
         let frontier = self.frontier();
-        let scopes = self.scopes(&frontier, self.store.digests().await.unwrap_or_default());
+        let digests = self.store.digests_anew().await.unwrap_or_default();
+        let scopes = self.scopes(&frontier, digests);
         let hash = |text: &str| {
             wadi_log::unhex(text)
                 .and_then(|b| Hash::from_slice(&b).ok())

@@ -15,7 +15,7 @@ use wadi_store::{RecordRow, StoreError};
 
 /// How a record's row stands beside the record as it is built anew.
 #[derive(PartialEq, Eq)]
-enum Compared {
+enum RowStanding {
     /// As it should, or nobody can tell yet.
     Right,
     /// There is a row, and no record.
@@ -56,12 +56,12 @@ impl Sequencer {
             }
 
             let compared = self.compare_row(g, id, !missing.is_empty()).await?;
-            count += u64::from(compared != Compared::Right);
-            if compared == Compared::Gone && mend {
+            count += u64::from(compared != RowStanding::Right);
+            if compared == RowStanding::Gone && mend {
                 g.batch.repair.records_gone.push(id);
             }
 
-            if compared == Compared::Otherwise && mend {
+            if compared == RowStanding::Otherwise && mend {
                 g.touched.insert(id);
             } else {
                 g.records.remove(&id);
@@ -80,12 +80,12 @@ impl Sequencer {
         g: &mut Commit,
         id: RecordId,
         is_something_missing: bool,
-    ) -> Result<Compared, StoreError> {
+    ) -> Result<RowStanding, StoreError> {
         self.records.pop(&id);
         g.records.remove(&id);
         match self.build(g, id).await {
             // What it is judged by is on its way back.
-            Err(StoreError::Damaged { .. }) => return Ok(Compared::Right),
+            Err(StoreError::Damaged { .. }) => return Ok(RowStanding::Right),
             built => built?,
         };
 
@@ -98,13 +98,13 @@ impl Sequencer {
 
         let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
         if is_something_missing && stood.as_ref().and_then(Option::as_ref).is_some_and(fewer) {
-            return Ok(Compared::Right);
+            return Ok(RowStanding::Right);
         }
 
         let (stood, mut now) = match (stood, now) {
-            (None, None) => return Ok(Compared::Right),
-            (Some(_), None) => return Ok(Compared::Gone),
-            (None | Some(None), Some(_)) => return Ok(Compared::Otherwise),
+            (None, None) => return Ok(RowStanding::Right),
+            (Some(_), None) => return Ok(RowStanding::Gone),
+            (None | Some(None), Some(_)) => return Ok(RowStanding::Otherwise),
             (Some(Some(stood)), Some(now)) => (stood, now),
         };
 
@@ -119,8 +119,8 @@ impl Sequencer {
         now.terms = once_each(now.terms);
 
         Ok(match stood == now {
-            true => Compared::Right,
-            false => Compared::Otherwise,
+            true => RowStanding::Right,
+            false => RowStanding::Otherwise,
         })
     }
 

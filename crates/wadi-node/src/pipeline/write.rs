@@ -1,4 +1,5 @@
-//! One write: where it belongs, what it is based on, whether it counts, and what its author is told.
+//! One write: where it belongs, what it is based on, whether it counts, and what its author is
+//! told.
 
 use crate::{
     door::{
@@ -16,7 +17,7 @@ use wadi_log::{
 use wadi_record::{Kind, Record, is_decision, warnings};
 
 /// The record that a write belongs to, and the crossing whose log takes it. None begins a record.
-struct Place {
+struct WritePlace {
     record: Option<RecordId>,
     crossing: Crossing,
 }
@@ -108,7 +109,7 @@ impl Sequencer {
         g: &mut Commit,
         target: &Target,
         kind: Kind,
-    ) -> Result<Place, NodeError> {
+    ) -> Result<WritePlace, NodeError> {
         let id = match target {
             Target::On(id) => *id,
             Target::New(crossing) => {
@@ -118,7 +119,7 @@ impl Sequencer {
                     return Err(WriteError::ForeignCrossing { own, crossing }.into());
                 }
 
-                return Ok(Place {
+                return Ok(WritePlace {
                     record: None,
                     crossing,
                 });
@@ -139,7 +140,7 @@ impl Sequencer {
             .into());
         }
 
-        Ok(Place {
+        Ok(WritePlace {
             record: Some(id),
             crossing: record.crossing(),
         })

@@ -8,7 +8,8 @@ use crate::{
         command::Command,
         write::{Target, Write},
     },
-    node::{Node, Start},
+    node::Node,
+    parts::Start,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
