@@ -1,7 +1,7 @@
 //! An auditor at the console: finds a truck, reads what was said of it, looks at it as it was, and
 //! proves it; in both languages, without script.
 
-use integration_tests::{Site, World, operations, papers, run};
+use integration_tests::{Site, World, browser::Browser, operations, papers, run};
 use serde_json::{Value, json};
 
 /// Bytes of a page that a browser needs for its first view, compressed, at most.
@@ -549,4 +549,86 @@ fn a_long_record_fits_into_a_first_view() {
         );
         assert_eq!(pages.len(), 1, "the rest stands on a page of its own");
     }
+}
+
+#[test]
+fn in_a_browser_an_auditor_goes_from_a_plate_to_its_proof() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let id = disputed_truck(trb, "22-أ-12345");
+    let second = json!({"type": "weighed", "scale": "S2", "gross_kg": 30_400, "tare_kg": 14_000});
+    trb.say(&id, "OPS", second).expect("a second weighing");
+    hold_on(trb, &id);
+    world.settle(&["hub", "trb"]);
+
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/records");
+    browser.fill("#q", "٢٢ أ ١٢٣٤٥");
+    browser.click("form.search button.primary");
+    browser.see(&id);
+    browser.pictures("records");
+
+    browser.click(&format!("a[href='/console/records/{id}']"));
+    browser.arrive(&format!("/console/records/{id}"));
+    browser.see("art. 12");
+    browser.find(".chart svg");
+    browser.pictures("record");
+
+    browser.click(".tabs a[href$='/history']");
+    browser.arrive(&format!("/console/records/{id}/history"));
+    browser.find(".lanes");
+    browser.pictures("record-history");
+
+    browser.click("a[href*='?at=']");
+    browser.find(".steps");
+    assert!(
+        !browser.source().contains("JO00000001"),
+        "before the seals were read"
+    );
+    browser.find(".steps input[type=range]");
+    browser.pictures("record-as-of");
+    browser.click(".steps a[rel=next]");
+    browser.see("JO0000000");
+
+    browser.click(".tabs a[href$='/fields']");
+    browser.arrive(&format!("/console/records/{id}/fields"));
+    browser.pictures("record-fields");
+    browser.click(".tabs a[href$='/proof']");
+    browser.see("الإثبات صحيح");
+    browser.pictures("record-proof");
+    browser.set_dark(true);
+    browser.check_access("a proof in the dark");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_browser_without_script_looks_at_a_record_as_it_was() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let id = disputed_truck(trb, "22-A-00001");
+
+    let browser = Browser::open(trb, "en");
+    browser.set_script(false);
+    browser.sign_in(&trb.token());
+    browser.go("/console/records");
+    browser.fill("#q", "22a00001");
+    browser.click("form.search button.primary");
+    browser.see("One record");
+    browser.click(&format!("a[href='/console/records/{id}']"));
+    browser.click(".tabs a[href$='/history']");
+    browser.find(".lanes");
+    browser.click("a[href*='?at=']");
+    browser.find(".steps select");
+    assert!(
+        !browser.has(".steps input[type=range]"),
+        "a slider needs script"
+    );
+    browser.click(".steps a[rel=next]");
+    browser.see("JO0000000");
+    browser.click(".steps button");
+    browser.see("JO0000000");
 }

@@ -27,8 +27,8 @@ use wadi_words::{Filling, Language};
 
 /// Fields that say of a record which one it is, in the order in which they are shown.
 const TOLD_BY: [&str; 12] = [
-    "vehicle.plate",
     "vehicle.plate_raw",
+    "vehicle.plate",
     "trailer.plate",
     "container.1",
     "declarant_ref",
@@ -118,8 +118,8 @@ fn line(language: Language, record: &ShownRecord) -> RecordLine {
         if told.len() == TOLD_MAX {
             break;
         }
-        // The plate as it was read says nothing beside the plate.
-        if name == "vehicle.plate_raw" && !told.is_empty() {
+        // The plate says nothing beside the plate as it was read.
+        if name == "vehicle.plate" && !told.is_empty() {
             continue;
         }
 
