@@ -1,94 +1,16 @@
 //! An auditor at the console: finds a truck, reads what was said of it, looks at it as it was, and
 //! proves it; in both languages, without script.
 
+#[path = "console_records/visitor.rs"]
+mod visitor;
+
 use integration_tests::{Site, World, browser::Browser, operations, papers, run};
 use serde_json::{Value, json};
+use visitor::{Visitor, escaped, links};
 
 /// Bytes of a page that a browser needs for its first view, compressed, at most.
 const FIRST_VIEW_MAX: usize = 14 * 1024;
 const HASH: &str = "abababababababababababababababababababababababababababababababab";
-
-/// Somebody who looks at the console of a node.
-struct Visitor<'s> {
-    site: &'s Site,
-    token: String,
-    language: &'static str,
-}
-
-/// What a page answered.
-struct Page {
-    status: u16,
-    text: String,
-    bytes: Vec<u8>,
-    headers: ureq::http::HeaderMap,
-}
-
-impl<'s> Visitor<'s> {
-    fn of(site: &'s Site, language: &'static str) -> Self {
-        Self {
-            site,
-            token: site.token(),
-            language,
-        }
-    }
-
-    fn fetch(&self, path: &str, encoding: &str) -> Page {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .build()
-            .into();
-        let cookie = format!("wadi={}; wadi-language={}", self.token, self.language);
-        let mut answer = agent
-            .get(format!("{}{path}", self.site.url()))
-            .header("cookie", cookie)
-            .header("accept-encoding", encoding)
-            .call()
-            .expect("an answer");
-        let bytes = answer.body_mut().read_to_vec().expect("it comes whole");
-        Page {
-            status: answer.status().as_u16(),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            bytes,
-            headers: answer.headers().clone(),
-        }
-    }
-
-    fn page(&self, path: &str) -> Page {
-        self.fetch(path, "identity")
-    }
-
-    /// A page that has to be there.
-    fn read(&self, path: &str) -> String {
-        let page = self.page(path);
-        assert_eq!(page.status, 200, "{path}: {}", page.text);
-        page.text
-    }
-
-    /// Bytes of a page as they go over a link.
-    fn weight(&self, path: &str) -> usize {
-        let page = self.fetch(path, "gzip");
-        assert_eq!(page.status, 200, "{path}");
-        assert_eq!(page.headers["content-encoding"], "gzip", "{path}");
-        page.bytes.len()
-    }
-}
-
-/// The addresses of links on a page that hold a text, as they are meant.
-fn links<'p>(page: &'p str, with: &str) -> Vec<String> {
-    let hrefs = page.split("href=\"").skip(1);
-    let hrefs = hrefs.filter_map(|rest: &'p str| rest.split('"').next());
-    let plain = |href: &str| href.replace("&#38;", "&").replace("&amp;", "&");
-    hrefs
-        .map(plain)
-        .filter(|href| href.contains(with))
-        .collect()
-}
-
-fn escaped(text: &str) -> String {
-    let bytes = text.bytes();
-    bytes.map(|b| format!("%{b:02X}")).collect()
-}
 
 /// A truck whose note two officers wrote without having seen each other's word, with a weighing
 /// and a value that nobody may set.
