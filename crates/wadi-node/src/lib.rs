@@ -65,6 +65,7 @@ pub use api::{
     alarms::Alarm,
     cursors::CursorGone,
     history::{History, HistoryLine, Knew},
+    known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
     read::{DETAINED, Safety},
@@ -108,5 +109,5 @@ pub use upkeep::{
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
     ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
-    RecordRow, RefusalRow, entries_digest,
+    RecordRow, RefusalRow, SoughtBy, entries_digest,
 };

@@ -49,7 +49,8 @@ pub use postgres::{Looked, PostgresStore};
 pub use rows::{
     BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
     FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery,
+    Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};
