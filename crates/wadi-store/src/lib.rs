@@ -13,6 +13,7 @@ mod batch;
 mod compare;
 pub mod defence;
 mod error;
+mod finding_lists;
 mod lists;
 mod local_scope;
 mod move_store;
@@ -46,9 +47,10 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
-    FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    AboutRow, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow, ChosenFindings,
+    CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit,
+    HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter,
+    RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

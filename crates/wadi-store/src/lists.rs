@@ -3,7 +3,7 @@
 //! A page is found first, by one index that holds all that is asked; only then are its rows read.
 //! So a filter that few rows pass costs a walk over narrow keys and not over whole rows.
 
-use crate::{FindingFilter, HoldTerms, RecordFilter};
+use crate::{HoldTerms, RecordFilter};
 use wadi_log::Lane;
 
 /// The lane of holds, and those of what can be held.
@@ -18,12 +18,9 @@ const TIME_MS_MAX: i64 = 1_000_000_000_000_000;
 pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
                                          r.contested, r.json, r.digest, r.entries, r.at_ms, \
                                          r.changed, r.born_ms";
-pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, \
-                                          f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
-                                          f.json";
 
 /// A condition that no row meets.
-const NOTHING: &str = "1 = 0";
+pub(crate) const NOTHING: &str = "1 = 0";
 
 /// Whether no row can hold a text: PostgreSQL keeps no NUL, and takes none in a question.
 pub(crate) fn is_no_text(text: &str) -> bool {
@@ -48,14 +45,14 @@ pub(crate) struct Listing {
 /// The conditions of a statement, and their values. A condition that is always true stands in none:
 /// it would keep a planner from the index that the others have.
 #[derive(Default)]
-struct Conditions {
+pub(crate) struct Conditions {
     all: Vec<String>,
-    values: Vec<BoundValue>,
+    pub(crate) values: Vec<BoundValue>,
 }
 
 impl Conditions {
     /// Adds a condition; each `?` of it stands for one of the values.
-    fn add(&mut self, condition: &str, values: impl IntoIterator<Item = BoundValue>) {
+    pub(crate) fn add(&mut self, condition: &str, values: impl IntoIterator<Item = BoundValue>) {
         let values: Vec<BoundValue> = values.into_iter().collect();
         let is_no_text = |v: &BoundValue| matches!(v, BoundValue::Text(text) if is_no_text(text));
         if values.iter().any(is_no_text) {
@@ -74,25 +71,32 @@ impl Conditions {
         self.all.push(text);
     }
 
-    fn add_int(&mut self, condition: &str, value: Option<i64>) {
+    pub(crate) fn add_int(&mut self, condition: &str, value: Option<i64>) {
         if let Some(value) = value {
             self.add(condition, [BoundValue::Int(value)]);
         }
     }
 
-    fn add_text(&mut self, condition: &str, value: Option<&String>) {
+    pub(crate) fn add_text(&mut self, condition: &str, value: Option<&String>) {
         if let Some(value) = value {
             self.add(condition, [BoundValue::Text(value.clone())]);
         }
     }
 
+    /// Adds that a text is, or is none, of a list.
+    pub(crate) fn add_ids(&mut self, condition: &str, ids: &[String]) {
+        let places = vec!["?"; ids.len()].join(", ");
+        let values = ids.iter().map(|id| BoundValue::Text(id.clone()));
+        self.add(&format!("{condition} ({places})"), values);
+    }
+
     /// The place of a value.
-    fn place(&mut self, value: BoundValue) -> String {
+    pub(crate) fn place(&mut self, value: BoundValue) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
 
-    fn clause(&self) -> String {
+    pub(crate) fn clause(&self) -> String {
         match self.all.is_empty() {
             true => String::new(),
             false => format!("WHERE {}", self.all.join(" AND ")),
@@ -245,64 +249,13 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     )
 }
 
-/// What a filter of findings takes.
-fn of_findings(f: &FindingFilter) -> Conditions {
-    let mut wanted = Conditions::default();
-    wanted.add_text("f.rule = ?", f.rule.as_ref());
-    wanted.add_text("f.crossing = ?", f.crossing.as_ref());
-    wanted.add_text("f.phase = ?", f.phase.as_ref());
-    wanted.add_text("f.state = ?", f.state.as_ref());
-    wanted.add_text("f.assignee = ?", f.assignee.as_ref());
-    wanted.add_int("f.severity = ?", f.severity.map(i64::from));
-    wanted.add_int("f.at_ms <= ?", f.until_ms);
-    wanted
-}
-
-/// A page of findings.
-pub(crate) fn findings(f: &FindingFilter) -> Listing {
-    const ORDER: &str = "f.severity, f.at_ms, f.id";
-    let mut wanted = of_findings(f);
-    if let Some((severity, at_ms, id)) = &f.after {
-        let last = [
-            BoundValue::Int(i64::from(*severity)),
-            BoundValue::Int(*at_ms),
-            BoundValue::Text(id.clone()),
-        ];
-        wanted.add(&format!("({ORDER}) > (?, ?, ?)"), last);
-    }
-
-    let clause = wanted.clause();
-    let limit = wanted.place(BoundValue::Int(i64::from(f.limit)));
-    Listing {
-        sql: format!(
-            "SELECT {FINDING_COLUMNS} FROM \
-             (SELECT f.id FROM findings f {clause} ORDER BY {ORDER} LIMIT {limit}) AS page \
-             JOIN findings f ON f.id = page.id ORDER BY {ORDER}"
-        ),
-        values: wanted.values,
-    }
-}
-
-/// How many findings there are, by rule, phase and state.
-pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
-    let wanted = of_findings(f);
-    Listing {
-        sql: format!(
-            "SELECT f.rule, f.phase, f.state, count(*) AS count FROM findings f {} \
-             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state",
-            wanted.clause()
-        ),
-        values: wanted.values,
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{CarriedWithin, sqlite::MIGRATIONS};
     use wadi_log::RecordId;
 
-    fn database() -> rusqlite::Connection {
+    pub(crate) fn database() -> rusqlite::Connection {
         let conn = rusqlite::Connection::open_in_memory().unwrap();
         for sql in MIGRATIONS {
             conn.execute_batch(sql).unwrap();
@@ -322,7 +275,7 @@ mod tests {
     }
 
     /// How SQLite means to answer, a line for each step.
-    fn plan(conn: &rusqlite::Connection, listing: &Listing) -> Vec<String> {
+    pub(crate) fn plan(conn: &rusqlite::Connection, listing: &Listing) -> Vec<String> {
         let sql = format!("EXPLAIN QUERY PLAN {}", listing.sql);
         let mut statement = conn.prepare(&sql).unwrap();
         let mut rows = statement.raw_query();
@@ -335,7 +288,7 @@ mod tests {
     }
 
     /// No whole rows are walked over, and nothing is sorted but where few rows are.
-    fn assert_narrow(steps: &[String], of_few: bool) {
+    pub(crate) fn assert_narrow(steps: &[String], of_few: bool) {
         for step in steps {
             // The page, and what was gathered from open holds: few rows, which are in memory.
             let of_few_rows = ["page", "named", "carrying", "a", "v", "f", "n", "asked"]
@@ -436,63 +389,6 @@ mod tests {
         let steps = plan(&conn, &listing);
         assert_narrow(&steps, true);
         assert_by_terms(&steps);
-    }
-
-    #[test]
-    fn every_filter_of_findings_is_answered_by_one_index() {
-        let conn = database();
-        let any = FindingFilter {
-            limit: 50,
-            ..FindingFilter::default()
-        };
-        let text = || Some("x".to_string());
-        let filters = [
-            any.clone(),
-            FindingFilter {
-                rule: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                severity: Some(1),
-                ..any.clone()
-            },
-            FindingFilter {
-                crossing: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                phase: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                state: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                assignee: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                until_ms: Some(5),
-                ..any.clone()
-            },
-            FindingFilter {
-                after: Some((1, 2, "x".into())),
-                ..any.clone()
-            },
-        ];
-
-        for filter in &filters {
-            let steps = plan(&conn, &findings(filter));
-            assert_narrow(&steps, false);
-            let counted = plan(&conn, &finding_counts(filter));
-            for steps in [steps, counted] {
-                let covered = steps
-                    .iter()
-                    .any(|s| s.contains("COVERING INDEX findings_list"));
-                assert!(covered, "{filter:?}: {steps:#?}");
-            }
-        }
     }
 
     #[test]

@@ -173,6 +173,8 @@ fn finding(n: usize, anchor: RecordId) -> FindingRow {
         at_ms: (records() - n) as i64,
         due_ms: n as i64,
         json: "x".repeat(800),
+        disposition: one_of(n, &[""], "true").into(),
+        decided_ms: 0,
     }
 }
 

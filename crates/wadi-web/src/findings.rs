@@ -3,7 +3,7 @@
 use crate::{
     Problem, Token, TokenScope,
     answers::{AssignedAnswer, FindingActAnswer, FindingAnswer, FindingPageAnswer, RecheckAnswer},
-    filters, limits, pages,
+    filters, finding_cases, finding_desk, limits, pages,
     problem::unprocessable,
     reading::ReadRight,
     strict::StrictBody,
@@ -15,10 +15,15 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::Role;
-use wadi_node::{FindingAct, FindingFilter, FindingRow, Node};
+use wadi_node::{
+    ChosenFindings, Disposition, FindingAct, FindingFilter, FindingRow, Node, finding_version,
+};
 
 /// Findings that one request may assign.
 const BULK_MAX: usize = 500;
@@ -41,6 +46,13 @@ pub struct FindingQuery {
     state: Option<String>,
     /// Who looks into it.
     assignee: Option<String>,
+    /// What it was decided to be: true, explained, false_alarm or duplicate.
+    disposition: Option<String>,
+    /// Only those of a case, as `plate:11A00042`, `container:…`, `officer:…`, `record:…` or
+    /// `outage:…`.
+    about: Option<String>,
+    /// Of those that the caller put aside: `with`, `without` or `only`.
+    snoozed: Option<String>,
     /// Only what happened so many hours ago or more.
     older_than_h: Option<i64>,
     /// Only those after this cursor: `next_after` of the page before.
@@ -62,8 +74,9 @@ const STATES: [&str; 5] = [
 /// The phases.
 const PHASES: [&str; 2] = ["PENDING", "FIRM"];
 
-fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
+async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFilter, Problem> {
     let now_ms = node.now_ms();
+    let ids = snoozed(q.snoozed.as_deref(), node, token).await?;
     let rules = || {
         wadi_reconcile::RULES
             .iter()
@@ -107,7 +120,14 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
         }
     };
 
-    Ok(FindingFilter {
+    let mut filter = FindingFilter {
+        disposition: q
+            .disposition
+            .map(|name| filters::one("disposition", &name, Disposition::ALL.map(|d| d.name())))
+            .transpose()?,
+        about: None,
+        ids,
+        from_ms: None,
         rule: q
             .rule
             .map(|rule| filters::one("rule", &rule, rules()))
@@ -131,13 +151,56 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
         limit: pages::rows(q.limit)?,
+    };
+    if let Some(about) = &q.about {
+        finding_cases::narrow(&mut filter, about, node).await?;
+    }
+
+    Ok(filter)
+}
+
+/// What the caller put aside, as a part of a filter.
+async fn snoozed(
+    wanted: Option<&str>,
+    node: &Node,
+    token: &Token,
+) -> Result<Option<ChosenFindings>, Problem> {
+    let wanted = match wanted {
+        None => return Ok(None),
+        Some(wanted) => filters::one("choice", wanted, ["with", "without", "only"])?,
+    };
+    let desk = node.findings().desk(&finding_desk::person(token)).await?;
+    let ids: Vec<String> = desk.snoozed.into_iter().map(|s| s.finding).collect();
+    Ok(match wanted.as_str() {
+        "without" => Some(ChosenFindings::Without(ids)),
+        "only" => Some(ChosenFindings::Only(ids)),
+        _ => None,
     })
 }
 
-fn row_json(row: &FindingRow) -> Value {
+/// A finding's row as an answer. `heard` tells through when crossings are received: what a pending
+/// one still waits for is named.
+fn row_json(row: &FindingRow, heard: &BTreeMap<String, i64>) -> Value {
     let mut json: Value = serde_json::from_str(&row.json).unwrap_or_default();
     json["state"] = row.state.as_str().into();
     json["assignee"] = row.assignee.as_str().into();
+    let last = json["life"]["last"].as_str().unwrap_or_default();
+    json["version"] = finding_version(&row.evidence, last).into();
+    let through_ms = json["waits_for"]["through_ms"].as_i64();
+    if let Some(through_ms) = through_ms {
+        let crossings = json["waits_for"]["crossings"].as_array();
+        let missing: Vec<Value> = crossings
+            .into_iter()
+            .flatten()
+            .filter(|c| {
+                let heard = c.as_str().and_then(|code| heard.get(code));
+                heard.is_none_or(|ms| *ms < through_ms)
+            })
+            .cloned()
+            .collect();
+        json["waits_for"]["missing"] = missing.into();
+    }
+
     json
 }
 
@@ -162,7 +225,7 @@ pub(crate) async fn list(
     let reading = token.reading(&node)?;
     reading.all_kinds()?;
     let limit = query.limit;
-    let filter = filter(query, &node)?;
+    let filter = filter(query, &node, &token).await?;
     let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
         let (count, published) = node.findings().published(&filter).await?;
@@ -184,9 +247,13 @@ pub(crate) async fn list(
     let counts = counts
         .iter()
         .map(|c| json!({"rule": c.rule, "phase": c.phase, "state": c.state, "count": c.count}));
-    let listed = rows
-        .iter()
-        .map(|row| (cursor(row.severity, row.at_ms, &row.id), row_json(row)));
+    let heard = node.findings().heard();
+    let listed = rows.iter().map(|row| {
+        (
+            cursor(row.severity, row.at_ms, &row.id),
+            row_json(row, &heard),
+        )
+    });
 
     Ok(page(
         json!(count),
@@ -255,7 +322,7 @@ pub(crate) async fn show(
     let reading = token.reading(&node)?;
     reading.all_kinds()?;
     let mut finding = match node.me().role {
-        Role::Hub => row_json(&node.reads().finding(&id).await?),
+        Role::Hub => row_json(&node.findings().fresh(&id).await?, &node.findings().heard()),
         _ => node.findings().published_one(&id).await?,
     };
 
@@ -282,6 +349,10 @@ pub enum ActBody {
         waive: bool,
         /// Why.
         reason: String,
+        /// The finding's `version` as it was looked at: where somebody acted since, nothing is
+        /// done.
+        #[serde(default)]
+        version: Option<String>,
         /// Who says so, where the token names nobody.
         #[serde(default)]
         officer: Option<String>,
@@ -290,9 +361,19 @@ pub enum ActBody {
     Decide {
         /// Whether it is approved.
         approve: bool,
+        /// What the finding was: an approval names it.
+        #[serde(default)]
+        disposition: Option<DispositionBody>,
+        /// The other finding, of a duplicate alone.
+        #[serde(default)]
+        duplicate_of: Option<String>,
         /// Why.
         #[serde(default)]
         reason: String,
+        /// The finding's `version` as it was looked at: where somebody acted since, nothing is
+        /// done.
+        #[serde(default)]
+        version: Option<String>,
         /// Who says so, where the token names nobody.
         #[serde(default)]
         officer: Option<String>,
@@ -304,14 +385,78 @@ pub enum ActBody {
         event: Option<String>,
         /// Why.
         reason: String,
+        /// The finding's `version` as it was looked at: where somebody acted since, nothing is
+        /// done.
+        #[serde(default)]
+        version: Option<String>,
         /// Who says so, where the token names nobody.
         #[serde(default)]
         officer: Option<String>,
     },
 }
 
+/// What a finding was.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DispositionBody {
+    /// What it says happened, and should not have.
+    True,
+    /// What it says happened, for a good reason.
+    Explained,
+    /// What it says did not happen.
+    FalseAlarm,
+    /// Another finding says the same.
+    Duplicate,
+}
+
+impl From<DispositionBody> for Disposition {
+    fn from(said: DispositionBody) -> Self {
+        match said {
+            DispositionBody::True => Self::True,
+            DispositionBody::Explained => Self::Explained,
+            DispositionBody::FalseAlarm => Self::FalseAlarm,
+            DispositionBody::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+/// The act that a body says, in whose name, and on what version of the finding.
+fn said_act(body: ActBody) -> (FindingAct, Option<String>, Option<String>) {
+    match body {
+        ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer, None),
+        ActBody::Propose {
+            waive,
+            reason,
+            version,
+            officer,
+        } => (FindingAct::Propose { waive, reason }, officer, version),
+        ActBody::Decide {
+            approve,
+            disposition,
+            duplicate_of,
+            reason,
+            version,
+            officer,
+        } => {
+            let act = FindingAct::Decide {
+                approve,
+                reason,
+                disposition: disposition.map(Disposition::from),
+                duplicate_of,
+            };
+            (act, officer, version)
+        }
+        ActBody::Undo {
+            event,
+            reason,
+            version,
+            officer,
+        } => (FindingAct::Undo { event, reason }, officer, version),
+    }
+}
+
 /// The auditor who speaks: the token's, or whom the operator names.
-fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
+pub(crate) fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
     match (&token.scope, named) {
         (
             TokenScope::Officer {
@@ -368,30 +513,14 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     body: StrictBody<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (act, officer) = match body.said {
-        ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
-        ActBody::Propose {
-            waive,
-            reason,
-            officer,
-        } => (FindingAct::Propose { waive, reason }, officer),
-        ActBody::Decide {
-            approve,
-            reason,
-            officer,
-        } => (FindingAct::Decide { approve, reason }, officer),
-        ActBody::Undo {
-            event,
-            reason,
-            officer,
-        } => (FindingAct::Undo { event, reason }, officer),
-    };
-
+    let (act, officer, version) = said_act(body.said);
     let officer = match &act {
         FindingAct::Assign { .. } => auditor(&token, officer)?,
         _ => settling_auditor(&token, officer)?,
     };
-    let done = node.findings().act(&id, act, &officer).await?;
+    let findings = node.findings();
+    let done = findings.act(&id, act, &officer, version.as_deref()).await?;
+    findings.listed(done.changed).await;
     let written = json!({
         "finding": done.finding,
         "record": done.written.printed,
@@ -442,6 +571,7 @@ pub(crate) async fn assign(
 
     let officer = auditor(&token, body.officer)?;
     let (mut assigned, mut refused) = (Vec::new(), Vec::new());
+    let mut changed = 0;
     for id in body.findings {
         match node
             .findings()
@@ -451,16 +581,21 @@ pub(crate) async fn assign(
                     to: body.to.clone(),
                 },
                 &officer,
+                None,
             )
             .await
         {
-            Ok(_) => assigned.push(id),
+            Ok(done) => {
+                changed = changed.max(done.changed);
+                assigned.push(id);
+            }
             Err(error) => {
                 refused.push(json!({"finding": id, "code": error.code(), "why": error.to_string()}))
             }
         }
     }
 
+    node.findings().listed(changed).await;
     Ok(Json(json!({"assigned": assigned, "refused": refused})))
 }
 

@@ -1,8 +1,9 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
-    quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, bundles, changes, compare, control, finding_cases, finding_desk,
+    findings, imports, language, quarantine, records, release_tokens, resyncs, sites, tokens,
+    whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -147,7 +148,9 @@ fn describe(status: &str, answer: &mut Response) {
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
         sites::sites, findings::list, findings::show, findings::act, findings::assign,
-        findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
+        findings::recheck, finding_desk::show, finding_desk::save_view, finding_desk::forget_view,
+        finding_desk::snooze, finding_desk::wake, finding_cases::list, finding_cases::show,
+        finding_cases::statistics, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
