@@ -93,6 +93,10 @@ impl<'a> Asker<'a> {
         self.get("/v1/records", &in_order);
         self.get("/v1/records", "/v1/records?fields=id,state&limit=2");
         self.get("/v1/records", "/v1/records?kind=lorry");
+        self.get("/v1/records", "/v1/records?q=22A00042&limit=2");
+        self.get("/v1/records", "/v1/records?from_ms=0&limit=1");
+        self.get("/v1/records", "/v1/records?known_ms=9999999999999&limit=2");
+        self.get("/v1/records", "/v1/records?q=--");
         for record in listed["records"].as_array().expect("records") {
             let id = record["record"].as_str().expect("an id");
             self.get("/v1/records/{id}", &format!("/v1/records/{id}"));
@@ -100,6 +104,10 @@ impl<'a> Asker<'a> {
                 "/v1/records/{id}/history",
                 &format!("/v1/records/{id}/history"),
             );
+            for more in ["related", "verification"] {
+                let route = format!("/v1/records/{{id}}/{more}");
+                self.get(&route, &format!("/v1/records/{id}/{more}"));
+            }
             self.get("/v1/compare/{id}", &format!("/v1/compare/{id}"));
         }
 
@@ -173,7 +181,11 @@ fn record_everything(asker: &mut Asker<'_>) {
 /// An auditor's desk, cases and figures.
 fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
     let views = "/v1/findings/desk/views";
-    at_hub.post(views, views, &json!({"name": "mine", "query": "state=OPEN"}));
+    at_hub.post(
+        views,
+        views,
+        &json!({"name": "mine", "query": "state=OPEN"}),
+    );
     at_hub.post(views, views, &json!({"name": "", "query": ""}));
     let (snooze, path) = (
         "/v1/findings/{id}/snooze",
@@ -183,7 +195,11 @@ fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
     let later = now.expect("a time") + 3_600_000;
     let until = json!({"crossings": ["HUB"], "through_ms": later});
     at_hub.post(snooze, &path, &until);
-    at_hub.post(snooze, &path, &json!({"crossings": ["HUB"], "through_ms": 5}));
+    at_hub.post(
+        snooze,
+        &path,
+        &json!({"crossings": ["HUB"], "through_ms": 5}),
+    );
     let desk = at_hub.get("/v1/findings/desk", "/v1/findings/desk");
     assert_eq!(desk["snoozed"][0]["finding"], finding);
     let rest = at_hub.get("/v1/findings", "/v1/findings?snoozed=without");
@@ -193,8 +209,18 @@ fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
     assert_ne!(rest["findings"][0]["finding"], finding);
 
     at_hub.ask("DELETE", snooze, &path, None);
-    at_hub.ask("DELETE", "/v1/findings/desk/views/{name}", "/v1/findings/desk/views/mine", None);
-    at_hub.ask("DELETE", "/v1/findings/desk/views/{name}", "/v1/findings/desk/views/mine", None);
+    at_hub.ask(
+        "DELETE",
+        "/v1/findings/desk/views/{name}",
+        "/v1/findings/desk/views/mine",
+        None,
+    );
+    at_hub.ask(
+        "DELETE",
+        "/v1/findings/desk/views/{name}",
+        "/v1/findings/desk/views/mine",
+        None,
+    );
 
     // Two persons settle it, each with a token of their own: nobody is both by naming them.
     let decide = json!({"act": "decide", "approve": true, "disposition": "true"});
@@ -212,7 +238,10 @@ fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
     at_hub.get(case, "/v1/findings/cases/plate/NONE");
     at_hub.get("/v1/findings", "/v1/findings?about=plate:22A00042");
     at_hub.get("/v1/findings/statistics", "/v1/findings/statistics");
-    at_hub.get("/v1/findings/statistics", "/v1/findings/statistics?until_ms=0&from_ms=1");
+    at_hub.get(
+        "/v1/findings/statistics",
+        "/v1/findings/statistics?until_ms=0&from_ms=1",
+    );
 }
 
 /// What an operator does there.

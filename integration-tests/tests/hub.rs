@@ -313,7 +313,10 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     }
 
     act(hub, &second, &finding, decide()).unwrap();
-    let shown = hub.get(&format!("/v1/findings/{}", finding["finding"].as_str().unwrap()));
+    let shown = hub.get(&format!(
+        "/v1/findings/{}",
+        finding["finding"].as_str().unwrap()
+    ));
     assert_eq!(shown.unwrap()["life"]["disposition"], "explained");
     assert_eq!(
         act(hub, &second, &finding, decide()).unwrap_err()["code"],

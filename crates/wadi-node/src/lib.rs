@@ -65,6 +65,7 @@ pub use api::{
     cursors::CursorGone,
     finding_figures::FigureQuery,
     history::{History, HistoryLine, Knew},
+    known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     outages::Outage,
     quarantine::Quarantined,
@@ -113,5 +114,5 @@ pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
     CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter, FindingRow,
-    HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, entries_digest,
+    HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
 };

@@ -13,7 +13,6 @@ mod batch;
 mod compare;
 pub mod defence;
 mod error;
-mod finding_lists;
 mod lists;
 mod local_scope;
 mod move_store;
@@ -50,7 +49,7 @@ pub use rows::{
     AboutRow, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow, ChosenFindings,
     CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit,
     HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter,
-    RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -22,7 +22,8 @@ use std::{
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::Role;
 use wadi_node::{
-    ChosenFindings, Disposition, FindingAct, FindingFilter, FindingRow, Node, finding_version,
+    ChosenFindings, Disposition, FindingAct, FindingFilter, FindingRow, Node, NodeError,
+    finding_version,
 };
 
 /// Findings that one request may assign.
@@ -53,6 +54,8 @@ pub struct FindingQuery {
     about: Option<String>,
     /// Of those that the caller put aside: `with`, `without` or `only`.
     snoozed: Option<String>,
+    /// The record that they are anchored at: its full id.
+    record: Option<String>,
     /// Only what happened so many hours ago or more.
     older_than_h: Option<i64>,
     /// Only those after this cursor: `next_after` of the page before.
@@ -146,6 +149,11 @@ async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFi
             .map(|state| filters::one("state of findings", &state, STATES))
             .transpose()?,
         assignee: q.assignee,
+        anchor: q
+            .record
+            .map(|id| id.parse())
+            .transpose()
+            .map_err(NodeError::Log)?,
         until_ms: q
             .older_than_h
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),

@@ -64,7 +64,8 @@ impl Members {
         self.named.as_ref().is_none_or(|n| n.contains(name))
     }
 
-    pub(crate) fn leave_in(&self, record: &mut Json) {
+    /// Takes out what was not named.
+    pub fn leave_in(&self, record: &mut Json) {
         if let (Some(named), Some(members)) = (&self.named, record.as_object_mut()) {
             members.retain(|name, _| named.contains(name.as_str()));
         }
@@ -78,6 +79,8 @@ pub struct ListedRecord {
     pub id: RecordId,
     /// The cursor in the order of changes.
     pub changed: i64,
+    /// When it begins, Unix milliseconds: with the id, the cursor in the order of beginnings.
+    pub born_ms: i64,
     /// The members that were asked for.
     pub json: Json,
 }
@@ -118,6 +121,7 @@ impl Reads {
         let listed = rows.iter().zip(all).map(|(row, json)| ListedRecord {
             id: row.id,
             changed: row.changed,
+            born_ms: row.born_ms,
             json,
         });
 

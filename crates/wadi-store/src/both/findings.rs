@@ -7,8 +7,7 @@ use super::{
 use crate::{
     CaseFilter, CaseRow, CourseFilter, CourseRow, FindingFilter, FindingIndex, FindingRow,
     RecordRow, StoreError,
-    finding_lists::{self, FINDING_COLUMNS},
-    lists,
+    lists::{self, FINDING_COLUMNS},
 };
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
@@ -88,9 +87,7 @@ impl FindingIndex for Engine {
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
-        let rows = bound(finding_lists::findings(f))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = bound(lists::findings(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(finding_row(r)))
@@ -101,7 +98,7 @@ impl FindingIndex for Engine {
         &self,
         f: &FindingFilter,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        let listing = bound(finding_lists::finding_counts(f));
+        let listing = bound(lists::finding_counts(f));
         let rows = listing.fetch_all(&self.readers).await?;
         let count = |r: &DbRow| {
             Ok((
@@ -115,9 +112,7 @@ impl FindingIndex for Engine {
     }
 
     async fn cases(&self, f: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
-        let rows = bound(finding_lists::cases(f))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = bound(lists::cases(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(case_row(r)))
@@ -130,16 +125,14 @@ impl FindingIndex for Engine {
         value: &str,
         limit: u32,
     ) -> Result<Vec<(RecordRow, i64)>, StoreError> {
-        let listing = bound(finding_lists::case_records(what, value, limit));
+        let listing = bound(lists::case_records(what, value, limit));
         let rows = listing.fetch_all(&self.readers).await?;
         let cited = |r: &DbRow| Ok((record_row(r)?, cell(r, "findings")?));
         Ok(rows.iter().filter_map(|r| read_or_skip(cited(r))).collect())
     }
 
     async fn finding_courses(&self, f: &CourseFilter) -> Result<Vec<CourseRow>, StoreError> {
-        let rows = bound(finding_lists::courses(f))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = bound(lists::courses(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(course_row(r)))
@@ -147,16 +140,14 @@ impl FindingIndex for Engine {
     }
 
     async fn course_officers(&self, f: &CourseFilter) -> Result<Vec<(String, String)>, StoreError> {
-        let listing = bound(finding_lists::course_officers(f));
+        let listing = bound(lists::course_officers(f));
         let rows = listing.fetch_all(&self.readers).await?;
         let named = |r: &DbRow| Ok((cell(r, "finding")?, cell(r, "value")?));
         Ok(rows.iter().filter_map(|r| read_or_skip(named(r))).collect())
     }
 
     async fn contested_records(&self, f: &CourseFilter) -> Result<Vec<RecordRow>, StoreError> {
-        let rows = bound(finding_lists::contested(f))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = bound(lists::contested(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
             .filter_map(|r| read_or_skip(record_row(r)))

@@ -120,6 +120,10 @@ CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL S
     AS $$ SELECT upper(encode($1, 'hex')) $$;
 ",
     "
+-- As SQLite's: lists of a day walk the records in the order of their beginnings.
+CREATE INDEX records_born ON records (born_ms, id, lane, crossing);
+",
+    "
 -- What findings are about: those about one truck, container or officer are one case.
 CREATE TABLE finding_about (
     what TEXT NOT NULL, value TEXT NOT NULL, finding TEXT NOT NULL, PRIMARY KEY (what, value, finding)

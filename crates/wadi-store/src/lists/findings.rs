@@ -1,9 +1,7 @@
 //! The statements of findings' lists, of cases, and of what findings came to.
 
-use crate::{
-    CaseFilter, ChosenFindings, CourseFilter, FindingFilter,
-    lists::{BoundValue, Conditions, Listing, NOTHING, RECORD_COLUMNS},
-};
+use super::{BoundValue, Conditions, Listing, NOTHING, RECORD_COLUMNS};
+use crate::{CaseFilter, ChosenFindings, CourseFilter, FindingFilter};
 
 pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, \
                                           f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
@@ -21,6 +19,10 @@ fn of_findings(f: &FindingFilter) -> Conditions {
     wanted.add_text("f.disposition = ?", f.disposition.as_ref());
     wanted.add_int("f.at_ms >= ?", f.from_ms);
     wanted.add_int("f.at_ms <= ?", f.until_ms);
+    if let Some(anchor) = f.anchor {
+        wanted.add("f.anchor = ?", [BoundValue::Bytes(anchor.0.to_vec())]);
+    }
+
     if let Some((what, value)) = &f.about {
         wanted.add(
             "f.id IN (SELECT a.finding FROM finding_about a WHERE a.what = ? AND a.value = ?)",
@@ -188,120 +190,5 @@ pub(crate) fn contested(f: &CourseFilter) -> Listing {
             "SELECT {RECORD_COLUMNS} FROM records r {clause} ORDER BY r.born_ms DESC LIMIT {limit}"
         ),
         values: wanted.values,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lists::tests::{assert_narrow, database, plan};
-
-    #[test]
-    fn every_filter_of_findings_is_answered_by_one_index() {
-        let conn = database();
-        let any = FindingFilter {
-            limit: 50,
-            ..FindingFilter::default()
-        };
-        let text = || Some("x".to_string());
-        let filters = [
-            any.clone(),
-            FindingFilter {
-                rule: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                severity: Some(1),
-                ..any.clone()
-            },
-            FindingFilter {
-                crossing: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                phase: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                state: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                assignee: text(),
-                ..any.clone()
-            },
-            FindingFilter {
-                until_ms: Some(5),
-                ..any.clone()
-            },
-            FindingFilter {
-                from_ms: Some(5),
-                disposition: text(),
-                ids: Some(ChosenFindings::Without(vec!["a".into(), "b".into()])),
-                ..any.clone()
-            },
-            FindingFilter {
-                after: Some((1, 2, "x".into())),
-                ..any.clone()
-            },
-        ];
-
-        for filter in &filters {
-            let steps = plan(&conn, &findings(filter));
-            assert_narrow(&steps, false);
-            let counted = plan(&conn, &finding_counts(filter));
-            for steps in [steps, counted] {
-                let covered = steps
-                    .iter()
-                    .any(|s| s.contains("COVERING INDEX findings_list"));
-                assert!(covered, "{filter:?}: {steps:#?}");
-            }
-        }
-    }
-
-    #[test]
-    fn cases_and_statistics_are_found_by_their_indexes() {
-        let conn = database();
-        let case = CaseFilter {
-            what: "plate".into(),
-            after: Some((3, "x".into())),
-            limit: 50,
-            ..CaseFilter::default()
-        };
-        let course = CourseFilter {
-            until_ms: 5,
-            limit: 50,
-            ..CourseFilter::default()
-        };
-        let about = FindingFilter {
-            about: Some(("plate".into(), "x".into())),
-            ..FindingFilter::default()
-        };
-
-        for (listing, index) in [
-            (cases(&case), "PRIMARY KEY (what=?)"),
-            (
-                case_records("plate", "x", 9),
-                "PRIMARY KEY (what=? AND value=?)",
-            ),
-            (case_records("plate", "x", 9), "records_printed"),
-            (courses(&course), "finding_courses_list"),
-            (course_officers(&course), "finding_about_finding"),
-            (contested(&course), "records_contested"),
-            (findings(&about), "PRIMARY KEY (what=? AND value=?)"),
-        ] {
-            let steps = plan(&conn, &listing);
-            assert!(
-                steps.iter().any(|s| s.contains(index)),
-                "{index}: {steps:#?}"
-            );
-            let walks = |s: &&String| {
-                let of_few = ["cited", "c", "page"]
-                    .iter()
-                    .any(|n| s.ends_with(&format!(" {n}")));
-                s.starts_with("SCAN") && !s.contains("INDEX") && !of_few
-            };
-            assert_eq!(steps.iter().find(walks), None, "{steps:#?}");
-        }
     }
 }
