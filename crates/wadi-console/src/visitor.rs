@@ -62,6 +62,9 @@ pub(crate) struct Who {
     /// The node's crossing.
     #[serde(default)]
     pub crossing: String,
+    /// The node's time, Unix milliseconds.
+    #[serde(default)]
+    pub now_ms: i64,
 }
 
 impl Visitor {

@@ -303,7 +303,7 @@ pub struct FindingFilter {
     pub crossing: Option<String>,
     /// PENDING or FIRM.
     pub phase: Option<String>,
-    /// A state of its life.
+    /// A state of its life; UNDECIDED for all but RESOLVED and WAIVED.
     pub state: Option<String>,
     /// Who looks into it.
     pub assignee: Option<String>,

@@ -43,7 +43,7 @@ pub struct FindingQuery {
     crossing: Option<String>,
     /// PENDING or FIRM.
     phase: Option<String>,
-    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
+    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED; UNDECIDED for the first three.
     state: Option<String>,
     /// Who looks into it.
     assignee: Option<String>,
@@ -66,8 +66,9 @@ pub struct FindingQuery {
     limit: Option<u32>,
 }
 
-/// The states of a finding's life.
-const STATES: [&str; 5] = [
+/// The states of a finding's life, and what stands for several of them.
+const STATES: [&str; 6] = [
+    "UNDECIDED",
     "OPEN",
     "ASSIGNED",
     "PENDING_RESOLUTION",

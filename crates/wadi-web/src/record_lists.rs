@@ -43,10 +43,11 @@ pub struct ListQuery {
     crossing: Option<String>,
     /// A state's name or a flag, as EXITED or CONTESTED.
     state: Option<String>,
-    /// A department's code: the holds that it placed; with `state=DETAINED` what its open holds
-    /// detain.
+    /// Only those that open holds hold: as `state=DETAINED`, beside another state.
+    held: Option<bool>,
+    /// A department's code: the holds that it placed; with `held` what its open holds detain.
     department: Option<String>,
-    /// A type of hold: the holds of it; with `state=DETAINED` what open ones of it detain.
+    /// A type of hold: the holds of it; with `held` what open ones of it detain.
     hold_type: Option<String>,
     /// Only those that begin at this Unix time in milliseconds or later; they are listed in the
     /// order of their beginnings, the latest first.
@@ -140,7 +141,8 @@ impl ListQuery {
 
         let kind = self.kind.as_deref().map(filters::kind).transpose()?;
         let lane = reading.kind(kind)?.map(|k| k.lane() as u8);
-        let detained = state.as_deref() == Some(DETAINED);
+        let by_state = state.as_deref() == Some(DETAINED);
+        let detained = by_state || self.held.unwrap_or(false);
         if detained && self.known_ms.is_some() {
             let why =
                 "what was detained on a day is told by each record of that day, not by a list";
@@ -156,7 +158,7 @@ impl ListQuery {
                 .as_deref()
                 .map(|code| filters::crossing(node, code))
                 .transpose()?,
-            state: state.filter(|_| !detained),
+            state: state.filter(|_| !by_state),
             term,
             contested: self.contested.unwrap_or(false),
             detained: detained.then(|| node.reads().hold_terms()),

@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 27] = [
         "id",
         "record",
         "kind",
@@ -50,6 +50,8 @@ impl Members {
         "changed_after_count",
         "safety",
         "changed",
+        "begun_ms",
+        "last_ms",
     ];
 
     /// These, as far as they are members of records; the others are left out.

@@ -191,6 +191,15 @@ impl PublishedFinding {
     }
 }
 
+/// Whether a state is the one that is wanted.
+fn is_of_state(state: &str, wanted: Option<&str>) -> bool {
+    match wanted {
+        None => true,
+        Some("UNDECIDED") => !matches!(state, "RESOLVED" | "WAIVED"),
+        Some(wanted) => state == wanted,
+    }
+}
+
 /// What the hub published on one record, as far as a filter takes it.
 fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<PublishedFinding>) {
     let facts = facts(row);
@@ -210,7 +219,7 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             || !wanted(&filter.rule, text("rule"))
             || !wanted(&filter.phase, text("phase"))
             || !wanted(&filter.crossing, &row.crossing)
-            || !wanted(&filter.state, life.state)
+            || !is_of_state(life.state, filter.state.as_deref())
             || !wanted(
                 &filter.disposition,
                 life.disposition.map_or("", |d| d.name()),

@@ -7,13 +7,19 @@ pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.s
                                           f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
                                           f.json, f.disposition, f.decided_ms";
 
+/// Stands for every state in which nobody has settled a finding.
+const UNDECIDED: &str = "UNDECIDED";
+
 /// What a filter of findings takes.
 fn of_findings(f: &FindingFilter) -> Conditions {
     let mut wanted = Conditions::default();
     wanted.add_text("f.rule = ?", f.rule.as_ref());
     wanted.add_text("f.crossing = ?", f.crossing.as_ref());
     wanted.add_text("f.phase = ?", f.phase.as_ref());
-    wanted.add_text("f.state = ?", f.state.as_ref());
+    match f.state.as_deref() {
+        Some(UNDECIDED) => wanted.add("f.state NOT IN ('RESOLVED', 'WAIVED')", []),
+        _ => wanted.add_text("f.state = ?", f.state.as_ref()),
+    }
     wanted.add_text("f.assignee = ?", f.assignee.as_ref());
     wanted.add_int("f.severity = ?", f.severity.map(i64::from));
     wanted.add_text("f.disposition = ?", f.disposition.as_ref());
@@ -82,8 +88,8 @@ pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
     }
 }
 
-/// States in which nobody has settled a finding.
-const UNDECIDED: &str = "CASE WHEN f.state IN ('RESOLVED', 'WAIVED') THEN 0 ELSE 1 END";
+/// 1 for a finding that nobody has settled.
+const ONE_UNDECIDED: &str = "CASE WHEN f.state IN ('RESOLVED', 'WAIVED') THEN 0 ELSE 1 END";
 
 /// A page of cases: those with the most unsettled findings first.
 pub(crate) fn cases(f: &CaseFilter) -> Listing {
@@ -107,8 +113,8 @@ pub(crate) fn cases(f: &CaseFilter) -> Listing {
     Listing {
         sql: format!(
             "SELECT c.value, c.findings, c.undecided, c.firm, c.last_ms FROM (\
-             SELECT a.value, count(*) AS findings, CAST(sum({UNDECIDED}) AS BIGINT) AS undecided, \
-             CAST(sum(CASE WHEN f.phase = 'FIRM' THEN {UNDECIDED} ELSE 0 END) AS BIGINT) AS firm, \
+             SELECT a.value, count(*) AS findings, CAST(sum({ONE_UNDECIDED}) AS BIGINT) AS undecided, \
+             CAST(sum(CASE WHEN f.phase = 'FIRM' THEN {ONE_UNDECIDED} ELSE 0 END) AS BIGINT) AS firm, \
              max(f.at_ms) AS last_ms FROM finding_about a JOIN findings f ON f.id = a.finding \
              {clause} GROUP BY a.value) AS c {after} \
              ORDER BY c.undecided DESC, c.value LIMIT {limit}"

@@ -186,6 +186,10 @@ pub(crate) struct RecordAnswer {
     safety: Option<String>,
     /// The cursor of its last change on this node.
     changed: Option<i64>,
+    /// When it begins, as claimed, Unix milliseconds.
+    begun_ms: Option<i64>,
+    /// When something last happened to it, as claimed, Unix milliseconds.
+    last_ms: Option<i64>,
 }
 
 /// An open hold that detains a record: who asked for it, why, and since when. What a lookout seeks
