@@ -1,7 +1,8 @@
 //! Findings in the console, over HTTP: two auditors propose and decide, one comes too late, a
 //! finding is put aside and comes back, and whoever may not is told why.
 
-use integration_tests::{Site, World};
+use fantoccini::key::Key;
+use integration_tests::{Site, World, browser::Browser};
 use serde_json::{Value, json};
 
 /// A session of the console, as a browser without script has it.
@@ -124,7 +125,9 @@ fn world_with_findings(trucks: u32) -> World {
 }
 
 fn findings(hub: &Site) -> Vec<Value> {
-    let found = hub.get("/v1/findings?rule=R22&limit=100").expect("findings");
+    let found = hub
+        .get("/v1/findings?rule=R22&limit=100")
+        .expect("findings");
     found["findings"].as_array().expect("a list").clone()
 }
 
@@ -144,14 +147,20 @@ fn two_auditors_settle_a_finding_and_the_one_who_comes_late_is_told_what_was_dec
     let acts = format!("{path}/acts");
 
     let queue = first.see("/console/findings");
-    assert!(queue.contains(&path) && queue.contains("1 finding"), "{queue}");
+    assert!(
+        queue.contains(&path) && queue.contains("1 finding"),
+        "{queue}"
+    );
     assert!(first.see(&path).contains("Take it"));
     let taken = first.send_form(
         "/console/findings",
         "/console/findings/assign",
         &[("one", finding["finding"].as_str().expect("an id"))],
     );
-    assert_eq!((taken.status, taken.location.as_str()), (303, "/console/findings"));
+    assert_eq!(
+        (taken.status, taken.location.as_str()),
+        (303, "/console/findings")
+    );
     assert!(first.see("/console/findings?assignee=AU-1").contains(&path));
 
     // Who proposed does not decide, and is told so kindly; nothing that was typed is lost.
@@ -162,17 +171,29 @@ fn two_auditors_settle_a_finding_and_the_one_who_comes_late_is_told_what_was_dec
     let own = first.send_form(
         &path,
         &acts,
-        &[("act", "approve"), ("disposition", "true"), ("reason", "mine")],
+        &[
+            ("act", "approve"),
+            ("disposition", "true"),
+            ("reason", "mine"),
+        ],
     );
     assert_eq!(own.status, 403);
-    assert!(own.text.contains("Another auditor decides it"), "{}", own.text);
+    assert!(
+        own.text.contains("Another auditor decides it"),
+        "{}",
+        own.text
+    );
 
     // Two look at the page at the same time, and both decide.
     let shown = third.see(&path);
     assert!(shown.contains("&#60;b&#62;the scale") && !shown.contains("<b>the scale"));
     let undisposed = second.send_form(&path, &acts, &[("act", "approve")]);
     assert_eq!(undisposed.status, 422);
-    assert!(undisposed.text.contains("no_disposition"), "{}", undisposed.text);
+    assert!(
+        undisposed.text.contains("no_disposition"),
+        "{}",
+        undisposed.text
+    );
 
     let decided = second.send_form(&path, &acts, &[("act", "approve"), ("disposition", "true")]);
     assert_eq!(decided.status, 303, "{}", decided.text);
@@ -187,24 +208,43 @@ fn two_auditors_settle_a_finding_and_the_one_who_comes_late_is_told_what_was_dec
         ]),
     );
     assert_eq!(late.status, 409, "{}", late.text);
-    for told in ["Somebody was there before you", "AU-2 decided it", "Approved: true"] {
+    for told in [
+        "Somebody was there before you",
+        "AU-2 decided it",
+        "Approved: true",
+    ] {
         assert!(late.text.contains(told), "{told}: {}", late.text);
     }
 
     // What the first one decided stands, and it is counted.
-    let stands = hub.get(&format!("/v1/findings/{}", finding["finding"].as_str().expect("an id")));
+    let stands = hub.get(&format!(
+        "/v1/findings/{}",
+        finding["finding"].as_str().expect("an id")
+    ));
     let stands = stands.expect("the finding");
     assert_eq!(stands["life"]["disposition"], "true");
     assert_eq!(stands["state"], "RESOLVED");
-    let figures = hub.get("/v1/findings/statistics?rule=R22").expect("figures");
-    assert_eq!((&figures["total"]["found"], &figures["total"]["true"]), (&json!(1), &json!(1)));
+    let figures = hub
+        .get("/v1/findings/statistics?rule=R22")
+        .expect("figures");
+    assert_eq!(
+        (&figures["total"]["found"], &figures["total"]["true"]),
+        (&json!(1), &json!(1))
+    );
     let page = third.see("/console/findings/statistics");
     assert!(page.contains("R22") && page.contains("<svg"), "{page}");
     assert!(!first.see("/console/findings").contains(&path));
-    assert!(first.see("/console/findings?state=RESOLVED").contains(&path));
+    assert!(
+        first
+            .see("/console/findings?state=RESOLVED")
+            .contains(&path)
+    );
     let in_arabic = PageReader::of(hub, &first.bearer).in_arabic();
     let arabic = in_arabic.see(&path);
-    assert!(arabic.contains("مخالفة مثبتة") && arabic.contains("dir=\"rtl\""), "{arabic}");
+    assert!(
+        arabic.contains("مخالفة مثبتة") && arabic.contains("dir=\"rtl\""),
+        "{arabic}"
+    );
 
     // An undone decision leaves the proposal to be decided.
     let undone = second.send_form(
@@ -222,7 +262,13 @@ fn of_two_who_decide_at_the_same_moment_one_is_taken_and_the_other_told() {
     let world = world_with_findings(1);
     let hub = world.site("hub");
     let finding = findings(hub).remove(0);
-    let (path, api) = (path_of(&finding), format!("/v1/findings/{}", finding["finding"].as_str().expect("an id")));
+    let (path, api) = (
+        path_of(&finding),
+        format!(
+            "/v1/findings/{}",
+            finding["finding"].as_str().expect("an id")
+        ),
+    );
     let first = PageReader::of(hub, &auditor(hub, "AU-1"));
     let proposed = first.send_form(
         &path,
@@ -257,7 +303,11 @@ fn of_two_who_decide_at_the_same_moment_one_is_taken_and_the_other_told() {
     assert_eq!(answers, [303, 409]);
     let life = hub.get(&api).expect("the finding")["life"].clone();
     let decisions = life["acts"].as_array().expect("acts").iter();
-    assert_eq!(decisions.filter(|act| act["act"] == "decided").count(), 1, "{life}");
+    assert_eq!(
+        decisions.filter(|act| act["act"] == "decided").count(),
+        1,
+        "{life}"
+    );
 }
 
 #[test]
@@ -283,7 +333,11 @@ fn an_auditor_keeps_views_and_puts_findings_aside_until_they_come_back() {
     );
     assert_eq!(nameless.status, 422);
 
-    let snoozed = first.send_form("/console/findings", &format!("{aside}/snooze"), &[("until", "4")]);
+    let snoozed = first.send_form(
+        "/console/findings",
+        &format!("{aside}/snooze"),
+        &[("until", "4")],
+    );
     assert_eq!(snoozed.status, 303, "{}", snoozed.text);
     let queue = first.see("/console/findings");
     assert!(!queue.contains(&aside) && queue.contains(&other) && queue.contains("1 put aside"));
@@ -291,14 +345,18 @@ fn an_auditor_keeps_views_and_puts_findings_aside_until_they_come_back() {
     assert!(first.see("/console/findings?snoozed=only").contains(&aside));
 
     // It comes back by itself once what it waits for has passed.
-    let now = hub.get("/v1/whoami").expect("a time")["now_ms"].as_i64().expect("a time");
+    let now = hub.get("/v1/whoami").expect("a time")["now_ms"]
+        .as_i64()
+        .expect("a time");
     let id = aside.rsplit('/').next().expect("an id");
     let soon = json!({"crossings": ["HUB"], "through_ms": now + 2_000});
     let token = &first.bearer;
     hub.post_as(token, None, &format!("/v1/findings/{id}/snooze"), &soon)
         .expect("it is put aside");
     assert!(!first.see("/console/findings").contains(&aside));
-    world.wait("it is back", || first.see("/console/findings").contains(&aside));
+    world.wait("it is back", || {
+        first.see("/console/findings").contains(&aside)
+    });
 }
 
 #[test]
@@ -309,21 +367,36 @@ fn a_truck_and_an_officer_are_cases_whose_findings_are_assigned_together() {
     let list = first.see("/console/findings/cases");
     assert!(list.contains("22A00001"), "{list}");
     let officers = first.see("/console/findings/cases?kind=officer");
-    assert!(officers.contains("/console/findings/cases/officer/OF-1"), "{officers}");
+    assert!(
+        officers.contains("/console/findings/cases/officer/OF-1"),
+        "{officers}"
+    );
 
     let case = "/console/findings/cases/officer/OF-1";
     let page = first.see(case);
     assert!(page.contains("3 findings, 3 not settled"), "{page}");
     let all = findings(hub);
     let mut form: Vec<(&str, &str)> = vec![("to", "AU-2"), ("back", case)];
-    form.extend(all.iter().map(|f| ("finding", f["finding"].as_str().expect("an id"))));
+    form.extend(
+        all.iter()
+            .map(|f| ("finding", f["finding"].as_str().expect("an id"))),
+    );
     let assigned = first.send_form(case, "/console/findings/assign", &form);
-    assert_eq!((assigned.status, assigned.location.as_str()), (303, case), "{}", assigned.text);
+    assert_eq!(
+        (assigned.status, assigned.location.as_str()),
+        (303, case),
+        "{}",
+        assigned.text
+    );
     assert!(findings(hub).iter().all(|f| f["assignee"] == "AU-2"));
 
     form.push(("finding", "none"));
     let told = first.send_form(case, "/console/findings/assign", &form);
-    assert!(told.text.contains("These could not be assigned"), "{}", told.text);
+    assert!(
+        told.text.contains("These could not be assigned"),
+        "{}",
+        told.text
+    );
     let nothing = first.send_form(case, "/console/findings/assign", &[("to", "AU-2")]);
     assert_eq!(nothing.status, 422);
     let none = first.send("/console/findings/cases/plate/NONE", None);
@@ -343,7 +416,11 @@ fn whoever_may_not_settle_findings_is_told_why() {
     let form = [("act", "propose"), ("reason", "x")];
     let refused = operator.send_form(&path, &acts, &form);
     assert_eq!(refused.status, 403);
-    assert!(refused.text.contains("own_token_needed"), "{}", refused.text);
+    assert!(
+        refused.text.contains("own_token_needed"),
+        "{}",
+        refused.text
+    );
 
     let token = json!({
         "name": "gate", "scope": {"is": "officer", "officer": "OF-7", "department": "PORT"},
@@ -352,7 +429,11 @@ fn whoever_may_not_settle_findings_is_told_why() {
     let gate = PageReader::of(hub, issued["token"].as_str().expect("a token"));
     let page = gate.send(&path, None);
     let is_told = page.text.contains("commission") || page.status == 403;
-    assert!(is_told && !page.text.contains("propose-reason"), "{}", page.text);
+    assert!(
+        is_told && !page.text.contains("propose-reason"),
+        "{}",
+        page.text
+    );
 
     // Without the page's proof no form is taken.
     let foreign = operator.send(&acts, Some(&form));
@@ -363,4 +444,133 @@ fn whoever_may_not_settle_findings_is_told_why() {
     let typo = operator.send("/console/findings?crossing=TRX", None);
     assert_eq!(typo.status, 422);
     assert!(typo.text.contains("TRX") && typo.text.contains("name=\"crossing\""));
+}
+
+/// Whether the keyboard is at a row of the queue.
+fn is_at_row(browser: &Browser) -> bool {
+    let at = "document.activeElement.classList.contains('row-link')";
+    browser.evaluate(at) == true
+}
+
+/// Goes to the first row by keyboard, where the keyboard is at none.
+fn go_to_row(browser: &Browser) {
+    browser.wait("the keyboard is at a row", |browser| {
+        let is_there = is_at_row(browser);
+        if !is_there {
+            browser.press("j");
+        }
+        is_there
+    });
+}
+
+#[test]
+fn two_auditors_propose_and_decide_in_their_browsers_in_both_languages() {
+    let world = world_with_findings(2);
+    let hub = world.site("hub");
+    let finding = findings(hub).remove(0);
+    let path = path_of(&finding);
+
+    let first = Browser::open(hub, "ar");
+    first.sign_in(&auditor(hub, "AU-1"));
+    first.go("/console/findings");
+    first.see("شاهد على نفسه");
+    first.pictures("findings");
+    first.click(&format!("a.row-link[href^='{path}']"));
+    first.arrive(&path);
+    first.pictures("finding");
+    first.fill("#propose-reason", "الميزان ميزاننا");
+    first.click("button[name=act][value=propose]");
+    first.arrive("/console/findings");
+
+    let second = Browser::open(hub, "en");
+    second.sign_in(&auditor(hub, "AU-2"));
+    second.go("/console/findings?state=PENDING_RESOLUTION");
+    second.click(&format!("a[href^='{path}'][data-key=d]"));
+    second.see("الميزان ميزاننا");
+    second.pictures("finding-decide");
+    second.click("input[name=disposition][value=explained]");
+    second.fill("#decide-reason", "seen on paper");
+    second.click("button[name=act][value=approve]");
+    second.arrive("/console/findings");
+    second.go(&path);
+    second.see("Approved: explained");
+
+    for (page, name) in [
+        ("/console/findings/cases", "findings-cases"),
+        ("/console/findings/cases/officer/OF-1", "findings-case"),
+        ("/console/findings/statistics", "findings-statistics"),
+    ] {
+        first.go(page);
+        first.pictures(name);
+    }
+    for browser in [&first, &second] {
+        assert_eq!(browser.complaints(), [""; 0]);
+    }
+}
+
+#[test]
+fn ten_findings_are_worked_through_by_keyboard_alone() {
+    let world = world_with_findings(10);
+    let hub = world.site("hub");
+    let enter = char::from(Key::Enter);
+    let tab = char::from(Key::Tab);
+
+    let first = Browser::open(hub, "en");
+    first.sign_in(&auditor(hub, "AU-1"));
+    first.go("/console/findings?rule=R22");
+    for n in 0..10 {
+        go_to_row(&first);
+        if n > 0 {
+            first.press("j");
+        }
+        first.press("p");
+        first.find("#propose-reason:focus");
+        first.press(&format!("case {n}{tab}{tab}{enter}"));
+        first.arrive("/console/findings");
+    }
+    let proposed = hub
+        .get("/v1/findings?state=PENDING_RESOLUTION")
+        .expect("findings");
+    assert_eq!(proposed["count"], 10);
+
+    let second = Browser::open(hub, "ar");
+    second.sign_in(&auditor(hub, "AU-2"));
+    second.go("/console/findings?state=PENDING_RESOLUTION");
+    second.press("?");
+    second.find("details#keys[open]");
+    for left in (0..10).rev() {
+        go_to_row(&second);
+        second.press("d");
+        second.find("input[name=disposition]:focus");
+        second.press(&format!(" {enter}"));
+        second.arrive("/console/findings");
+        let count = format!("/v1/findings?state=PENDING_RESOLUTION&limit={}", left + 1);
+        assert_eq!(hub.get(&count).expect("findings")["count"], left);
+    }
+    let settled = hub.get("/v1/findings?disposition=true").expect("findings");
+    assert_eq!(settled["count"], 10);
+    assert_eq!(second.complaints(), [""; 0]);
+}
+
+#[test]
+fn without_script_the_same_is_done_by_links_and_buttons() {
+    let world = world_with_findings(2);
+    let hub = world.site("hub");
+    let path = path_of(&findings(hub)[0]);
+    let browser = Browser::open(hub, "en");
+    browser.set_script(false);
+    browser.sign_in(&auditor(hub, "AU-1"));
+    browser.go("/console/findings");
+    browser.click("input[name=finding]");
+    browser.fill("#to", "AU-2");
+    browser.click_text("Assign what is ticked");
+    browser.see("AU-2");
+    browser.click(&format!("a[href^='{path}'][data-key=p]"));
+    browser.fill("#propose-reason", "by hand");
+    browser.click("button[name=act][value=propose]");
+    browser.see("waits for a decision");
+    browser.click("details#keys summary");
+    browser.see("to the next and to the one before");
+    browser.click(&format!("button[formaction='{path}/snooze']"));
+    browser.see("1 put aside");
 }

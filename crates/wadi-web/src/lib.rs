@@ -14,6 +14,7 @@ mod changes;
 mod compare;
 mod control;
 mod filters;
+mod finding_acts;
 mod finding_cases;
 mod finding_desk;
 mod findings;
@@ -104,7 +105,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/compare/root", get(compare::root))
         .route("/v1/compare/{id}", get(compare::record))
         .route("/v1/findings", get(findings::list))
-        .route("/v1/findings/assign", post(findings::assign))
+        .route("/v1/findings/assign", post(finding_acts::assign))
         .route("/v1/findings/recheck", post(findings::recheck))
         .route("/v1/findings/desk", get(finding_desk::show))
         .route("/v1/findings/desk/views", post(finding_desk::save_view))
@@ -120,7 +121,7 @@ pub fn router(node: Arc<Node>) -> Router {
             "/v1/findings/{id}/snooze",
             post(finding_desk::snooze).delete(finding_desk::wake),
         )
-        .route("/v1/findings/{id}/acts", post(findings::act))
+        .route("/v1/findings/{id}/acts", post(finding_acts::act))
         .route("/v1/sites", get(sites::sites))
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))

@@ -196,8 +196,8 @@ pub(super) fn line(language: Language, found: &SeenFinding, back: &str) -> Queue
     let back = query_escaped(back);
     QueueLine {
         id: found.finding.clone(),
-        propose: format!("{path}?act=propose&back={back}#act"),
-        decide: format!("{path}?act=decide&back={back}#act"),
+        propose: format!("{path}?act=propose&back={back}"),
+        decide: format!("{path}?act=decide&back={back}"),
         path: format!("{path}?back={back}"),
         rule: found.rule.clone(),
         title: language.rule_title(&found.rule),
