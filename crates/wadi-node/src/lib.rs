@@ -67,7 +67,7 @@ pub use api::{
     history::{History, HistoryLine, Knew},
     known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
-    outages::Outage,
+    outages::SiteOutage,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
     status::Status,

@@ -13,11 +13,11 @@ const VALUES_MAX: usize = 32;
 const VALUE_BYTES_MAX: usize = 64;
 
 /// What it is about: `record` by printed ids, `plate`, `container`, `officer`.
-pub(crate) type About = BTreeMap<&'static str, BTreeSet<String>>;
+pub(crate) type AboutTerms = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Gathers what a contradiction is about.
-pub(crate) fn gathered(dossier: &Dossier, found: &Contradiction) -> About {
-    let mut all = About::new();
+pub(crate) fn gathered(dossier: &Dossier, found: &Contradiction) -> AboutTerms {
+    let mut all = AboutTerms::new();
     let mut add = |what: &'static str, value: &str| {
         let held = all.entry(what).or_default();
         if !value.is_empty() && value.len() <= VALUE_BYTES_MAX && held.len() < VALUES_MAX {
@@ -52,7 +52,7 @@ fn named(evidence: &Json, member: &str, add: &mut impl FnMut(&'static str, &str)
 }
 
 /// The plates and containers of a record, however they are written.
-fn carried(record: &Facts, all: &mut About) {
+fn carried(record: &Facts, all: &mut AboutTerms) {
     let fields = record.json["fields"].as_object().into_iter().flatten();
     for (field, value) in fields {
         let term = value.as_str().and_then(|text| field_term(field, text));

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_node::{
-    CaseFilter, CaseRow, FigureQuery, FindingFilter, FindingRow, Node, Outage, RecordRow,
+    CaseFilter, CaseRow, FigureQuery, FindingFilter, FindingRow, Node, RecordRow, SiteOutage,
 };
 
 /// Kinds of cases.
@@ -51,7 +51,7 @@ pub(crate) async fn narrow(
     Ok(())
 }
 
-async fn outage_of(node: &Node, key: &str) -> Result<Outage, Problem> {
+async fn outage_of(node: &Node, key: &str) -> Result<SiteOutage, Problem> {
     let all = node.reads().outages().await?;
     let found = all.into_iter().find(|outage| outage.key() == key);
     found.ok_or_else(|| no_such_case("outage", key))
@@ -88,7 +88,7 @@ fn case_json(kind: &str, row: &CaseRow) -> Value {
 }
 
 /// An outage as a case, with how many findings are of its time and its crossing.
-async fn outage_json(node: &Node, outage: &Outage) -> Result<Value, Problem> {
+async fn outage_json(node: &Node, outage: &SiteOutage) -> Result<Value, Problem> {
     let filter = FindingFilter {
         crossing: Some(outage.crossing.clone()),
         from_ms: Some(outage.from_ms),
@@ -216,7 +216,7 @@ pub(crate) async fn show(
 }
 
 /// The anchors of findings of an outage.
-async fn outage_records(node: &Node, outage: &Outage) -> Result<Vec<Value>, Problem> {
+async fn outage_records(node: &Node, outage: &SiteOutage) -> Result<Vec<Value>, Problem> {
     let filter = FindingFilter {
         crossing: Some(outage.crossing.clone()),
         from_ms: Some(outage.from_ms),

@@ -73,7 +73,7 @@ struct ActLine {
 }
 
 /// An entry that the finding rests on.
-struct EntryLine {
+struct RestedOnLine {
     at: Moment,
     by: String,
     events: Vec<EventWords>,
@@ -113,7 +113,7 @@ struct FindingPage {
     version: String,
     proposer: String,
     facts: Vec<FactLine>,
-    entries: Vec<EntryLine>,
+    entries: Vec<RestedOnLine>,
     acts: Vec<ActLine>,
     cases: Vec<AboutLink>,
     files: Vec<(String, String)>,
@@ -308,7 +308,7 @@ fn entry_lines(
     history: &SeenHistory,
     evidence: &str,
     found: &SeenFinding,
-) -> Vec<EntryLine> {
+) -> Vec<RestedOnLine> {
     let of_findings = |e: &&SeenEntry| {
         let kinds = e.events.iter().filter_map(|event| event["type"].as_str());
         let mut kinds = kinds.peekable();
@@ -341,7 +341,7 @@ fn entry_lines(
         .collect()
 }
 
-fn entry_line(language: Language, e: &SeenEntry, cited: bool) -> EntryLine {
+fn entry_line(language: Language, e: &SeenEntry, cited: bool) -> RestedOnLine {
     let who = match e.officer.as_str() {
         "" => e.device.clone(),
         officer => officer.into(),
@@ -350,7 +350,7 @@ fn entry_line(language: Language, e: &SeenEntry, cited: bool) -> EntryLine {
         "" => who,
         code => format!("{who} · {}", language.department(code)),
     };
-    EntryLine {
+    RestedOnLine {
         at: Moment::of_ms(e.happened_ms.unwrap_or(e.claimed_ms)),
         by,
         events: e

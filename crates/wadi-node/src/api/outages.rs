@@ -18,7 +18,7 @@ const KINDS: [(&str, &str, &str); 2] = [
 
 /// A time in which a site was without power, or without a link.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outage {
+pub struct SiteOutage {
     /// The crossing's code.
     pub crossing: String,
     /// `power` or `link`.
@@ -29,7 +29,7 @@ pub struct Outage {
     pub until_ms: Option<i64>,
 }
 
-impl Outage {
+impl SiteOutage {
     /// What tells it from others.
     pub fn key(&self) -> String {
         format!("{}.{}.{}", self.crossing, self.of, self.from_ms)
@@ -38,7 +38,7 @@ impl Outage {
 
 /// The outages that events tell of: each with its crossing, its type and its time. What is said to
 /// begin twice began the first time.
-fn told_outages(mut said: Vec<(String, String, i64)>) -> Vec<Outage> {
+fn told_outages(mut said: Vec<(String, String, i64)>) -> Vec<SiteOutage> {
     said.sort_by(|a, b| (a.2, &a.0, &a.1).cmp(&(b.2, &b.0, &b.1)));
     let mut open: BTreeMap<(String, &str), i64> = BTreeMap::new();
     let mut out = Vec::new();
@@ -50,7 +50,7 @@ fn told_outages(mut said: Vec<(String, String, i64)>) -> Vec<Outage> {
             } else if kind == ends
                 && let Some(from_ms) = open.remove(&key)
             {
-                out.push(Outage {
+                out.push(SiteOutage {
                     crossing: crossing.clone(),
                     of,
                     from_ms,
@@ -60,12 +60,15 @@ fn told_outages(mut said: Vec<(String, String, i64)>) -> Vec<Outage> {
         }
     }
 
-    out.extend(open.into_iter().map(|((crossing, of), from_ms)| Outage {
-        crossing,
-        of,
-        from_ms,
-        until_ms: None,
-    }));
+    out.extend(
+        open.into_iter()
+            .map(|((crossing, of), from_ms)| SiteOutage {
+                crossing,
+                of,
+                from_ms,
+                until_ms: None,
+            }),
+    );
     out.sort_by(|a, b| (b.from_ms, &a.crossing, a.of).cmp(&(a.from_ms, &b.crossing, b.of)));
     out.truncate(OUTAGES_MAX);
     out
@@ -73,7 +76,7 @@ fn told_outages(mut said: Vec<(String, String, i64)>) -> Vec<Outage> {
 
 impl Reads {
     /// The latest outages, the latest first.
-    pub async fn outages(&self) -> Result<Vec<Outage>, NodeError> {
+    pub async fn outages(&self) -> Result<Vec<SiteOutage>, NodeError> {
         let filter = RecordFilter {
             lane: Some(Lane::Site as u8),
             limit: DAYS_MAX,

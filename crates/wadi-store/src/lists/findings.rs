@@ -113,8 +113,10 @@ pub(crate) fn cases(f: &CaseFilter) -> Listing {
     Listing {
         sql: format!(
             "SELECT c.value, c.findings, c.undecided, c.firm, c.last_ms FROM (\
-             SELECT a.value, count(*) AS findings, CAST(sum({ONE_UNDECIDED}) AS BIGINT) AS undecided, \
-             CAST(sum(CASE WHEN f.phase = 'FIRM' THEN {ONE_UNDECIDED} ELSE 0 END) AS BIGINT) AS firm, \
+             SELECT a.value, count(*) AS findings, \
+             CAST(sum({ONE_UNDECIDED}) AS BIGINT) AS undecided, \
+             CAST(sum(CASE WHEN f.phase = 'FIRM' THEN {ONE_UNDECIDED} ELSE 0 END) AS BIGINT) \
+             AS firm, \
              max(f.at_ms) AS last_ms FROM finding_about a JOIN findings f ON f.id = a.finding \
              {clause} GROUP BY a.value) AS c {after} \
              ORDER BY c.undecided DESC, c.value LIMIT {limit}"
