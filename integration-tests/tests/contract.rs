@@ -178,6 +178,72 @@ fn record_everything(asker: &mut Asker<'_>) {
     asker.post("/v1/imports", "/v1/imports", &Value::from(""));
 }
 
+/// An auditor's desk, cases and figures.
+fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
+    let views = "/v1/findings/desk/views";
+    at_hub.post(
+        views,
+        views,
+        &json!({"name": "mine", "query": "state=OPEN"}),
+    );
+    at_hub.post(views, views, &json!({"name": "", "query": ""}));
+    let (snooze, path) = (
+        "/v1/findings/{id}/snooze",
+        format!("/v1/findings/{finding}/snooze"),
+    );
+    let now = at_hub.get("/v1/whoami", "/v1/whoami")["now_ms"].as_i64();
+    let later = now.expect("a time") + 3_600_000;
+    let until = json!({"crossings": ["HUB"], "through_ms": later});
+    at_hub.post(snooze, &path, &until);
+    at_hub.post(
+        snooze,
+        &path,
+        &json!({"crossings": ["HUB"], "through_ms": 5}),
+    );
+    let desk = at_hub.get("/v1/findings/desk", "/v1/findings/desk");
+    assert_eq!(desk["snoozed"][0]["finding"], finding);
+    let rest = at_hub.get("/v1/findings", "/v1/findings?snoozed=without");
+    let only = at_hub.get("/v1/findings", "/v1/findings?snoozed=only");
+    assert_eq!(only["findings"][0]["finding"], finding);
+    assert_eq!(only["count"], 1);
+    assert_ne!(rest["findings"][0]["finding"], finding);
+
+    at_hub.ask("DELETE", snooze, &path, None);
+    at_hub.ask(
+        "DELETE",
+        "/v1/findings/desk/views/{name}",
+        "/v1/findings/desk/views/mine",
+        None,
+    );
+    at_hub.ask(
+        "DELETE",
+        "/v1/findings/desk/views/{name}",
+        "/v1/findings/desk/views/mine",
+        None,
+    );
+
+    // Two persons settle it, each with a token of their own: nobody is both by naming them.
+    let decide = json!({"act": "decide", "approve": true, "disposition": "true"});
+    at_hub.post("/v1/findings/{id}/acts", acts, &decide);
+    for kind in ["plate", "officer", "outage"] {
+        at_hub.get(
+            "/v1/findings/cases",
+            &format!("/v1/findings/cases?kind={kind}&limit=1"),
+        );
+    }
+
+    let case = "/v1/findings/cases/{kind}/{key}";
+    let found = at_hub.get(case, "/v1/findings/cases/plate/22A00042");
+    assert!(found["findings"].as_u64() > Some(0), "{found}");
+    at_hub.get(case, "/v1/findings/cases/plate/NONE");
+    at_hub.get("/v1/findings", "/v1/findings?about=plate:22A00042");
+    at_hub.get("/v1/findings/statistics", "/v1/findings/statistics");
+    at_hub.get(
+        "/v1/findings/statistics",
+        "/v1/findings/statistics?until_ms=0&from_ms=1",
+    );
+}
+
 /// What an operator does there.
 fn operate(asker: &mut Asker<'_>) {
     let token = json!({"name": "gate", "scope": {"is": "device", "device": "G1"}});
@@ -252,6 +318,7 @@ fn every_answer_is_as_it_is_described() {
     at_hub.post("/v1/findings/{id}/acts", &acts, &to);
     let many = json!({"findings": [finding, "none"], "to": "AU-2", "officer": "AU-0"});
     at_hub.post("/v1/findings/assign", "/v1/findings/assign", &many);
+    work_on_findings(&mut at_hub, finding.as_str().expect("an id"), &acts);
     let recheck = "/v1/findings/recheck";
     at_hub.ask("POST", recheck, recheck, Some(&Value::Null));
 

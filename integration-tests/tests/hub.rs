@@ -269,7 +269,7 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     );
 
     world.wait("it is assigned", || state("ASSIGNED"));
-    let decide = || json!({"act": "decide", "approve": true});
+    let decide = || json!({"act": "decide", "approve": true, "disposition": "explained"});
     let [first, second, unregistered] = ["AU-1", "AU-2", "AU-9"].map(|who| auditor(hub, who));
     assert_eq!(
         act(hub, &second, &finding, decide()).unwrap_err()["code"],
@@ -297,7 +297,27 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         "unregistered_officer"
     );
 
+    // An approval says what the finding was, and a duplicate of what.
+    let undisposed = json!({"act": "decide", "approve": true});
+    assert_eq!(
+        act(hub, &second, &finding, undisposed).unwrap_err()["code"],
+        "no_disposition"
+    );
+    for other in [Value::Null, "none".into(), finding["finding"].clone()] {
+        let mut duplicate = json!({"act": "decide", "approve": true, "disposition": "duplicate"});
+        duplicate["duplicate_of"] = other;
+        assert_eq!(
+            act(hub, &second, &finding, duplicate).unwrap_err()["code"],
+            "bad_duplicate"
+        );
+    }
+
     act(hub, &second, &finding, decide()).unwrap();
+    let shown = hub.get(&format!(
+        "/v1/findings/{}",
+        finding["finding"].as_str().unwrap()
+    ));
+    assert_eq!(shown.unwrap()["life"]["disposition"], "explained");
     assert_eq!(
         act(hub, &second, &finding, decide()).unwrap_err()["code"],
         "already_decided"

@@ -64,9 +64,11 @@ pub use api::{
     Reads,
     alarms::Alarm,
     cursors::CursorGone,
+    finding_figures::FigureQuery,
     history::{History, HistoryLine, Knew},
     known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
+    outages::SiteOutage,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
     status::Status,
@@ -94,7 +96,10 @@ pub use door::{
     tasks::Tasks,
     write::{Based, Target, Write, Written, check_name, is_hidden},
 };
-pub use hub::life::{FindingAct, FindingDone, Findings, PublishedFinding};
+pub use hub::{
+    desk::{FindingDesk, SavedView, Snooze},
+    life::{FindingAct, FindingDone, Findings, PublishedFinding, finding_version},
+};
 pub use links::{Arriving, Leaving, run_late_link, run_link};
 pub use node::Node;
 pub use parts::Start;
@@ -106,8 +111,10 @@ pub use upkeep::{
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},
 };
+/// What a decision says a finding was.
+pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
-    RecordRow, RefusalRow, SoughtBy, entries_digest,
+    CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter, FindingRow,
+    HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
 };

@@ -6,7 +6,7 @@
 //! stands.
 
 use crate::{
-    Contradiction, Dossier, Finding, Rule,
+    Contradiction, Dossier, Finding, Rule, about,
     causes::{JudgedContradiction, one_for_each_cause},
     life, short_hash,
 };
@@ -68,6 +68,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             id,
             rule,
             evidence_digest: told.evidence_digest,
+            about: about::gathered(dossier, &told.contradiction),
             contradiction: told.contradiction,
             phase: told.phase,
             cut: dossier.cut.clone(),

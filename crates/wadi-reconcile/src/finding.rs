@@ -116,6 +116,9 @@ pub struct Finding {
     pub phase: Phase,
     /// What people have made of it.
     pub life: Life,
+    /// What it is about besides its anchor: values by their names, `record`, `plate`, `container`
+    /// and `officer`.
+    pub about: BTreeMap<&'static str, BTreeSet<String>>,
     /// Where the dossier that it was made from was cut.
     pub cut: BTreeMap<String, DossierCut>,
 }
@@ -141,6 +144,7 @@ impl Finding {
                 Phase::Firm => Json::Null,
             },
             "life": self.life.json(),
+            "about": self.about,
         });
 
         if !self.cut.is_empty() {

@@ -12,6 +12,7 @@
 #![deny(clippy::string_slice, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+mod about;
 mod asks;
 mod causes;
 mod contained;
@@ -28,7 +29,7 @@ pub use contained::{RULE_FAILED, stands_unjudged};
 pub use dossier::{ClockDoubt, Dossier, DossierCut};
 pub use facts::{Fact, Facts};
 pub use finding::{Contradiction, Finding, Phase, Rule};
-pub use life::{Life, life};
+pub use life::{Disposition, Life, life};
 pub use rules::RULES;
 
 pub(crate) use finding::short_hash;

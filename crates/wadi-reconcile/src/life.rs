@@ -4,9 +4,50 @@
 //! on: where it changes, the finding is open again. Of concurrent decisions the rejection holds.
 //! What is undone never was.
 
-use crate::Facts;
+use crate::{Fact, Facts};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
+
+/// Acts that a life tells, the newest ones.
+const ACTS_MAX: usize = 50;
+
+/// What a decision says the finding was.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Disposition {
+    /// What it says happened, and should not have.
+    True,
+    /// What it says happened, for a good reason.
+    Explained,
+    /// What it says did not happen.
+    FalseAlarm,
+    /// Another finding says the same.
+    Duplicate,
+}
+
+impl Disposition {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::True,
+        Self::Explained,
+        Self::FalseAlarm,
+        Self::Duplicate,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::Explained => "explained",
+            Self::FalseAlarm => "false_alarm",
+            Self::Duplicate => "duplicate",
+        }
+    }
+
+    /// The one of a name; none where this version knows none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.name() == name)
+    }
+}
 
 /// What people have made of a finding.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +62,14 @@ pub struct Life {
     pub decision: Option<(String, String)>,
     /// Why it was resolved or waived.
     pub reason: String,
+    /// What the decision that holds says it was; none where it says nothing that is known here.
+    pub disposition: Option<Disposition>,
+    /// When the decision that holds was made, Unix milliseconds; 0 where none holds.
+    pub decided_ms: i64,
+    /// What people did with it, the oldest first, of many the newest.
+    pub acts: Vec<Json>,
+    /// The event of the last act; empty where there was none.
+    pub last: String,
     /// It was decided once, on evidence that has changed since.
     pub reopened: bool,
     /// What the hub last published on the anchor record: phase and evidence digest.
@@ -38,8 +87,35 @@ impl Life {
         json!({
             "state": self.state, "assignee": self.assignee, "proposal": pair(&self.proposal),
             "decision": pair(&self.decision), "reason": self.reason, "reopened": self.reopened,
+            "disposition": self.disposition.map(Disposition::name),
+            "decided_ms": (self.decided_ms > 0).then_some(self.decided_ms),
+            "last": self.last, "acts": self.acts,
         })
     }
+}
+
+/// An act as it is told: what was said, by whom and when, and whether it was undone.
+fn told_act(said: &Fact<'_>, undone: bool) -> Json {
+    let mut act = json!({
+        "event": said.id(), "act": said.kind().trim_start_matches("finding."),
+        "officer": said.officer(), "at_ms": said.at_ms(), "entry": said.entry(), "undone": undone,
+    });
+    let members = [
+        "assignee",
+        "resolution",
+        "decision",
+        "disposition",
+        "duplicate_of",
+        "reason",
+        "undoes",
+    ];
+    for member in members {
+        if let Some(text) = said.text(member) {
+            act[member] = text.into();
+        }
+    }
+
+    act
 }
 
 /// Folds the events on an anchor record that speak of one finding, as its evidence now stands.
@@ -66,9 +142,21 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
         proposal: None,
         decision: None,
         reason: String::new(),
+        disposition: None,
+        decided_ms: 0,
+        acts: Vec::new(),
+        last: String::new(),
         reopened: false,
         published: None,
     };
+
+    let acts: Vec<_> = said.iter().filter(|e| e.kind() != "finding").collect();
+    out.last = acts.last().map_or("", |e| e.id()).into();
+    out.acts = acts
+        .iter()
+        .skip(acts.len().saturating_sub(ACTS_MAX))
+        .map(|e| told_act(e, undone.contains(e.id())))
+        .collect();
 
     if let Some(published) = said.iter().rfind(|e| e.kind() == "finding") {
         let text = |m| published.text(m).unwrap_or_default().to_string();
@@ -108,6 +196,10 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
                 out.proposal = Some((proposal.id().into(), proposal.officer().into()));
                 out.decision = Some((decision.id().into(), decision.officer().into()));
                 out.reason = proposal.text("reason").unwrap_or_default().into();
+                out.disposition = decision
+                    .text("disposition")
+                    .and_then(Disposition::from_name);
+                out.decided_ms = decision.at_ms();
                 out.reopened = false;
                 return out;
             }
@@ -183,6 +275,23 @@ mod tests {
             ),
             ("WAIVED", "drill", "AU-1")
         );
+
+        // A decision of an older version, or of a newer one, that says nothing known here.
+        assert_eq!(waived.disposition, None);
+        for (said, read) in [("true", Some(Disposition::True)), ("of_tomorrow", None)] {
+            let mut named = approved.clone();
+            named["data"]["disposition"] = said.into();
+            let life = told(&[proposed.clone(), named], "e");
+            assert_eq!((life.state, life.disposition), ("WAIVED", read), "{said}");
+        }
+
+        let told_acts: Vec<&str> = waived
+            .acts
+            .iter()
+            .filter_map(|a| a["act"].as_str())
+            .collect();
+        assert_eq!(told_acts, ["assigned", "proposed", "decided"]);
+        assert_eq!(waived.last, "finding.decided@3");
 
         let reopened = told(
             &[assigned.clone(), proposed.clone(), approved.clone()],

@@ -5,7 +5,8 @@
 
 use crate::LocalScope;
 use crate::rows::{
-    BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow, RefusalRow, Waiting,
+    AboutRow, BranchRow, Carried, CosignedHead, FindingRow, LocalKey, PeerRow, RecordRow,
+    RefusalRow, Waiting,
 };
 use wadi_log::{
     Enrolment, ForkProof, Hash, LogId, RecordId, Reference, SignedCheckpoint, Subtree, Tip,
@@ -75,6 +76,8 @@ pub struct ProjectedRows {
 pub struct FindingChanges {
     /// Changed findings.
     pub changed: Vec<FindingRow>,
+    /// What the changed ones are about: all of it.
+    pub about: Vec<AboutRow>,
     /// Findings that vanished, by their ids.
     pub gone: Vec<String>,
 }
@@ -269,16 +272,25 @@ impl ProjectedRows {
 impl FindingChanges {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        let Self { changed, gone } = self;
+        let Self {
+            changed,
+            about,
+            gone,
+        } = self;
 
-        changed.is_empty() && gone.is_empty()
+        changed.is_empty() && about.is_empty() && gone.is_empty()
     }
 
     /// Takes in another part, to be written after this one.
     pub fn merge(&mut self, other: Self) {
-        let Self { changed, gone } = other;
+        let Self {
+            changed,
+            about,
+            gone,
+        } = other;
 
         self.changed.extend(changed);
+        self.about.extend(about);
         self.gone.extend(gone);
     }
 }

@@ -64,6 +64,8 @@ local_scopes! {
     ExcerptLost = "excerpt-lost";
     /// What was told to the hub of excerpts that were lost.
     Excerpts = "excerpts";
+    /// What auditors keep on their desks: saved views, and findings put aside for a while.
+    FindingDesk = "finding-desk";
     /// What is believed of the hub's time.
     Hub = "hub";
     /// Records that an import made.

@@ -1,10 +1,10 @@
 //! The ports of a store, by who asks: each is a trait, and [`Store`] is all of them.
 
 use crate::{
-    AnchorState, Batch, BranchRow, ChangeRow, CosignedHead, Detention, FindingFilter, FindingRow,
-    HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery,
-    Waiting,
+    AnchorState, Batch, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead, CourseFilter,
+    CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LocalScope,
+    LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow,
+    StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -147,6 +147,30 @@ pub trait FindingIndex: Send + Sync + 'static {
         &self,
         filter: &FindingFilter,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError>;
+
+    /// A page of cases: findings about one truck, container or officer.
+    async fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError>;
+
+    /// The records of a case, those that began first at the front, each with how many of the
+    /// case's findings cite it.
+    async fn case_records(
+        &self,
+        what: &str,
+        value: &str,
+        limit: u32,
+    ) -> Result<Vec<(RecordRow, i64)>, StoreError>;
+
+    /// What became of findings, those that are gone among them.
+    async fn finding_courses(&self, filter: &CourseFilter) -> Result<Vec<CourseRow>, StoreError>;
+
+    /// Whom those findings name: (finding, officer).
+    async fn course_officers(
+        &self,
+        filter: &CourseFilter,
+    ) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Records that are contested now and began in that time, the youngest first.
+    async fn contested_records(&self, filter: &CourseFilter) -> Result<Vec<RecordRow>, StoreError>;
 
     /// How many pending findings wait for a time up to that one.
     async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError>;

@@ -279,6 +279,10 @@ pub struct FindingRow {
     pub anchor: RecordId,
     /// Digest of its evidence.
     pub evidence: String,
+    /// What the decision that holds says it was; empty for none.
+    pub disposition: String,
+    /// When that decision was made, Unix milliseconds; 0 where none holds.
+    pub decided_ms: i64,
     /// When what it is about happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
     /// A pending one becomes firm when the crossings concerned are received through that time, Unix
@@ -299,16 +303,106 @@ pub struct FindingFilter {
     pub crossing: Option<String>,
     /// PENDING or FIRM.
     pub phase: Option<String>,
-    /// A state of its life.
+    /// A state of its life; UNDECIDED for all but RESOLVED and WAIVED.
     pub state: Option<String>,
     /// Who looks into it.
     pub assignee: Option<String>,
+    /// What it was decided to be.
+    pub disposition: Option<String>,
+    /// Only those about this: (what, value).
+    pub about: Option<(String, String)>,
+    /// Only these, or all but these.
+    pub ids: Option<ChosenFindings>,
+    /// Only what happened at that time or later, Unix milliseconds.
+    pub from_ms: Option<i64>,
     /// The anchor record.
     pub anchor: Option<RecordId>,
     /// Only what happened at that time or before, Unix milliseconds.
     pub until_ms: Option<i64>,
     /// Only those after this one, (severity, at_ms, id): the last of the page before.
     pub after: Option<(u8, i64, String)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Findings chosen by their ids.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ChosenFindings {
+    /// These alone.
+    Only(Vec<String>),
+    /// All but these.
+    Without(Vec<String>),
+}
+
+/// One thing that a finding is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AboutRow {
+    /// The finding.
+    pub finding: String,
+    /// `record`, `plate`, `container` or `officer`.
+    pub what: String,
+    /// Which.
+    pub value: String,
+}
+
+/// Findings about one truck, container or officer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaseRow {
+    /// Which.
+    pub value: String,
+    /// How many findings.
+    pub findings: i64,
+    /// How many of them nobody has settled.
+    pub undecided: i64,
+    /// How many of those are firm.
+    pub firm: i64,
+    /// When the latest of what they are about happened, Unix milliseconds.
+    pub last_ms: i64,
+}
+
+/// Which cases to list: those with the most unsettled findings first.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CaseFilter {
+    /// `plate`, `container` or `officer`.
+    pub what: String,
+    /// This one alone.
+    pub value: Option<String>,
+    /// Only those after this one, (unsettled, value).
+    pub after: Option<(i64, String)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What became of a finding, kept after the finding itself is gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CourseRow {
+    /// The finding.
+    pub id: String,
+    /// The rule's code.
+    pub rule: String,
+    /// The anchor record's crossing.
+    pub crossing: String,
+    /// When it was found first here, Unix milliseconds.
+    pub found_ms: i64,
+    /// When the decision that holds was made, Unix milliseconds; 0 where none holds.
+    pub decided_ms: i64,
+    /// When what had come explained it, Unix milliseconds; 0 where it stands.
+    pub gone_ms: i64,
+    /// What it was decided to be; empty for nothing.
+    pub disposition: String,
+}
+
+/// Which courses to read: those found last come first.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CourseFilter {
+    /// Found at that time or later, Unix milliseconds.
+    pub from_ms: i64,
+    /// Found before that time, Unix milliseconds.
+    pub until_ms: i64,
+    /// The rule's code.
+    pub rule: Option<String>,
+    /// The anchor record's crossing.
+    pub crossing: Option<String>,
     /// At most so many.
     pub limit: u32,
 }

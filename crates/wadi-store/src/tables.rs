@@ -50,7 +50,11 @@ tables! {
     WAITING = "waiting": log Bytes, seq Int, leaf Bytes, record Bytes, missing Bytes;
     REFUSALS = "refusals": subject Text, code Text, why Text, peer Text, at_ms Int, times Int;
     FINDINGS = "findings": id Text, rule Text, severity Int, phase Text, state Text, crossing Text,
-        assignee Text, anchor Bytes, evidence Text, at_ms Int, due_ms Int, json Text;
+        assignee Text, anchor Bytes, evidence Text, at_ms Int, due_ms Int, json Text,
+        disposition Text, decided_ms Int;
+    FINDING_ABOUT = "finding_about": what Text, value Text, finding Text;
+    FINDING_COURSES = "finding_courses": id Text, rule Text, crossing Text, found_ms Int,
+        decided_ms Int, gone_ms Int, disposition Text;
     PEERS = "peers": node Bytes, json Text;
     CARRIED = "carried": log Bytes, start Int, size Int, bytes Bytes;
     LOCAL = "local": scope Text, key Text, value Text;

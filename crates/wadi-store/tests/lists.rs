@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
-    Batch, CarriedWithin, FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore,
-    ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
+    AboutRow, Batch, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingChanges,
+    FindingFilter, FindingRow, HoldTerms, PostgresStore, ProjectedRows, RecordFilter, RecordRow,
+    SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.
@@ -173,7 +174,105 @@ fn finding(n: usize, anchor: RecordId) -> FindingRow {
         at_ms: (records() - n) as i64,
         due_ms: n as i64,
         json: "x".repeat(800),
+        disposition: one_of(n, &[""], "true").into(),
+        decided_ms: 0,
     }
+}
+
+/// What a finding is about: one of seven trucks, an officer, and its anchor.
+fn about(f: &FindingRow) -> Vec<AboutRow> {
+    let n: usize = f.id.trim_start_matches("F-").parse().unwrap();
+    let row = |what: &str, value: String| AboutRow {
+        finding: f.id.clone(),
+        what: what.into(),
+        value,
+    };
+    vec![
+        row("plate", format!("KA {}", n % 7)),
+        row("officer", format!("OF-{}", n % 3)),
+        row("record", record(n).printed),
+    ]
+}
+
+/// Cases, and what findings came to, are what looking at all of them gives.
+async fn every_case(engine: &str, store: &dyn wadi_store::Store, all: &[FindingRow]) {
+    let is_of = |f: &&FindingRow, value: &str| about(f).iter().any(|a| a.value == value);
+    let mut filter = CaseFilter {
+        what: "plate".into(),
+        limit: 3,
+        ..CaseFilter::default()
+    };
+    let mut cases = Vec::new();
+    loop {
+        let begun = Instant::now();
+        let page = store.cases(&filter).await.unwrap();
+        println!("{engine} {:?} {} cases", begun.elapsed(), page.len());
+        let Some(last) = page.last() else { break };
+        filter.after = Some((last.undecided, last.value.clone()));
+        cases.extend(page);
+    }
+
+    assert_eq!(cases.len(), 7, "{engine}");
+    assert!(
+        cases.is_sorted_by_key(|c| (-c.undecided, c.value.clone())),
+        "{engine}"
+    );
+    for case in &cases {
+        let of_it: Vec<&FindingRow> = all.iter().filter(|f| is_of(f, &case.value)).collect();
+        let open = of_it.iter().filter(|f| f.state != "WAIVED");
+        assert_eq!(case.findings, of_it.len() as i64, "{engine} {case:?}");
+        assert_eq!(case.undecided, open.count() as i64, "{engine} {case:?}");
+    }
+
+    let records = store.case_records("plate", "KA 3", 20).await.unwrap();
+    assert_eq!(records.len(), 20, "{engine}");
+    assert!(records.is_sorted_by_key(|(r, _)| r.born_ms), "{engine}");
+
+    // One that is gone is in no case any more, and is still counted.
+    let gone = Batch {
+        at_ms: 77,
+        findings: FindingChanges {
+            gone: vec![all[0].id.clone()],
+            ..FindingChanges::default()
+        },
+        ..Batch::default()
+    };
+    store.commit(gone).await.unwrap();
+    let course = CourseFilter {
+        from_ms: 0,
+        until_ms: 1,
+        limit: 1_000_000,
+        ..CourseFilter::default()
+    };
+    let begun = Instant::now();
+    let courses = store.finding_courses(&course).await.unwrap();
+    let officers = store.course_officers(&course).await.unwrap();
+    println!("{engine} {:?} {} courses", begun.elapsed(), courses.len());
+    assert_eq!(
+        (courses.len(), officers.len()),
+        (all.len(), all.len()),
+        "{engine}"
+    );
+    let of_gone: Vec<_> = courses.iter().filter(|c| c.gone_ms > 0).collect();
+    assert_eq!((of_gone.len(), of_gone[0].gone_ms), (1, 77), "{engine}");
+    filter.after = None;
+    filter.value = Some("KA 0".into());
+    let left = store.cases(&filter).await.unwrap()[0].findings;
+    assert_eq!(
+        left,
+        cases.iter().find(|c| c.value == "KA 0").unwrap().findings - 1
+    );
+
+    let contested = store.contested_records(&CourseFilter {
+        from_ms: i64::MIN,
+        until_ms: i64::MAX,
+        limit: 5,
+        ..CourseFilter::default()
+    });
+    assert!(
+        contested.await.unwrap().iter().all(|r| r.contested),
+        "{engine}"
+    );
 }
 
 async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>) {
@@ -192,7 +291,8 @@ async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>
         let batch = Batch {
             findings: FindingChanges {
                 changed: found.to_vec(),
-                ..FindingChanges::default()
+                about: found.iter().flat_map(about).collect(),
+                gone: Vec::new(),
             },
             project: ProjectedRows {
                 records: some.to_vec(),
@@ -299,6 +399,11 @@ fn finding_filters() -> Vec<FindingFilter> {
         of(|f| f.state = Some("WAIVED".into())),
         of(|f| f.assignee = Some("ann".into())),
         of(|f| f.until_ms = Some(40)),
+        of(|f| f.state = Some("UNDECIDED".into())),
+        of(|f| f.about = Some(("plate".into(), "KA 3".into()))),
+        of(|f| f.ids = Some(ChosenFindings::Only(vec!["F-3".into(), "F-4".into()]))),
+        of(|f| f.ids = Some(ChosenFindings::Without(vec!["F-3".into()]))),
+        of(|f| f.disposition = Some("true".into())),
         of(|f| {
             f.after = Some((2, 9, "F-9".into()));
             f.rule = Some("R02".into());
@@ -313,7 +418,21 @@ fn findings_by_hand(f: &FindingFilter, all: &[FindingRow]) -> Vec<String> {
             && f.severity.is_none_or(|severity| r.severity == severity)
             && f.crossing.as_ref().is_none_or(|c| r.crossing == *c)
             && f.phase.as_ref().is_none_or(|phase| r.phase == *phase)
-            && f.state.as_ref().is_none_or(|state| r.state == *state)
+            && f.state.as_ref().is_none_or(|state| match state.as_str() {
+                "UNDECIDED" => r.state != "WAIVED",
+                state => r.state == state,
+            })
+            && f.disposition
+                .as_ref()
+                .is_none_or(|was| r.disposition == *was)
+            && f.about
+                .as_ref()
+                .is_none_or(|(_, value)| about(r).iter().any(|a| a.value == *value))
+            && match &f.ids {
+                Some(ChosenFindings::Only(ids)) => ids.contains(&r.id),
+                Some(ChosenFindings::Without(ids)) => !ids.contains(&r.id),
+                None => true,
+            }
             && f.assignee.as_ref().is_none_or(|a| r.assignee == *a)
             && f.until_ms.is_none_or(|until| r.at_ms <= until)
             && f.after.as_ref().is_none_or(|after| order(r) > *after)
@@ -409,6 +528,7 @@ async fn every_list(
         println!("{engine} {:?} counted {}", begun.elapsed(), counts.len());
     }
 
+    every_case(engine, store, &findings).await;
     store.close().await;
 }
 

@@ -1,12 +1,11 @@
 //! Findings: lists with exact counts, and what auditors do with them.
 
 use crate::{
-    Problem, Token, TokenScope,
-    answers::{AssignedAnswer, FindingActAnswer, FindingAnswer, FindingPageAnswer, RecheckAnswer},
-    filters, limits, pages,
+    Problem, Token,
+    answers::{FindingAnswer, FindingPageAnswer, RecheckAnswer},
+    filters, finding_cases, finding_desk, limits, pages,
     problem::unprocessable,
     reading::ReadRight,
-    strict::StrictBody,
 };
 use axum::{
     Json,
@@ -15,13 +14,15 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
-use utoipa::{IntoParams, ToSchema};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use utoipa::IntoParams;
 use wadi_log::Role;
-use wadi_node::{FindingAct, FindingFilter, FindingRow, Node, NodeError};
-
-/// Findings that one request may assign.
-const BULK_MAX: usize = 500;
+use wadi_node::{
+    ChosenFindings, Disposition, FindingFilter, FindingRow, Node, NodeError, finding_version,
+};
 
 /// Which findings to list: the most severe first, of those the oldest first.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -37,10 +38,17 @@ pub struct FindingQuery {
     crossing: Option<String>,
     /// PENDING or FIRM.
     phase: Option<String>,
-    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED.
+    /// OPEN, ASSIGNED, PENDING_RESOLUTION, RESOLVED or WAIVED; UNDECIDED for the first three.
     state: Option<String>,
     /// Who looks into it.
     assignee: Option<String>,
+    /// What it was decided to be: true, explained, false_alarm or duplicate.
+    disposition: Option<String>,
+    /// Only those of a case, as `plate:11A00042`, `container:…`, `officer:…`, `record:…` or
+    /// `outage:…`.
+    about: Option<String>,
+    /// Of those that the caller put aside: `with`, `without` or `only`.
+    snoozed: Option<String>,
     /// The record that they are anchored at: its full id.
     record: Option<String>,
     /// Only what happened so many hours ago or more.
@@ -53,8 +61,9 @@ pub struct FindingQuery {
     limit: Option<u32>,
 }
 
-/// The states of a finding's life.
-const STATES: [&str; 5] = [
+/// The states of a finding's life, and what stands for several of them.
+const STATES: [&str; 6] = [
+    "UNDECIDED",
     "OPEN",
     "ASSIGNED",
     "PENDING_RESOLUTION",
@@ -64,8 +73,9 @@ const STATES: [&str; 5] = [
 /// The phases.
 const PHASES: [&str; 2] = ["PENDING", "FIRM"];
 
-fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
+async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFilter, Problem> {
     let now_ms = node.now_ms();
+    let ids = snoozed(q.snoozed.as_deref(), node, token).await?;
     let rules = || {
         wadi_reconcile::RULES
             .iter()
@@ -109,7 +119,14 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
         }
     };
 
-    Ok(FindingFilter {
+    let mut filter = FindingFilter {
+        disposition: q
+            .disposition
+            .map(|name| filters::one("disposition", &name, Disposition::ALL.map(|d| d.name())))
+            .transpose()?,
+        about: None,
+        ids,
+        from_ms: None,
         rule: q
             .rule
             .map(|rule| filters::one("rule", &rule, rules()))
@@ -138,13 +155,56 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
         after,
         limit: pages::rows(q.limit)?,
+    };
+    if let Some(about) = &q.about {
+        finding_cases::narrow(&mut filter, about, node).await?;
+    }
+
+    Ok(filter)
+}
+
+/// What the caller put aside, as a part of a filter.
+async fn snoozed(
+    wanted: Option<&str>,
+    node: &Node,
+    token: &Token,
+) -> Result<Option<ChosenFindings>, Problem> {
+    let wanted = match wanted {
+        None => return Ok(None),
+        Some(wanted) => filters::one("choice", wanted, ["with", "without", "only"])?,
+    };
+    let desk = node.findings().desk(&finding_desk::person(token)).await?;
+    let ids: Vec<String> = desk.snoozed.into_iter().map(|s| s.finding).collect();
+    Ok(match wanted.as_str() {
+        "without" => Some(ChosenFindings::Without(ids)),
+        "only" => Some(ChosenFindings::Only(ids)),
+        _ => None,
     })
 }
 
-fn row_json(row: &FindingRow) -> Value {
+/// A finding's row as an answer. `heard` tells through when crossings are received: what a pending
+/// one still waits for is named.
+fn row_json(row: &FindingRow, heard: &BTreeMap<String, i64>) -> Value {
     let mut json: Value = serde_json::from_str(&row.json).unwrap_or_default();
     json["state"] = row.state.as_str().into();
     json["assignee"] = row.assignee.as_str().into();
+    let last = json["life"]["last"].as_str().unwrap_or_default();
+    json["version"] = finding_version(&row.evidence, last).into();
+    let through_ms = json["waits_for"]["through_ms"].as_i64();
+    if let Some(through_ms) = through_ms {
+        let crossings = json["waits_for"]["crossings"].as_array();
+        let missing: Vec<Value> = crossings
+            .into_iter()
+            .flatten()
+            .filter(|c| {
+                let heard = c.as_str().and_then(|code| heard.get(code));
+                heard.is_none_or(|ms| *ms < through_ms)
+            })
+            .cloned()
+            .collect();
+        json["waits_for"]["missing"] = missing.into();
+    }
+
     json
 }
 
@@ -169,7 +229,7 @@ pub(crate) async fn list(
     let reading = token.reading(&node)?;
     reading.all_kinds()?;
     let limit = query.limit;
-    let filter = filter(query, &node)?;
+    let filter = filter(query, &node, &token).await?;
     let _turn = limits::expensive().await?;
     if node.me().role != Role::Hub {
         let (count, published) = node.findings().published(&filter).await?;
@@ -191,9 +251,13 @@ pub(crate) async fn list(
     let counts = counts
         .iter()
         .map(|c| json!({"rule": c.rule, "phase": c.phase, "state": c.state, "count": c.count}));
-    let listed = rows
-        .iter()
-        .map(|row| (cursor(row.severity, row.at_ms, &row.id), row_json(row)));
+    let heard = node.findings().heard();
+    let listed = rows.iter().map(|row| {
+        (
+            cursor(row.severity, row.at_ms, &row.id),
+            row_json(row, &heard),
+        )
+    });
 
     Ok(page(
         json!(count),
@@ -262,213 +326,12 @@ pub(crate) async fn show(
     let reading = token.reading(&node)?;
     reading.all_kinds()?;
     let mut finding = match node.me().role {
-        Role::Hub => row_json(&node.reads().finding(&id).await?),
+        Role::Hub => row_json(&node.findings().fresh(&id).await?, &node.findings().heard()),
         _ => node.findings().published_one(&id).await?,
     };
 
     reading.show_finding(&mut finding);
     Ok(Json(finding))
-}
-
-/// What an auditor does with a finding.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case", tag = "act", deny_unknown_fields)]
-pub enum ActBody {
-    /// Somebody is to look into it.
-    Assign {
-        /// Who: a service number.
-        to: String,
-        /// Who says so, where the token names nobody.
-        #[serde(default)]
-        officer: Option<String>,
-    },
-    /// How it should be settled, on the evidence as it stands.
-    Propose {
-        /// Waive it, and do not resolve it.
-        #[serde(default)]
-        waive: bool,
-        /// Why.
-        reason: String,
-        /// Who says so, where the token names nobody.
-        #[serde(default)]
-        officer: Option<String>,
-    },
-    /// Another auditor's word on the proposal.
-    Decide {
-        /// Whether it is approved.
-        approve: bool,
-        /// Why.
-        #[serde(default)]
-        reason: String,
-        /// Who says so, where the token names nobody.
-        #[serde(default)]
-        officer: Option<String>,
-    },
-    /// An earlier act never was.
-    Undo {
-        /// The event; the last decision or proposal where none is given.
-        #[serde(default)]
-        event: Option<String>,
-        /// Why.
-        reason: String,
-        /// Who says so, where the token names nobody.
-        #[serde(default)]
-        officer: Option<String>,
-    },
-}
-
-/// The auditor who speaks: the token's, or whom the operator names.
-fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
-    match (&token.scope, named) {
-        (
-            TokenScope::Officer {
-                officer,
-                department,
-            },
-            None,
-        ) if department == "HUB" => Ok(officer.clone()),
-        (TokenScope::Operator, Some(named)) if !named.is_empty() => Ok(named),
-        (TokenScope::Operator, _) => {
-            Err(unprocessable("no_officer", "name the auditor: `officer`"))
-        }
-        _ => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "no_authority",
-            "findings are the commission's auditors' to decide",
-        )),
-    }
-}
-
-/// The auditor who settles findings, by their own token alone: who proposes and who decides are two
-/// persons, and whoever holds this machine is not both of them.
-fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
-    if token.scope == TokenScope::Operator {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "own_token_needed",
-            "findings are settled by auditors with tokens of their own: `wadi token issue NAME \
-             --officer AU-1 --department HUB`, and the command with --token",
-        ));
-    }
-
-    auditor(token, named)
-}
-
-/// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
-/// answers.
-#[utoipa::path(
-    post,
-    path = "/v1/findings/{id}/acts",
-    request_body = ActBody,
-    tag = "findings",
-    params(("id" = String, Path, description = "the finding's id")),
-    responses(
-        (status = 201, description = "written", body = FindingActAnswer),
-        (status = 403, body = Problem),
-        (status = 404, body = Problem),
-        (status = 409, body = Problem),
-    ),
-)]
-pub(crate) async fn act(
-    State(node): State<Arc<Node>>,
-    token: Token,
-    Path(id): Path<String>,
-    body: StrictBody<ActBody>,
-) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (act, officer) = match body.said {
-        ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer),
-        ActBody::Propose {
-            waive,
-            reason,
-            officer,
-        } => (FindingAct::Propose { waive, reason }, officer),
-        ActBody::Decide {
-            approve,
-            reason,
-            officer,
-        } => (FindingAct::Decide { approve, reason }, officer),
-        ActBody::Undo {
-            event,
-            reason,
-            officer,
-        } => (FindingAct::Undo { event, reason }, officer),
-    };
-
-    let officer = match &act {
-        FindingAct::Assign { .. } => auditor(&token, officer)?,
-        _ => settling_auditor(&token, officer)?,
-    };
-    let done = node.findings().act(&id, act, &officer).await?;
-    let written = json!({
-        "finding": done.finding,
-        "record": done.written.printed,
-        "entry": done.written.entry.to_string(),
-    });
-
-    Ok((StatusCode::CREATED, Json(written)))
-}
-
-/// Findings to assign together.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AssignBody {
-    /// The findings' ids, 500 at most.
-    findings: Vec<String>,
-    /// Who: a service number.
-    to: String,
-    /// Who says so, where the token names nobody.
-    #[serde(default)]
-    officer: Option<String>,
-}
-
-/// Assigns many; each for itself, and each that could not be is named with its reason.
-#[utoipa::path(
-    post,
-    path = "/v1/findings/assign",
-    request_body = AssignBody,
-    tag = "findings",
-    responses(
-        (status = 200, description = "assigned and refused", body = AssignedAnswer),
-        (status = 403, body = Problem),
-        (status = 422, body = Problem),
-    ),
-)]
-pub(crate) async fn assign(
-    State(node): State<Arc<Node>>,
-    token: Token,
-    body: StrictBody<AssignBody>,
-) -> Result<Json<Value>, Problem> {
-    let body = body.said;
-    if body.findings.len() > BULK_MAX {
-        let why = format!(
-            "{} findings; {BULK_MAX} at most in one request",
-            body.findings.len()
-        );
-        return Err(unprocessable("too_many", why));
-    }
-
-    let officer = auditor(&token, body.officer)?;
-    let (mut assigned, mut refused) = (Vec::new(), Vec::new());
-    for id in body.findings {
-        match node
-            .findings()
-            .act(
-                &id,
-                FindingAct::Assign {
-                    to: body.to.clone(),
-                },
-                &officer,
-            )
-            .await
-        {
-            Ok(_) => assigned.push(id),
-            Err(error) => {
-                refused.push(json!({"finding": id, "code": error.code(), "why": error.to_string()}))
-            }
-        }
-    }
-
-    Ok(Json(json!({"assigned": assigned, "refused": refused})))
 }
 
 /// Looks at every record afresh. The findings come out the same; should they not, that is a defect

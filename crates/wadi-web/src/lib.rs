@@ -14,6 +14,9 @@ mod changes;
 mod compare;
 mod control;
 mod filters;
+mod finding_acts;
+mod finding_cases;
+mod finding_desk;
 mod findings;
 mod foresee;
 mod imports;
@@ -102,10 +105,23 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/compare/root", get(compare::root))
         .route("/v1/compare/{id}", get(compare::record))
         .route("/v1/findings", get(findings::list))
-        .route("/v1/findings/assign", post(findings::assign))
+        .route("/v1/findings/assign", post(finding_acts::assign))
         .route("/v1/findings/recheck", post(findings::recheck))
+        .route("/v1/findings/desk", get(finding_desk::show))
+        .route("/v1/findings/desk/views", post(finding_desk::save_view))
+        .route(
+            "/v1/findings/desk/views/{name}",
+            axum::routing::delete(finding_desk::forget_view),
+        )
+        .route("/v1/findings/cases", get(finding_cases::list))
+        .route("/v1/findings/cases/{kind}/{key}", get(finding_cases::show))
+        .route("/v1/findings/statistics", get(finding_cases::statistics))
         .route("/v1/findings/{id}", get(findings::show))
-        .route("/v1/findings/{id}/acts", post(findings::act))
+        .route(
+            "/v1/findings/{id}/snooze",
+            post(finding_desk::snooze).delete(finding_desk::wake),
+        )
+        .route("/v1/findings/{id}/acts", post(finding_acts::act))
         .route("/v1/sites", get(sites::sites))
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))

@@ -1,9 +1,9 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
-    quarantine, record_files, record_lists, records, release_tokens, resyncs, sites, tokens,
-    whoami,
+    DraftBody, Problem, Token, bundles, changes, compare, control, finding_acts, finding_cases,
+    finding_desk, findings, imports, language, quarantine, record_files, record_lists, records,
+    release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -148,8 +148,10 @@ fn describe(status: &str, answer: &mut Response) {
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
-        sites::sites, findings::list, findings::show, findings::act, findings::assign,
-        findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
+        sites::sites, findings::list, findings::show, finding_acts::act, finding_acts::assign,
+        findings::recheck, finding_desk::show, finding_desk::save_view, finding_desk::forget_view,
+        finding_desk::snooze, finding_desk::wake, finding_cases::list, finding_cases::show,
+        finding_cases::statistics, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,

@@ -23,6 +23,8 @@ pub enum Group {
     Phase,
     /// What people have made of a finding, as WAIVED.
     FindingState,
+    /// What a finding was decided to be, as false_alarm.
+    Disposition,
     /// Where an entry is kept, as at_hub.
     Safety,
     /// What asks for somebody's attention at a node, as disk_low.
@@ -33,7 +35,7 @@ pub enum Group {
 
 impl Group {
     /// All groups that name something.
-    pub const ALL: [Group; 12] = [
+    pub const ALL: [Group; 13] = [
         Self::State,
         Self::Kind,
         Self::Event,
@@ -44,6 +46,7 @@ impl Group {
         Self::Problem,
         Self::Phase,
         Self::FindingState,
+        Self::Disposition,
         Self::Safety,
         Self::Alarm,
     ];
@@ -61,6 +64,7 @@ impl Group {
             Self::Problem => "problem",
             Self::Phase => "phase",
             Self::FindingState => "finding_state",
+            Self::Disposition => "disposition",
             Self::Safety => "safety",
             Self::Alarm => "alarm",
             Self::Console => "console",

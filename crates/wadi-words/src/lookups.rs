@@ -102,6 +102,11 @@ impl Language {
         self.title(Group::FindingState, name)
     }
 
+    /// What a finding was decided to be.
+    pub fn disposition(self, name: &str) -> String {
+        self.title(Group::Disposition, name)
+    }
+
     /// Where an entry is kept.
     pub fn safety(self, name: &str) -> String {
         self.title(Group::Safety, name)

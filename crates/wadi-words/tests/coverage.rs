@@ -1,6 +1,6 @@
 //! Everything that the tables name has a text in both languages.
 
-use wadi_reconcile::{Phase, RULE_FAILED, RULES};
+use wadi_reconcile::{Disposition, Phase, RULE_FAILED, RULES};
 use wadi_record::{Department, EVENTS, FIELDS, HoldType, Kind, STATE_NAMES};
 use wadi_words::{Group, Language, every_text};
 
@@ -77,6 +77,7 @@ fn every_phase_life_and_place_has_a_text() {
             "WAIVED",
         ],
     );
+    assert_known(Group::Disposition, Disposition::ALL.map(Disposition::name));
     assert_known(Group::Safety, ["local_only", "carried", "at_hub"]);
 }
 

@@ -10,9 +10,9 @@ mod proof;
 mod query;
 mod reasons;
 mod record;
-mod times;
+pub(crate) mod times;
 mod who_set;
-mod words;
+pub(crate) mod words;
 
 use crate::Console;
 use axum::{Router, routing::get};
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<Console> {
 }
 
 /// The path of a record's page, or of one below it.
-fn record_path(id: &str, below: &str) -> String {
+pub(crate) fn record_path(id: &str, below: &str) -> String {
     format!(
         "/console/records/{}{below}",
         crate::values::query_escaped(id)

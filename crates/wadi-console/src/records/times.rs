@@ -18,7 +18,7 @@ static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
 
 /// A moment as a page shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// In the zone of the place.
     pub here: String,
     /// The same in UTC, for whoever looks closer.
@@ -29,7 +29,7 @@ pub(super) struct Moment {
 
 impl Moment {
     /// A Unix time in milliseconds. One that no calendar has stands as its number.
-    pub(super) fn of_ms(ms: i64) -> Self {
+    pub(crate) fn of_ms(ms: i64) -> Self {
         let Ok(time) = Timestamp::from_millisecond(ms) else {
             return Self {
                 here: ms.to_string(),
@@ -47,18 +47,18 @@ impl Moment {
     }
 
     /// A Unix time in seconds.
-    pub(super) fn of_s(s: i64) -> Self {
+    pub(crate) fn of_s(s: i64) -> Self {
         Self::of_ms(s.saturating_mul(1_000))
     }
 }
 
 /// The beginning of a day, as `2026-03-01`, in the zone of the place: Unix milliseconds.
-pub(super) fn day_begins_ms(text: &str) -> Option<i64> {
+pub(crate) fn day_begins_ms(text: &str) -> Option<i64> {
     begins(text.trim().parse().ok()?)
 }
 
 /// The end of a day: the beginning of the next.
-pub(super) fn day_ends_ms(text: &str) -> Option<i64> {
+pub(crate) fn day_ends_ms(text: &str) -> Option<i64> {
     let day: civil::Date = text.trim().parse().ok()?;
     begins(day.tomorrow().ok()?)
 }
@@ -69,7 +69,7 @@ fn begins(day: civil::Date) -> Option<i64> {
 }
 
 /// A time as forms give it: a day (its end), a day with a time, or Unix milliseconds.
-pub(super) fn time_ms(text: &str) -> Option<i64> {
+pub(crate) fn time_ms(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(ms) = text.parse::<i64>() {
         return Some(ms);
@@ -84,7 +84,7 @@ pub(super) fn time_ms(text: &str) -> Option<i64> {
 }
 
 /// A time as a form's field has it.
-pub(super) fn form_time(ms: i64) -> String {
+pub(crate) fn form_time(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(
         |_| String::new(),
         |time| {

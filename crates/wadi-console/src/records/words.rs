@@ -14,7 +14,7 @@ const PARTED_FROM: i64 = 10_000;
 
 /// A name and a value beside it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct NamedValue {
+pub(crate) struct NamedValue {
     /// What it is called.
     pub name: String,
     /// The value, with its unit.
@@ -23,7 +23,7 @@ pub(super) struct NamedValue {
 
 /// A value as a page shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct ShownValue {
+pub(crate) struct ShownValue {
     /// The text.
     pub text: String,
     /// The unit after it, or nothing.
@@ -38,7 +38,7 @@ pub(super) struct ShownValue {
 
 /// An event in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct EventWords {
+pub(crate) struct EventWords {
     /// What happened.
     pub title: String,
     /// Its members.
@@ -168,7 +168,7 @@ fn value(language: Language, value: &Value, shown: As) -> ShownValue {
 }
 
 /// A field's value with its unit.
-pub(super) fn field_value(language: Language, field: &str, of: &Value) -> ShownValue {
+pub(crate) fn field_value(language: Language, field: &str, of: &Value) -> ShownValue {
     let row = Kind::ALL.iter().find_map(|kind| known_field(*kind, field));
     let shown = match (field, row.map(|row| row.value)) {
         ("type", _) => As::HoldType,
@@ -251,7 +251,7 @@ fn member_value(language: Language, event: &str, member: &str, given: &Value) ->
 }
 
 /// An event's type and members.
-pub(super) fn event_words(language: Language, name: &str, of: &Map<String, Value>) -> EventWords {
+pub(crate) fn event_words(language: Language, name: &str, of: &Map<String, Value>) -> EventWords {
     // What a finding rests on is a digest, and its id a hash: its own page tells of both.
     let is_of_finding = name.starts_with("finding");
     let is_shown = |member: &str| !is_of_finding || !matches!(member, "evidence" | "finding");
@@ -269,7 +269,7 @@ pub(super) fn event_words(language: Language, name: &str, of: &Map<String, Value
 }
 
 /// An event as a history has it: an object, or a text that does not read.
-pub(super) fn raw_event_words(language: Language, event: &Value) -> EventWords {
+pub(crate) fn raw_event_words(language: Language, event: &Value) -> EventWords {
     match event {
         Value::Object(members) => {
             let name = members.get("type").and_then(Value::as_str).unwrap_or("?");
@@ -286,7 +286,7 @@ pub(super) fn raw_event_words(language: Language, event: &Value) -> EventWords {
 }
 
 /// How long after it happened something was entered; nothing where that was at once.
-pub(super) fn entered_later(
+pub(crate) fn entered_later(
     language: Language,
     happened_ms: i64,
     entered_ms: i64,
@@ -302,7 +302,7 @@ pub(super) fn entered_later(
 }
 
 /// Whether a badge for this flag or state warns, and how loudly.
-pub(super) fn tone_of(word: &str) -> &'static str {
+pub(crate) fn tone_of(word: &str) -> &'static str {
     match word {
         "DETAINED" | "FORCED_EXIT" | "RELEASED_UNDULY" | "PAID_UNDULY" | "ANOMALY" | "SEIZED"
         | "VOIDED_AFTER_EXIT" | "DIVERTED_TWICE" | "RECALLED" | "REJECTED" => "bad",

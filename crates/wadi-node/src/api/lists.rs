@@ -7,7 +7,10 @@ use crate::{
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use wadi_log::{Hash, LogId, RecordId};
-use wadi_store::{ChangeRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RefusalRow};
+use wadi_store::{
+    CaseFilter, CaseRow, ChangeRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RecordRow,
+    RefusalRow,
+};
 
 /// Where the keys of imports' senders are kept, each with the record that it stands for.
 const IMPORTED: LocalScope = LocalScope::Import;
@@ -146,6 +149,29 @@ impl Reads {
         };
 
         Ok(counts.into_iter().map(named).collect())
+    }
+
+    /// A page of cases: findings about one truck, container or officer.
+    pub async fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, NodeError> {
+        Ok(self.door.store.cases(filter).await?)
+    }
+
+    /// The records of a case, those that began first at the front, each with how many of its
+    /// findings cite it.
+    pub async fn case_records(
+        &self,
+        what: &str,
+        value: &str,
+        limit: u32,
+    ) -> Result<Vec<(RecordRow, i64)>, NodeError> {
+        Ok(self.door.store.case_records(what, value, limit).await?)
+    }
+
+    /// The anchor records of these findings, each once.
+    pub async fn anchors_of(&self, found: &[FindingRow]) -> Result<Vec<RecordRow>, NodeError> {
+        let ids: BTreeSet<RecordId> = found.iter().map(|f| f.anchor).collect();
+        let ids: Vec<RecordId> = ids.into_iter().collect();
+        Ok(self.door.store.records_by_id(&ids).await?)
     }
 
     /// One finding.

@@ -7,7 +7,7 @@ use wadi_log::RecordId;
 use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
 };
-use wadi_store::{Batch, FindingRow};
+use wadi_store::{AboutRow, Batch, FindingRow};
 
 /// The phase of a finding that was published and that something explained since.
 const WITHDRAWN: &str = "WITHDRAWN";
@@ -57,6 +57,7 @@ pub(super) fn compare_with_before(
 
         if !before.contains(&row) {
             looked.failures |= row.rule == RULE_FAILED.code;
+            looked.batch.findings.about.extend(about_rows(found));
             looked.batch.findings.changed.push(row);
         }
     }
@@ -86,6 +87,18 @@ pub(super) fn compare_with_before(
     looked.editions.push(Edition::new(id, anchor, news, now_ms));
 }
 
+fn about_rows(found: &Finding) -> impl Iterator<Item = AboutRow> {
+    let each = found
+        .about
+        .iter()
+        .flat_map(|(what, values)| values.iter().map(move |value| (*what, value)));
+    each.map(|(what, value)| AboutRow {
+        finding: found.id.clone(),
+        what: what.into(),
+        value: value.clone(),
+    })
+}
+
 fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
     FindingRow {
         id: found.id.clone(),
@@ -100,5 +113,7 @@ fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
         at_ms: found.contradiction.at_ms,
         due_ms: found.contradiction.through_ms,
         json: found.json(facts).to_string(),
+        disposition: found.life.disposition.map_or("", |d| d.name()).into(),
+        decided_ms: found.life.decided_ms,
     }
 }

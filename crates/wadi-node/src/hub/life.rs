@@ -9,9 +9,10 @@ use crate::{
     hub::reconciler::facts,
 };
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 use wadi_log::{Lane, RecordId, Role};
-use wadi_reconcile::{Fact, RULE_FAILED, RULES};
+use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES};
 use wadi_record::{Draft, Kind};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
@@ -39,6 +40,10 @@ pub enum FindingAct {
         approve: bool,
         /// Why; may be empty.
         reason: String,
+        /// What the finding was. An approval names one.
+        disposition: Option<Disposition>,
+        /// The finding that says the same, of a duplicate alone.
+        duplicate_of: Option<String>,
     },
     /// An earlier act never was.
     Undo {
@@ -56,7 +61,19 @@ pub struct FindingDone {
     pub finding: String,
     /// The signed entry.
     pub written: Written,
+    /// The cursor of the change that it is.
+    pub changed: i64,
 }
+
+/// How a finding stands: it is another one after each act, and where its facts change.
+pub fn finding_version(evidence: &str, last_act: &str) -> String {
+    format!("{evidence}.{last_act}")
+}
+
+/// How long a list may be behind what was done, at most.
+const LISTED_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether it still is.
+const LISTED_LOOK: Duration = Duration::from_millis(5);
 
 /// The event of an act, or why it may not be.
 fn event(
@@ -91,7 +108,12 @@ fn event(
             });
             ("finding.proposed", data)
         }
-        FindingAct::Decide { approve, reason } => {
+        FindingAct::Decide {
+            approve,
+            reason,
+            disposition,
+            duplicate_of,
+        } => {
             if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
                 let state = row.state.clone();
                 return Err(FindingError::AlreadyDecided { state });
@@ -107,6 +129,10 @@ fn event(
                 return Err(FindingError::OwnProposal);
             }
 
+            if *approve && disposition.is_none() {
+                return Err(FindingError::NoDisposition);
+            }
+
             let decision = if *approve { "APPROVED" } else { "REJECTED" };
             let mut data = json!({
                 "finding": finding,
@@ -116,6 +142,14 @@ fn event(
             });
             if !reason.is_empty() {
                 data["reason"] = reason.as_str().into();
+            }
+
+            if let Some(disposition) = disposition {
+                data["disposition"] = disposition.name().into();
+            }
+
+            if let Some(other) = duplicate_of {
+                data["duplicate_of"] = other.as_str().into();
             }
 
             ("finding.decided", data)
@@ -157,6 +191,15 @@ impl PublishedFinding {
     }
 }
 
+/// Whether a state is the one that is wanted.
+fn is_of_state(state: &str, wanted: Option<&str>) -> bool {
+    match wanted {
+        None => true,
+        Some("UNDECIDED") => !matches!(state, "RESOLVED" | "WAIVED"),
+        Some(wanted) => state == wanted,
+    }
+}
+
 /// What the hub published on one record, as far as a filter takes it.
 fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<PublishedFinding>) {
     let facts = facts(row);
@@ -176,7 +219,11 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             || !wanted(&filter.rule, text("rule"))
             || !wanted(&filter.phase, text("phase"))
             || !wanted(&filter.crossing, &row.crossing)
-            || !wanted(&filter.state, life.state)
+            || !is_of_state(life.state, filter.state.as_deref())
+            || !wanted(
+                &filter.disposition,
+                life.disposition.map_or("", |d| d.name()),
+            )
             || !wanted(&filter.assignee, &life.assignee)
         {
             continue;
@@ -218,12 +265,20 @@ fn kind_of(row: &RecordRow) -> Option<Kind> {
 
 /// What becomes of findings, by the hand of auditors.
 pub struct Findings {
-    door: Arc<Door>,
+    pub(super) door: Arc<Door>,
+    /// One acts after the other: each reads what the one before said.
+    acting: Mutex<()>,
+    /// One changes a desk after the other.
+    pub(super) arranging: Mutex<()>,
 }
 
 impl Findings {
     pub(crate) fn new(door: Arc<Door>) -> Self {
-        Self { door }
+        Self {
+            door,
+            acting: Mutex::new(()),
+            arranging: Mutex::new(()),
+        }
     }
 
     /// What the hub published on records held here, and what became of it: how much of it the
@@ -291,18 +346,24 @@ impl Findings {
         Ok(())
     }
 
-    /// Does something with a finding, in an officer's name. Durable when it returns; the finding's
-    /// row follows as soon as the reconciler has seen the entry.
-    pub async fn act(
-        &self,
-        id: &str,
-        act: FindingAct,
-        officer: &str,
-    ) -> Result<FindingDone, NodeError> {
-        if self.door.me.role != Role::Hub {
-            return Err(FindingError::DecidedAtHub.into());
-        }
+    /// One finding at the hub, with what people made of it as its record has it now: its row may be
+    /// a moment behind.
+    pub async fn fresh(&self, id: &str) -> Result<FindingRow, NodeError> {
+        let (row, _, life) = self.read(id).await?;
+        let mut json: Json = serde_json::from_str(&row.json).unwrap_or_default();
+        json["life"] = life.json();
+        Ok(FindingRow {
+            state: life.state.into(),
+            assignee: life.assignee.clone(),
+            disposition: life.disposition.map_or("", |d| d.name()).into(),
+            decided_ms: life.decided_ms,
+            json: json.to_string(),
+            ..row
+        })
+    }
 
+    /// A finding's row, its anchor, and its life.
+    async fn read(&self, id: &str) -> Result<(FindingRow, RecordRow, Life), NodeError> {
         let Some(row) = self.door.store.finding(id).await? else {
             return Err(FindingError::NoSuchFinding { id: id.into() }.into());
         };
@@ -310,13 +371,39 @@ impl Findings {
         let Some(anchor) = self.door.store.record(&row.anchor).await? else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
+
+        let life = wadi_reconcile::life(&facts(&anchor), &row.id, &row.evidence);
+        Ok((row, anchor, life))
+    }
+
+    /// Does something with a finding, in an officer's name. Durable when it returns; the finding's
+    /// row follows as soon as the reconciler has seen the entry.
+    ///
+    /// `seen` is how the finding stood when the officer looked at it. Where somebody acted since,
+    /// or its facts changed, nothing is done.
+    pub async fn act(
+        &self,
+        id: &str,
+        act: FindingAct,
+        officer: &str,
+        seen: Option<&str>,
+    ) -> Result<FindingDone, NodeError> {
+        if self.door.me.role != Role::Hub {
+            return Err(FindingError::DecidedAtHub.into());
+        }
+
+        // Of two who decide at once the second one reads what the first one said.
+        let _acting = self.acting.lock().await;
+        let (row, anchor, life) = self.read(id).await?;
         let Some(kind) = kind_of(&anchor) else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
         };
 
-        // The row may be a moment behind the record: what was said last is read from the record
-        // itself.
-        let life = wadi_reconcile::life(&facts(&anchor), &row.id, &row.evidence);
+        if seen.is_some_and(|seen| seen != finding_version(&row.evidence, &life.last)) {
+            return Err(moved(&row, &life, seen).into());
+        }
+
+        self.check_duplicate(id, &act).await?;
         let row = FindingRow {
             state: life.state.into(),
             ..row
@@ -328,9 +415,67 @@ impl Findings {
             .write(Write::by(officer, "HUB", Target::On(row.anchor), draft))
             .await?;
 
+        let anchor = self.door.store.record(&row.anchor).await?;
         Ok(FindingDone {
             finding: row.id,
             written,
+            changed: anchor.map_or(0, |a| a.changed),
         })
+    }
+
+    /// A duplicate names another finding that there is, and nothing else names one.
+    async fn check_duplicate(&self, id: &str, act: &FindingAct) -> Result<(), NodeError> {
+        let FindingAct::Decide {
+            disposition,
+            duplicate_of,
+            ..
+        } = act
+        else {
+            return Ok(());
+        };
+
+        let bad = |why| Err(NodeError::from(FindingError::BadDuplicate { why }));
+        match (disposition, duplicate_of.as_deref()) {
+            (Some(Disposition::Duplicate), None) => bad("name the other finding"),
+            (Some(Disposition::Duplicate), Some(other)) if other == id => {
+                bad("a finding is no duplicate of itself")
+            }
+            (Some(Disposition::Duplicate), Some(other)) => {
+                match self.door.store.finding(other).await? {
+                    Some(_) => Ok(()),
+                    None => bad("there is no such other finding"),
+                }
+            }
+            (_, Some(_)) => bad("only a duplicate names another finding"),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Waits until lists show what was done, a moment at most: whoever looks at the list next finds
+    /// it there. Where the reconciler is further behind, the list follows.
+    pub async fn listed(&self, changed: i64) {
+        let is_listed = async {
+            while self.door.reconciled() < changed {
+                tokio::time::sleep(LISTED_LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(LISTED_WITHIN, is_listed).await;
+    }
+}
+
+/// What happened to a finding since somebody looked at it.
+fn moved(row: &FindingRow, life: &Life, seen: Option<&str>) -> FindingError {
+    let is_of_facts = seen.is_some_and(|seen| seen.ends_with(&format!(".{}", life.last)));
+    let last = life.acts.last().filter(|_| !is_of_facts);
+    let text = |member: &str| {
+        let said = last.and_then(|act| act[member].as_str());
+        said.unwrap_or_default().to_string()
+    };
+
+    FindingError::Moved {
+        finding: row.id.clone(),
+        officer: text("officer"),
+        act: text("act"),
+        state: life.state.into(),
     }
 }

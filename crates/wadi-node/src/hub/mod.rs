@@ -1,5 +1,6 @@
 //! What the hub alone does: reconciling, and the life of its findings.
 
+pub(crate) mod desk;
 pub(crate) mod dossiers;
 pub(crate) mod due;
 mod found;

@@ -57,6 +57,11 @@ impl Salvager {
                     }
                     // What the hub's word was when it first had an entry, nobody finds again.
                     LocalScope::ClockDoubt => true,
+                    // What somebody put on a desk since is newer.
+                    LocalScope::FindingDesk => {
+                        let kept = self.door.store.local(&key.scope, &key.key).await?;
+                        kept.is_none()
+                    }
                     LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
                     LocalScope::Epoch => self.is_own_epoch(&key).await?,
                     LocalScope::Import

@@ -2,10 +2,11 @@
 
 use super::{
     DbRow, EACH, Engine,
-    cells::{bound, cell, id_list, read_or_skip, record_id},
+    cells::{bound, cell, id_list, read_or_skip, record_id, record_row},
 };
 use crate::{
-    FindingFilter, FindingIndex, FindingRow, StoreError,
+    CaseFilter, CaseRow, CourseFilter, CourseRow, FindingFilter, FindingIndex, FindingRow,
+    RecordRow, StoreError,
     lists::{self, FINDING_COLUMNS},
 };
 use async_trait::async_trait;
@@ -26,6 +27,30 @@ fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
         at_ms: cell(r, "at_ms")?,
         due_ms: cell(r, "due_ms")?,
         json: cell(r, "json")?,
+        disposition: cell(r, "disposition")?,
+        decided_ms: cell(r, "decided_ms")?,
+    })
+}
+
+fn case_row(r: &DbRow) -> Result<CaseRow, StoreError> {
+    Ok(CaseRow {
+        value: cell(r, "value")?,
+        findings: cell(r, "findings")?,
+        undecided: cell(r, "undecided")?,
+        firm: cell(r, "firm")?,
+        last_ms: cell(r, "last_ms")?,
+    })
+}
+
+fn course_row(r: &DbRow) -> Result<CourseRow, StoreError> {
+    Ok(CourseRow {
+        id: cell(r, "id")?,
+        rule: cell(r, "rule")?,
+        crossing: cell(r, "crossing")?,
+        found_ms: cell(r, "found_ms")?,
+        decided_ms: cell(r, "decided_ms")?,
+        gone_ms: cell(r, "gone_ms")?,
+        disposition: cell(r, "disposition")?,
     })
 }
 
@@ -84,6 +109,49 @@ impl FindingIndex for Engine {
             ))
         };
         Ok(rows.iter().filter_map(|r| read_or_skip(count(r))).collect())
+    }
+
+    async fn cases(&self, f: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
+        let rows = bound(lists::cases(f)).fetch_all(&self.readers).await?;
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(case_row(r)))
+            .collect())
+    }
+
+    async fn case_records(
+        &self,
+        what: &str,
+        value: &str,
+        limit: u32,
+    ) -> Result<Vec<(RecordRow, i64)>, StoreError> {
+        let listing = bound(lists::case_records(what, value, limit));
+        let rows = listing.fetch_all(&self.readers).await?;
+        let cited = |r: &DbRow| Ok((record_row(r)?, cell(r, "findings")?));
+        Ok(rows.iter().filter_map(|r| read_or_skip(cited(r))).collect())
+    }
+
+    async fn finding_courses(&self, f: &CourseFilter) -> Result<Vec<CourseRow>, StoreError> {
+        let rows = bound(lists::courses(f)).fetch_all(&self.readers).await?;
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(course_row(r)))
+            .collect())
+    }
+
+    async fn course_officers(&self, f: &CourseFilter) -> Result<Vec<(String, String)>, StoreError> {
+        let listing = bound(lists::course_officers(f));
+        let rows = listing.fetch_all(&self.readers).await?;
+        let named = |r: &DbRow| Ok((cell(r, "finding")?, cell(r, "value")?));
+        Ok(rows.iter().filter_map(|r| read_or_skip(named(r))).collect())
+    }
+
+    async fn contested_records(&self, f: &CourseFilter) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = bound(lists::contested(f)).fetch_all(&self.readers).await?;
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(record_row(r)))
+            .collect())
     }
 
     async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError> {

@@ -3,19 +3,20 @@
 //! A page is found first, by one index that holds all that is asked; only then are its rows read.
 //! So a filter that few rows pass costs a walk over narrow keys and not over whole rows.
 
+mod findings;
 mod records;
 #[cfg(test)]
 mod tests;
 
-use crate::FindingFilter;
+pub(crate) use findings::{
+    FINDING_COLUMNS, case_records, cases, contested, course_officers, courses, finding_counts,
+    findings,
+};
 pub(crate) use records::{holds_on, records};
 
 pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
                                          r.contested, r.json, r.digest, r.entries, r.at_ms, \
                                          r.changed, r.born_ms";
-pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.state, f.crossing, \
-                                          f.assignee, f.anchor, f.evidence, f.at_ms, f.due_ms, \
-                                          f.json";
 
 /// A condition that no row meets.
 const NOTHING: &str = "1 = 0";
@@ -81,6 +82,13 @@ impl Conditions {
         }
     }
 
+    /// Adds that a text is, or is none, of a list.
+    fn add_ids(&mut self, condition: &str, ids: &[String]) {
+        let places = vec!["?"; ids.len()].join(", ");
+        let values = ids.iter().map(|id| BoundValue::Text(id.clone()));
+        self.add(&format!("{condition} ({places})"), values);
+    }
+
     /// The place of a value.
     fn place(&mut self, value: BoundValue) -> String {
         self.values.push(value);
@@ -92,59 +100,5 @@ impl Conditions {
             true => String::new(),
             false => format!("WHERE {}", self.all.join(" AND ")),
         }
-    }
-}
-
-/// What a filter of findings takes.
-fn of_findings(f: &FindingFilter) -> Conditions {
-    let mut wanted = Conditions::default();
-    wanted.add_text("f.rule = ?", f.rule.as_ref());
-    wanted.add_text("f.crossing = ?", f.crossing.as_ref());
-    wanted.add_text("f.phase = ?", f.phase.as_ref());
-    wanted.add_text("f.state = ?", f.state.as_ref());
-    wanted.add_text("f.assignee = ?", f.assignee.as_ref());
-    wanted.add_int("f.severity = ?", f.severity.map(i64::from));
-    wanted.add_int("f.at_ms <= ?", f.until_ms);
-    if let Some(anchor) = f.anchor {
-        wanted.add("f.anchor = ?", [BoundValue::Bytes(anchor.0.to_vec())]);
-    }
-    wanted
-}
-
-/// A page of findings.
-pub(crate) fn findings(f: &FindingFilter) -> Listing {
-    const ORDER: &str = "f.severity, f.at_ms, f.id";
-    let mut wanted = of_findings(f);
-    if let Some((severity, at_ms, id)) = &f.after {
-        let last = [
-            BoundValue::Int(i64::from(*severity)),
-            BoundValue::Int(*at_ms),
-            BoundValue::Text(id.clone()),
-        ];
-        wanted.add(&format!("({ORDER}) > (?, ?, ?)"), last);
-    }
-
-    let clause = wanted.clause();
-    let limit = wanted.place(BoundValue::Int(i64::from(f.limit)));
-    Listing {
-        sql: format!(
-            "SELECT {FINDING_COLUMNS} FROM \
-             (SELECT f.id FROM findings f {clause} ORDER BY {ORDER} LIMIT {limit}) AS page \
-             JOIN findings f ON f.id = page.id ORDER BY {ORDER}"
-        ),
-        values: wanted.values,
-    }
-}
-
-/// How many findings there are, by rule, phase and state.
-pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
-    let wanted = of_findings(f);
-    Listing {
-        sql: format!(
-            "SELECT f.rule, f.phase, f.state, count(*) AS count FROM findings f {} \
-             GROUP BY f.rule, f.phase, f.state ORDER BY f.rule, f.phase, f.state",
-            wanted.clause()
-        ),
-        values: wanted.values,
     }
 }

@@ -1,7 +1,10 @@
 //! How lists are answered: by which indexes, and with what for their places.
 
 use super::*;
-use crate::{CarriedWithin, FindingFilter, HoldTerms, RecordFilter, SoughtBy, sqlite::MIGRATIONS};
+use crate::{
+    CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingFilter, HoldTerms,
+    RecordFilter, SoughtBy, sqlite::MIGRATIONS,
+};
 use wadi_log::RecordId;
 
 fn database() -> rusqlite::Connection {
@@ -255,6 +258,12 @@ fn every_filter_of_findings_is_answered_by_one_index() {
             ..any.clone()
         },
         FindingFilter {
+            from_ms: Some(5),
+            disposition: text(),
+            ids: Some(ChosenFindings::Without(vec!["a".into(), "b".into()])),
+            ..any.clone()
+        },
+        FindingFilter {
             after: Some((1, 2, "x".into())),
             ..any.clone()
         },
@@ -286,4 +295,50 @@ fn what_callers_say_stands_among_the_values_alone() {
     assert!(!listing.sql.contains(said));
     assert_eq!(listing.values.len(), 5);
     assert!(listing.sql.contains("LIMIT $5"));
+}
+
+#[test]
+fn cases_and_statistics_are_found_by_their_indexes() {
+    let conn = database();
+    let case = CaseFilter {
+        what: "plate".into(),
+        after: Some((3, "x".into())),
+        limit: 50,
+        ..CaseFilter::default()
+    };
+    let course = CourseFilter {
+        until_ms: 5,
+        limit: 50,
+        ..CourseFilter::default()
+    };
+    let about = FindingFilter {
+        about: Some(("plate".into(), "x".into())),
+        ..FindingFilter::default()
+    };
+
+    for (listing, index) in [
+        (cases(&case), "PRIMARY KEY (what=?)"),
+        (
+            case_records("plate", "x", 9),
+            "PRIMARY KEY (what=? AND value=?)",
+        ),
+        (case_records("plate", "x", 9), "records_printed"),
+        (courses(&course), "finding_courses_list"),
+        (course_officers(&course), "finding_about_finding"),
+        (contested(&course), "records_contested"),
+        (findings(&about), "PRIMARY KEY (what=? AND value=?)"),
+    ] {
+        let steps = plan(&conn, &listing);
+        assert!(
+            steps.iter().any(|s| s.contains(index)),
+            "{index}: {steps:#?}"
+        );
+        let walks = |s: &&String| {
+            let of_few = ["cited", "c", "page"]
+                .iter()
+                .any(|n| s.ends_with(&format!(" {n}")));
+            s.starts_with("SCAN") && !s.contains("INDEX") && !of_few
+        };
+        assert_eq!(steps.iter().find(walks), None, "{steps:#?}");
+    }
 }

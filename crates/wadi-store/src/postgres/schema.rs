@@ -123,4 +123,31 @@ CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL S
 -- As SQLite's: lists of a day walk the records in the order of their beginnings.
 CREATE INDEX records_born ON records (born_ms, id, lane, crossing);
 ",
+    "
+-- What findings are about: those about one truck, container or officer are one case.
+CREATE TABLE finding_about (
+    what TEXT NOT NULL, value TEXT NOT NULL, finding TEXT NOT NULL,
+    PRIMARY KEY (what, value, finding)
+);
+CREATE INDEX finding_about_finding ON finding_about (finding);
+-- What became of findings, kept after the findings themselves are gone: how many explained
+-- themselves is counted here.
+CREATE TABLE finding_courses (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, crossing TEXT NOT NULL, found_ms BIGINT NOT NULL,
+    decided_ms BIGINT NOT NULL, gone_ms BIGINT NOT NULL, disposition TEXT NOT NULL
+);
+CREATE INDEX finding_courses_list ON finding_courses (
+    found_ms, rule, crossing, decided_ms, gone_ms, disposition, id
+);
+CREATE INDEX records_contested ON records (born_ms, crossing) WHERE contested;
+ALTER TABLE findings ADD COLUMN disposition TEXT NOT NULL DEFAULT '';
+ALTER TABLE findings ADD COLUMN decided_ms BIGINT NOT NULL DEFAULT 0;
+DROP INDEX findings_list;
+CREATE INDEX findings_list ON findings (
+    severity, at_ms, id, rule, phase, state, crossing, assignee, disposition
+);
+-- Findings follow from the records: they are found again, with what they are about.
+DELETE FROM findings;
+DELETE FROM local WHERE scope = 'reconcile';
+",
 ];

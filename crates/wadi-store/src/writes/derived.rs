@@ -2,7 +2,7 @@
 
 use super::{Arg, WriteConnection, hexes, json_list, last_of_each, reference};
 use crate::{
-    Batch, StoreError,
+    AboutRow, Batch, StoreError,
     scope_sums::{RecordPart, note_going},
     tables::{self, Rows},
 };
@@ -298,14 +298,18 @@ pub(super) async fn write_findings(
             .int(f.at_ms)
             .int(f.due_ms)
             .text(&f.json);
+
+        rows.text(&f.disposition).int(f.decided_ms);
     }
 
     let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, \
                     severity = excluded.severity, phase = excluded.phase, state = excluded.state, \
                     crossing = excluded.crossing, assignee = excluded.assignee, \
                     anchor = excluded.anchor, evidence = excluded.evidence, \
-                    at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json";
+                    at_ms = excluded.at_ms, due_ms = excluded.due_ms, json = excluded.json, \
+                    disposition = excluded.disposition, decided_ms = excluded.decided_ms";
     conn.insert(rows, conflict).await?;
+    write_courses(conn, batch).await?;
 
     if !batch.findings.gone.is_empty() {
         let gone: Vec<[&String; 1]> = batch.findings.gone.iter().map(|id| [id]).collect();
@@ -323,6 +327,53 @@ pub(super) async fn write_findings(
         if conn.execute(sql, &[Arg::Int(cursor)]).await? > 0 {
             conn.known().terms_gone = None;
         }
+    }
+
+    Ok(())
+}
+
+/// What changed findings are about, and what became of all: of one that is gone, that too. What it
+/// was about stays, for whoever counts by it.
+async fn write_courses(conn: &mut dyn WriteConnection, batch: &Batch) -> Result<(), StoreError> {
+    let changed = last_of_each(&batch.findings.changed, |f| &f.id);
+    if !changed.is_empty() {
+        let ids: Vec<[&String; 1]> = changed.iter().map(|f| [&f.id]).collect();
+        let sql = format!(
+            "DELETE FROM finding_about WHERE finding IN (SELECT j.value ->> 0 FROM {})",
+            conn.each()
+        );
+        conn.execute(&sql, &[Arg::Text(&json_list(&ids))]).await?;
+    }
+
+    let mut about = Rows::of(&tables::FINDING_ABOUT);
+    let each = |a: &AboutRow| (a.what.clone(), a.value.clone(), a.finding.clone());
+    for a in last_of_each(&batch.findings.about, each) {
+        about.text(&a.what).text(&a.value).text(&a.finding);
+    }
+    conn.insert(about, "ON CONFLICT DO NOTHING").await?;
+
+    let mut courses = Rows::of(&tables::FINDING_COURSES);
+    for f in changed {
+        courses.text(&f.id).text(&f.rule).text(&f.crossing);
+        courses.int(batch.at_ms).int(f.decided_ms).int(0);
+        courses.text(&f.disposition);
+    }
+
+    // When it was found first stays.
+    let conflict = "ON CONFLICT (id) DO UPDATE SET rule = excluded.rule, \
+                    crossing = excluded.crossing, decided_ms = excluded.decided_ms, \
+                    gone_ms = 0, disposition = excluded.disposition";
+    conn.insert(courses, conflict).await?;
+
+    if !batch.findings.gone.is_empty() {
+        let gone: Vec<[&String; 1]> = batch.findings.gone.iter().map(|id| [id]).collect();
+        let sql = format!(
+            "UPDATE finding_courses SET gone_ms = $2 WHERE id IN (SELECT j.value ->> 0 FROM {})",
+            conn.each()
+        );
+        let list = json_list(&gone);
+        conn.execute(&sql, &[Arg::Text(&list), Arg::Int(batch.at_ms)])
+            .await?;
     }
 
     Ok(())

@@ -97,6 +97,8 @@ fn finding(id: &str, anchor: RecordId, severity: u8, phase: &str, at_ms: i64) ->
         at_ms,
         due_ms: at_ms + 10,
         json: "{}".into(),
+        disposition: "".into(),
+        decided_ms: 0,
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct WordsAnswer {
     /// `ltr` or `rtl`.
     direction: String,
     /// By group (state, kind, event, field, department, hold_type, rule, problem, phase,
-    /// finding_state, safety, alarm) and by code. The number in a field's code is `N`.
+    /// finding_state, disposition, safety, alarm) and by code. The number in a field's code is `N`.
     words: BTreeMap<String, BTreeMap<String, WordAnswer>>,
 }
 

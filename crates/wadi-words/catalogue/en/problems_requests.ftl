@@ -105,3 +105,7 @@ problem-foreign_form = Form of another page
     .help = Go back, load the page anew and send the form again.
 problem-console_failed = The page could not be made
     .help = Try again. If it goes on, tell the operator of the node; its log says more.
+problem-no_such_case = No such case
+    .help = Its findings may have been explained since. Begin from the list of cases.
+problem-nothing_chosen = Nothing is ticked
+    .help = Tick the findings in the list, and send the form again.

@@ -13,6 +13,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use wadi_words::Group;
 
+/// What a finding may have been.
+const DISPOSITIONS: [&str; 4] = ["true", "explained", "false_alarm", "duplicate"];
+
 #[derive(Subcommand)]
 pub enum FindingsCommand {
     /// Lists findings, the most severe first. Exit code 3 where there is any.
@@ -63,6 +66,12 @@ pub enum FindingsCommand {
         /// Reject it.
         #[arg(long)]
         reject: bool,
+        /// What the finding was, of an approval: true, explained, false_alarm or duplicate.
+        #[arg(long, value_parser = DISPOSITIONS)]
+        disposition: Option<String>,
+        /// The finding that says the same, of a duplicate alone.
+        #[arg(long)]
+        duplicate_of: Option<String>,
         /// Why.
         #[arg(long, default_value = "")]
         reason: String,
@@ -184,10 +193,20 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             finding,
             approve,
             reject: _,
+            disposition,
+            duplicate_of,
             reason,
             who,
         } => {
-            let act = json!({"act": "decide", "approve": approve, "reason": reason});
+            if approve && disposition.is_none() {
+                let why = format!("name what it was: --disposition {}", DISPOSITIONS.join("|"));
+                return Err(Failure::usage("no_disposition", why));
+            }
+
+            let act = json!({
+                "act": "decide", "approve": approve, "disposition": disposition,
+                "duplicate_of": duplicate_of, "reason": reason,
+            });
             post_act(json, &who, &finding, act)
         }
         FindingsCommand::Undo {

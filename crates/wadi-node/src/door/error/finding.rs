@@ -28,6 +28,53 @@ pub enum FindingError {
     /// Two people settle a finding.
     #[error("who decides is not who proposed")]
     OwnProposal,
+    /// Somebody else acted since it was looked at, or its facts changed.
+    #[error("{}", told_moved(officer, act, state))]
+    Moved {
+        /// The finding.
+        finding: String,
+        /// Who acted; empty where its facts changed.
+        officer: String,
+        /// The act: assigned, proposed, decided or undone.
+        act: String,
+        /// Its state now.
+        state: String,
+    },
+    /// An approval says what the finding was.
+    #[error("name what it was: {}", DISPOSITIONS)]
+    NoDisposition,
+    /// A duplicate names another finding, and nothing else does.
+    #[error("{why}")]
+    BadDuplicate {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A person's desk is bounded.
+    #[error("{most} {what} at most on one desk")]
+    DeskFull {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// There is no view of that name.
+    #[error("no saved view {name:?}")]
+    NoSuchView {
+        /// The name.
+        name: String,
+    },
+    /// A view has a name, and a query of a bounded length.
+    #[error("{why}")]
+    BadView {
+        /// What is wrong.
+        why: String,
+    },
+    /// What it would wait for has come, or is too far off.
+    #[error("{why}")]
+    BadSnooze {
+        /// What is wrong.
+        why: String,
+    },
     /// There is no act to undo.
     #[error("nothing was decided or proposed; {}", NAME_THE_EVENT)]
     NothingToUndo,
@@ -37,6 +84,15 @@ pub enum FindingError {
     /// Only a hub's auditors act on findings.
     #[error("findings are assigned and decided at the hub")]
     DecidedAtHub,
+}
+
+const DISPOSITIONS: &str = "true, explained, false_alarm or duplicate";
+
+fn told_moved(officer: &str, act: &str, state: &str) -> String {
+    match officer {
+        "" => format!("its facts changed since you looked; it is {state} now"),
+        _ => format!("{officer} {act} it since you looked; it is {state} now"),
+    }
 }
 
 const UNDO_FIRST: &str = "undo that first";
@@ -52,6 +108,13 @@ impl FindingError {
             Self::NothingProposed => "nothing_proposed",
             Self::OwnProposal => "own_proposal",
             Self::NothingToUndo => "nothing_to_undo",
+            Self::Moved { .. } => "finding_moved",
+            Self::NoDisposition => "no_disposition",
+            Self::BadDuplicate { .. } => "bad_duplicate",
+            Self::DeskFull { .. } => "desk_full",
+            Self::NoSuchView { .. } => "no_such_view",
+            Self::BadView { .. } => "bad_view",
+            Self::BadSnooze { .. } => "bad_snooze",
             Self::FoundAtHub | Self::DecidedAtHub => "not_a_hub",
         }
     }
@@ -59,10 +122,16 @@ impl FindingError {
     /// What kind of trouble it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NoSuchFinding { .. } => ErrorClass::NotFound,
+            Self::NoSuchFinding { .. } | Self::NoSuchView { .. } => ErrorClass::NotFound,
+            Self::NoDisposition
+            | Self::BadDuplicate { .. }
+            | Self::BadView { .. }
+            | Self::BadSnooze { .. } => ErrorClass::Invalid,
             Self::AlreadyDecided { .. }
             | Self::AlreadyProposed
             | Self::NothingProposed
+            | Self::Moved { .. }
+            | Self::DeskFull { .. }
             | Self::NothingToUndo => ErrorClass::Conflict,
             Self::OwnProposal | Self::FoundAtHub | Self::DecidedAtHub => ErrorClass::Forbidden,
         }

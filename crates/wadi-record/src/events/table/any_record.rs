@@ -191,6 +191,10 @@ pub(super) const ROWS: &[EventType] = &[
             required("evidence", Text),
             required("proposal", Text),
             required("decision", OneOf(&["APPROVED", "REJECTED"])),
+            // Not one of a list: a decision with a disposition that this version does not know
+            // counts all the same, as one without.
+            optional("disposition", Text),
+            optional("duplicate_of", Text),
             optional("reason", Text),
         ],
         together: Together::Free,
