@@ -63,6 +63,7 @@ pub use api::{
     Reads,
     alarms::Alarm,
     cursors::CursorGone,
+    day::{DayCount, DayRecord},
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
@@ -105,6 +106,6 @@ pub use upkeep::{
 };
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
+    BornFilter, ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
     RecordRow, RefusalRow, entries_digest,
 };

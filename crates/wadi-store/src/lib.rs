@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod batch;
 mod compare;
+mod days;
 pub mod defence;
 mod error;
 mod lists;
@@ -46,7 +47,7 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
+    BornFilter, BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
     FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
     RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };

@@ -23,7 +23,7 @@ pub(crate) const FINDING_COLUMNS: &str = "f.id, f.rule, f.severity, f.phase, f.s
                                           f.json";
 
 /// A condition that no row meets.
-const NOTHING: &str = "1 = 0";
+pub(crate) const NOTHING: &str = "1 = 0";
 
 /// Whether no row can hold a text: PostgreSQL keeps no NUL, and takes none in a question.
 pub(crate) fn is_no_text(text: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
+    DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, findings, imports, language,
     quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
@@ -151,7 +151,8 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members, language::words, whoami::whoami
+        control::policy, control::officers, control::members, language::words, whoami::whoami,
+        authority::authority, day::day
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -119,4 +119,8 @@ CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state,
 CREATE FUNCTION hex(BYTEA) RETURNS TEXT LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$ SELECT upper(encode($1, 'hex')) $$;
 ",
+    "
+-- As SQLite's.
+CREATE INDEX records_born ON records (crossing, born_ms, lane);
+",
 ];

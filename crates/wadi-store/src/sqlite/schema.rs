@@ -124,4 +124,8 @@ CREATE INDEX records_list ON records (changed, lane, crossing, state, contested)
 DROP INDEX findings_order;
 CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state, crossing, assignee);
 ",
+    "
+-- A crossing's day: what began there within a time.
+CREATE INDEX records_born ON records (crossing, born_ms, lane);
+",
 ];
