@@ -106,6 +106,6 @@ pub use upkeep::{
 };
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    BornFilter, ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter,
-    RecordRow, RefusalRow, entries_digest,
+    BornFilter, ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope,
+    RecordFilter, RecordRow, RefusalRow, entries_digest,
 };

@@ -47,9 +47,10 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    BornFilter, BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention, FindingFilter,
-    FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    BornFilter, BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention,
+    FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit,
+    TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

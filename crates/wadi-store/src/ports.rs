@@ -1,10 +1,10 @@
 //! The ports of a store, by who asks: each is a trait, and [`Store`] is all of them.
 
 use crate::{
-    AnchorState, Batch, BornFilter, BranchRow, ChangeRow, CosignedHead, Detention, FindingFilter, FindingRow,
-    HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery,
-    Waiting,
+    AnchorState, Batch, BornFilter, BranchRow, ChangeRow, CosignedHead, Detention, FindingFilter,
+    FindingRow, HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry,
+    TermHit, TermQuery, Waiting,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -87,8 +87,7 @@ pub trait RecordIndex: Send + Sync + 'static {
 
     /// How many of them there are, by lane and by the line of their state and flags; whatever the
     /// filter's limit.
-    async fn born_counts(&self, filter: &BornFilter)
-    -> Result<Vec<(u8, String, i64)>, StoreError>;
+    async fn born_counts(&self, filter: &BornFilter) -> Result<Vec<(u8, String, i64)>, StoreError>;
 
     /// The open holds of two crossings, those that began last first.
     async fn open_holds(

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
-    BornFilter,     Batch, CarriedWithin, FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore,
-    ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
+    Batch, BornFilter, CarriedWithin, FindingChanges, FindingFilter, FindingRow, HoldTerms,
+    PostgresStore, ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.

@@ -57,7 +57,9 @@ pub(crate) async fn authority(
         (TokenScope::Device { .. } | TokenScope::Reader, None) => None,
     };
 
-    let department = department.map(|code| code.parse::<Department>()).transpose()?;
+    let department = department
+        .map(|code| code.parse::<Department>())
+        .transpose()?;
     let codes: Vec<&str> = Department::ALL.iter().map(|d| d.code()).collect();
     let mut answer = json!({
         "department": "", "departments": codes, "owns": [], "events": [], "fields": [],
@@ -241,12 +243,16 @@ mod tests {
     fn the_policy_in_force_widens_and_narrows_it() {
         let mut said = speaker(Department::Cus);
         assert!(!said.may_say(wadi_record::event_type("gate.in").unwrap()));
-        said.policy.acts.insert("gate.in".into(), vec![Department::Cus]);
+        said.policy
+            .acts
+            .insert("gate.in".into(), vec![Department::Cus]);
         assert!(said.may_say(wadi_record::event_type("gate.in").unwrap()));
 
         let seal = FIELDS.iter().find(|f| f.name == "seal.N").unwrap();
         assert!(said.may_set(Kind::Passage, seal));
-        said.policy.fields.insert("passage seal.N".into(), vec![Department::Sec]);
+        said.policy
+            .fields
+            .insert("passage seal.N".into(), vec![Department::Sec]);
         assert!(!said.may_set(Kind::Passage, seal));
     }
 

@@ -1,10 +1,7 @@
 //! A crossing's day: what its own console shows first.
 
 use crate::{
-    Problem, Token,
-    answers::DayAnswer,
-    filters, limits, pages,
-    problem::unprocessable,
+    Problem, Token, answers::DayAnswer, filters, limits, pages, problem::unprocessable,
     reading::ReadRight,
 };
 use axum::{
@@ -169,9 +166,8 @@ impl HeldDay {
 fn told(records: Vec<DayRecord>, reading: &ReadRight) -> Vec<Value> {
     let told = records.into_iter().filter_map(|mut one| {
         let is_read = reading.show_record(&mut one.json);
-        is_read.then(
-            || json!({"began_ms": one.began_ms, "last_ms": one.last_ms, "record": one.json}),
-        )
+        is_read
+            .then(|| json!({"began_ms": one.began_ms, "last_ms": one.last_ms, "record": one.json}))
     });
     told.collect()
 }

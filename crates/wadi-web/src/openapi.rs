@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, findings, imports, language,
-    quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, findings,
+    imports, language, quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},

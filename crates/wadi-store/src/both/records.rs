@@ -5,8 +5,8 @@ use super::{
     cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
 };
 use crate::{
-    BornFilter, ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
-    days,
+    BornFilter, ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError,
+    Waiting, days,
     lists::{self, RECORD_COLUMNS},
 };
 use async_trait::async_trait;
