@@ -100,6 +100,10 @@ impl<'a> Asker<'a> {
         self.get("/v1/records", &in_order);
         self.get("/v1/records", "/v1/records?fields=id,state&limit=2");
         self.get("/v1/records", "/v1/records?kind=lorry");
+        self.get("/v1/records", "/v1/records?q=22A00042&limit=2");
+        self.get("/v1/records", "/v1/records?from_ms=0&limit=1");
+        self.get("/v1/records", "/v1/records?known_ms=9999999999999&limit=2");
+        self.get("/v1/records", "/v1/records?q=--");
         for record in listed["records"].as_array().expect("records") {
             let id = record["record"].as_str().expect("an id");
             self.get("/v1/records/{id}", &format!("/v1/records/{id}"));
@@ -107,6 +111,10 @@ impl<'a> Asker<'a> {
                 "/v1/records/{id}/history",
                 &format!("/v1/records/{id}/history"),
             );
+            for more in ["related", "verification"] {
+                let route = format!("/v1/records/{{id}}/{more}");
+                self.get(&route, &format!("/v1/records/{id}/{more}"));
+            }
             self.get("/v1/compare/{id}", &format!("/v1/compare/{id}"));
         }
 

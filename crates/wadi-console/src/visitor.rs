@@ -62,7 +62,7 @@ pub(crate) struct Who {
     /// The node's crossing.
     #[serde(default)]
     pub crossing: String,
-    /// The node's clock, Unix milliseconds.
+    /// The node's time, Unix milliseconds.
     #[serde(default)]
     pub now_ms: i64,
 }

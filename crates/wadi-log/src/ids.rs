@@ -425,8 +425,7 @@ impl FromStr for Reference {
 pub struct RecordId(pub [u8; 32]);
 
 /// Characters of a printed tail before its check character: 60 bits.
-const TAIL_CHARS: usize = 12;
-
+pub(crate) const TAIL_CHARS: usize = 12;
 impl RecordId {
     /// The id of the record that this entry began.
     pub fn of_first(first: &Reference) -> Self {
@@ -505,7 +504,7 @@ impl fmt::Debug for RecordId {
 }
 
 /// Crockford's base32: no I, L, O, U, so that a handwritten id survives.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn base32(bytes: &[u8]) -> String {
     let mut out = String::new();

@@ -8,6 +8,7 @@
 //!
 //! Knows nothing of passages, disks, sockets, clocks or random sources.
 
+mod beginnings;
 mod block;
 mod control;
 mod entry;

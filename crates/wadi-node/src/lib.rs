@@ -65,6 +65,7 @@ pub use api::{
     cursors::CursorGone,
     day::{DayCount, DayRecord},
     history::{History, HistoryLine, Knew},
+    known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     quarantine::Quarantined,
     read::{DETAINED, Safety},
@@ -107,5 +108,5 @@ pub use upkeep::{
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
     BornFilter, ChangeRow, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope,
-    RecordFilter, RecordRow, RefusalRow, entries_digest,
+    RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
 };

@@ -1,14 +1,14 @@
 //! A record as JSON, and the terms by which records are looked up and linked.
 
 use crate::{
-    Kind, TermValue,
+    Department, HoldType, Kind, TermValue,
     authority::Refusal,
     check_digits, event_type,
     field_rights::CORRECTION,
     forms::Unfounded,
-    held::Placement,
+    held::{Placement, holds},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
-    normal::{field_term, goods_terms, normalise_hs_code, plate_shape},
+    normal::{field_term, goods_terms, normalise_hs_code, normalise_reference, plate_shape},
     record::Record,
     state::{Fold, State},
 };
@@ -337,6 +337,14 @@ pub(crate) fn terms_of_texts<T: AsRef<str>>(
     texts.iter().flat_map(terms_of)
 }
 
+/// The placements of a hold; none of what is no hold.
+fn placements_of(record: &Record) -> Vec<Placement> {
+    match record.kind() {
+        Some(Kind::QuarantineHold) => holds(record),
+        _ => Vec::new(),
+    }
+}
+
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
     let mut out = Vec::new();
@@ -379,9 +387,28 @@ pub fn terms(record: &Record) -> Terms {
         texts.for_each(|(_, before)| put("was", before));
     }
 
+    // Holds are listed by whose they are, and by their type.
+    for placement in placements_of(record) {
+        put(
+            "owner",
+            placement.department.map_or("", Department::code).into(),
+        );
+        put(
+            "hold_type",
+            placement.hold.map_or("", HoldType::name).into(),
+        );
+    }
+
     for event in record.events().filter(|e| e.restricts()) {
         for term in event_type(event.kind()).map_or(&[][..], |t| t.terms) {
-            put(term.what, term_value(term.value, event));
+            let value = term_value(term.value, event);
+            put(
+                term.what,
+                match term.what {
+                    "registration" => normalise_reference(&value),
+                    _ => value,
+                },
+            );
         }
 
         if event.device_seq > 0 {

@@ -3,8 +3,12 @@
 
 use crate::{
     BornFilter,
-    lists::{BoundValue, HOLD_LANE, Listing, NOTHING, RECORD_COLUMNS, is_no_text},
+    lists::{BoundValue, Listing, NOTHING, RECORD_COLUMNS, is_no_text},
 };
+use wadi_log::Lane;
+
+/// The lane of holds.
+const HOLD_LANE: u8 = Lane::Hold as u8;
 
 /// What a filter of a time takes, with its values.
 fn of_time(f: &BornFilter) -> (String, Vec<BoundValue>) {
@@ -35,8 +39,8 @@ pub(crate) fn born(f: &BornFilter) -> Listing {
     Listing {
         sql: format!(
             "SELECT {RECORD_COLUMNS} FROM \
-             (SELECT r.id FROM records r WHERE {clause} ORDER BY r.born_ms DESC, r.id LIMIT \
-             ${limit}) AS page JOIN records r ON r.id = page.id ORDER BY r.born_ms DESC, r.id"
+             (SELECT r.id FROM records r WHERE {clause} ORDER BY r.born_ms DESC, r.id DESC LIMIT \
+             ${limit}) AS page JOIN records r ON r.id = page.id ORDER BY r.born_ms DESC, r.id DESC"
         ),
         values,
     }
@@ -65,7 +69,7 @@ pub(crate) fn open_holds(crossings: [&str; 2], limit: u32) -> Listing {
     Listing {
         sql: format!(
             "SELECT {RECORD_COLUMNS} FROM records r WHERE r.lane = {HOLD_LANE} AND r.open \
-             AND r.crossing IN ($1, $2) ORDER BY r.born_ms DESC, r.id LIMIT $3"
+             AND r.crossing IN ($1, $2) ORDER BY r.born_ms DESC, r.id DESC LIMIT $3"
         ),
         values,
     }
@@ -106,7 +110,7 @@ mod tests {
             for listing in [born(&filter), born_counts(&filter)] {
                 let steps = plan(&listing);
                 assert!(
-                    steps.contains("records_born (crossing=? AND born_ms>? AND born_ms<?"),
+                    steps.contains("records_born (born_ms>? AND born_ms<?"),
                     "{steps}"
                 );
                 assert!(!steps.contains("SCAN r"), "{steps}");

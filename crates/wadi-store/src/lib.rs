@@ -49,7 +49,7 @@ pub use postgres::{Looked, PostgresStore};
 pub use rows::{
     BornFilter, BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention,
     FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature,
-    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoredEntry, TermHit,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit,
     TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};

@@ -169,6 +169,28 @@ pub struct Detention {
     pub through: Option<String>,
 }
 
+/// One thing that a record may be sought by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SoughtBy {
+    /// A term.
+    Term {
+        /// What kind of term.
+        what: String,
+        /// Its normal form.
+        value: String,
+    },
+    /// The beginning of an id, long enough that few records share it: the ids between these two,
+    /// of a crossing and a lane where they are named.
+    Ids {
+        /// The first one.
+        from: RecordId,
+        /// The last one.
+        to: RecordId,
+        /// Crossing and lane.
+        of: Option<(String, u8)>,
+    },
+}
+
 /// Which records to list.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
@@ -184,6 +206,20 @@ pub struct RecordFilter {
     pub contested: bool,
     /// Only those that open holds hold, by these terms.
     pub detained: Option<HoldTerms>,
+    /// Of holds, their terms: those that have each, and where detained records are asked for, those
+    /// that such holds hold.
+    pub of_holds: Vec<(&'static str, String)>,
+    /// Those for which any one of these is true; all, where there is none.
+    pub sought: Vec<SoughtBy>,
+    /// In the order of their beginnings, the latest first, in place of the newest change first: an
+    /// order that stays.
+    pub by_beginning: bool,
+    /// Only those that begin at this time or later, Unix milliseconds.
+    pub from_ms: Option<i64>,
+    /// Only those that begin before this time, Unix milliseconds.
+    pub until_ms: Option<i64>,
+    /// In the order of their beginnings, those after this one.
+    pub older: Option<(i64, RecordId)>,
     /// Only changes before this cursor.
     pub before: Option<i64>,
     /// Those after this id, in the order of their ids in place of the newest change first: each
@@ -282,6 +318,8 @@ pub struct FindingFilter {
     pub state: Option<String>,
     /// Who looks into it.
     pub assignee: Option<String>,
+    /// The anchor record.
+    pub anchor: Option<RecordId>,
     /// Only what happened at that time or before, Unix milliseconds.
     pub until_ms: Option<i64>,
     /// Only those after this one, (severity, at_ms, id): the last of the page before.

@@ -340,7 +340,7 @@ async fn every_day(engine: &str, store: &dyn wadi_store::Store, all: &[RecordRow
             .filter(|r| r.crossing == "TRB" && (1_000..1_900).contains(&r.born_ms))
             .filter(|r| lane.is_none_or(|lane| r.lane == lane))
             .collect();
-        of_day.sort_by_key(|r| (-r.born_ms, r.id));
+        of_day.sort_by_key(|r| std::cmp::Reverse((r.born_ms, r.id)));
 
         let counts = store.born_counts(&day).await.unwrap();
         let counted: i64 = counts.iter().map(|(_, _, count)| count).sum();

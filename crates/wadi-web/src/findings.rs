@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::Role;
-use wadi_node::{FindingAct, FindingFilter, FindingRow, Node};
+use wadi_node::{FindingAct, FindingFilter, FindingRow, Node, NodeError};
 
 /// Findings that one request may assign.
 const BULK_MAX: usize = 500;
@@ -41,6 +41,8 @@ pub struct FindingQuery {
     state: Option<String>,
     /// Who looks into it.
     assignee: Option<String>,
+    /// The record that they are anchored at: its full id.
+    record: Option<String>,
     /// Only what happened so many hours ago or more.
     older_than_h: Option<i64>,
     /// Only those after this cursor: `next_after` of the page before.
@@ -126,6 +128,11 @@ fn filter(q: FindingQuery, node: &Node) -> Result<FindingFilter, Problem> {
             .map(|state| filters::one("state of findings", &state, STATES))
             .transpose()?,
         assignee: q.assignee,
+        anchor: q
+            .record
+            .map(|id| id.parse())
+            .transpose()
+            .map_err(NodeError::Log)?,
         until_ms: q
             .older_than_h
             .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),

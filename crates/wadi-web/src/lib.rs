@@ -24,11 +24,15 @@ mod limits;
 mod openapi;
 mod pages;
 mod problem;
+mod proof;
 mod quarantine;
 mod reading;
+mod record_files;
+mod record_lists;
 mod records;
 mod release_tokens;
 mod resyncs;
+mod search;
 mod serve;
 mod settle;
 mod sites;
@@ -85,12 +89,15 @@ pub fn router(node: Arc<Node>) -> Router {
         .with_state(node.clone());
 
     Router::new()
-        .route("/v1/records", get(records::list).post(records::create))
+        .route("/v1/records", get(record_lists::list).post(records::create))
+        .route("/v1/records/file", get(record_files::file))
         .route("/v1/records/{id}", get(records::show))
         .route("/v1/records/{id}/events", post(records::append))
         .route("/v1/records/{id}/history", get(records::history))
         .route("/v1/records/{id}/document", get(records::document))
         .route("/v1/records/{id}/evidence", get(records::evidence))
+        .route("/v1/records/{id}/related", get(records::related))
+        .route("/v1/records/{id}/verification", get(records::verification))
         .route("/v1/changes", get(changes::changes))
         .route("/v1/compare", get(compare::page))
         .route("/v1/compare/logs", get(compare::logs))

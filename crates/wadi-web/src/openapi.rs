@@ -2,7 +2,8 @@
 
 use crate::{
     DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, findings,
-    imports, language, quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
+    imports, language, quarantine, record_files, record_lists, records, release_tokens, resyncs,
+    sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -139,9 +140,9 @@ fn describe(status: &str, answer: &mut Response) {
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
-        records::list, records::create, records::show, records::append, records::history,
+        record_lists::list, record_files::file, records::create, records::show, records::append, records::history,
         records::document,
-        records::evidence, changes::changes,
+        records::evidence, records::related, records::verification, changes::changes,
         compare::page, compare::logs, compare::root, compare::record,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,

@@ -158,6 +158,16 @@ impl ReadRight<'_> {
         format!("this token reads {} alone; name one", kinds.join(", "))
     }
 
+    /// Whether travellers are sought by their documents.
+    pub(crate) fn seeks_persons(&self) -> bool {
+        self.persons
+    }
+
+    /// Whether all lookouts are read, whoever owns them.
+    pub(crate) fn reads_all_lookouts(&self) -> bool {
+        matches!(self.lookouts, Lookouts::All)
+    }
+
     /// Refuses what is about records of every kind.
     pub(crate) fn all_kinds(&self) -> Result<(), Problem> {
         match &self.kinds {

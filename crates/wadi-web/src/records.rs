@@ -1,10 +1,10 @@
-//! Records: list, show, create, append, history.
+//! Records: show, create, append, history. Lists of them are in `record_lists.rs`.
 
 use crate::{
     DraftBody, Problem, Token,
-    answers::{HistoryAnswer, RecordAnswer, RecordPageAnswer, WrittenAnswer},
+    answers::{HistoryAnswer, RecordAnswer, RelatedAnswer, VerificationAnswer, WrittenAnswer},
     bundles::File,
-    filters, limits, pages,
+    filters, limits, proof,
     strict::{StrictBody, content_hash},
 };
 use axum::{
@@ -17,39 +17,8 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::{DETAINED, Members, Node, NodeError, RecordFilter, Written};
-use wadi_record::{Kind, normalise_plate, term};
-
-/// Which records to list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// passage, hold, customs-entry or site-day.
-    kind: Option<String>,
-    /// Crossing's code.
-    crossing: Option<String>,
-    /// A state's name or a flag, as EXITED or CONTESTED.
-    state: Option<String>,
-    /// A plate, in any spelling.
-    plate: Option<String>,
-    /// A container number.
-    container: Option<String>,
-    /// Only those with contested fields.
-    contested: Option<bool>,
-    /// Only those changed before this cursor: the last one of the page before.
-    before: Option<i64>,
-    /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each
-    /// exactly once.
-    after: Option<String>,
-    /// Members of the records to show, comma between, as `id,state,safety`; all of them, where it
-    /// is left out.
-    fields: Option<String>,
-    /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
-    /// whichever are fewer.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
-}
+use wadi_node::{Node, Written};
+use wadi_record::Kind;
 
 /// As of which entries or which time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -58,100 +27,8 @@ pub struct ListQuery {
 pub struct AtQuery {
     /// Entries (comma between), or a Unix time in milliseconds by the authors' clocks.
     at: Option<String>,
-}
-
-/// Records, those changed last first. Where there may be more, `next_before` is what `before` of
-/// the next page is; in the order of ids, `next_after` is what `after` is.
-#[utoipa::path(
-    get,
-    path = "/v1/records",
-    params(ListQuery),
-    tag = "records",
-    responses(
-        (status = 200, description = "a page of records", body = RecordPageAnswer),
-        (status = 422, body = Problem),
-    ),
-)]
-pub(crate) async fn list(
-    State(node): State<Arc<Node>>,
-    token: Token,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let Query(q) = query?;
-    let reading = token.reading(&node)?;
-    let term = match (q.plate, q.container) {
-        (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
-        (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(&plate)))),
-        (None, Some(container)) => {
-            Some(("container".to_string(), term(&normalise_plate(&container))))
-        }
-        (None, None) => None,
-    };
-
-    let kind = q.kind.as_deref().map(filters::kind).transpose()?;
-    let lane = reading.kind(kind)?.map(|k| k.lane() as u8);
-
-    let state = q
-        .state
-        .map(|state| filters::record_state(&state))
-        .transpose()?;
-    let detained = state.as_deref() == Some(DETAINED);
-    let filter = RecordFilter {
-        lane,
-        crossing: q
-            .crossing
-            .map(|code| filters::crossing(&node, &code))
-            .transpose()?,
-        state: state.filter(|_| !detained),
-        term,
-        contested: q.contested.unwrap_or(false),
-        detained: detained.then(|| node.reads().hold_terms()),
-        before: q.before,
-        after: q
-            .after
-            .map(|id| id.parse())
-            .transpose()
-            .map_err(NodeError::Log)?,
-        limit: pages::rows(q.limit)?,
-    };
-
-    let members = q.fields.as_deref().map(members).transpose()?;
-    let _turn = limits::expensive().await?;
-    let mut listed = node
-        .reads()
-        .list_records(&filter, &members.unwrap_or_default())
-        .await?;
-
-    for one in &mut listed {
-        reading.show_record(&mut one.json);
-    }
-
-    // The cursors as long as they can be.
-    let beside = json!({
-        "records": [],
-        "next_before": i64::MIN,
-        "next_after": RecordId([0; 32]).to_string(),
-    });
-    let may_be_more = listed.len() as u32 == filter.limit;
-    let shown = pages::fitting(listed.iter().map(|r| &r.json), &beside, q.limit);
-    let is_cut = shown < listed.len();
-    listed.truncate(shown);
-
-    let last = listed.last().filter(|_| may_be_more || is_cut);
-    let mut answer = json!({"records": [], "next_before": last.map(|r| r.changed)});
-    if filter.after.is_some() {
-        answer["next_after"] = json!(last.map(|r| r.id.to_string()));
-    }
-
-    answer["records"] = listed.into_iter().map(|r| r.json).collect();
-    Ok(Json(answer))
-}
-
-/// The members of records that a list is to show.
-fn members(given: &str) -> Result<Members, Problem> {
-    let one = |name| filters::one("member of records", name, Members::NAMES);
-    let names: Vec<String> = given.split(',').map(one).collect::<Result<_, _>>()?;
-    Ok(Members::named(names.iter().map(String::as_str)))
+    /// As this node knew it at a Unix time in milliseconds: of the entries that it had taken in.
+    known_ms: Option<i64>,
 }
 
 /// One record; with `at`, as somebody saw it who had seen those entries, or as of a time.
@@ -174,9 +51,11 @@ pub(crate) async fn show(
     let Query(q) = query?;
     let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
-    let mut record = match q.at {
-        None => node.reads().record(&id).await?,
-        Some(at) => record_at(&node, &id, &at).await?,
+    let mut record = match (q.at, q.known_ms) {
+        (None, None) => node.reads().record(&id).await?,
+        (Some(at), None) => record_at(&node, &id, &at).await?,
+        (None, Some(known_ms)) => record_known_at(&node, &id, known_ms).await?,
+        (Some(_), Some(_)) => return Err(filters::one_of("at", "known_ms")),
     };
 
     match reading.show_record(&mut record) {
@@ -205,6 +84,16 @@ async fn record_at(node: &Node, id: &RecordId, at: &str) -> Result<Value, Proble
         .reads()
         .record_at(id, &entries.map_err(bad)?, None)
         .await?)
+}
+
+/// A record as this node knew it at a time.
+async fn record_known_at(node: &Node, id: &RecordId, known_ms: i64) -> Result<Value, Problem> {
+    let _turn = limits::expensive().await?;
+    let known = node.reads().record_known_at(id, known_ms).await?;
+    known.ok_or_else(|| {
+        let why = format!("this node had taken in nothing of {id} by then");
+        Problem::new(StatusCode::NOT_FOUND, "not_known_then", why)
+    })
 }
 
 /// All entries of a record: who said what, when by their clock, between which hub times, who
@@ -303,6 +192,61 @@ pub(crate) async fn evidence(
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],
         node.reads().evidence(&id).await?,
+    ))
+}
+
+/// Makes the evidence of a record and checks it as an outsider would, against the commission's root
+/// alone: each step, whether it passed, and how much was checked.
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}/verification",
+    params(("id" = String, Path, description = "printed or full id")),
+    tag = "records",
+    responses(
+        (status = 200, description = "each step of the proof", body = VerificationAnswer),
+        (status = 404, body = Problem),
+        (status = 409, description = "held here without its log", body = Problem),
+    ),
+)]
+pub(crate) async fn verification(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let id = whole_record(&node, &token, &id).await?;
+    let _turn = limits::expensive().await?;
+    let (text, verdict) = node.reads().verify_evidence(&id).await?;
+    Ok(Json(proof::told(&text, &verdict)))
+}
+
+/// Other records that belong with one: that carry the same plate, container, seal or papers, or
+/// name each other by a link.
+#[utoipa::path(
+    get,
+    path = "/v1/records/{id}/related",
+    params(("id" = String, Path, description = "printed or full id")),
+    tag = "records",
+    responses(
+        (status = 200, description = "the records", body = RelatedAnswer),
+        (status = 404, body = Problem),
+    ),
+)]
+pub(crate) async fn related(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let reading = token.reading(&node)?;
+    let (id, kind) = node.reads().find_kind(&id).await?;
+    reading.check_kind(kind)?;
+    let _turn = limits::expensive().await?;
+
+    let mut related = node.reads().related(&id).await?;
+    related
+        .records
+        .retain_mut(|record| reading.show_record(record));
+    Ok(Json(
+        json!({"records": related.records, "cut": related.cut}),
     ))
 }
 

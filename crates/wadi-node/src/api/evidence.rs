@@ -4,8 +4,8 @@
 use crate::{api::Reads, door::error::NodeError};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
-    Body, Cosignature, EvidenceRole, EvidenceWriter, Hash, LogId, LogVerdict, NodeId, RecordId,
-    Reference, Role, SignedCheckpoint, VerifiedEntry,
+    Body, Cosignature, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Hash, LogId,
+    LogVerdict, NodeId, RecordId, Reference, Role, SignedCheckpoint, VerifiedEntry,
 };
 use wadi_record::people;
 use wadi_store::{CosignedHead, StoreError};
@@ -83,6 +83,17 @@ impl Reads {
         }
 
         Ok(self.write_evidence(id, &row.printed, &checkpoints, &packed, &counts_to))
+    }
+
+    /// Makes the evidence file of a record and checks it as an outsider would: against the
+    /// commission's root and nothing else.
+    pub async fn verify_evidence(
+        &self,
+        id: &RecordId,
+    ) -> Result<(String, Result<Evidence, EvidenceError>), NodeError> {
+        let text = self.evidence(id).await?;
+        let verdict = wadi_log::verify_evidence(text.as_bytes(), &self.door.keys.root);
+        Ok((text, verdict))
     }
 
     /// The last `Seen` entries that named each log its author had taken in before an entry, and no

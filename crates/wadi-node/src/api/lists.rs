@@ -21,7 +21,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 27] = [
         "id",
         "record",
         "kind",
@@ -47,6 +47,8 @@ impl Members {
         "changed_after_count",
         "safety",
         "changed",
+        "begun_ms",
+        "last_ms",
     ];
 
     /// These, as far as they are members of records; the others are left out.
@@ -61,7 +63,8 @@ impl Members {
         self.named.as_ref().is_none_or(|n| n.contains(name))
     }
 
-    pub(crate) fn leave_in(&self, record: &mut Json) {
+    /// Takes out what was not named.
+    pub fn leave_in(&self, record: &mut Json) {
         if let (Some(named), Some(members)) = (&self.named, record.as_object_mut()) {
             members.retain(|name, _| named.contains(name.as_str()));
         }
@@ -75,6 +78,8 @@ pub struct ListedRecord {
     pub id: RecordId,
     /// The cursor in the order of changes.
     pub changed: i64,
+    /// When it begins, Unix milliseconds: with the id, the cursor in the order of beginnings.
+    pub born_ms: i64,
     /// The members that were asked for.
     pub json: Json,
 }
@@ -115,6 +120,7 @@ impl Reads {
         let listed = rows.iter().zip(all).map(|(row, json)| ListedRecord {
             id: row.id,
             changed: row.changed,
+            born_ms: row.born_ms,
             json,
         });
 

@@ -115,6 +115,8 @@ impl Reads {
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
             json["safety"] = json!(least.get(&row.id).unwrap_or(&Safety::LocalOnly));
             json["changed"] = row.changed.into();
+            json["begun_ms"] = row.born_ms.into();
+            json["last_ms"] = row.at_ms.into();
             members.leave_in(&mut json);
             out.push(json);
         }

@@ -234,7 +234,13 @@ impl Findings {
     ) -> Result<(usize, Vec<PublishedFinding>), NodeError> {
         let mut out: Vec<PublishedFinding> = Vec::new();
         let mut after: Option<RecordId> = None;
-        loop {
+        if let Some(anchor) = filter.anchor {
+            let rows = self.door.store.records_by_id(&[anchor]).await?;
+            rows.iter()
+                .for_each(|row| published_on(row, filter, &mut out));
+        }
+
+        while filter.anchor.is_none() {
             // All of them, page by page: nobody's many records hide another's.
             let page = self
                 .door

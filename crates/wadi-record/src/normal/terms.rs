@@ -18,6 +18,7 @@ pub fn field_term(field: &str, text: &str) -> Option<(&'static str, String)> {
         "vehicle.vin" => ("vin", normalise_plate),
         "transit.ref" => ("transit", normalise_reference),
         "declarant_ref" => ("declarant_ref", normalise_reference),
+        "registration_no" => ("registration", normalise_reference),
         "target.term" => ("target", normalise_target),
         f if f.starts_with("container.") => ("container", normalise_plate),
         f if f.starts_with("seal.") => ("seal", normalise_plate),

@@ -15,6 +15,118 @@ pub(crate) struct RecordPageAnswer {
     next_before: Option<i64>,
     /// What `after` of the next page is, where the page is in the order of ids.
     next_after: Option<String>,
+    /// What `older` of the next page is, where the page is in the order of beginnings.
+    next_older: Option<String>,
+    /// What was sought, where something was typed.
+    understood: Option<UnderstoodAnswer>,
+    /// As of which Unix time in milliseconds this is what the node knew.
+    known_ms: Option<i64>,
+    /// How many records were looked at for such a page: those that were not known are left out.
+    looked_at: Option<u64>,
+}
+
+/// What a text that was typed was taken for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnderstoodAnswer {
+    /// Each thing that it may be: all of them were sought.
+    #[serde(rename = "as")]
+    meanings: Vec<MeaningAnswer>,
+    /// What was not sought because the token does not read it.
+    withheld: Vec<String>,
+}
+
+/// One thing that a text may be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MeaningAnswer {
+    /// id, plate, container, seal, vin, declarant_ref, registration, transit, certificate, document,
+    /// plate_shape or was.
+    what: String,
+    /// In its normal form.
+    value: String,
+}
+
+/// Records that belong with one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RelatedAnswer {
+    /// The records, the latest first.
+    records: Vec<RelatedRecordAnswer>,
+    /// Whether there are more.
+    cut: bool,
+}
+
+/// A record that belongs with another one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RelatedRecordAnswer {
+    /// The id for people.
+    id: String,
+    /// The full id.
+    record: String,
+    /// passage, hold, customs-entry or site-day.
+    kind: String,
+    /// The crossing's code.
+    crossing: String,
+    /// What it has come to.
+    state: String,
+    /// What else is to be known of it.
+    flags: Vec<String>,
+    /// When it begins, Unix milliseconds.
+    begun_ms: i64,
+    /// What they share.
+    by: Vec<SharedAnswer>,
+}
+
+/// What two records share.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SharedAnswer {
+    /// A kind of term; `names` or `named_by` where one names the other.
+    what: String,
+    /// In its normal form.
+    value: String,
+}
+
+/// The check of a record's evidence.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerificationAnswer {
+    /// Whether every step passed.
+    valid: bool,
+    /// Each step, in the order in which they are taken.
+    steps: Vec<ProofStepAnswer>,
+    /// Bytes of the file that was checked.
+    bytes: u64,
+    /// What the record's entries in it are; left out where the check failed.
+    statements: Option<u64>,
+    /// How many of them a hub vouches for.
+    vouched_for_by_hub: Option<u64>,
+    /// Control entries in the file.
+    control: Option<u64>,
+    /// Proofs that a log was forked.
+    forks: Option<u64>,
+    /// The node that made the file.
+    made_by: Option<String>,
+    /// When, Unix seconds.
+    made_s: Option<i64>,
+    /// The code of what failed.
+    code: Option<String>,
+    /// What failed, in words.
+    why: Option<String>,
+}
+
+/// One step of a check.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofStepAnswer {
+    /// read, whole, members, checkpoints, entries, seal, record or complete.
+    step: String,
+    /// passed, failed or not_reached.
+    outcome: String,
+    /// How many things the step checks: bytes, lines, certificates, checkpoints, entries.
+    amount: u64,
 }
 
 /// A record as it stands. A list that asks for some members alone leaves out the others.
@@ -74,6 +186,10 @@ pub(crate) struct RecordAnswer {
     safety: Option<String>,
     /// The cursor of its last change on this node.
     changed: Option<i64>,
+    /// When it begins, as claimed, Unix milliseconds.
+    begun_ms: Option<i64>,
+    /// When something last happened to it, as claimed, Unix milliseconds.
+    last_ms: Option<i64>,
 }
 
 /// An open hold that detains a record: who asked for it, why, and since when. What a lookout seeks

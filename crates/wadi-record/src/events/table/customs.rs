@@ -22,7 +22,7 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[required("registration_no", Text)],
         together: Together::Free,
-        terms: &[],
+        terms: &[found_by("registration", "registration_no")],
     },
     EventType {
         name: "lane.assigned",

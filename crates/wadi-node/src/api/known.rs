@@ -1,0 +1,117 @@
+//! Records as this node knew them on a day: of the entries that it had taken in by then.
+
+use crate::{
+    api::{Reads, lists::ListedRecord},
+    door::error::NodeError,
+};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use wadi_log::{Body, RecordId, Reference};
+use wadi_store::{RecordFilter, StoredEntry};
+
+/// What of a page was known by then.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KnownPage {
+    /// The records that it knew something of, as it knew them.
+    pub records: Vec<ListedRecord>,
+    /// The last record that was looked at, known or not: the cursor of the next page.
+    pub last: Option<(i64, RecordId)>,
+    /// How many were looked at.
+    pub looked_at: usize,
+}
+
+/// The entries that were taken in by a time, without those that still waited for others then.
+fn taken_in(stored: &[StoredEntry], known_ms: i64) -> Vec<Reference> {
+    let mut based_on: BTreeMap<Reference, &[Reference]> = BTreeMap::new();
+    for one in stored.iter().filter(|s| s.received_ms <= known_ms) {
+        let change = match one.entry.entry().map(|entry| &entry.body) {
+            Some(Body::Change(change)) => change,
+            _ => continue,
+        };
+        based_on.insert(one.entry.reference(), &change.based_on);
+    }
+
+    loop {
+        let waits = |of: &[Reference]| of.iter().any(|r| !based_on.contains_key(r));
+        let waiting: Vec<Reference> = based_on
+            .iter()
+            .filter(|(_, of)| waits(of))
+            .map(|(entry, _)| *entry)
+            .collect();
+        if waiting.is_empty() {
+            return based_on.into_keys().collect();
+        }
+
+        based_on.retain(|entry, _| !waiting.contains(entry));
+    }
+}
+
+/// Whether a record has a state or flag, and contested fields where they are asked for.
+fn is_wanted(record: &Json, state: Option<&str>, contested: bool) -> bool {
+    let flags = record["flags"].as_array().into_iter().flatten();
+    let mut words = flags.chain([&record["state"]]).filter_map(Json::as_str);
+    let has_contested = record["contested"]
+        .as_object()
+        .is_some_and(|fields| !fields.is_empty());
+
+    state.is_none_or(|wanted| words.any(|word| word == wanted)) && (has_contested || !contested)
+}
+
+impl Reads {
+    /// A record as this node knew it at a time; nothing where it did not know of it.
+    pub async fn record_known_at(
+        &self,
+        id: &RecordId,
+        known_ms: i64,
+    ) -> Result<Option<Json>, NodeError> {
+        let stored = self.door.store.record_entries(id).await?;
+        let known = taken_in(&stored, known_ms);
+        if known.is_empty() {
+            return Ok(None);
+        }
+
+        match self.record_at(id, &known, None).await {
+            Ok(record) => Ok(Some(record)),
+            // Its first entry came later than others of it.
+            Err(NodeError::NoRecord(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A page of records as this node knew them at a time. What the filter says of kinds, crossings,
+    /// times and terms is as the records stand now; the state and whether fields are contested, as
+    /// they stood then.
+    pub async fn list_known_at(
+        &self,
+        filter: &RecordFilter,
+        known_ms: i64,
+    ) -> Result<KnownPage, NodeError> {
+        let mut now = filter.clone();
+        let state = now.state.take();
+        let contested = std::mem::take(&mut now.contested);
+        now.by_beginning = true;
+
+        let rows = self.door.store.records(&now).await?;
+        let mut records = Vec::new();
+        for row in &rows {
+            let Some(json) = self.record_known_at(&row.id, known_ms).await? else {
+                continue;
+            };
+
+            if is_wanted(&json, state.as_deref(), contested) {
+                records.push(ListedRecord {
+                    id: row.id,
+                    changed: row.changed,
+                    born_ms: row.born_ms,
+                    json,
+                });
+            }
+        }
+
+        Ok(KnownPage {
+            records,
+            last: rows.last().map(|row| (row.born_ms, row.id)),
+            looked_at: rows.len(),
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Lists of records, and what holds hold.
+
+use super::{BoundValue, Conditions, Listing, NOTHING, RECORD_COLUMNS, is_no_text};
+use crate::{HoldTerms, RecordFilter, SoughtBy};
+use wadi_log::Lane;
+
+/// The lane of holds, and those of what can be held.
+const HOLD_LANE: u8 = Lane::Hold as u8;
+const HELD_LANES: (u8, u8) = (Lane::Customs as u8, Lane::Passage as u8);
+/// The lane of customs entries, and that of the passages that carry their goods.
+const ENTRY_LANE: u8 = Lane::Customs as u8;
+const PASSAGE_LANE: u8 = Lane::Passage as u8;
+/// Times further from 1970 are near none, milliseconds: no sum leaves its range.
+const TIME_MS_MAX: i64 = 1_000_000_000_000_000;
+
+/// A page of records.
+pub(crate) fn records(f: &RecordFilter) -> Listing {
+    let mut wanted = Conditions::default();
+    wanted.add_int("r.lane = ?", f.lane.map(i64::from));
+    wanted.add_text("r.crossing = ?", f.crossing.as_ref());
+    if let Some(state) = &f.state {
+        // One word among several. Most rows do not have its letters, and cost no text put together.
+        wanted.add(
+            "instr(r.state, ?) > 0 AND instr(' ' || r.state || ' ', ' ' || ? || ' ') > 0",
+            [
+                BoundValue::Text(state.clone()),
+                BoundValue::Text(state.clone()),
+            ],
+        );
+    }
+    wanted.add_int("r.changed < ?", f.before);
+
+    if let Some((what, value)) = &f.term {
+        wanted.add(
+            "r.id IN (SELECT t.record FROM terms t WHERE t.what = ? AND t.value = ?)",
+            [
+                BoundValue::Text(what.clone()),
+                BoundValue::Text(value.clone()),
+            ],
+        );
+    }
+    if let Some(after) = f.after {
+        wanted.add("r.id > ?", [BoundValue::Bytes(after.0.to_vec())]);
+    }
+    if f.contested {
+        wanted.add("r.contested", []);
+    }
+    if !f.sought.is_empty() {
+        add_sought(&mut wanted, &f.sought);
+    }
+    add_times(&mut wanted, f);
+    match &f.detained {
+        Some(terms) => add_detained(&mut wanted, terms, &f.of_holds),
+        None => add_of_holds(&mut wanted, &f.of_holds),
+    }
+
+    let order = order_of(f);
+    let clause = wanted.clause();
+    let limit = wanted.place(BoundValue::Int(i64::from(f.limit)));
+    Listing {
+        sql: format!(
+            "SELECT {RECORD_COLUMNS} FROM \
+             (SELECT r.id FROM records r {clause} ORDER BY {order} LIMIT {limit}) AS page \
+             JOIN records r ON r.id = page.id ORDER BY {order}"
+        ),
+        values: wanted.values,
+    }
+}
+
+/// The order of a page. Few records have a term, and few are detained: they are sorted. With the
+/// sign, no planner walks all that was ever changed to find them in their order.
+fn order_of(f: &RecordFilter) -> &'static str {
+    let are_few = f.term.is_some() || f.detained.is_some() || !f.sought.is_empty();
+    match (f.after, f.by_beginning) {
+        (Some(_), _) => "r.id",
+        (None, true) if are_few => "+r.born_ms DESC, r.id DESC",
+        (None, true) => "r.born_ms DESC, r.id DESC",
+        (None, false) if are_few => "+r.changed DESC",
+        (None, false) => "r.changed DESC",
+    }
+}
+
+/// Any one of the things that records are sought by. Each is found by an index of its own.
+fn add_sought(wanted: &mut Conditions, sought: &[SoughtBy]) {
+    let (mut parts, mut values) = (Vec::new(), Vec::new());
+    for one in sought {
+        match one {
+            SoughtBy::Term { what, value } if !is_no_text(value) => {
+                parts.push("SELECT t.record FROM terms t WHERE t.what = ? AND t.value = ?");
+                values.extend([what, value].map(|text| BoundValue::Text(text.clone())));
+            }
+            SoughtBy::Ids { from, to, of } => {
+                values.extend([from, to].map(|id| BoundValue::Bytes(id.0.to_vec())));
+                parts.push(match of {
+                    None => "SELECT k.id FROM records k WHERE k.id >= ? AND k.id <= ?",
+                    Some((crossing, lane)) => {
+                        values.push(BoundValue::Text(crossing.clone()));
+                        values.push(BoundValue::Int(i64::from(*lane)));
+                        "SELECT k.id FROM records k WHERE k.id >= ? AND k.id <= ? \
+                         AND k.crossing = ? AND k.lane = ?"
+                    }
+                });
+            }
+            SoughtBy::Term { .. } => {}
+        }
+    }
+
+    match parts.is_empty() {
+        true => wanted.all.push(NOTHING.into()),
+        false => wanted.add(&format!("r.id IN ({})", parts.join(" UNION ")), values),
+    }
+}
+
+/// The times within which records begin, and the cursor in that order.
+fn add_times(wanted: &mut Conditions, f: &RecordFilter) {
+    wanted.add_int("r.born_ms >= ?", f.from_ms);
+    wanted.add_int("r.born_ms < ?", f.until_ms);
+    if let Some((born_ms, id)) = &f.older {
+        let last = [BoundValue::Int(*born_ms), BoundValue::Bytes(id.0.to_vec())];
+        wanted.add("(r.born_ms, r.id) < (?, ?)", last);
+    }
+}
+
+/// Holds of a department or a type: there are many, and the newest are wanted. Behind a function no
+/// planner begins with all of them to sort them afterwards.
+fn add_of_holds(wanted: &mut Conditions, of_holds: &[(&'static str, String)]) {
+    for (what, value) in of_holds {
+        wanted.add(
+            "coalesce(r.id IN (SELECT t.record FROM terms t WHERE t.what = ? AND t.value = ?), \
+             1 = 0)",
+            [
+                BoundValue::Text((*what).into()),
+                BoundValue::Text(value.clone()),
+            ],
+        );
+    }
+}
+
+/// What open holds hold, of those that have all these terms.
+fn add_detained(wanted: &mut Conditions, terms: &HoldTerms, of_holds: &[(&'static str, String)]) {
+    // A hold has a handful of terms: they are looked at, and not all holds of the term.
+    let one = " AND EXISTS (SELECT 1 FROM terms o WHERE o.record = h.id AND o.what || '' = ? \
+               AND o.value || '' = ?)";
+    let of_hold = one.repeat(of_holds.len());
+    let values = of_holds.iter().flat_map(|(what, value)| {
+        [
+            BoundValue::Text((*what).into()),
+            BoundValue::Text(value.clone()),
+        ]
+    });
+
+    // The condition stands in two places.
+    let values: Vec<BoundValue> = values.collect();
+    let twice = [values.clone(), values].concat();
+    wanted.add(&detained(terms, &of_hold), twice);
+}
+
+/// Names as a list of SQL's. They are the program's own, none is a caller's.
+fn name_list(names: impl Iterator<Item = &'static str>) -> String {
+    let quoted: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    format!("({})", quoted.join(", "))
+}
+
+/// Whether a term that is at hand and the same term of another record are near enough in time. With
+/// the sign, no planner takes the bounds of all times for those that the index is asked for.
+fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
+    let about = format!(
+        "CASE WHEN {at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         THEN {at_hand}.born_ms ELSE 0 END"
+    );
+    let mut within = format!("CASE {at_hand}.what");
+    for term in &terms.carried {
+        within += &format!(" WHEN '{}' THEN {}", term.what, term.within_ms);
+    }
+    within += " END";
+
+    let carried = name_list(terms.carried.iter().map(|term| term.what));
+    format!(
+        "{at_hand}.what IN {carried} AND {other}.what = {at_hand}.what \
+         AND {other}.value = {at_hand}.value \
+         AND {other}.born_ms BETWEEN {about} - {within} AND {about} + {within} \
+         AND +{at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         AND +{other}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX}"
+    )
+}
+
+/// Few holds are open at once: it begins with them and not with all that was ever let in. From
+/// them it goes to what they name or look out for, and from entries to the passages that carry
+/// their goods. The order of its joins is the one written: a planner without figures takes others,
+/// which walk all terms.
+fn detained(terms: &HoldTerms, of_hold: &str) -> String {
+    let sought = name_list(terms.sought.iter().copied());
+    let near = near_in_time(terms, 'e', 'p');
+    format!(
+        "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS MATERIALIZED (\
+         SELECT unhex(l.value) AS id FROM records h CROSS JOIN terms l \
+         WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} \
+         AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
+         UNION SELECT t.record FROM records h CROSS JOIN terms g CROSS JOIN terms t \
+         WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} AND g.record = h.id AND g.what = 'target' \
+         AND t.what IN {sought} AND t.value = g.value), \
+         entries AS MATERIALIZED (SELECT k.id FROM named CROSS JOIN records k \
+         WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
+         carrying AS MATERIALIZED (SELECT p.record AS id FROM entries n CROSS JOIN terms e \
+         CROSS JOIN terms p WHERE e.record = n.id AND {near} \
+         UNION SELECT unhex(l.value) FROM entries n CROSS JOIN terms l \
+         WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
+         UNION SELECT l.record FROM entries n CROSS JOIN terms l \
+         WHERE l.what = 'link' AND l.value = lower(hex(n.id))) \
+         SELECT named.id FROM named UNION SELECT k.id FROM carrying CROSS JOIN records k \
+         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE})",
+    )
+}
+
+/// The open holds that hold each of the records that `each` gives by their ids, and through which
+/// entry: the same as [`detained`], begun with the records.
+pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
+    let sought = name_list(terms.sought.iter().copied());
+    let near = near_in_time(terms, 'p', 'e');
+    format!(
+        "WITH asked AS MATERIALIZED (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
+         CROSS JOIN records r WHERE r.id = unhex(j.value ->> 0) AND r.lane IN {HELD_LANES:?}), \
+         via AS MATERIALIZED (SELECT id AS record, id AS entry, text FROM asked \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms p \
+         CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
+         AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.record = a.id \
+         AND l.what = 'link' AND l.value = lower(l.value) \
+         AND k.id = unhex(l.value) AND k.lane = {ENTRY_LANE} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.what = 'link' \
+         AND l.value = a.text AND k.id = l.record AND k.lane = {ENTRY_LANE}), \
+         found AS MATERIALIZED (SELECT v.record, v.entry, h.id AS hold FROM via v \
+         CROSS JOIN terms l CROSS JOIN records h WHERE l.what = 'link' AND l.value = v.text \
+         AND h.id = l.record AND h.lane = {HOLD_LANE} AND h.open \
+         UNION SELECT v.record, v.entry, h.id FROM via v CROSS JOIN terms t \
+         CROSS JOIN terms g CROSS JOIN records h WHERE t.record = v.entry AND t.what IN {sought} \
+         AND g.what = 'target' AND g.value = t.value \
+         AND h.id = g.record AND h.lane = {HOLD_LANE} AND h.open) \
+         SELECT f.record, f.hold, CASE WHEN f.entry <> f.record THEN k.printed END AS through \
+         FROM found f CROSS JOIN records k WHERE k.id = f.entry \
+         ORDER BY f.record, f.hold, f.entry <> f.record, k.printed",
+    )
+}

@@ -1,0 +1,333 @@
+//! Lists of records: by what they are, by what somebody typed, as they were known on a day.
+
+use crate::{
+    Problem, Token,
+    answers::RecordPageAnswer,
+    filters, limits, pages,
+    problem::unprocessable,
+    reading::ReadRight,
+    search::{Search, TEXT_CHARS_MAX},
+};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use utoipa::IntoParams;
+use wadi_log::RecordId;
+use wadi_node::{DETAINED, KnownPage, ListedRecord, Members, Node, NodeError, RecordFilter};
+use wadi_record::{Department, HoldType, normalise_plate, term};
+
+/// A record's clock may be ahead of this node's: those that claim to begin so much later than they
+/// were taken in are still looked at.
+const CLOCK_AHEAD_MS: i64 = 86_400_000;
+/// Records that one page looks at as they were known on a day: each is built anew.
+const KNOWN_ROWS_MAX: u32 = 50;
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// What somebody typed: a plate, a container, a seal, a reference, an id or the beginning of
+    /// one, the hash of a document; in any letters and digits, with blanks or without. `understood`
+    /// tells what it was taken for.
+    q: Option<String>,
+    /// Together with `q`: plates, too, that are easily taken for it.
+    near: Option<bool>,
+    /// passage, hold, customs-entry or site-day.
+    kind: Option<String>,
+    /// Crossing's code.
+    crossing: Option<String>,
+    /// A state's name or a flag, as EXITED or CONTESTED.
+    state: Option<String>,
+    /// Only those that open holds hold: as `state=DETAINED`, beside another state.
+    held: Option<bool>,
+    /// A department's code: the holds that it placed; with `held` what its open holds detain.
+    department: Option<String>,
+    /// A type of hold: the holds of it; with `held` what open ones of it detain.
+    hold_type: Option<String>,
+    /// Only those that begin at this Unix time in milliseconds or later; they are listed in the
+    /// order of their beginnings, the latest first.
+    from_ms: Option<i64>,
+    /// Only those that begin before this Unix time in milliseconds; in the same order.
+    until_ms: Option<i64>,
+    /// As this node knew them at a Unix time in milliseconds: of the entries that it had taken in by
+    /// then. In the order of their beginnings, so that the same question has the same answer. Each
+    /// page looks at 50 records at most, and tells those of them that were known.
+    known_ms: Option<i64>,
+    /// A plate, in any spelling.
+    plate: Option<String>,
+    /// A container number.
+    container: Option<String>,
+    /// Only those with contested fields.
+    contested: Option<bool>,
+    /// Only those changed before this cursor: the last one of the page before.
+    before: Option<i64>,
+    /// In the order of ids, those after this one (64 hexadecimal digits): for reading all, each
+    /// exactly once.
+    after: Option<String>,
+    /// In the order of beginnings, those after this cursor: `next_older` of the page before.
+    older: Option<String>,
+    /// Members of the records to show, comma between, as `id,state,safety`; all of them, where it
+    /// is left out.
+    fields: Option<String>,
+    /// At most so many, 500 at most. Where it is left out, 100 or as many as fit in 50,000 bytes,
+    /// whichever are fewer.
+    #[param(minimum = 1, maximum = 500)]
+    pub(crate) limit: Option<u32>,
+}
+
+/// What a query asks for.
+pub(crate) struct Asked {
+    pub(crate) filter: RecordFilter,
+    pub(crate) members: Members,
+    known_ms: Option<i64>,
+    search: Option<Search>,
+}
+
+impl Asked {
+    /// Whether it asks for what was known at a time.
+    pub(crate) fn is_of_a_day(&self) -> bool {
+        self.known_ms.is_some()
+    }
+
+    /// Asks for what follows a record, in the order that it has.
+    pub(crate) fn go_on_after(&mut self, last: Option<&ListedRecord>) {
+        let Some(last) = last else { return };
+        if self.filter.after.is_some() {
+            self.filter.after = Some(last.id);
+        } else if self.filter.by_beginning {
+            self.filter.older = Some((last.born_ms, last.id));
+        } else {
+            self.filter.before = Some(last.changed);
+        }
+    }
+}
+
+/// A cursor in the order of beginnings.
+pub(crate) fn older_text(born_ms: i64, id: &RecordId) -> String {
+    format!("{born_ms}.{id}")
+}
+
+fn older(text: &str) -> Result<(i64, RecordId), Problem> {
+    let read = || {
+        let (born_ms, id) = text.split_once('.')?;
+        Some((born_ms.parse().ok()?, id.parse().ok()?))
+    };
+    read().ok_or_else(|| {
+        let why = format!("{text:?} is no cursor: give `next_older` as it came");
+        unprocessable("bad_cursor", why)
+    })
+}
+
+impl ListQuery {
+    /// What it asks for, of what its token reads.
+    pub(crate) fn read(self, node: &Node, reading: &ReadRight<'_>) -> Result<Asked, Problem> {
+        let term = self.term()?;
+        let of_holds = self.of_holds()?;
+        let search = self
+            .q
+            .as_deref()
+            .map(|text| search(text, self.near.unwrap_or(false), reading))
+            .transpose()?;
+        let state = self
+            .state
+            .as_deref()
+            .map(filters::record_state)
+            .transpose()?;
+
+        let kind = self.kind.as_deref().map(filters::kind).transpose()?;
+        let lane = reading.kind(kind)?.map(|k| k.lane() as u8);
+        let by_state = state.as_deref() == Some(DETAINED);
+        let detained = by_state || self.held.unwrap_or(false);
+        if detained && self.known_ms.is_some() {
+            let why =
+                "what was detained on a day is told by each record of that day, not by a list";
+            return Err(unprocessable("bad_query", why));
+        }
+
+        let of_days = self.from_ms.is_some() || self.until_ms.is_some() || self.older.is_some();
+        let known_until = self.known_ms.map(|ms| ms.saturating_add(CLOCK_AHEAD_MS));
+        let filter = RecordFilter {
+            lane,
+            crossing: self
+                .crossing
+                .as_deref()
+                .map(|code| filters::crossing(node, code))
+                .transpose()?,
+            state: state.filter(|_| !by_state),
+            term,
+            contested: self.contested.unwrap_or(false),
+            detained: detained.then(|| node.reads().hold_terms()),
+            of_holds,
+            sought: search.as_ref().map(Search::sought).unwrap_or_default(),
+            by_beginning: of_days || self.known_ms.is_some(),
+            from_ms: self.from_ms,
+            until_ms: self.until_ms.into_iter().chain(known_until).min(),
+            older: self.older.as_deref().map(older).transpose()?,
+            before: self.before,
+            after: self
+                .after
+                .map(|id| id.parse())
+                .transpose()
+                .map_err(NodeError::Log)?,
+            limit: pages::rows(self.limit)?,
+        };
+
+        let members = self.fields.as_deref().map(members).transpose()?;
+        Ok(Asked {
+            filter,
+            members: members.unwrap_or_default(),
+            known_ms: self.known_ms,
+            search,
+        })
+    }
+
+    fn term(&self) -> Result<Option<(String, String)>, Problem> {
+        Ok(match (&self.plate, &self.container) {
+            (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
+            (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(plate)))),
+            (None, Some(container)) => {
+                Some(("container".to_string(), term(&normalise_plate(container))))
+            }
+            (None, None) => None,
+        })
+    }
+
+    fn of_holds(&self) -> Result<Vec<(&'static str, String)>, Problem> {
+        let mut out = Vec::new();
+        if let Some(code) = &self.department {
+            let codes = Department::ALL.iter().map(|d| d.code());
+            out.push(("owner", filters::one("department", code, codes)?));
+        }
+        if let Some(name) = &self.hold_type {
+            let names = HoldType::ALL.iter().map(|t| t.name());
+            out.push(("hold_type", filters::one("type of hold", name, names)?));
+        }
+        Ok(out)
+    }
+}
+
+/// What a text that was typed may be.
+fn search(text: &str, near: bool, reading: &ReadRight<'_>) -> Result<Search, Problem> {
+    if text.chars().count() > TEXT_CHARS_MAX {
+        let why = format!("q: more than {TEXT_CHARS_MAX} characters");
+        return Err(unprocessable("bad_query", why));
+    }
+
+    let search = Search::of(text, near, reading);
+    match search.is_empty() {
+        true => Err(unprocessable(
+            "nothing_sought",
+            "q holds neither a letter nor a digit",
+        )),
+        false => Ok(search),
+    }
+}
+
+/// The members of records that a list is to show.
+fn members(given: &str) -> Result<Members, Problem> {
+    let one = |name| filters::one("member of records", name, Members::NAMES);
+    let names: Vec<String> = given.split(',').map(one).collect::<Result<_, _>>()?;
+    Ok(Members::named(names.iter().map(String::as_str)))
+}
+
+/// Records, those changed last first. Where there may be more, `next_before` is what `before` of
+/// the next page is; in the order of ids, `next_after` is what `after` is; in the order of
+/// beginnings, `next_older` is what `older` is.
+#[utoipa::path(
+    get,
+    path = "/v1/records",
+    params(ListQuery),
+    tag = "records",
+    responses(
+        (status = 200, description = "a page of records", body = RecordPageAnswer),
+        (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn list(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(query) = query?;
+    let limit = query.limit;
+    let reading = token.reading(&node)?;
+    let asked = query.read(&node, &reading)?;
+    let understood = asked.search.as_ref().map(Search::understood);
+    let _turn = limits::expensive().await?;
+
+    let reads = node.reads();
+    let mut answer = match asked.known_ms {
+        Some(known_ms) => {
+            let mut filter = asked.filter;
+            filter.limit = filter.limit.min(KNOWN_ROWS_MAX);
+            let mut known = reads.list_known_at(&filter, known_ms).await?;
+            for one in &mut known.records {
+                reading.show_record(&mut one.json);
+                asked.members.leave_in(&mut one.json);
+            }
+            known_page(known, known_ms, filter.limit)
+        }
+        None => {
+            let mut listed = reads.list_records(&asked.filter, &asked.members).await?;
+            for one in &mut listed {
+                reading.show_record(&mut one.json);
+            }
+            page(listed, &asked.filter, limit)
+        }
+    };
+    if let Some(understood) = understood {
+        answer["understood"] = understood;
+    }
+
+    Ok(Json(answer))
+}
+
+/// A page of records as they stand.
+fn page(mut listed: Vec<ListedRecord>, filter: &RecordFilter, limit: Option<u32>) -> Value {
+    // The cursors as long as they can be.
+    let beside = json!({
+        "records": [],
+        "next_before": i64::MIN,
+        "next_after": RecordId([0; 32]).to_string(),
+        "next_older": older_text(i64::MIN, &RecordId([0; 32])),
+    });
+    let may_be_more = listed.len() as u32 == filter.limit;
+    let shown = pages::fitting(listed.iter().map(|r| &r.json), &beside, limit);
+    let is_cut = shown < listed.len();
+    listed.truncate(shown);
+
+    let last = listed.last().filter(|_| may_be_more || is_cut);
+    let mut answer = json!({"records": []});
+    put_cursor(&mut answer, filter, last);
+    answer["records"] = listed.into_iter().map(|r| r.json).collect();
+    answer
+}
+
+/// The cursor of the next page, in the order that the page has.
+fn put_cursor(answer: &mut Value, filter: &RecordFilter, last: Option<&ListedRecord>) {
+    let changed = last.filter(|_| !filter.by_beginning).map(|r| r.changed);
+    answer["next_before"] = json!(changed);
+    if filter.after.is_some() {
+        answer["next_after"] = json!(last.map(|r| r.id.to_string()));
+    } else if filter.by_beginning {
+        answer["next_older"] = json!(last.map(|r| older_text(r.born_ms, &r.id)));
+    }
+}
+
+/// A page of records as this node knew them at a time.
+fn known_page(known: KnownPage, known_ms: i64, limit: u32) -> Value {
+    let last = known.last.filter(|_| known.looked_at as u32 == limit);
+    let records = known.records.into_iter().map(|r| r.json);
+    json!({
+        "records": records.collect::<Vec<_>>(),
+        "next_before": null,
+        "next_older": last.map(|(born_ms, id)| older_text(born_ms, &id)),
+        "known_ms": known_ms,
+        "looked_at": known.looked_at,
+    })
+}
