@@ -49,8 +49,8 @@ pub use postgres::{Looked, PostgresStore};
 pub use rows::{
     BornFilter, BranchRow, Carried, CarriedWithin, ChangeRow, CosignedHead, Detention,
     FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature,
-    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit,
-    TermQuery, Waiting,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry,
+    TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

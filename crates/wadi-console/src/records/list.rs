@@ -232,9 +232,7 @@ pub(super) async fn show(
     let query = SearchQuery::read(query.as_deref());
     let language = visitor.language();
     let path = query.api_path();
-    let asked = console
-        .api
-        .get::<ShownPage>(&visitor.asker, &path);
+    let asked = console.api.get::<ShownPage>(&visitor.asker, &path);
     let (found, refused) = match asked.await {
         Ok(found) => (found, None),
         // What was typed stays, so that it can be put right.

@@ -42,13 +42,6 @@ impl Given {
         kept.cloned().collect()
     }
 
-    /// Sets a value where the name has none yet.
-    pub(super) fn set_default(&mut self, name: &str, value: &str) {
-        if !self.has(name) {
-            self.0.push((name.into(), value.into()));
-        }
-    }
-
     /// A value that is a code: in capital letters and Western digits.
     pub(super) fn code(&self, name: &str) -> String {
         latin(self.get(name)).to_uppercase()
