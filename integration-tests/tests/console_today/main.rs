@@ -1,172 +1,16 @@
 //! A crossing's own console: officers record by hand, from paper too, while everything else is dark.
 
-use integration_tests::{Site, World, ports};
+mod browser;
+mod officer;
+
+use integration_tests::{Site, World};
+use officer::{Officer, token};
 use serde_json::{Value, json};
-use std::time::Duration;
 
-const GATE_IN: &str = "/console/today/say/passage/gate.in";
-const GATE_OUT: &str = "/console/today/say/passage/gate.out";
-const WEIGHED: &str = "/console/today/say/passage/weighed";
-const HOLD: &str = "/console/today/say/hold/hold.placed";
-
-/// A page as it came.
-struct Page {
-    status: u16,
-    text: String,
-    location: String,
-}
-
-impl Page {
-    /// The value of the first input of that name.
-    fn input(&self, name: &str) -> Option<String> {
-        let marked = format!("name=\"{name}\"");
-        let at = self.text.split(&marked).nth(1)?;
-        let tag = at.split('>').next()?;
-        let value = tag.split("value=\"").nth(1)?.split('"').next()?;
-        Some(value.replace("&#38;", "&").replace("&amp;", "&"))
-    }
-
-    fn has(&self, text: &str) -> bool {
-        self.text.contains(text)
-    }
-
-    #[track_caller]
-    fn shows(&self, text: &str) {
-        assert!(
-            self.has(text),
-            "no {text:?} in {}:\n{}",
-            self.status,
-            self.text
-        );
-    }
-}
-
-/// An officer's browser without script.
-struct Officer<'a> {
-    site: &'a Site,
-    cookie: String,
-    language: &'static str,
-}
-
-/// A token of an officer; a device or reader would have no form.
-fn token(site: &Site, number: &str, department: &str) -> String {
-    let scope = json!({"is": "officer", "officer": number, "department": department});
-    let body = json!({"name": format!("{number} {department}"), "scope": scope});
-    let answer = site.post("/v1/tokens", &body).expect("a token");
-    answer["token"].as_str().expect("text").to_string()
-}
-
-impl<'a> Officer<'a> {
-    fn of(site: &'a Site, number: &str, department: &str) -> Self {
-        Self::with(site, &token(site, number, department))
-    }
-
-    fn with(site: &'a Site, token: &str) -> Self {
-        let mut officer = Self {
-            site,
-            cookie: String::new(),
-            language: "en",
-        };
-        officer.sign_in(token);
-        officer
-    }
-
-    fn sign_in(&mut self, token: &str) {
-        let mut sent = self
-            .agent()
-            .post(format!("{}/console/sign-in", self.site.url()))
-            .header("accept-language", self.language)
-            .send_form([("token", token), ("next", "/console/today")])
-            .expect("an answer");
-        let cookies = sent.headers().get_all("set-cookie").iter();
-        let cookies: Vec<&str> = cookies
-            .filter_map(|c| c.to_str().ok()?.split(';').next())
-            .collect();
-        self.cookie = cookies.join("; ");
-        assert_eq!(sent.status(), 303, "{:?}", sent.body_mut().read_to_string());
-    }
-
-    fn agent(&self) -> ureq::Agent {
-        ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build()
-            .into()
-    }
-
-    fn page(mut answer: ureq::http::Response<ureq::Body>) -> Page {
-        let location = answer.headers().get("location");
-        Page {
-            status: answer.status().as_u16(),
-            location: location
-                .map_or("", |l| l.to_str().unwrap_or_default())
-                .into(),
-            text: answer.body_mut().read_to_string().unwrap_or_default(),
-        }
-    }
-
-    fn get(&self, path: &str) -> Page {
-        let answer = self
-            .agent()
-            .get(format!("{}{path}", self.site.url()))
-            .header("accept-language", self.language)
-            .header("cookie", &self.cookie)
-            .call();
-        Self::page(answer.expect("an answer"))
-    }
-
-    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let answer = self
-            .agent()
-            .post(format!("{}{path}", self.site.url()))
-            .header("accept-language", self.language)
-            .header("cookie", &self.cookie)
-            .send_form(fields.iter().copied());
-        Self::page(answer.expect("an answer"))
-    }
-
-    /// Fills in a form and sends it; what the form carries by itself goes with it.
-    fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let form = self.get(path);
-        assert_eq!(form.status, 200, "{}", form.text);
-        self.send_form(&form, path, fields)
-    }
-
-    fn send_form(&self, form: &Page, path: &str, fields: &[(&str, &str)]) -> Page {
-        let carried = [
-            "proof",
-            "key",
-            "new",
-            "paper",
-            "on",
-            "shown",
-            "heads",
-            "department",
-        ];
-        let carried: Vec<(&str, String)> = carried
-            .into_iter()
-            .filter_map(|name| Some((name, form.input(name)?)))
-            .filter(|(name, _)| fields.iter().all(|(given, _)| given != name))
-            .collect();
-        let mut all: Vec<(&str, &str)> = carried
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        all.extend(fields);
-        self.post(path.split('?').next().expect("a path"), &all)
-    }
-
-    /// The same, which is to be taken: the page that tells what was made.
-    #[track_caller]
-    fn record(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let sent = self.send(path, fields);
-        assert_eq!(sent.status, 303, "{}", sent.text);
-        let made = self.get(&sent.location);
-        made.shows("Recorded");
-        made
-    }
-}
+pub const GATE_IN: &str = "/console/today/say/passage/gate.in";
+pub const GATE_OUT: &str = "/console/today/say/passage/gate.out";
+pub const WEIGHED: &str = "/console/today/say/passage/weighed";
+pub const HOLD: &str = "/console/today/say/hold/hold.placed";
 
 /// What a gate's officer types for a truck.
 fn truck(plate: &str) -> Vec<(&str, &str)> {
@@ -180,7 +24,8 @@ fn truck(plate: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-fn passages(site: &Site) -> Vec<Value> {
+/// The passages that a node holds.
+pub fn passages(site: &Site) -> Vec<Value> {
     let page = site.get("/v1/records?kind=passage").expect("records");
     page["records"].as_array().expect("a list").clone()
 }
@@ -452,7 +297,7 @@ fn a_paper_backlog_is_entered_with_yesterdays_times() {
 }
 
 /// The day of a time three hours before UTC, as `2026-11-25`.
-fn day_at_crossing(ms: i64) -> String {
+pub fn day_at_crossing(ms: i64) -> String {
     // Days from 1970 on, by the civil calendar (Howard Hinnant's algorithm).
     let days = (ms + 3 * 3_600_000).div_euclid(86_400_000) + 719_468;
     let era = days.div_euclid(146_097);
@@ -644,7 +489,8 @@ fn markup_in_a_field_stays_text_and_nobody_makes_a_link_that_tells_warnings() {
 fn the_day_has_its_shift_and_both_languages_and_needs_no_peer() {
     let mut world = World::default();
     // A peer that is not there, and never was.
-    world.start("trb", &[("hub", ports::reserve_address())]);
+    let nobody = "127.0.0.1:9".parse().expect("an address");
+    world.start("trb", &[("hub", nobody)]);
     let trb = world.site("trb");
     let mut port = Officer::of(trb, "OF-1", "PORT");
     let shift = [("m.officer", "OF-3"), ("m.department", "VET")];
