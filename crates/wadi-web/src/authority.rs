@@ -66,7 +66,7 @@ pub(crate) async fn authority(
     });
     if let Some(department) = department {
         let (_, policy) = policy_in_force(&node);
-        let speaker = Speaker {
+        let speaker = FormSpeaker {
             department,
             policy,
             at_hub: node.me().role == Role::Hub,
@@ -81,13 +81,13 @@ pub(crate) async fn authority(
 }
 
 /// Who would speak.
-struct Speaker {
+struct FormSpeaker {
     department: Department,
     policy: Policy,
     at_hub: bool,
 }
 
-impl Speaker {
+impl FormSpeaker {
     fn owns(&self) -> Vec<&'static str> {
         let mut owned = HoldType::ALL.to_vec();
         // The commission speaks from a hub alone.
@@ -213,8 +213,8 @@ fn with_unit(holds: &str, unit: Unit) -> Value {
 mod tests {
     use super::*;
 
-    fn speaker(department: Department) -> Speaker {
-        Speaker {
+    fn speaker(department: Department) -> FormSpeaker {
+        FormSpeaker {
             department,
             policy: Policy::default(),
             at_hub: false,

@@ -1,6 +1,6 @@
-//! A crossing's own console: officers record by hand, from paper too, while everything else is dark.
+//! A crossing's own console: officers record by hand, from paper too, while everything else is
+//! dark.
 
-mod browser;
 mod officer;
 
 use integration_tests::{Site, World};
@@ -284,7 +284,8 @@ fn a_paper_backlog_is_entered_with_yesterdays_times() {
     let day = port.get(&format!("/console/today?date={yesterday}"));
     day.shows("11-A-00002");
 
-    // What lies ahead, what is no time, and a paper without its number are told beside their inputs.
+    // What lies ahead, what is no time, and a paper without its number are told beside their
+    // inputs.
     let tomorrow = day_at_crossing(now_ms + 2 * 86_400_000);
     let mut typed = truck("11-A-00004");
     typed.extend([("when.day", tomorrow.as_str()), ("when.clock", "10:00")]);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// What somebody may say and set.
 #[derive(Debug, Deserialize)]
-pub(super) struct Authority {
+pub(super) struct MaySay {
     pub department: String,
     pub departments: Vec<String>,
     pub owns: Vec<String>,
@@ -24,19 +24,19 @@ pub(super) struct Sayable {
     #[serde(default)]
     pub hold_type_member: Option<String>,
     pub read_or_reason: bool,
-    pub members: Vec<Shape>,
+    pub members: Vec<ValueShape>,
 }
 
 /// A field that may be set.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Settable {
     pub kind: String,
-    pub value: Shape,
+    pub value: ValueShape,
 }
 
 /// What a member or a field holds.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Shape {
+pub(super) struct ValueShape {
     pub name: String,
     pub holds: String,
     #[serde(default)]
@@ -52,8 +52,8 @@ pub(super) struct Shape {
 
 /// A crossing's day.
 #[derive(Debug, Deserialize)]
-pub(super) struct Day {
-    pub counts: Vec<Count>,
+pub(super) struct CrossingDay {
+    pub counts: Vec<DayStateCount>,
     pub passages: Vec<DayLine>,
     pub holds: Vec<DayLine>,
     pub entries: Vec<DayLine>,
@@ -63,7 +63,7 @@ pub(super) struct Day {
 
 /// How many records of a kind and state.
 #[derive(Debug, Deserialize)]
-pub(super) struct Count {
+pub(super) struct DayStateCount {
     pub kind: String,
     pub state: String,
     pub count: u64,
@@ -73,13 +73,13 @@ pub(super) struct Count {
 #[derive(Debug, Deserialize)]
 pub(super) struct DayLine {
     pub began_ms: i64,
-    pub record: Record,
+    pub record: ReadRecord,
 }
 
 /// A page of records.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub records: Vec<Record>,
+pub(super) struct FoundPage {
+    pub records: Vec<ReadRecord>,
     #[serde(default)]
     pub next_before: Option<i64>,
 }
@@ -87,17 +87,17 @@ pub(super) struct Page {
 /// A record, as far as these pages show it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Record {
+pub(super) struct ReadRecord {
     pub id: String,
     pub record: String,
     pub kind: String,
     pub crossing: String,
     pub state: String,
     pub flags: Vec<String>,
-    pub detained_by: Vec<Detention>,
-    pub placements: Vec<Placement>,
+    pub detained_by: Vec<ReadDetention>,
+    pub placements: Vec<ReadPlacement>,
     pub fields: BTreeMap<String, Value>,
-    pub events: Vec<RecordEvent>,
+    pub events: Vec<ReadEvent>,
     pub heads: Vec<String>,
     pub warnings: Vec<String>,
     pub safety: String,
@@ -105,7 +105,7 @@ pub(super) struct Record {
 
 /// An open hold on a record.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Detention {
+pub(super) struct ReadDetention {
     pub hold: String,
     #[serde(rename = "type")]
     pub of: Option<String>,
@@ -116,7 +116,7 @@ pub(super) struct Detention {
 
 /// How a hold was placed.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Placement {
+pub(super) struct ReadPlacement {
     pub id: String,
     #[serde(rename = "type")]
     pub of: Option<String>,
@@ -127,7 +127,7 @@ pub(super) struct Placement {
 /// An event of a record.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RecordEvent {
+pub(super) struct ReadEvent {
     #[serde(rename = "type")]
     pub of: Option<String>,
     pub data: BTreeMap<String, Value>,
@@ -140,7 +140,7 @@ pub(super) struct RecordEvent {
 
 /// What a write came to.
 #[derive(Debug, Deserialize)]
-pub(super) struct Written {
+pub(super) struct ReadWritten {
     pub id: String,
     pub entry: String,
     pub repeated: bool,
@@ -149,16 +149,16 @@ pub(super) struct Written {
 
 /// How the node stands.
 #[derive(Debug, Deserialize)]
-pub(super) struct Standing {
+pub(super) struct LinkStanding {
     pub unsent: u64,
     pub oldest_unsent_ms: Option<i64>,
     pub alarms: Vec<String>,
-    pub peers: Vec<Peer>,
+    pub peers: Vec<PeerStanding>,
 }
 
 /// How a peer stands.
 #[derive(Debug, Deserialize)]
-pub(super) struct Peer {
+pub(super) struct PeerStanding {
     pub node: String,
     pub connected: bool,
     pub last_contact_ms: i64,
@@ -168,13 +168,13 @@ pub(super) struct Peer {
 
 /// Officers whom the hub registered.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Officers {
-    pub officers: Vec<Officer>,
+pub(super) struct OfficerList {
+    pub officers: Vec<OfficerLine>,
 }
 
 /// An officer.
 #[derive(Debug, Deserialize)]
-pub(super) struct Officer {
+pub(super) struct OfficerLine {
     pub officer: String,
     pub crossing: Option<String>,
     pub revoked: bool,
@@ -182,7 +182,7 @@ pub(super) struct Officer {
     pub name: String,
 }
 
-impl Record {
+impl ReadRecord {
     /// A field's value as text; nothing where it has none.
     pub(super) fn text(&self, field: &str) -> &str {
         self.fields

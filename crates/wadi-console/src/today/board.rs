@@ -1,10 +1,10 @@
 //! The first page of a crossing: its day, and the forms that its officers use most.
 
 use super::{
-    answers::{Authority, Day, DayLine, Page, Record, RecordEvent, Standing},
+    answers::{CrossingDay, DayLine, FoundPage, LinkStanding, MaySay, ReadEvent, ReadRecord},
     digits,
     form::FIELDS_ALONE,
-    given::Given,
+    given::FormGiven,
     times,
 };
 use crate::{Console, answer::page, api::Refused, frame::Frame, visitor::Visitor};
@@ -48,8 +48,8 @@ pub(super) struct FormLink {
 }
 
 /// A record in a list.
-struct Line {
-    record: Record,
+struct DayRow {
+    record: ReadRecord,
     time: String,
     utc: String,
 }
@@ -89,14 +89,14 @@ struct TodayPage {
     after: String,
     is_today: bool,
     counts: Vec<KindCount>,
-    passages: Vec<Line>,
-    holds: Vec<Line>,
-    entries: Vec<Line>,
-    held: Vec<Record>,
+    passages: Vec<DayRow>,
+    holds: Vec<DayRow>,
+    entries: Vec<DayRow>,
+    held: Vec<ReadRecord>,
     held_is_cut: bool,
-    lookouts: Vec<Line>,
+    lookouts: Vec<DayRow>,
     on_shift: Vec<OnShift>,
-    standing: Standing,
+    standing: LinkStanding,
     unsent: String,
     links: Vec<LinkLine>,
     forms: Vec<FormLink>,
@@ -123,26 +123,30 @@ pub(super) async fn show(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let given = Given::read(query.unwrap_or_default().as_bytes());
+    let given = FormGiven::read(query.unwrap_or_default().as_bytes());
     match today(&console, &visitor, &given).await {
         Ok(today) => page(&today),
         Err(refused) => refused.page(&visitor),
     }
 }
 
-async fn today(console: &Console, visitor: &Visitor, given: &Given) -> Result<TodayPage, Refused> {
+async fn today(
+    console: &Console,
+    visitor: &Visitor,
+    given: &FormGiven,
+) -> Result<TodayPage, Refused> {
     let now = times::day_of(visitor.who.now_ms);
     let date = times::read_day(given.get("date"), now).unwrap_or(now);
     let (before, after) = times::beside(date);
     let (from_ms, until_ms) = times::bounds(date);
     let day = super::day_of(console, visitor, (from_ms, until_ms), LISTED).await?;
     let yesterday = super::day_of(console, visitor, times::bounds(before), 2).await?;
-    let standing: Standing = console.api.get(&visitor.asker, "/v1/sites").await?;
+    let standing: LinkStanding = console.api.get(&visitor.asker, "/v1/sites").await?;
     let authority = super::authority_of(console, visitor, given).await?;
 
     let own = &visitor.who.crossing;
     let path = format!("/v1/records?state=DETAINED&crossing={own}&limit={HELD}");
-    let held: Page = console.api.get(&visitor.asker, &path).await?;
+    let held: FoundPage = console.api.get(&visitor.asker, &path).await?;
 
     let language = visitor.language();
     let title = language.sentence("today-title", [("what", own.as_str().into())]);
@@ -178,7 +182,7 @@ async fn today(console: &Console, visitor: &Visitor, given: &Given) -> Result<To
 }
 
 /// Departments that an operator speaks for; none for everybody else.
-fn departments_for(visitor: &Visitor, authority: &Authority) -> Vec<String> {
+fn departments_for(visitor: &Visitor, authority: &MaySay) -> Vec<String> {
     match visitor.who.is.as_str() {
         "operator" => authority.departments.clone(),
         _ => Vec::new(),
@@ -187,17 +191,17 @@ fn departments_for(visitor: &Visitor, authority: &Authority) -> Vec<String> {
 
 /// Lists of a day as one list of records.
 trait ConcatRecords {
-    fn concat_records(self) -> Vec<Record>;
+    fn concat_records(self) -> Vec<ReadRecord>;
 }
 
 impl ConcatRecords for [Vec<DayLine>; 2] {
-    fn concat_records(self) -> Vec<Record> {
+    fn concat_records(self) -> Vec<ReadRecord> {
         self.into_iter().flatten().map(|line| line.record).collect()
     }
 }
 
-fn lines(all: &[DayLine], today: Date) -> Vec<Line> {
-    let line = |one: &DayLine| Line {
+fn lines(all: &[DayLine], today: Date) -> Vec<DayRow> {
+    let line = |one: &DayLine| DayRow {
         record: one.record.clone(),
         time: times::clock(one.began_ms, today),
         utc: times::utc(one.began_ms),
@@ -205,7 +209,7 @@ fn lines(all: &[DayLine], today: Date) -> Vec<Line> {
     all.iter().map(line).collect()
 }
 
-fn counts(day: &Day) -> Vec<KindCount> {
+fn counts(day: &CrossingDay) -> Vec<KindCount> {
     let mut all = Vec::new();
     for kind in ["passage", "hold", "customs-entry"] {
         let of_kind = day.counts.iter().filter(|c| c.kind == kind);
@@ -220,10 +224,10 @@ fn counts(day: &Day) -> Vec<KindCount> {
 }
 
 /// Who said last that a shift began, and not that it ended. Of two days, for nights.
-fn on_shift(days: &[Record], today: Date) -> Vec<OnShift> {
-    let mut last: BTreeMap<&str, &RecordEvent> = BTreeMap::new();
+fn on_shift(days: &[ReadRecord], today: Date) -> Vec<OnShift> {
+    let mut last: BTreeMap<&str, &ReadEvent> = BTreeMap::new();
     let is_shift =
-        |e: &&RecordEvent| e.counts && matches!(e.of.as_deref(), Some("shift.on" | "shift.off"));
+        |e: &&ReadEvent| e.counts && matches!(e.of.as_deref(), Some("shift.on" | "shift.off"));
     for event in days.iter().flat_map(|day| &day.events).filter(is_shift) {
         let officer = event
             .data
@@ -260,7 +264,7 @@ struct LinkLines {
 
 impl LinkLines {
     /// What of this node's own is at no hub yet.
-    fn unsent(&self, standing: &Standing) -> String {
+    fn unsent(&self, standing: &LinkStanding) -> String {
         if standing.unsent == 0 {
             return self.language.sentence("today-unsent-none", []);
         }
@@ -271,8 +275,8 @@ impl LinkLines {
         self.language.sentence("today-unsent", fillings)
     }
 
-    fn of(&self, standing: &Standing) -> Vec<LinkLine> {
-        let line = |peer: &super::answers::Peer| LinkLine {
+    fn of(&self, standing: &LinkStanding) -> Vec<LinkLine> {
+        let line = |peer: &super::answers::PeerStanding| LinkLine {
             node: peer.node.clone(),
             connected: peer.connected,
             last: match peer.last_contact_ms {
@@ -301,7 +305,7 @@ impl LinkLines {
 }
 
 /// A form that the department may say, as a link.
-fn link(language: Language, authority: &Authority, kind: &str, event: &str) -> Option<FormLink> {
+fn link(language: Language, authority: &MaySay, kind: &str, event: &str) -> Option<FormLink> {
     let may = match event {
         FIELDS_ALONE => authority.fields.iter().any(|f| f.kind == kind),
         event => {
@@ -319,7 +323,7 @@ fn link(language: Language, authority: &Authority, kind: &str, event: &str) -> O
 }
 
 /// The forms of the first page: those used most, then others, up to a handful.
-fn first_forms(language: Language, authority: &Authority) -> Vec<FormLink> {
+fn first_forms(language: Language, authority: &MaySay) -> Vec<FormLink> {
     let first = FORMS_FIRST.iter().map(|(kind, event)| (*kind, *event));
     let others = authority
         .events
@@ -347,7 +351,7 @@ pub(super) async fn forms(
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let given = Given::read(query.unwrap_or_default().as_bytes());
+    let given = FormGiven::read(query.unwrap_or_default().as_bytes());
     match all_forms(&console, &visitor, &given).await {
         Ok(forms) => page(&forms),
         Err(refused) => refused.page(&visitor),
@@ -357,7 +361,7 @@ pub(super) async fn forms(
 async fn all_forms(
     console: &Console,
     visitor: &Visitor,
-    given: &Given,
+    given: &FormGiven,
 ) -> Result<FormsPage, Refused> {
     let authority = super::authority_of(console, visitor, given).await?;
     let language = visitor.language();
@@ -416,7 +420,7 @@ impl TodayPage {
     }
 
     /// The holds that are open and no lookouts, of today's list.
-    fn open(&self, line: &Line) -> bool {
+    fn open(&self, line: &DayRow) -> bool {
         line.record.placements.iter().any(|p| p.open)
     }
 }
@@ -426,32 +430,32 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn shift(of: &str, officer: &str, at_ms: i64, counts: bool) -> RecordEvent {
-        RecordEvent {
+    fn shift(of: &str, officer: &str, at_ms: i64, counts: bool) -> ReadEvent {
+        ReadEvent {
             of: Some(of.into()),
             data: serde_json::from_value(json!({"officer": officer, "department": "VET"})).unwrap(),
             at_ms,
             counts,
-            ..RecordEvent::default()
+            ..ReadEvent::default()
         }
     }
 
     #[test]
     fn whoever_began_a_shift_and_did_not_end_it_is_on() {
-        let yesterday = Record {
+        let yesterday = ReadRecord {
             events: vec![
                 shift("shift.on", "OF-1", 1, true),
                 shift("shift.on", "OF-2", 2, true),
             ],
-            ..Record::default()
+            ..ReadRecord::default()
         };
-        let today = Record {
+        let today = ReadRecord {
             events: vec![
                 shift("shift.off", "OF-1", 10, true),
                 shift("shift.off", "OF-2", 11, false),
                 shift("link.down", "OF-3", 12, true),
             ],
-            ..Record::default()
+            ..ReadRecord::default()
         };
 
         let on = on_shift(&[today, yesterday], times::day_of(0));

@@ -2,8 +2,8 @@
 
 use super::{
     digits::{self, latin},
-    form::{FIELDS_ALONE, Input, SayForm, Target},
-    given::Given,
+    form::{FIELDS_ALONE, FormInput, SayForm, WritesOn},
+    given::FormGiven,
     times,
 };
 use serde_json::{Map, Value as Json, json};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 pub(super) type Wrongs = Vec<(String, &'static str)>;
 
 /// The value of an input as the API takes it; nothing where nothing was given.
-fn value(input: &Input, now_ms: i64) -> Result<Option<Json>, &'static str> {
+fn value(input: &FormInput, now_ms: i64) -> Result<Option<Json>, &'static str> {
     let text = input.value();
     if text.is_empty() {
         return match input.shape.required {
@@ -53,7 +53,7 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 /// The body of the write that a form asks for, without the record that it is about.
-pub(super) fn body(form: &SayForm, given: &Given, now_ms: i64) -> Result<Json, Wrongs> {
+pub(super) fn body(form: &SayForm, given: &FormGiven, now_ms: i64) -> Result<Json, Wrongs> {
     let (mut members, mut fields) = (Map::new(), Map::new());
     let mut wrong = Wrongs::new();
 
@@ -63,7 +63,7 @@ pub(super) fn body(form: &SayForm, given: &Given, now_ms: i64) -> Result<Json, W
             Ok(None) => {}
             Ok(Some(value)) => {
                 // A record that begins has the value as its field, too.
-                if !input.also.is_empty() && form.target == Target::New {
+                if !input.also.is_empty() && form.target == WritesOn::New {
                     fields.insert(input.also.clone(), value.clone());
                 }
                 let into = match input.name.starts_with("m.") {
@@ -115,7 +115,7 @@ fn fields_are_empty(body: &Json) -> bool {
 
 /// When it happened, and which paper says so. The paper's reference is what the time is known from;
 /// a remark tells it to whoever reads the record.
-fn put_when(body: &mut Json, events: &mut Vec<Json>, given: &Given, now_ms: i64) -> Wrongs {
+fn put_when(body: &mut Json, events: &mut Vec<Json>, given: &FormGiven, now_ms: i64) -> Wrongs {
     let mut wrong = Wrongs::new();
     match times::read_when(given.get("when.day"), given.get("when.clock"), now_ms) {
         Ok(ms) => body["happened_at_ms"] = ms.into(),
@@ -136,22 +136,22 @@ fn put_when(body: &mut Json, events: &mut Vec<Json>, given: &Given, now_ms: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::today::answers::Shape;
+    use crate::today::answers::ValueShape;
 
     const NOW_MS: i64 = 1_795_676_400_000;
 
-    fn input(holds: &str, given: &str) -> Input {
-        let given = Given(vec![given.to_string()]);
-        Input {
+    fn input(holds: &str, given: &str) -> FormInput {
+        let given = FormGiven(vec![given.to_string()]);
+        FormInput {
             name: "m.x".into(),
             id: "m-x".into(),
             label: String::new(),
-            shape: Shape {
+            shape: ValueShape {
                 name: "x".into(),
                 holds: holds.into(),
                 from: Some(1),
                 to: Some(11),
-                ..Shape::default()
+                ..ValueShape::default()
             },
             values: given.0.into_iter().filter(|v| !v.is_empty()).collect(),
             choices: Vec::new(),
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    struct Given(Vec<String>);
+    struct FormGiven(Vec<String>);
 
     #[test]
     fn each_value_is_what_the_table_says_it_holds() {

@@ -2,8 +2,8 @@
 //! event or field has its form by itself.
 
 use super::{
-    answers::{Authority, Officers, Record, Sayable, Shape},
-    given::Given,
+    answers::{MaySay, OfficerList, ReadRecord, Sayable, ValueShape},
+    given::FormGiven,
     times,
 };
 use wadi_words::Language;
@@ -81,7 +81,7 @@ const COUNTRIES: [&str; 8] = ["IQ", "SY", "JO", "SA", "KW", "IR", "TR", "LB"];
 
 /// What a form writes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Target {
+pub(super) enum WritesOn {
     /// A record that begins with it.
     New,
     /// A record that is there.
@@ -92,7 +92,7 @@ pub(super) enum Target {
 
 /// One input.
 #[derive(Clone, Debug)]
-pub(super) struct Input {
+pub(super) struct FormInput {
     /// Its name in the form: `m.` and a member's name, `f.` and a field's.
     pub name: String,
     /// Its id on the page.
@@ -100,7 +100,7 @@ pub(super) struct Input {
     /// What it is called.
     pub label: String,
     /// What it holds, as the API has it.
-    pub shape: Shape,
+    pub shape: ValueShape,
     /// What was given.
     pub values: Vec<String>,
     /// What can be chosen: value, text, whether it is chosen.
@@ -117,18 +117,24 @@ pub(super) struct Input {
     pub also: String,
 }
 
-impl Input {
+impl FormInput {
     /// An input of the form itself, that is of no table.
-    pub(super) fn own(language: Language, name: &str, label: &str, given: &Given) -> Self {
-        let shape = Shape {
+    pub(super) fn own(language: Language, name: &str, label: &str, given: &FormGiven) -> Self {
+        let shape = ValueShape {
             name: name.into(),
             holds: "text".into(),
-            ..Shape::default()
+            ..ValueShape::default()
         };
         Self::of(language, "", &shape, language.sentence(label, []), given)
     }
 
-    fn of(language: Language, prefix: &str, shape: &Shape, label: String, given: &Given) -> Self {
+    fn of(
+        language: Language,
+        prefix: &str,
+        shape: &ValueShape,
+        label: String,
+        given: &FormGiven,
+    ) -> Self {
         let name = format!("{prefix}{}", shape.name);
         let values: Vec<String> = given.all(&name).map(String::from).collect();
         let choices = shape.choices.iter().flatten().map(|choice| {
@@ -228,7 +234,7 @@ pub(super) struct SayForm {
     /// The event; [`FIELDS_ALONE`] where it says none.
     pub event: String,
     /// What it writes on.
-    pub target: Target,
+    pub target: WritesOn,
     /// For which department an operator speaks; empty for everybody else.
     pub department: String,
     /// Whether it is of paper: with when it happened.
@@ -236,37 +242,37 @@ pub(super) struct SayForm {
     /// Whether it asks for a device's read, or a reason.
     pub read_or_reason: bool,
     /// Which record, and what else is asked first.
-    pub head: Vec<Input>,
+    pub head: Vec<FormInput>,
     /// What stands in sight.
-    pub main: Vec<Input>,
+    pub main: Vec<FormInput>,
     /// What stands under "more".
-    pub more: Vec<Input>,
+    pub more: Vec<FormInput>,
     /// When it happened.
-    pub paper: Vec<Input>,
+    pub paper: Vec<FormInput>,
     /// Records to choose from, where what was given names several.
-    pub picks: Vec<Record>,
+    pub picks: Vec<ReadRecord>,
     /// Officers who may be named: number and name.
     pub officers: Vec<(String, String)>,
     /// The record that is on the screen.
-    pub record: Option<Record>,
+    pub record: Option<ReadRecord>,
 }
 
 /// What a form is made of.
 pub(super) struct Making<'a> {
     pub language: Language,
-    pub authority: &'a Authority,
-    pub officers: &'a Officers,
+    pub authority: &'a MaySay,
+    pub officers: &'a OfficerList,
     pub kind: &'a str,
     pub event: Option<&'a Sayable>,
-    pub given: &'a Given,
-    pub record: Option<Record>,
+    pub given: &'a FormGiven,
+    pub record: Option<ReadRecord>,
     /// Whether an operator speaks.
     pub for_others: bool,
 }
 
 impl Making<'_> {
     /// What the form writes on.
-    pub(super) fn target(&self) -> Target {
+    pub(super) fn target(&self) -> WritesOn {
         let asked_new = self.given.has("new");
         let on = self.given.has("on") || self.record.is_some();
         let begins = match self.event {
@@ -275,11 +281,11 @@ impl Making<'_> {
         };
 
         match self.kind {
-            "site-day" => Target::SiteDay,
-            _ if asked_new => Target::New,
-            _ if on && !self.event.is_some_and(|e| e.begins_hold) => Target::On,
-            _ if begins => Target::New,
-            _ => Target::On,
+            "site-day" => WritesOn::SiteDay,
+            _ if asked_new => WritesOn::New,
+            _ if on && !self.event.is_some_and(|e| e.begins_hold) => WritesOn::On,
+            _ if begins => WritesOn::New,
+            _ => WritesOn::On,
         }
     }
 
@@ -330,11 +336,11 @@ impl Making<'_> {
     }
 
     /// Which record, and for whom.
-    fn head(&self, target: Target) -> Vec<Input> {
-        let own = |name, label| Input::own(self.language, name, label, self.given);
+    fn head(&self, target: WritesOn) -> Vec<FormInput> {
+        let own = |name, label| FormInput::own(self.language, name, label, self.given);
         let mut head = Vec::new();
         if self.for_others {
-            head.push(Input {
+            head.push(FormInput {
                 list: "officers",
                 ..own("officer", "today-officer")
             });
@@ -342,15 +348,15 @@ impl Making<'_> {
 
         let can_be_about = matches!(self.kind, "hold" | "customs-entry");
         match target {
-            Target::On if self.record.is_none() => head.push(own("on", on_label(self.kind))),
-            Target::New if can_be_about => head.push(own("about", "today-about")),
-            Target::On | Target::New | Target::SiteDay => {}
+            WritesOn::On if self.record.is_none() => head.push(own("on", on_label(self.kind))),
+            WritesOn::New if can_be_about => head.push(own("about", "today-about")),
+            WritesOn::On | WritesOn::New | WritesOn::SiteDay => {}
         }
         head
     }
 
-    fn paper(&self) -> Vec<Input> {
-        let own = |name, label| Input::own(self.language, name, label, self.given);
+    fn paper(&self) -> Vec<FormInput> {
+        let own = |name, label| FormInput::own(self.language, name, label, self.given);
         vec![
             own("when.day", "today-when-day"),
             own("when.clock", "today-when-clock"),
@@ -359,12 +365,12 @@ impl Making<'_> {
     }
 
     /// The event's members.
-    fn members(&self) -> Vec<Input> {
+    fn members(&self) -> Vec<FormInput> {
         let shapes = self.event.iter().flat_map(|event| &event.members);
         shapes.map(|shape| self.member(shape)).collect()
     }
 
-    fn member(&self, shape: &Shape) -> Input {
+    fn member(&self, shape: &ValueShape) -> FormInput {
         let mut shape = shape.clone();
         if shape.name.ends_with("department") {
             shape.holds = "choice".into();
@@ -381,7 +387,7 @@ impl Making<'_> {
         }
 
         let label = member_text(self.language, &shape.name);
-        let mut input = Input::of(self.language, "m.", &shape, label, self.given);
+        let mut input = FormInput::of(self.language, "m.", &shape, label, self.given);
         if ["second_officer", "attested_by", "officer", "assignee"].contains(&shape.name.as_str()) {
             input.list = "officers";
         }
@@ -415,7 +421,11 @@ impl Making<'_> {
 
     /// The fields that stand in sight, and the others. A member of the same name takes its place,
     /// so that nobody types anything twice.
-    fn fields(&self, members: &mut [Input], target: Target) -> (Vec<Input>, Vec<Input>) {
+    fn fields(
+        &self,
+        members: &mut [FormInput],
+        target: WritesOn,
+    ) -> (Vec<FormInput>, Vec<FormInput>) {
         let names = IN_SIGHT.iter().find(|(kind, _)| *kind == self.kind);
         let names = names.map_or(&[][..], |(_, names)| names);
         let hold_type = members.iter().any(|m| m.also == "type");
@@ -436,13 +446,13 @@ impl Making<'_> {
                     continue;
                 }
 
-                let shape = Shape {
+                let shape = ValueShape {
                     name: name.clone(),
                     ..field.value.clone()
                 };
                 let label = self.language.field(&name);
-                let input = Input::of(self.language, "f.", &shape, label, self.given);
-                match target != Target::On && names.contains(&name.as_str()) {
+                let input = FormInput::of(self.language, "f.", &shape, label, self.given);
+                match target != WritesOn::On && names.contains(&name.as_str()) {
                     true => seen.push(input),
                     false => rest.push(input),
                 }
@@ -454,18 +464,18 @@ impl Making<'_> {
     }
 
     /// Lets a member be chosen as the field of its name is.
-    fn let_choose(&self, member: &mut Input, field: &Shape) {
+    fn let_choose(&self, member: &mut FormInput, field: &ValueShape) {
         let given = match member.values.is_empty() && self.event.is_some_and(is_way_in) {
             true => vec!["in".to_string()],
             false => member.values.clone(),
         };
-        let shape = Shape {
+        let shape = ValueShape {
             choices: field.choices.clone(),
             holds: "choice".into(),
             ..member.shape.clone()
         };
         let label = member.label.clone();
-        let mut chosen = Input::of(self.language, "m.", &shape, label, self.given);
+        let mut chosen = FormInput::of(self.language, "m.", &shape, label, self.given);
         for (value, _, is_chosen) in &mut chosen.choices {
             *is_chosen = given.contains(value);
         }
@@ -511,7 +521,7 @@ fn numbered(name: &str) -> Vec<String> {
 
 impl SayForm {
     /// Every input, in the order of the page.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = &Input> {
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &FormInput> {
         let of_paper = self.paper.iter().filter(|_| self.is_paper);
         self.head
             .iter()
@@ -520,7 +530,7 @@ impl SayForm {
             .chain(&self.more)
     }
 
-    fn inputs_mut(&mut self) -> impl Iterator<Item = &mut Input> {
+    fn inputs_mut(&mut self) -> impl Iterator<Item = &mut FormInput> {
         let is_paper = self.is_paper;
         let of_paper = self.paper.iter_mut().filter(move |_| is_paper);
         self.head
@@ -555,7 +565,7 @@ impl SayForm {
     }
 
     /// The inputs with which something is wrong.
-    pub(super) fn wrong(&self) -> Vec<&Input> {
+    pub(super) fn wrong(&self) -> Vec<&FormInput> {
         self.inputs().filter(|i| !i.wrong.is_empty()).collect()
     }
 
@@ -573,7 +583,7 @@ impl SayForm {
 
     /// Whether it writes on a record that is there.
     pub(super) fn is_on(&self) -> bool {
-        self.target == Target::On
+        self.target == WritesOn::On
     }
 
     /// The entries that the screen shows of its record.
@@ -584,7 +594,7 @@ impl SayForm {
     }
 
     /// The values that stay for the next vehicle, as a query.
-    pub(super) fn stays(&self, given: &Given) -> String {
+    pub(super) fn stays(&self, given: &FormGiven) -> String {
         let mut query = String::new();
         let handed_on = ["paper", "new", "department", "officer"];
         for name in STAYS.iter().chain(&handed_on) {

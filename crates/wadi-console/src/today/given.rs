@@ -7,9 +7,9 @@ const VALUES_MAX: usize = 400;
 
 /// Names with their values, in their order. A name may stand more than once.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Given(Vec<(String, String)>);
+pub(super) struct FormGiven(Vec<(String, String)>);
 
-impl Given {
+impl FormGiven {
     /// What `application/x-www-form-urlencoded` says; nothing where it does not read.
     pub(super) fn read(encoded: &[u8]) -> Self {
         let mut all: Vec<(String, String)> =
@@ -54,11 +54,11 @@ mod tests {
 
     #[test]
     fn what_was_given_is_found_by_its_name() {
-        let given = Given::read("m.holds=a&m.holds=b&on=+%D9%A1%D9%A2-a+&empty=".as_bytes());
+        let given = FormGiven::read("m.holds=a&m.holds=b&on=+%D9%A1%D9%A2-a+&empty=".as_bytes());
         assert_eq!(given.all("m.holds").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(given.code("on"), "12-A");
         assert!(!given.has("empty"));
         assert_eq!(given.without(&["m.holds", "empty"]).len(), 1);
-        assert_eq!(Given::read(b"%FF=\xff").get("x"), "");
+        assert_eq!(FormGiven::read(b"%FF=\xff").get("x"), "");
     }
 }

@@ -1,8 +1,8 @@
 //! What a form made, told above the next one.
 
 use super::{
-    answers::{Record, Written},
-    given::Given,
+    answers::{ReadRecord, ReadWritten},
+    given::FormGiven,
     target, times,
 };
 use crate::{
@@ -19,8 +19,8 @@ const WARNINGS_MAX: usize = 8;
 const LATE_MS: i64 = 90_000;
 
 /// What was made, and what the record has come to.
-pub(super) struct Made {
-    pub record: Record,
+pub(super) struct FormMade {
+    pub record: ReadRecord,
     /// Whether the same was said before, under the same key.
     pub repeated: bool,
     pub warnings: Vec<String>,
@@ -33,9 +33,9 @@ fn seal(visitor: &Visitor, said: &[&str]) -> String {
     proof_of(&format!("{}\n{}", visitor.asker.bearer, said.join("\n")))
 }
 
-impl Made {
+impl FormMade {
     /// What was written, as a query.
-    pub(super) fn query(visitor: &Visitor, written: &Written) -> String {
+    pub(super) fn query(visitor: &Visitor, written: &ReadWritten) -> String {
         let repeated = if written.repeated { "1" } else { "" };
         let mut said = vec![written.id.as_str(), written.entry.as_str(), repeated];
         let mut query = format!(
@@ -54,7 +54,7 @@ impl Made {
     pub(super) async fn of_query(
         console: &Console,
         visitor: &Visitor,
-        given: &Given,
+        given: &FormGiven,
     ) -> Result<Option<Self>, Refused> {
         let (id, entry, repeated) = (given.get("made"), given.get("entry"), given.get("repeated"));
         let mut warnings: Vec<String> = given.all("w").map(String::from).collect();
@@ -82,7 +82,7 @@ impl Made {
 }
 
 /// How much later than it happened something was entered.
-fn late(language: Language, record: &Record, entry: &str) -> Option<String> {
+fn late(language: Language, record: &ReadRecord, entry: &str) -> Option<String> {
     let event = record.events.iter().find(|e| e.entry == entry)?;
     let late_ms = event
         .entered_ms

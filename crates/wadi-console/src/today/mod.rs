@@ -15,10 +15,10 @@ mod target;
 mod times;
 
 use crate::{Console, api::Refused, values::query_escaped, visitor::Visitor};
-use answers::{Authority, Day, Record};
+use answers::{CrossingDay, MaySay, ReadRecord};
 use axum::{Router, extract::DefaultBodyLimit, routing::get};
 use form::FIELDS_ALONE;
-use given::Given;
+use given::FormGiven;
 use wadi_words::Language;
 
 /// Where forms are sent. They look for a form's proof themselves.
@@ -43,8 +43,8 @@ pub(crate) fn routes() -> Router<Console> {
 async fn authority_of(
     console: &Console,
     visitor: &Visitor,
-    given: &Given,
-) -> Result<Authority, Refused> {
+    given: &FormGiven,
+) -> Result<MaySay, Refused> {
     let department = given.code("department");
     let path = match visitor.who.is.as_str() {
         "operator" if !department.is_empty() => {
@@ -61,7 +61,7 @@ async fn day_of(
     visitor: &Visitor,
     (from_ms, until_ms): (i64, i64),
     limit: u32,
-) -> Result<Day, Refused> {
+) -> Result<CrossingDay, Refused> {
     let path = format!("/v1/day?from_ms={from_ms}&until_ms={until_ms}&limit={limit}");
     console.api.get(&visitor.asker, &path).await
 }
@@ -71,7 +71,7 @@ async fn site_day(
     console: &Console,
     visitor: &Visitor,
     at_ms: i64,
-) -> Result<Option<Record>, Refused> {
+) -> Result<Option<ReadRecord>, Refused> {
     let day = times::day_of(at_ms);
     let (before, after) = times::beside(day);
 

@@ -1,11 +1,11 @@
 //! The page of a form, and what becomes of what it is given.
 
 use super::{
-    answers::{Authority, Officers, Record, Sayable, Written},
+    answers::{MaySay, OfficerList, ReadRecord, ReadWritten, Sayable},
     draft,
-    form::{FIELDS_ALONE, Making, SayForm, Target},
-    given::Given,
-    made::Made,
+    form::{FIELDS_ALONE, Making, SayForm, WritesOn},
+    given::FormGiven,
+    made::FormMade,
     target::{self, Meant},
     times,
 };
@@ -41,7 +41,7 @@ struct SayPage {
     /// A sentence that stands above the form: `today-…`.
     notice: &'static str,
     /// What was made last.
-    made: Option<Made>,
+    made: Option<FormMade>,
     /// The same form for paper, or without.
     other_way: String,
     /// The same form for a record that begins.
@@ -82,23 +82,23 @@ fn new_key() -> String {
 }
 
 /// Whoever fills in a form, and everything that the form is made of.
-struct Filling<'a> {
+struct FilledForm<'a> {
     console: &'a Console,
     visitor: &'a Visitor,
     name: &'a FormName,
-    given: Given,
-    authority: Authority,
-    officers: Officers,
+    given: FormGiven,
+    authority: MaySay,
+    officers: OfficerList,
     now_ms: i64,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> FilledForm<'a> {
     async fn of(
         console: &'a Console,
         visitor: &'a Visitor,
         name: &'a FormName,
-        given: Given,
-    ) -> Result<Filling<'a>, Refused> {
+        given: FormGiven,
+    ) -> Result<FilledForm<'a>, Refused> {
         let authority = super::authority_of(console, visitor, &given).await?;
         let officers = officers_here(console, visitor).await;
         Ok(Self {
@@ -136,7 +136,7 @@ impl<'a> Filling<'a> {
         })
     }
 
-    fn form(&self, record: Option<Record>) -> Result<SayForm, Refused> {
+    fn form(&self, record: Option<ReadRecord>) -> Result<SayForm, Refused> {
         let making = Making {
             language: self.visitor.language(),
             authority: &self.authority,
@@ -150,7 +150,7 @@ impl<'a> Filling<'a> {
         Ok(making.form())
     }
 
-    fn page(&self, form: SayForm, notice: &'static str, made: Option<Made>) -> SayPage {
+    fn page(&self, form: SayForm, notice: &'static str, made: Option<FormMade>) -> SayPage {
         let title = super::form_title(self.visitor.language(), &self.name.0, &self.name.1);
         let mut key = self.given.get("key").to_string();
         if key.is_empty() || made.is_some() || notice == "today-notice-sent-before" {
@@ -182,15 +182,15 @@ impl<'a> Filling<'a> {
 }
 
 /// Officers who may be named; none where that cannot be told. A form works without.
-async fn officers_here(console: &Console, visitor: &Visitor) -> Officers {
-    let all: Officers = console
+async fn officers_here(console: &Console, visitor: &Visitor) -> OfficerList {
+    let all: OfficerList = console
         .api
         .get(&visitor.asker, "/v1/officers")
         .await
         .unwrap_or_default();
     let own = visitor.who.crossing.as_str();
     let here = all.officers.into_iter();
-    Officers {
+    OfficerList {
         officers: here
             .filter(|o| o.crossing.as_deref().is_none_or(|c| c == own))
             .collect(),
@@ -204,7 +204,7 @@ pub(super) async fn show(
     Path(name): Path<FormName>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let given = Given::read(query.unwrap_or_default().as_bytes());
+    let given = FormGiven::read(query.unwrap_or_default().as_bytes());
     match shown(&console, &visitor, &name, given).await {
         Ok(shown) => page(&shown),
         Err(refused) => refused.page(&visitor),
@@ -215,10 +215,10 @@ async fn shown(
     console: &Console,
     visitor: &Visitor,
     name: &FormName,
-    given: Given,
+    given: FormGiven,
 ) -> Result<SayPage, Refused> {
-    let made = Made::of_query(console, visitor, &given).await?;
-    let filling = Filling::of(console, visitor, name, given).await?;
+    let made = FormMade::of_query(console, visitor, &given).await?;
+    let filling = FilledForm::of(console, visitor, name, given).await?;
     let record = match filling.given.get("on") {
         "" => None,
         on => match meant(&filling, on).await? {
@@ -238,7 +238,7 @@ async fn shown(
     Ok(filling.page(form, "", made))
 }
 
-async fn meant(filling: &Filling<'_>, text: &str) -> Result<Meant, Refused> {
+async fn meant(filling: &FilledForm<'_>, text: &str) -> Result<Meant, Refused> {
     let api = &filling.console.api;
     target::find(
         api,
@@ -259,7 +259,7 @@ pub(super) async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let given = Given::read(&body);
+    let given = FormGiven::read(&body);
     let Ok(visitor) = visitor else {
         return lost(&headers, &uri, &name, &given);
     };
@@ -273,7 +273,7 @@ pub(super) async fn take(
 }
 
 /// The session ended while the form was filled in.
-fn lost(headers: &HeaderMap, uri: &Uri, name: &FormName, given: &Given) -> Response {
+fn lost(headers: &HeaderMap, uri: &Uri, name: &FormName, given: &FormGiven) -> Response {
     let language = visitor::language(headers);
     let nobody = Visitor {
         asker: Asker {
@@ -293,7 +293,7 @@ fn lost(headers: &HeaderMap, uri: &Uri, name: &FormName, given: &Given) -> Respo
 }
 
 /// A form again, with what is wrong about it.
-fn again(filling: &Filling<'_>, mut form: SayForm, status: StatusCode) -> Response {
+fn again(filling: &FilledForm<'_>, mut form: SayForm, status: StatusCode) -> Response {
     form.set_first();
     page_with(status, &filling.page(form, "", None))
 }
@@ -302,9 +302,9 @@ async fn taken(
     console: &Console,
     visitor: &Visitor,
     name: &FormName,
-    given: Given,
+    given: FormGiven,
 ) -> Result<Response, Refused> {
-    let filling = Filling::of(console, visitor, name, given).await?;
+    let filling = FilledForm::of(console, visitor, name, given).await?;
     let record = match filling.given.get("shown") {
         "" => None,
         id => target::show(&console.api, &visitor.asker, id).await.ok(),
@@ -345,8 +345,8 @@ async fn taken(
 }
 
 /// Where the form goes on after it made something: to itself, empty, below what was made.
-fn after(filling: &Filling<'_>, form: &SayForm, written: &Written) -> String {
-    let made = Made::query(filling.visitor, written);
+fn after(filling: &FilledForm<'_>, form: &SayForm, written: &ReadWritten) -> String {
+    let made = FormMade::query(filling.visitor, written);
     format!(
         "{}?{made}{}",
         action_of(filling.name),
@@ -357,14 +357,14 @@ fn after(filling: &Filling<'_>, form: &SayForm, written: &Written) -> String {
 /// The route that the write goes to, and the record that it is about in its body; nothing where
 /// the form has to be asked again, which tells why.
 async fn aim(
-    filling: &Filling<'_>,
+    filling: &FilledForm<'_>,
     form: &mut SayForm,
     body: &mut Json,
 ) -> Result<Option<String>, Refused> {
     let given = &filling.given;
     let append = |record: &str| Some(format!("/v1/records/{}/events", query_escaped(record)));
     match form.target {
-        Target::SiteDay => {
+        WritesOn::SiteDay => {
             let at_ms = body["happened_at_ms"].as_i64().unwrap_or(filling.now_ms);
             let day = super::site_day(filling.console, filling.visitor, at_ms).await?;
             if let Some(day) = day {
@@ -374,7 +374,7 @@ async fn aim(
             body["fields"]["date"] = times::day_of(at_ms).to_string().into();
             Ok(Some("/v1/records".into()))
         }
-        Target::New => {
+        WritesOn::New => {
             body["kind"] = form.kind.as_str().into();
             let about = given.get("about");
             if !about.is_empty() {
@@ -387,7 +387,7 @@ async fn aim(
             }
             Ok(Some("/v1/records".into()))
         }
-        Target::On => {
+        WritesOn::On => {
             let Some(record) = one_meant(filling, form, &form.kind.clone(), "on").await? else {
                 return Ok(None);
             };
@@ -407,11 +407,11 @@ async fn aim(
 
 /// The record that was chosen, or the one that is meant by what was typed.
 async fn one_meant(
-    filling: &Filling<'_>,
+    filling: &FilledForm<'_>,
     form: &mut SayForm,
     kind: &str,
     input: &str,
-) -> Result<Option<Record>, Refused> {
+) -> Result<Option<ReadRecord>, Refused> {
     let given = &filling.given;
     let asked = match (given.get("pick"), given.get(input)) {
         ("", "") => {
@@ -439,7 +439,7 @@ async fn one_meant(
 }
 
 /// A form that the API refused: beside the input that it names, and above all.
-fn refused_page(filling: &Filling<'_>, mut form: SayForm, refused: Refused) -> Response {
+fn refused_page(filling: &FilledForm<'_>, mut form: SayForm, refused: Refused) -> Response {
     let named = form
         .inputs()
         .find(|input| names(&refused.detail, &input.shape.name));

@@ -1,6 +1,6 @@
 //! A slip of paper for a driver: which record, what it has come to, and when.
 
-use super::{answers::Record, target, times};
+use super::{answers::ReadRecord, target, times};
 use crate::{Console, answer::page, frame::Frame, visitor::Visitor};
 use askama::Template;
 use axum::{
@@ -12,7 +12,7 @@ use axum::{
 #[template(path = "today_slip.html")]
 struct SlipPage {
     f: Frame,
-    record: Record,
+    record: ReadRecord,
     /// What happened, and when.
     events: Vec<(String, String)>,
     printed: String,

@@ -1,7 +1,7 @@
 //! Which record somebody means who types a plate, a container or a number.
 
 use super::{
-    answers::{Page, Record},
+    answers::{FoundPage, ReadRecord},
     digits::latin,
 };
 use crate::{
@@ -17,9 +17,9 @@ const MEMBERS: &str = "id,record,kind,crossing,state,flags,detained_by,placement
 /// What was found.
 pub(super) enum Meant {
     /// One record.
-    One(Box<Record>),
+    One(Box<ReadRecord>),
     /// Several, or one that is over: whoever typed it chooses.
-    Several(Vec<Record>),
+    Several(Vec<ReadRecord>),
     /// None.
     Nothing,
 }
@@ -48,7 +48,7 @@ pub(super) async fn find(
 ) -> Result<Meant, Refused> {
     let text = latin(text).to_uppercase();
     if is_id(&text) {
-        let record: Record = match show(api, asker, &text).await {
+        let record: ReadRecord = match show(api, asker, &text).await {
             Ok(record) => record,
             Err(refused) if refused.status == 404 => return Ok(Meant::Nothing),
             Err(refused) => return Err(refused),
@@ -75,7 +75,7 @@ pub(super) async fn find(
 }
 
 /// A record by its id.
-pub(super) async fn show(api: &Api, asker: &Asker, id: &str) -> Result<Record, Refused> {
+pub(super) async fn show(api: &Api, asker: &Asker, id: &str) -> Result<ReadRecord, Refused> {
     api.get(asker, &format!("/v1/records/{}", query_escaped(id)))
         .await
 }
@@ -86,15 +86,15 @@ async fn listed(
     kind: &str,
     by: &str,
     text: &str,
-) -> Result<Vec<Record>, Refused> {
+) -> Result<Vec<ReadRecord>, Refused> {
     let text = query_escaped(text);
     let path = format!("/v1/records?kind={kind}&{by}={text}&limit={OFFERED_MAX}&fields={MEMBERS}");
-    let page: Page = api.get(asker, &path).await?;
+    let page: FoundPage = api.get(asker, &path).await?;
     Ok(page.records)
 }
 
 /// The one record that is not over; where there is none or there are several, all.
-fn one_of(found: Vec<Record>) -> Meant {
+fn one_of(found: Vec<ReadRecord>) -> Meant {
     let mut live = found.iter().filter(|r| !r.is_over());
     match (live.next(), live.next()) {
         (Some(one), None) => Meant::One(Box::new(one.clone())),
@@ -107,7 +107,7 @@ fn one_of(found: Vec<Record>) -> Meant {
 async fn holds_on(
     api: &Api,
     asker: &Asker,
-    records: &[Record],
+    records: &[ReadRecord],
     owned: &[String],
 ) -> Result<Meant, Refused> {
     let mut all: Vec<_> = records.iter().flat_map(|r| &r.detained_by).collect();
@@ -137,10 +137,10 @@ async fn holds_on(
 mod tests {
     use super::*;
 
-    fn record(state: &str) -> Record {
-        Record {
+    fn record(state: &str) -> ReadRecord {
+        ReadRecord {
             state: state.into(),
-            ..Record::default()
+            ..ReadRecord::default()
         }
     }
 

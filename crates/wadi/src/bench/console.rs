@@ -40,7 +40,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 #[derive(Args)]
 pub struct ConsoleArgs {
     /// Records of the hub, 1,000,000 at most; each is an entry of its own and an edit.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    #[arg(
+        long,
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u64).range(100..=1_000_000)
+    )]
     records: u64,
     /// Times that each page is asked for.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(10..=100_000))]
