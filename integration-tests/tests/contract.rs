@@ -32,6 +32,12 @@ fn assert_succeeds(output: &Output) {
     assert!(output.status.success(), "{told}");
 }
 
+/// This machine's clock, Unix milliseconds.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_millis() as i64
+}
+
 /// Asks, and notes what came.
 struct Asker<'a> {
     site: &'a Site,
@@ -80,6 +86,7 @@ impl<'a> Asker<'a> {
             "/v1/members",
             "/v1/words",
             "/v1/whoami",
+            "/v1/authority",
             "/v1/compare",
             "/v1/compare/logs",
             "/healthz",
@@ -109,6 +116,19 @@ impl<'a> Asker<'a> {
                 self.get(&route, &format!("/v1/records/{id}/{more}"));
             }
             self.get("/v1/compare/{id}", &format!("/v1/compare/{id}"));
+        }
+
+        let now = now_ms();
+        let day = format!(
+            "/v1/day?from_ms={}&until_ms={}&crossing=TRB",
+            now - 86_400_000,
+            now + 86_400_000
+        );
+        self.get("/v1/day", &day);
+        self.get("/v1/day", "/v1/day?from_ms=2&until_ms=1&crossing=TRB");
+        for department in ["PORT", "VET", "HUB"] {
+            let path = format!("/v1/authority?department={department}");
+            self.get("/v1/authority", &path);
         }
 
         let findings = self.get("/v1/findings", "/v1/findings");

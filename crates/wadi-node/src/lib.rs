@@ -65,6 +65,7 @@ pub use api::{
     alarms::Alarm,
     cursors::CursorGone,
     finding_figures::FigureQuery,
+    day::{DayCount, DayRecord},
     history::{History, HistoryLine, Knew},
     known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
@@ -115,6 +116,5 @@ pub use upkeep::{
 pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter, FindingRow,
-    HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
+    BornFilter, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
 };

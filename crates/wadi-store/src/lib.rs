@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod batch;
 mod compare;
+mod days;
 pub mod defence;
 mod error;
 mod lists;
@@ -47,10 +48,7 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    AboutRow, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow, ChosenFindings,
-    CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit,
-    HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter,
-    RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -1,10 +1,7 @@
 //! The ports of a store, by who asks: each is a trait, and [`Store`] is all of them.
 
 use crate::{
-    AnchorState, Batch, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead, CourseFilter,
-    CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LocalScope,
-    LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow,
-    StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
+    AnchorState, Batch, BornFilter, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -81,6 +78,20 @@ pub trait RecordIndex: Send + Sync + 'static {
 
     /// A page of records, newest change first.
     async fn records(&self, filter: &RecordFilter) -> Result<Vec<RecordRow>, StoreError>;
+
+    /// The records of a crossing that began within a time, those that began last first.
+    async fn born(&self, filter: &BornFilter) -> Result<Vec<RecordRow>, StoreError>;
+
+    /// How many of them there are, by lane and by the line of their state and flags; whatever the
+    /// filter's limit.
+    async fn born_counts(&self, filter: &BornFilter) -> Result<Vec<(u8, String, i64)>, StoreError>;
+
+    /// The open holds of two crossings, those that began last first.
+    async fn open_holds(
+        &self,
+        crossings: [&str; 2],
+        limit: u32,
+    ) -> Result<Vec<RecordRow>, StoreError>;
 
     /// Records by printed id; more than one where the short tail is ambiguous.
     async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError>;

@@ -229,6 +229,21 @@ pub struct RecordFilter {
     pub limit: u32,
 }
 
+/// The records of a crossing that began within a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BornFilter {
+    /// The crossing.
+    pub crossing: String,
+    /// Lane's number; all, where it is left out.
+    pub lane: Option<u8>,
+    /// From then on, Unix milliseconds.
+    pub from_ms: i64,
+    /// Before then, Unix milliseconds.
+    pub until_ms: i64,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// What was refused of one author or peer for one reason: a row counts them all and shows the
 /// latest, so that nobody fills a disk with what is refused to him.
 #[derive(Clone, PartialEq, Debug)]

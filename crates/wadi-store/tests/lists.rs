@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
-    AboutRow, Batch, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingChanges,
-    FindingFilter, FindingRow, HoldTerms, PostgresStore, ProjectedRows, RecordFilter, RecordRow,
-    SqliteStore, TemporaryServer,
+    AboutRow, Batch, BornFilter, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore, ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.
@@ -444,6 +442,41 @@ fn findings_by_hand(f: &FindingFilter, all: &[FindingRow]) -> Vec<String> {
     found.into_iter().map(|r| r.id.clone()).collect()
 }
 
+/// A crossing's day, its counts and its open holds, as looking at all rows gives them.
+async fn every_day(engine: &str, store: &dyn wadi_store::Store, all: &[RecordRow]) {
+    for lane in [None, Some(2), Some(3)] {
+        let day = BornFilter {
+            crossing: "TRB".into(),
+            lane,
+            from_ms: 1_000,
+            until_ms: 1_900,
+            limit: PAGE,
+        };
+        let mut of_day: Vec<&RecordRow> = all
+            .iter()
+            .filter(|r| r.crossing == "TRB" && (1_000..1_900).contains(&r.born_ms))
+            .filter(|r| lane.is_none_or(|lane| r.lane == lane))
+            .collect();
+        of_day.sort_by_key(|r| std::cmp::Reverse((r.born_ms, r.id)));
+
+        let counts = store.born_counts(&day).await.unwrap();
+        let counted: i64 = counts.iter().map(|(_, _, count)| count).sum();
+        assert_eq!(counted, of_day.len() as i64, "{engine} {day:?}");
+
+        let listed = store.born(&day).await.unwrap();
+        let listed: Vec<RecordId> = listed.iter().map(|r| r.id).collect();
+        of_day.truncate(PAGE as usize);
+        let by_hand: Vec<RecordId> = of_day.iter().map(|r| r.id).collect();
+        assert_eq!(listed, by_hand, "{engine} {day:?}");
+    }
+
+    let open = store.open_holds(["TRB", "HUB"], 500).await.unwrap();
+    let by_hand = all.iter().filter(|r| {
+        r.open && r.lane == Lane::Hold as u8 && matches!(r.crossing.as_str(), "TRB" | "HUB")
+    });
+    assert_eq!(open.len(), by_hand.count().min(500), "{engine}");
+}
+
 /// Asked of each record, the same are held as those that are listed, and by what holds them.
 async fn every_hold(engine: &str, store: &dyn wadi_store::Store, all: &[RecordRow]) {
     let asked: Vec<RecordId> = all.iter().take(2_000).map(|r| r.id).collect();
@@ -529,6 +562,8 @@ async fn every_list(
     }
 
     every_case(engine, store, &findings).await;
+    every_day(engine, store, &records).await;
+
     store.close().await;
 }
 

@@ -8,11 +8,13 @@
 
 mod answers;
 mod auth;
+mod authority;
 mod body;
 mod bundles;
 mod changes;
 mod compare;
 mod control;
+mod day;
 mod filters;
 mod finding_acts;
 mod finding_cases;
@@ -145,6 +147,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/officers", get(control::officers))
         .route("/v1/members", get(control::members))
         .route("/v1/whoami", get(whoami::whoami))
+        .route("/v1/authority", get(authority::authority))
+        .route("/v1/day", get(day::day))
         .route("/v1/words", get(language::words))
         .route("/healthz", get(sites::healthz))
         .route("/readyz", get(sites::readyz))

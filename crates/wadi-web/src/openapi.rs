@@ -1,9 +1,7 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, finding_acts, finding_cases,
-    finding_desk, findings, imports, language, quarantine, record_files, record_lists, records,
-    release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, finding_acts, finding_cases, finding_desk, findings, imports, language, quarantine, record_files, record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -155,7 +153,8 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members, language::words, whoami::whoami
+        control::policy, control::officers, control::members, language::words, whoami::whoami,
+        authority::authority, day::day
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -1,7 +1,7 @@
 //! Everything that the tables name has a text in both languages.
 
-use wadi_reconcile::{Disposition, Phase, RULE_FAILED, RULES};
-use wadi_record::{Department, EVENTS, FIELDS, HoldType, Kind, STATE_NAMES};
+use wadi_reconcile::{Disposition, Phase, RULES, RULE_FAILED};
+use wadi_record::{Department, EVENTS, FIELDS, FieldType, HoldType, Kind, STATE_NAMES, ValueType};
 use wadi_words::{Group, Language, every_text};
 
 /// Whether a character is not seen and moves what stands beside it.
@@ -49,6 +49,28 @@ fn every_kind_department_and_type_of_hold_has_a_text() {
 fn every_event_and_field_has_a_text() {
     assert_known(Group::Event, EVENTS.iter().map(|e| e.name));
     assert_known(Group::Field, FIELDS.iter().map(|f| f.name));
+}
+
+/// Forms are made of the tables: what they ask for has a name.
+#[test]
+fn every_member_of_an_event_and_every_choice_has_a_text() {
+    let members = EVENTS.iter().flat_map(|e| e.members);
+    let choices_of_events = members.clone().filter_map(|m| match m.value {
+        ValueType::OneOf(list) => Some(list),
+        _ => None,
+    });
+    let choices_of_fields = FIELDS.iter().filter_map(|f| match f.value {
+        FieldType::OneOf(list) if f.name != "type" => Some(list),
+        _ => None,
+    });
+    let choices = choices_of_events.chain(choices_of_fields).flatten();
+
+    let members: Vec<String> = members.map(|m| format!("member-{}", m.name)).collect();
+    let choices: Vec<String> = choices.map(|c| format!("value-{c}")).collect();
+    assert_known(
+        Group::Console,
+        members.iter().chain(&choices).map(String::as_str),
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 pub(crate) mod compare_pages;
 pub(crate) mod cursors;
+pub(crate) mod day;
 pub(crate) mod evidence;
 pub(crate) mod finding_figures;
 pub(crate) mod history;

@@ -5,7 +5,8 @@ use super::{
     cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
 };
 use crate::{
-    ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
+    BornFilter, ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError,
+    Waiting, days,
     lists::{self, RECORD_COLUMNS},
     scope_sums::{RecordPart, Sums},
 };
@@ -41,6 +42,30 @@ impl RecordIndex for Engine {
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
         let rows = bound(lists::records(f)).fetch_all(&self.readers).await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn born(&self, f: &BornFilter) -> Result<Vec<RecordRow>, StoreError> {
+        let rows = bound(days::born(f)).fetch_all(&self.readers).await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    async fn born_counts(&self, f: &BornFilter) -> Result<Vec<(u8, String, i64)>, StoreError> {
+        let rows = bound(days::born_counts(f)).fetch_all(&self.readers).await?;
+        let count = |r: &DbRow| {
+            let lane: i64 = cell(r, "lane")?;
+            Ok((lane as u8, cell(r, "state")?, cell(r, "count")?))
+        };
+        rows.iter().map(count).collect()
+    }
+
+    async fn open_holds(
+        &self,
+        crossings: [&str; 2],
+        limit: u32,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let listing = bound(days::open_holds(crossings, limit));
+        let rows = listing.fetch_all(&self.readers).await?;
         rows.iter().map(record_row).collect()
     }
 

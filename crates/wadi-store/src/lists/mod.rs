@@ -19,7 +19,7 @@ pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.
                                          r.changed, r.born_ms";
 
 /// A condition that no row meets.
-const NOTHING: &str = "1 = 0";
+pub(crate) const NOTHING: &str = "1 = 0";
 
 /// Whether no row can hold a text: PostgreSQL keeps no NUL, and takes none in a question.
 pub(crate) fn is_no_text(text: &str) -> bool {

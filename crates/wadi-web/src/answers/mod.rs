@@ -7,7 +7,9 @@
 // They describe; nobody makes one.
 #![allow(dead_code)]
 
+mod authority;
 mod control;
+mod day;
 mod findings;
 mod history;
 mod links;
@@ -15,7 +17,9 @@ mod records;
 mod sites;
 mod words;
 
+pub(crate) use authority::*;
 pub(crate) use control::*;
+pub(crate) use day::*;
 pub(crate) use findings::*;
 pub(crate) use history::*;
 pub(crate) use links::*;

@@ -28,7 +28,7 @@ use wadi_store::{
 };
 use wadi_sync::{BlockDecoder, BlockEncoder, Message};
 
-const SITES: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
+pub(super) const SITES: [&str; 6] = ["WLD", "RAB", "MUN", "MAN", "TRB", "QAM"];
 /// Bytes of a block, as sites send them.
 const BLOCK_BYTES: usize = 8 * 1024;
 /// Blocks sent and not yet acknowledged.
@@ -37,9 +37,9 @@ const BLOCKS_IN_FLIGHT: usize = 8;
 const STAGE_RECORDS: usize = 4_000;
 
 /// A site's key, and how far it has signed.
-struct BenchSite {
+pub(super) struct BenchSite {
     key: LogKey,
-    enrolment: Enrolment,
+    pub(super) enrolment: Enrolment,
     log: LogId,
     peaks: Peaks,
     wall_ms: i64,
@@ -68,12 +68,17 @@ fn draft(n: usize, contradictory: bool) -> Draft {
         .gate_in("G1", &format!("ANPR-{n}"))
 }
 
+/// Whether a record is one of those that contradict themselves: each so many, or none.
+fn contradicts(n: usize, each: usize) -> bool {
+    each > 0 && n.is_multiple_of(each)
+}
+
 fn edit(n: usize) -> Draft {
     Passage::on().text("seal.1", format!("JO{n:08}"))
 }
 
 impl BenchSite {
-    fn new(bench: &Bench, code: &str) -> Result<Self, Failure> {
+    pub(super) fn new(bench: &Bench, code: &str) -> Result<Self, Failure> {
         let crossing: Crossing = code.parse()?;
         let (key, enrolment) = bench.enrol(&code.to_lowercase(), Role::Crossing, crossing)?;
         let log = LogId {
@@ -124,11 +129,11 @@ impl BenchSite {
 
     /// The records of these numbers, and an edit of each after all of them, in blocks as sites send
     /// them.
-    fn blocks(&mut self, numbers: &[usize], contradictory: bool) -> Result<Vec<Block>, Failure> {
+    fn blocks(&mut self, numbers: &[usize], each: usize) -> Result<Vec<Block>, Failure> {
         let (mut entries, mut firsts) = (Vec::new(), Vec::new());
         let from = self.peaks.size();
         for (n, seq) in numbers.iter().zip(from..) {
-            let entry = self.entry("PORT", &draft(*n, contradictory), None, vec![])?;
+            let entry = self.entry("PORT", &draft(*n, contradicts(*n, each)), None, vec![])?;
             let reference = Reference {
                 log: self.log,
                 seq,
@@ -190,7 +195,7 @@ impl BenchSite {
 async fn feed(
     mut site: BenchSite,
     numbers: Vec<usize>,
-    contradictory: bool,
+    each: usize,
     hub: Option<Arc<Node>>,
 ) -> Result<u64, Failure> {
     let failed = |why: &str| Failure::new("bench", why);
@@ -232,7 +237,7 @@ async fn feed(
 
     let (mut bytes, mut unacknowledged) = (0, 0);
     for part in numbers.chunks(1_000) {
-        for block in site.blocks(part, contradictory)? {
+        for block in site.blocks(part, each)? {
             let frame = encoder.encode(&block).map_err(|e| failed(&e.to_string()))?;
             bytes += frame.len() as u64;
             let Some((to, from)) = &mut wire else {
@@ -271,17 +276,17 @@ async fn acknowledged(from: &mut mpsc::Receiver<Leaving>) -> Result<usize, Failu
     }
 }
 
-/// All sites at once; the bytes of their frames.
-async fn feed_all(
+/// All sites at once; the bytes of their frames. Of `each` records one contradicts itself.
+pub(super) async fn feed_all(
     sites: Vec<BenchSite>,
     records: usize,
-    contradictory: bool,
+    each: usize,
     hub: Option<&Arc<Node>>,
 ) -> Result<u64, Failure> {
     let mut tasks = tokio::task::JoinSet::new();
     for (n, site) in sites.into_iter().enumerate() {
         let numbers = (n..records).step_by(SITES.len()).collect();
-        tasks.spawn(feed(site, numbers, contradictory, hub.cloned()));
+        tasks.spawn(feed(site, numbers, each, hub.cloned()));
     }
 
     let mut bytes = 0;
@@ -290,6 +295,20 @@ async fn feed_all(
     }
 
     Ok(bytes)
+}
+
+/// Waits until a hub has reconciled everything; begun then.
+pub(super) async fn until_reconciled(hub: &Node, started: Instant) -> Result<(), Failure> {
+    while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
+        if started.elapsed() > Duration::from_secs(7_200) {
+            let why = "the hub did not reconcile everything within two hours";
+            return Err(Failure::new("bench", why));
+        }
+
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    Ok(())
 }
 
 pub(crate) async fn hub(
@@ -306,8 +325,9 @@ pub(crate) async fn hub(
     };
 
     // What making the blocks costs, to be taken off.
+    let each = usize::from(contradictory);
     let before = cpu_s();
-    feed_all(sites()?, records, contradictory, None).await?;
+    feed_all(sites()?, records, each, None).await?;
     let making = cpu_s() - before;
     let sites = sites()?;
     let papers = bench.enrol("hub", Role::Hub, Crossing::HUB)?;
@@ -327,18 +347,9 @@ pub(crate) async fn hub(
 
     let cpu = cpu_s();
     let started = Instant::now();
-    let bytes = feed_all(sites, records, contradictory, Some(&hub)).await?;
+    let bytes = feed_all(sites, records, each, Some(&hub)).await?;
     let durable_s = started.elapsed().as_secs_f64();
-    while !hub.store().changes(hub.reconciled(), 1).await?.is_empty() {
-        if started.elapsed() > Duration::from_secs(7_200) {
-            return Err(Failure::new(
-                "bench",
-                "the hub did not reconcile everything within two hours",
-            ));
-        }
-
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_reconciled(&hub, started).await?;
 
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu_s() - cpu - making;
@@ -379,7 +390,7 @@ async fn stages(
 ) -> Result<Value, Failure> {
     let mut site = BenchSite::new(bench, "TRB")?;
     let numbers: Vec<usize> = (0..STAGE_RECORDS).collect();
-    let blocks = site.blocks(&numbers, contradictory)?;
+    let blocks = site.blocks(&numbers, usize::from(contradictory))?;
     let decode = decode_us(&blocks)?;
 
     let began = Instant::now();

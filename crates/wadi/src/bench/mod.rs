@@ -1,6 +1,7 @@
 //! The figures of `docs/performance.md`: each prints what it measured beside a floor measured in
 //! the same run.
 
+mod console;
 mod hub;
 mod link;
 mod pair;
@@ -45,6 +46,9 @@ pub enum BenchCommand {
     /// A site and a hub that were apart for the common workload meet again over a thin link: bytes
     /// and seconds until both hold everything, cosigned.
     Link(link::LinkArgs),
+    /// First byte and size of the console's pages from a hub of many records, beside the bars that
+    /// they have to keep.
+    Console(console::ConsoleArgs),
 }
 
 pub(crate) struct Bench {
@@ -140,6 +144,7 @@ fn write(n: usize) -> Write {
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
         BenchCommand::Link(args) => link::link(args).await?,
+        BenchCommand::Console(args) => console::console(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub {
             store,
