@@ -11,6 +11,7 @@
 mod answer;
 mod api;
 mod assets;
+mod chart;
 mod control;
 mod findings;
 mod frame;
