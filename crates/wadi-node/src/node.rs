@@ -8,6 +8,7 @@ use crate::{
         clock::Clock,
         clock_doubts::{self, ClockDoubts},
         command::Command,
+        contacts::{self, Contacts},
         device_habits::DeviceHabits,
         disk::DiskBudget,
         error::NodeError,
@@ -128,6 +129,8 @@ impl Node {
         let shared_terms: Arc<SharedTerms> = Arc::default();
         let clock_doubts: Arc<ClockDoubts> = Arc::default();
         clock_doubts.recall(&store.local_all(&clock_doubts::SCOPE).await?);
+        let contacts = Contacts::default();
+        contacts.recall(&store.local_all(&contacts::SCOPE).await?);
         let device_habits: Arc<DeviceHabits> = Arc::default();
         let mut sequencer = Sequencer {
             store: store.clone(),
@@ -189,6 +192,7 @@ impl Node {
             keys,
             clock,
             peers: Mutex::default(),
+            contacts,
             hub_holdings: Default::default(),
             links: Mutex::default(),
             alarms: Mutex::default(),

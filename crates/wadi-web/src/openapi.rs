@@ -146,7 +146,7 @@ fn describe(status: &str, answer: &mut Response) {
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
-        sites::sites, findings::list, findings::show, findings::act, findings::assign,
+        sites::sites, sites::contacts, findings::list, findings::show, findings::act, findings::assign,
         findings::recheck, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
