@@ -1,6 +1,8 @@
 //! The house's tables: what a crate must never import, which room of `wadi-node` may import which,
 //! and how names and lines are kept (`tidy/words.rs`).
 
+#[path = "tidy/functions.rs"]
+mod functions;
 #[path = "tidy/words.rs"]
 mod words;
 
@@ -65,7 +67,7 @@ const FLOORS: &[&[&str]] = &[
     &["door"],
     &["records"],
     &["api", "bundles", "hub", "links", "pipeline", "upkeep"],
-    &["lib", "node"],
+    &["lib", "node", "parts"],
 ];
 /// Where the tests of whole nodes lie: they look into every room.
 const TESTS_ROOM: &str = "tests";

@@ -53,6 +53,7 @@ mod hub;
 mod ledger;
 mod links;
 mod node;
+mod parts;
 mod pipeline;
 mod records;
 #[cfg(test)]

@@ -3,29 +3,14 @@
 use crate::{
     api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
     bundles::Bundles,
-    door::{
-        Door, NodeKeys,
-        clock::Clock,
-        clock_doubts::{self, ClockDoubts},
-        command::Command,
-        contacts::{self, Contacts},
-        device_habits::DeviceHabits,
-        disk::DiskBudget,
-        error::NodeError,
-        known_time::KnownTime,
-        orders::Orders,
-        projections::Projections,
-        shared_terms::SharedTerms,
-        suspects::Suspects,
-        tasks::Tasks,
-    },
+    door::{Door, NodeKeys, clock::Clock, command::Command, error::NodeError, suspects::Suspects},
     hub::{
         life::Findings,
         reconciler::{self, Reconciler},
     },
-    ledger::{Ledger, repair::RepairQueue},
+    ledger::Ledger,
     links,
-    pipeline::sequencer::Sequencer,
+    parts::Parts,
     upkeep::{
         resync::Resyncs,
         resync_run::Runner,
@@ -35,23 +20,17 @@ use crate::{
 };
 use std::{
     ops::Deref,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicU64},
-    },
+    sync::{Arc, Mutex},
 };
 use tokio::{
-    sync::{Notify, broadcast, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
-use wadi_log::{Enrolment, ForkProof, Role};
+use wadi_log::{Enrolment, Role};
 use wadi_store::Store;
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
-/// Events kept for a session that is slow to listen; one that falls behind compares frontiers
-/// instead.
-const EVENTS_MAX: usize = 1_024;
 
 /// What a node starts from.
 pub struct Start {
@@ -86,6 +65,24 @@ pub struct Node {
     others: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Starts the tasks that work beside the sequencer for as long as the node runs.
+fn watched(
+    door: &Arc<Door>,
+    scrub: &Arc<Scrub>,
+    pace: ScrubPace,
+    resyncs: &Arc<Resyncs>,
+) -> Vec<JoinHandle<()>> {
+    let mut others = Vec::new();
+    others.extend(door.spawn_watched("scrubber", Scrubber::new(scrub, pace).run()));
+    others.extend(door.spawn_watched("resyncs", Runner::new(resyncs).run()));
+    if door.me.role == Role::Hub {
+        let task = Reconciler::new(door, door.reconcile.clone()).run();
+        others.extend(door.spawn_watched(reconciler::TASK, task));
+    }
+
+    others
+}
+
 /// A node can do what its door can: write, listen, say who it is.
 impl Deref for Node {
     type Target = Door;
@@ -98,122 +95,22 @@ impl Deref for Node {
 impl Node {
     /// Reads what is stored and starts the sequencer.
     pub async fn start(start: Start) -> Result<Arc<Self>, NodeError> {
-        let Start {
-            keys,
-            me,
-            known,
-            store,
-            clock,
-            scrub: pace,
-            suspects,
-        } = start;
-
-        me.verify(&keys.root)?;
-        if keys.log_key.node() != me.node() {
-            return Err(NodeError::KeyMismatch { node: me.name });
+        start.me.verify(&start.keys.root)?;
+        if start.keys.log_key.node() != start.me.node() {
+            let node = start.me.name;
+            return Err(NodeError::KeyMismatch { node });
         }
 
-        let mut ledger = Ledger::new(keys.root, me.clone());
+        let (known, pace, me) = (start.known.clone(), start.scrub, start.me.clone());
+        let parts = Parts::new(start).await?;
+        let mut ledger = Ledger::new(parts.keys.root, me.clone());
         let (publish, views) = watch::channel(ledger.snapshot());
-        let time = Arc::new(KnownTime::new(clock.clone(), me.role == Role::Hub));
-        let (events, _) = broadcast::channel(EVENTS_MAX);
-        let reconcile = Arc::new(Notify::new());
-        let recheck = Arc::new(AtomicBool::new(false));
-        let wants = Arc::new(Mutex::new(RepairQueue::default()));
-        let orders = Arc::new(Mutex::new(Orders::default()));
-        let room = Arc::new(DiskBudget::default());
-        let scrub_now: Arc<Notify> = Arc::default();
-        let tasks: Arc<Tasks> = Arc::default();
-        let suspects = Arc::new(suspects);
-        let projections: Arc<Projections> = Arc::default();
-        let shared_terms: Arc<SharedTerms> = Arc::default();
-        let clock_doubts: Arc<ClockDoubts> = Arc::default();
-        clock_doubts.recall(&store.local_all(&clock_doubts::SCOPE).await?);
-        let contacts = Contacts::default();
-        contacts.recall(&store.local_all(&contacts::SCOPE).await?);
-        let device_habits: Arc<DeviceHabits> = Arc::default();
-        let mut sequencer = Sequencer {
-            store: store.clone(),
-            keys: keys.clone(),
-            me: me.clone(),
-            clock: clock.clone(),
-            ledger,
-            views: publish,
-            time: time.clone(),
-            events: events.clone(),
-            records: Default::default(),
-            projections: projections.clone(),
-            shared_terms: shared_terms.clone(),
-            clock_doubts: clock_doubts.clone(),
-            device_habits: device_habits.clone(),
-            clock_doubt: None,
-            reconcile: reconcile.clone(),
-            recheck: recheck.clone(),
-            room: room.clone(),
-            stale: false,
-            last_ms: 0,
-            wants: wants.clone(),
-            orders: orders.clone(),
-            side: Default::default(),
-            scrub_now: scrub_now.clone(),
-            tasks: tasks.clone(),
-            suspects: suspects.clone(),
-            in_flight: None,
-            pending_seen: Default::default(),
-        };
-
-        sequencer.load().await?;
-        sequencer.recall_time().await?;
-        sequencer.find_watermarks();
-        let view = sequencer.ledger.snapshot();
-        sequencer.publish(view);
-
-        let proofs: Vec<ForkProof> = sequencer
-            .ledger
-            .control()
-            .forks()
-            .values()
-            .cloned()
-            .collect();
-
-        for proof in &proofs {
-            sequencer.want_branches(proof).await?;
-        }
+        let mut sequencer = parts.sequencer(ledger, publish);
+        sequencer.recall().await?;
 
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
-        let handle = tasks.spawn("sequencer", sequencer.run(receiver));
-        let door = Arc::new(Door {
-            queue,
-            store,
-            views: views.clone(),
-            time,
-            events,
-            me: me.clone(),
-            keys,
-            clock,
-            peers: Mutex::default(),
-            contacts,
-            hub_holdings: Default::default(),
-            links: Mutex::default(),
-            alarms: Mutex::default(),
-            orders,
-            wants,
-            scrub: Mutex::default(),
-            scrub_now,
-            reconcile: reconcile.clone(),
-            recheck,
-            reconciled: AtomicI64::new(0),
-            reconciler_rests: AtomicU64::new(0),
-            room,
-            tasks,
-            suspects,
-            projections,
-            shared_terms,
-            clock_doubts,
-            device_habits,
-            #[cfg(test)]
-            heard_in_tests: Mutex::default(),
-        });
+        let handle = parts.tasks.spawn("sequencer", sequencer.run(receiver));
+        let door = Arc::new(parts.door(queue, views));
 
         links::recall_hubs(&door).await;
         door.introduce(me).await?;
@@ -223,13 +120,7 @@ impl Node {
         let cursors = Cursors::start(&door).await?;
         let scrub = Arc::new(Scrub::new(door.clone()));
         let resyncs = Arc::new(Resyncs::new(door.clone(), scrub.clone()));
-        let mut others = Vec::new();
-        others.extend(door.spawn_watched("scrubber", Scrubber::new(&scrub, pace).run()));
-        others.extend(door.spawn_watched("resyncs", Runner::new(&resyncs).run()));
-        if door.me.role == Role::Hub {
-            let task = Reconciler::new(&door, reconcile).run();
-            others.extend(door.spawn_watched(reconciler::TASK, task));
-        }
+        let others = watched(&door, &scrub, pace, &resyncs);
 
         Ok(Arc::new(Self {
             reads: Reads::new(door.clone(), cursors),

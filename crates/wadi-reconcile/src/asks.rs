@@ -47,7 +47,10 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
         };
 
         match what.as_str() {
-            "was" => ask("target", value, false),
+            "was" => ["target", "carried"]
+                .into_iter()
+                .for_each(|w| ask(w, value, false)),
+            "carried" => ask("was", value, false),
             "target" => ["plate", "container", "document", "vin", "goods", "was"]
                 .into_iter()
                 .for_each(|w| ask(w, value, false)),

@@ -242,9 +242,13 @@ impl Facts {
 
     /// What holds know the record by.
     pub(crate) fn known_by(&self) -> KnownBy {
+        KnownBy::of(&self.id, self.known_by_ms(), &self.json)
+    }
+
+    /// When the record first happened, as what holds know it by has it, Unix milliseconds.
+    pub(crate) fn known_by_ms(&self) -> i64 {
         let born_ms = self.json["born_ms"].as_i64();
-        let born_ms = born_ms.unwrap_or_else(|| self.began_ms());
-        KnownBy::of(&self.id, born_ms, &self.json)
+        born_ms.unwrap_or_else(|| self.began_ms())
     }
 
     /// A settled field's whole number.

@@ -346,6 +346,7 @@ pub fn terms(record: &Record) -> Terms {
         }
     };
 
+    let is_entry = record.kind() == Some(Kind::CustomsEntry);
     let names = record.field_names();
     let texts: BTreeMap<&str, Vec<String>> = names
         .iter()
@@ -357,13 +358,18 @@ pub fn terms(record: &Record) -> Terms {
             put("plate_shape", plate_shape(&value));
         }
 
+        // By it an entry is found by trucks that were known by the same before a change.
+        if is_entry && matches!(what, "plate" | "container") {
+            put("carried", value.clone());
+        }
+
         put(what, value);
     }
 
     for (name, texts) in &texts {
         let codes = texts
             .iter()
-            .filter(|_| name.ends_with("hs_code") && record.kind() == Some(Kind::CustomsEntry));
+            .filter(|_| name.ends_with("hs_code") && is_entry);
         codes.for_each(|code| put("hs", normalise_hs_code(code)));
 
         let days = texts.iter().filter(|_| *name == "date");

@@ -22,6 +22,7 @@ pub mod private;
 mod queue;
 mod rows;
 mod salvage;
+mod scope_sums;
 mod set_aside;
 mod sqlite;
 mod tables;

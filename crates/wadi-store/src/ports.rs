@@ -117,7 +117,11 @@ pub trait RecordIndex: Send + Sync + 'static {
 
     /// Per lane and crossing: records, and a digest over their documents, and one over their
     /// states.
+    /// The first question reads all records; later ones are answered from memory.
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError>;
+
+    /// The same, read from all records as they stand on the disk.
+    async fn digests_anew(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError>;
 
     /// Entries that wait for others.
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;

@@ -4,9 +4,11 @@ use crate::{
     Batch, StoreError,
     anchor::{Anchor, AnchorFile},
     defence,
+    scope_sums::ScopeSums,
+    writes::Known,
 };
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use wadi_log::{LogId, Tip};
 
@@ -17,6 +19,8 @@ type GroupOutcome = Result<(), StoreError>;
 
 enum Job {
     Commit(Box<Batch>, oneshot::Sender<GroupOutcome>),
+    /// Answered when whatever was being written before it is.
+    Pass(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -32,6 +36,9 @@ pub(crate) trait GroupWriter: Send + Sized + 'static {
     /// transaction.
     async fn reopen(&mut self) -> Result<(), StoreError>;
 
+    /// What is known of the tables.
+    fn known(&mut self) -> &mut Known;
+
     /// Closes the connection.
     async fn close(self);
 }
@@ -43,18 +50,21 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Starts a writer that waits for its answers, as a task.
-    pub(crate) fn start(writer: impl GroupWriter) -> Self {
+    pub(crate) fn start(writer: impl GroupWriter, sums: Arc<ScopeSums>) -> Self {
         let (jobs, received) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(run(writer, received));
+        tokio::spawn(run(writer, received, sums));
         Self { jobs }
     }
 
     /// Starts a writer that works where it stands, on a thread of its own: a group is handed over
     /// once, and answered once.
-    pub(crate) fn start_on_thread(writer: impl GroupWriter) -> Result<Self, StoreError> {
+    pub(crate) fn start_on_thread(
+        writer: impl GroupWriter,
+        sums: Arc<ScopeSums>,
+    ) -> Result<Self, StoreError> {
         let (jobs, received) = mpsc::channel(QUEUE_MAX);
         let work = move || match tokio::runtime::Builder::new_current_thread().build() {
-            Ok(runtime) => runtime.block_on(run(writer, received)),
+            Ok(runtime) => runtime.block_on(run(writer, received, sums)),
             // Whoever writes is told that the store is closed.
             Err(error) => tracing::error!(%error, "the thread that writes could not begin"),
         };
@@ -77,6 +87,16 @@ impl Queue {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Waits until whatever is being written now is written.
+    pub(crate) async fn pass(&self) -> GroupOutcome {
+        let (reply, answer) = oneshot::channel();
+        self.jobs
+            .send(Job::Pass(reply))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)
+    }
+
     pub(crate) async fn close(&self) {
         let (reply, done) = oneshot::channel();
         if self.jobs.send(Job::Close(reply)).await.is_ok() {
@@ -85,17 +105,19 @@ impl Queue {
     }
 }
 
-async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
+async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>, sums: Arc<ScopeSums>) {
     let mut failed: Option<StoreError> = None;
     let mut waiting = Vec::new();
     while jobs.recv_many(&mut waiting, QUEUE_MAX).await > 0 {
-        let (mut group, mut replies, mut closing) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut group, mut replies) = (Vec::new(), Vec::new());
+        let (mut passing, mut closing) = (Vec::new(), Vec::new());
         for job in waiting.drain(..) {
             match job {
                 Job::Commit(batch, reply) => {
                     group.push(batch);
                     replies.push(reply);
                 }
+                Job::Pass(reply) => passing.push(reply),
                 Job::Close(reply) => closing.push(reply),
             }
         }
@@ -103,7 +125,7 @@ async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
         if !group.is_empty() {
             let outcome = match &failed {
                 Some(error) => Err(error.clone()),
-                None => writer.write(&group).await,
+                None => write_and_sum(&mut writer, &group, &sums).await,
             };
             let each = match outcome {
                 Ok(each) => each,
@@ -124,6 +146,10 @@ async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
             }
         }
 
+        for reply in passing {
+            let _ = reply.send(());
+        }
+
         if !closing.is_empty() {
             writer.close().await;
             for reply in closing {
@@ -132,6 +158,33 @@ async fn run(mut writer: impl GroupWriter, mut jobs: mpsc::Receiver<Job>) {
             return;
         }
     }
+}
+
+/// Writes a group, and takes into the scopes' sums what it moved.
+async fn write_and_sum(
+    writer: &mut impl GroupWriter,
+    group: &[Box<Batch>],
+    sums: &ScopeSums,
+) -> Result<Vec<GroupOutcome>, StoreError> {
+    let is_noted = sums.is_kept();
+    writer.known().moved = is_noted.then(Default::default);
+    let outcome = writer.write(group).await;
+
+    let (moved, cursor) = {
+        let known = writer.known();
+        (known.moved.take(), known.changed)
+    };
+    match (&outcome, moved, cursor) {
+        // Whoever began to read all records meanwhile waits for this group.
+        _ if !is_noted => {}
+        (Ok(_), Some(moved), Some(cursor)) => sums.moved(cursor, moved),
+        // No record was written since this writer began.
+        (Ok(_), Some(_), None) => {}
+        // What became of the group, or what it moved, nobody can tell.
+        _ => sums.lose(),
+    }
+
+    outcome
 }
 
 /// What stops all further writing, if anything does.

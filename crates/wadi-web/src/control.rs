@@ -102,7 +102,7 @@ pub(crate) async fn control(
 }
 
 fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
-    let bad = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why);
+    let bad = bad_control;
     let crossing = |c: &str| c.parse().map_err(|e| bad(format!("{e}")));
     Ok(match body {
         ControlBody::Officer {
@@ -118,10 +118,8 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             department.parse::<Department>()?;
 
             let known = node.with_control(|c| {
-                c.officers()
-                    .filter(|o| o.officer == officer)
-                    .map(|o| o.revision)
-                    .max()
+                let all = c.officers().filter(|o| o.officer == officer);
+                all.map(|o| o.revision).max()
             });
 
             Body::Officer(OfficerEntry {
@@ -134,28 +132,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 name,
             })
         }
-        ControlBody::Policy { policy } => {
-            if !policy.is_object() {
-                return Err(bad("policy: an object of values is needed".into()));
-            }
-            let (revision, in_force) = policy_in_force(node);
-            let mut text = serde_json::to_value(&in_force).unwrap_or_default();
-            merge_patch(&mut text, policy);
-
-            let policy: Policy = serde_json::from_value(text).map_err(|e| bad(e.to_string()))?;
-            let unknown = policy.unknown_names();
-            if !unknown.is_empty() {
-                let names = unknown.join(", ");
-                return Err(bad(format!(
-                    "policy: no event or field {names}; `wadi schema` lists them"
-                )));
-            }
-
-            Body::Policy(PolicyEntry {
-                revision: revision + 1,
-                text: policy.text(),
-            })
-        }
+        ControlBody::Policy { policy } => policy_entry(node, policy)?,
         ControlBody::Enrol { enrolment } => {
             let bytes = wadi_log::unhex(&enrolment)
                 .ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
@@ -196,15 +173,35 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
     })
 }
 
-/// The newest policy, and its revision: 0 where the hub said none yet, and all are defaults.
-pub(crate) fn policy_in_force(node: &Node) -> (u64, Policy) {
-    node.with_control(|c| {
-        let newest = c.policy(|_| u64::MAX);
-        newest.map_or_else(
-            || (0, Policy::default()),
-            |(_, p)| (p.revision, Policy::read(&p.text).unwrap_or_default()),
-        )
-    })
+/// What is wrong with a control fact.
+fn bad_control(why: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why)
+}
+
+/// The policy in force with some values of it set.
+fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
+    if !patch.is_object() {
+        let why = "policy: an object of values is needed";
+        return Err(bad_control(why.into()));
+    }
+
+    let (revision, in_force) = node.policy_in_force();
+    let mut text = serde_json::to_value(&in_force).unwrap_or_default();
+    merge_patch(&mut text, patch);
+
+    let policy: Policy = serde_json::from_value(text).map_err(|e| bad_control(e.to_string()))?;
+    let unknown = policy.unknown_names();
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        return Err(bad_control(format!(
+            "policy: no event or field {names}; `wadi schema` lists them"
+        )));
+    }
+
+    Ok(Body::Policy(PolicyEntry {
+        revision: revision + 1,
+        text: policy.text(),
+    }))
 }
 
 /// Puts members over others as RFC 7396 has it.
@@ -240,7 +237,7 @@ pub(crate) async fn policy(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
-    let (revision, policy) = policy_in_force(&node);
+    let (revision, policy) = node.policy_in_force();
     let entry = node.with_control(|c| c.policy(|_| u64::MAX).map(|(entry, _)| *entry));
     let said = match &entry {
         Some(entry) => node.reads().said_by(entry).await?,

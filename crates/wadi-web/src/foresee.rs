@@ -1,10 +1,7 @@
 //! What a control fact would change, before anybody says it: an admission or a cut cannot be taken
 //! back.
 
-use crate::{
-    Problem,
-    control::{officer_json, policy_in_force},
-};
+use crate::{Problem, control::officer_json};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, Role};
@@ -16,7 +13,7 @@ pub(crate) async fn foresee_control(node: &Node, body: &Body) -> Result<Value, P
     Ok(match body {
         Body::Officer(officer) => officer_change(node, officer),
         Body::Policy(policy) => {
-            let (_, in_force) = policy_in_force(node);
+            let (_, in_force) = node.policy_in_force();
             policy_changes(&in_force, &Policy::read(&policy.text).unwrap_or_default())
         }
         Body::Enrolment(enrolment) => enrolment_change(node, enrolment),

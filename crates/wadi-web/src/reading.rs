@@ -4,7 +4,7 @@
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
-use crate::{Problem, Token, TokenScope, control::policy_in_force};
+use crate::{Problem, Token, TokenScope};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -252,7 +252,7 @@ impl ReadRight<'_> {
                 let hold = record["fields"]["type"]
                     .as_str()
                     .and_then(HoldType::from_name);
-                let policy = self.policy.get_or_init(|| policy_in_force(self.node).1);
+                let policy = self.policy.get_or_init(|| self.node.policy_in_force().1);
                 reads_lookout(department, hold, policy)
             }
         }

@@ -13,25 +13,18 @@ mod release_tokens;
 pub(crate) mod status;
 pub(crate) mod tokens;
 
-use crate::door::{Door, scopes::Digests};
+use crate::door::Door;
 use cursors::Cursors;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What people and programs read of a node.
 pub struct Reads {
     door: Arc<Door>,
-    /// What the records came to when status was last asked for, and of which newest change and how
-    /// many records.
-    digests: Mutex<Option<((i64, i64), Vec<Digests>)>>,
     cursors: Cursors,
 }
 
 impl Reads {
     pub(crate) fn new(door: Arc<Door>, cursors: Cursors) -> Self {
-        Self {
-            door,
-            cursors,
-            digests: Mutex::default(),
-        }
+        Self { door, cursors }
     }
 }

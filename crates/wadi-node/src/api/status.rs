@@ -2,12 +2,7 @@
 
 use crate::{
     api::{Reads, alarms::INTEGRITY},
-    door::{
-        contacts::PeerContacts,
-        error::NodeError,
-        scopes::{Digests, ScopeDigest},
-        status::ScrubStatus,
-    },
+    door::{contacts::PeerContacts, error::NodeError, scopes::ScopeDigest, status::ScrubStatus},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -81,8 +76,7 @@ impl Reads {
         let integrity_alarms = alarms.iter().filter(|a| a.about == INTEGRITY).count();
         let degraded = door.room.degraded();
 
-        let digests = self.digests_now(counts.records).await?;
-        let scopes = door.scopes(&frontier, digests);
+        let scopes = door.scopes(&frontier, door.store.digests().await?);
         let refusals = door.store.refusals(REFUSALS_SHOWN).await?;
 
         Ok(Status {
@@ -264,29 +258,6 @@ impl Reads {
             .store
             .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
-    }
-
-    /// What the records come to, read anew where any has changed since: each reading goes through
-    /// all of them.
-    async fn digests_now(&self, records: i64) -> Result<Vec<Digests>, NodeError> {
-        let newest = self
-            .door
-            .store
-            .records(&RecordFilter {
-                limit: 1,
-                ..RecordFilter::default()
-            })
-            .await?;
-
-        let of = (newest.first().map_or(0, |r| r.changed), records);
-        let kept = self.digests.lock().expect("no panic holds it").clone();
-        if let Some((_, digests)) = kept.filter(|(kept_of, _)| *kept_of == of) {
-            return Ok(digests);
-        }
-
-        let digests = self.door.store.digests().await?;
-        *self.digests.lock().expect("no panic holds it") = Some((of, digests.clone()));
-        Ok(digests)
     }
 }
 

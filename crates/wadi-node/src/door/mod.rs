@@ -206,13 +206,20 @@ impl Door {
         self.view().frontier.clone()
     }
 
+    /// The newest policy, and its revision: 0 where the hub said none yet, and all are defaults.
+    pub fn policy_in_force(&self) -> (u64, Policy) {
+        self.with_control(|c| {
+            let newest = c.policy(|_| u64::MAX);
+            newest.map_or_else(
+                || (0, Policy::default()),
+                |(_, p)| (p.revision, Policy::read(&p.text).unwrap_or_default()),
+            )
+        })
+    }
+
     /// The policy now in force.
     pub(crate) fn policy_now(&self) -> Policy {
-        self.with_control(|c| {
-            c.policy(|_| u64::MAX)
-                .and_then(|(_, p)| Policy::read(&p.text).ok())
-        })
-        .unwrap_or_default()
+        self.policy_in_force().1
     }
 
     /// The heads held of a node's logs, ascending: where a cut would fall.

@@ -4,15 +4,14 @@ use crate::{
     door::{
         error::{NodeError, WriteError},
         event::Event,
-        write::{Based, Target, Write, Written},
     },
-    pipeline::{commit::Commit, repeats::Sent, rested_on::change_warnings, sequencer::Sequencer},
+    pipeline::{commit::Commit, sequencer::Sequencer},
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Change, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
-    RecordId, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Common, Entry, Epoch, Lane, LogId, OfficerEntry, Reference,
+    Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Kind, Objection, Record, is_decision, warnings};
+use wadi_record::Objection;
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -110,7 +109,7 @@ impl Sequencer {
     }
 
     /// Puts an own entry that was made for the end of its log there.
-    fn append_made(&mut self, g: &mut Commit, own: VerifiedEntry) {
+    pub(super) fn append_made(&mut self, g: &mut Commit, own: VerifiedEntry) {
         let log = own.reference().log;
         g.own_start
             .entry(log)
@@ -170,7 +169,7 @@ impl Sequencer {
 
     /// Writes down which control heads, and before a decision which holds, this node has taken in,
     /// where they moved.
-    async fn write_seen(
+    pub(super) async fn write_seen(
         &mut self,
         g: &mut Commit,
         log: LogId,
@@ -194,167 +193,6 @@ impl Sequencer {
         }
 
         Ok(())
-    }
-
-    pub(super) async fn write_one(
-        &mut self,
-        g: &mut Commit,
-        write: Write,
-    ) -> Result<Written, NodeError> {
-        if self.me.role == Role::Observer {
-            let node = self.me.name.clone();
-            return Err(WriteError::Observer { node }.into());
-        }
-
-        write.check_names()?;
-        let mut marks = match self.sent_before(g, &write).await? {
-            Sent::Before(written) => return Ok(*written),
-            Sent::First(marks) => marks,
-        };
-        let (puts, events) = write.draft.check()?;
-        let kind = write.draft.kind;
-        let (crossing, record) = match write.target {
-            Target::New(crossing) => (crossing.unwrap_or(self.ledger.own_crossing()), None),
-            Target::On(id) => {
-                let record = self
-                    .record(g, id)
-                    .await?
-                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-
-                if record.kind() != Some(kind) {
-                    let is = record.kind().map_or("record", Kind::name);
-                    return Err(WriteError::WrongKind {
-                        record: record.printed(),
-                        is,
-                        draft: kind,
-                    }
-                    .into());
-                }
-
-                (record.crossing(), Some(id))
-            }
-        };
-
-        if record.is_none() && self.me.role == Role::Crossing && Some(crossing) != self.me.crossing
-        {
-            let own = self.ledger.own_crossing();
-            return Err(WriteError::ForeignCrossing { own, crossing }.into());
-        }
-
-        let based_on = match (&write.based_on, record) {
-            (_, None) => Vec::new(),
-            (Based::Heads, Some(id)) => self
-                .record(g, id)
-                .await?
-                .map(|b| b.heads())
-                .unwrap_or_default(),
-            (Based::Entries(given), Some(id)) => {
-                let record = self
-                    .record(g, id)
-                    .await?
-                    .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-                if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
-                    return Err(NodeError::UnknownEntry(unknown.to_string()));
-                }
-
-                let mut given = given.clone();
-                given.sort();
-                given.dedup();
-
-                given
-            }
-        };
-
-        let epoch = self.open_epoch(g)?;
-        let log = self.ledger.own_log(epoch, kind.lane(), crossing);
-
-        // Every put is judged like an event: by the policy and the officers known here.
-        if !write.officer.is_empty() {
-            let decides = write
-                .draft
-                .events
-                .iter()
-                .filter_map(|e| e.get("type")?.as_str())
-                .any(is_decision);
-
-            self.write_seen(g, log, decides).await?;
-        }
-
-        self.check_unspent(g, &events).await?;
-        let mut looks_wrong: Vec<String> = puts
-            .iter()
-            .filter_map(|p| warnings(&p.key, &p.value))
-            .chain(write.draft.doubts())
-            .collect();
-        let doubt_ms = self.clock_doubt_ms();
-        let ahead = write.time_warning(self.clock.now_ms(), doubt_ms);
-        let off = self.time.clock_warning(doubt_ms / 1_000);
-        let device = write.device.clone();
-        let common = Common {
-            officer: write.officer,
-            department: write.department,
-            device: write.device,
-            device_seq: write.device_seq,
-            happened_ms: write.happened.as_ref().map(|(at, _)| *at),
-            happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
-            ..self.common_now()
-        };
-
-        let entry = Entry {
-            common,
-            body: Body::Change(Change {
-                record,
-                based_on,
-                puts,
-                events,
-            }),
-        };
-
-        // Judge before it is appended: what would not count is told to whoever says it, and leaves
-        // no trace.
-        let own = VerifiedEntry::author(log, self.ledger.held(&log), &entry)?;
-        wadi_store::defence::trip("write", own.bytes());
-        let reference = own.reference();
-
-        let id = record.unwrap_or_else(|| RecordId::of_first(&reference));
-        let said = self
-            .said(&own)
-            .await?
-            .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
-
-        let is_matched = self.is_matched(g, id, &said.change.puts).await?;
-        match g.records.get_mut(&id) {
-            Some(record) => match record.objection_to(&said, is_matched) {
-                Some(objection) => return Err(refusal(objection)),
-                None => record.add(said),
-            },
-            None => {
-                let record = Record::build(id, [said]).expect("one row");
-                if let Some(objection) = record.objection(&reference) {
-                    return Err(refusal(objection));
-                }
-                g.records.insert(id, record);
-            }
-        }
-
-        self.append_made(g, own.clone());
-        g.batch.project.about.push((id, reference));
-        g.fresh.entry(id).or_default().push(own);
-        g.touched.insert(id);
-
-        let printed = g.records[&id].printed();
-        looks_wrong.extend(change_warnings(&g.records[&id], &reference, is_matched));
-        looks_wrong.extend(marks.warning.take().into_iter().chain(ahead).chain(off));
-        marks.keep(&mut g.batch, id, reference);
-        g.read_by.push(device);
-
-        Ok(Written {
-            record: id,
-            printed,
-            entry: reference,
-            repeated: false,
-            warnings: looks_wrong,
-        })
     }
 
     pub(super) async fn write_control(
@@ -489,6 +327,7 @@ pub(super) fn refusal(objection: Objection) -> NodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wadi_log::Change;
     use wadi_log::NodeId;
 
     fn own(seq: u64, letters: usize) -> VerifiedEntry {

@@ -238,53 +238,8 @@ impl Sequencer {
     pub(crate) async fn finish(&mut self, mut g: Commit, outcome: Outcome) {
         let grown: Vec<LogId> = g.grown.keys().copied().collect();
         match &outcome {
-            Ok(()) => {
-                let handed_over = handed_over(&g.projected);
-                self.clock_doubts.add(g.doubtful.drain(..));
-                self.device_habits.count(&g.read_by, self.clock.steady_ms());
-                self.projections.publish(g.projected.drain(..));
-                if let Some(view) = g.view.take() {
-                    self.publish(view);
-                }
-
-                // Only now does whoever looks go by the new policy.
-                if g.recheck {
-                    self.recheck.store(true, Ordering::Relaxed);
-                    self.reconcile.notify_one();
-                }
-
-                if !g.grown.is_empty() {
-                    let grown = std::mem::take(&mut g.grown);
-                    g.events.push(Event::Grew(grown.into_iter().collect()));
-                }
-
-                if !g.touched.is_empty() {
-                    g.events.push(Event::Records(handed_over));
-                }
-            }
-            Err(error) => {
-                tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
-                // Memory is ahead of the disk: nothing of this group may be built upon.
-                self.ledger.end_epoch();
-                self.room.heard(error);
-                match error {
-                    StoreError::Failed(why) => {
-                        self.tasks.trouble("store", Some(why.clone()));
-                        let _ = self.events.send(Event::Failed(why.clone()));
-                    }
-                    StoreError::Malformed(why) => {
-                        drop(self.events.send(Event::Broken(why.clone())))
-                    }
-                    _ => {}
-                }
-
-                if let Err(error) = self.load().await {
-                    tracing::error!(%error, "the store does not read");
-                    self.stale = true;
-                }
-
-                g.events.clear();
-            }
+            Ok(()) => self.show_durable(&mut g),
+            Err(error) => self.throw_away(&mut g, error).await,
         }
 
         self.side.clear();
@@ -318,22 +273,8 @@ impl Sequencer {
             self.reconcile.notify_one();
         }
 
-        // Verdicts that hang on what this commit brought (a bound reached, a fork cut) move records
-        // of their own.
         if g.verdicts_moved {
-            let mut after = Commit::new(self.new_batch());
-            after.verdicts_moved = true;
-            match self.move_verdicts(&mut after).await {
-                Ok(true) => {
-                    after.verdicts_moved = false;
-                    self.follow_up(after).await;
-                }
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!(%error, "verdicts moved, and their records could not be built again");
-                    self.scrub_now.notify_one();
-                }
-            }
+            self.follow_verdicts().await;
         }
 
         let mut later = std::mem::take(&mut g.later);
@@ -347,8 +288,79 @@ impl Sequencer {
             }
         }
 
-        let later: Vec<RecordId> = later.into_iter().collect();
-        for part in later.chunks(TOUCHED_MAX) {
+        self.rebuild_all(later.into_iter().collect()).await;
+    }
+
+    /// Shows everybody else what a durable commit brought.
+    fn show_durable(&mut self, g: &mut Commit) {
+        let handed_over = handed_over(&g.projected);
+        self.clock_doubts.add(g.doubtful.drain(..));
+        self.device_habits.count(&g.read_by, self.clock.steady_ms());
+        self.projections.publish(g.projected.drain(..));
+        if let Some(view) = g.view.take() {
+            self.publish(view);
+        }
+
+        // Only now does whoever looks go by the new policy.
+        if g.recheck {
+            self.recheck.store(true, Ordering::Relaxed);
+            self.reconcile.notify_one();
+        }
+
+        if !g.grown.is_empty() {
+            let grown = std::mem::take(&mut g.grown);
+            g.events.push(Event::Grew(grown.into_iter().collect()));
+        }
+
+        if !g.touched.is_empty() {
+            g.events.push(Event::Records(handed_over));
+        }
+    }
+
+    /// Forgets all that a failed commit had made: memory is ahead of the disk, and nothing of the
+    /// group may be built upon.
+    async fn throw_away(&mut self, g: &mut Commit, error: &StoreError) {
+        tracing::error!(code = error.code(), %error, "commit failed; reading the store anew");
+        self.ledger.end_epoch();
+        self.room.heard(error);
+        match error {
+            StoreError::Failed(why) => {
+                self.tasks.trouble("store", Some(why.clone()));
+                let _ = self.events.send(Event::Failed(why.clone()));
+            }
+            StoreError::Malformed(why) => drop(self.events.send(Event::Broken(why.clone()))),
+            _ => {}
+        }
+
+        if let Err(error) = self.load().await {
+            tracing::error!(%error, "the store does not read");
+            self.stale = true;
+        }
+
+        g.events.clear();
+    }
+
+    /// Verdicts that hang on what a commit brought (a bound reached, a fork cut) move records of
+    /// their own.
+    async fn follow_verdicts(&mut self) {
+        let mut after = Commit::new(self.new_batch());
+        after.verdicts_moved = true;
+        match self.move_verdicts(&mut after).await {
+            Ok(true) => {
+                after.verdicts_moved = false;
+                self.follow_up(after).await;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "verdicts moved, and their records could not be built again");
+                self.scrub_now.notify_one();
+            }
+        }
+    }
+
+    /// Builds records again, a bounded number in each commit.
+    async fn rebuild_all(&mut self, records: Vec<RecordId>) {
+        for part in records.chunks(TOUCHED_MAX) {
             let mut after = Commit::new(self.new_batch());
             for id in part {
                 if let Err(error) = self.rebuild(&mut after, *id).await {

@@ -13,6 +13,23 @@ use wadi_log::{Body, RecordId, Reference, VerifiedEntry};
 use wadi_record::Record;
 use wadi_store::{RecordRow, StoreError};
 
+/// How a record's row stands beside the record as it is built anew.
+#[derive(PartialEq, Eq)]
+enum Compared {
+    /// As it should, or nobody can tell yet.
+    Right,
+    /// There is a row, and no record.
+    Gone,
+    /// Otherwise, or there is none.
+    Otherwise,
+}
+
+/// Terms in their order, each once.
+fn once_each(terms: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let all: BTreeSet<_> = terms.into_iter().collect();
+    all.into_iter().collect()
+}
+
 impl Sequencer {
     /// Builds records afresh and writes those that stood differently, or should not stand at all.
     /// One of which an entry is on its way back stands as it was made when all of it was there.
@@ -38,84 +55,73 @@ impl Sequencer {
                 continue;
             }
 
-            self.records.pop(&id);
-            g.records.remove(&id);
-            match self.build(g, id).await {
-                // What it is judged by is on its way back.
-                Err(StoreError::Damaged { .. }) => {
-                    g.records.remove(&id);
-                    g.unjudged.remove(&id);
-                    continue;
-                }
-                built => built?,
+            let compared = self.compare_row(g, id, !missing.is_empty()).await?;
+            count += u64::from(compared != Compared::Right);
+            if compared == Compared::Gone && mend {
+                g.batch.repair.records_gone.push(id);
             }
 
-            // A row that does not read stands differently, too.
-            let stood = match self.store.record(&id).await {
-                Err(error) if error.is_rot() => Some(None),
-                stood => stood?.map(Some),
-            };
-            let terms = self
-                .store
-                .terms_of(&[id])
-                .await?
-                .into_iter()
-                .map(|(_, what, value)| (what, value));
-
-            let now = g.records.get(&id).map(|record| project(record).0);
-            // An entry that is on its way back may be gone from the index, too. Until then what
-            // stands is the last that anybody can read of it.
-            let fewer =
-                |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
-            if !missing.is_empty()
-                && stood
-                    .as_ref()
-                    .is_some_and(|stood| stood.as_ref().is_some_and(fewer))
-            {
-                g.records.remove(&id);
-                g.unjudged.remove(&id);
-                continue;
-            }
-
-            let as_it_stood = |stood: RecordRow, now: &RecordRow| RecordRow {
-                changed: now.changed,
-                waiting: now.waiting.clone(),
-                terms: terms.collect::<BTreeSet<_>>().into_iter().collect(),
-                ..stood
-            };
-
-            let is_right = match (stood, now) {
-                (None, None) => true,
-                (Some(Some(stood)), Some(mut now)) => {
-                    now.terms = now
-                        .terms
-                        .into_iter()
-                        .collect::<BTreeSet<_>>()
-                        .into_iter()
-                        .collect();
-
-                    as_it_stood(stood, &now) == now
-                }
-                (Some(_), None) => {
-                    if mend {
-                        g.batch.repair.records_gone.push(id);
-                    }
-                    count += 1;
-                    true
-                }
-                (None | Some(None), Some(_)) => false,
-            };
-
-            count += u64::from(!is_right);
-            if is_right || !mend {
-                g.records.remove(&id);
-                g.unjudged.remove(&id);
-            } else {
+            if compared == Compared::Otherwise && mend {
                 g.touched.insert(id);
+            } else {
+                g.records.remove(&id);
+                g.unjudged.remove(&id);
             }
         }
 
         Ok(count)
+    }
+
+    /// Builds a record anew and compares it with its row as it stands. Where something is missing,
+    /// an entry that is on its way back may be gone from the index, too: until then what stands is
+    /// the last that anybody can read of it.
+    async fn compare_row(
+        &mut self,
+        g: &mut Commit,
+        id: RecordId,
+        is_something_missing: bool,
+    ) -> Result<Compared, StoreError> {
+        self.records.pop(&id);
+        g.records.remove(&id);
+        match self.build(g, id).await {
+            // What it is judged by is on its way back.
+            Err(StoreError::Damaged { .. }) => return Ok(Compared::Right),
+            built => built?,
+        };
+
+        // A row that does not read stands differently, too.
+        let stood = match self.store.record(&id).await {
+            Err(error) if error.is_rot() => Some(None),
+            stood => stood?.map(Some),
+        };
+        let now = g.records.get(&id).map(|record| project(record).0);
+
+        let fewer = |stood: &RecordRow| now.as_ref().is_none_or(|now| now.entries < stood.entries);
+        if is_something_missing && stood.as_ref().and_then(Option::as_ref).is_some_and(fewer) {
+            return Ok(Compared::Right);
+        }
+
+        let (stood, mut now) = match (stood, now) {
+            (None, None) => return Ok(Compared::Right),
+            (Some(_), None) => return Ok(Compared::Gone),
+            (None | Some(None), Some(_)) => return Ok(Compared::Otherwise),
+            (Some(Some(stood)), Some(now)) => (stood, now),
+        };
+
+        let terms = self.store.terms_of(&[id]).await?;
+        let terms = terms.into_iter().map(|(_, what, value)| (what, value));
+        let stood = RecordRow {
+            changed: now.changed,
+            waiting: now.waiting.clone(),
+            terms: once_each(terms),
+            ..stood
+        };
+        now.terms = once_each(now.terms);
+
+        Ok(match stood == now {
+            true => Compared::Right,
+            false => Compared::Otherwise,
+        })
     }
 
     /// A record's record: of this group, of memory, or out of the store.

@@ -1,4 +1,4 @@
-//! What comes from peers: blocks, excerpts, enrolments, fork proofs, cosignatures and the hub's
+//! What comes from peers: blocks, enrolments, fork proofs, cosignatures and the hub's
 //! time.
 
 use crate::door::proofs::{known_root, record_of};
@@ -8,13 +8,13 @@ use crate::pipeline::{commit::Commit, sequencer::Sequencer};
 use wadi_log::{
     Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId,
     RecordId, Role, SignedCheckpoint, Tip, VerifiedBlock, VerifiedEntry, verify_block,
-    verify_excerpt,
 };
-use wadi_record::{Policy, Verdict};
-use wadi_store::CosignedHead;
-use wadi_sync::{ExcerptEntry, RefuseReason};
+use wadi_record::Policy;
+use wadi_store::{CosignedHead, StoreError};
+use wadi_sync::RefuseReason;
 
 impl Sequencer {
+    /// Takes a block that a peer brought, where it is proven and goes on where its log ends.
     pub(crate) async fn ingest(
         &mut self,
         g: &mut Commit,
@@ -37,34 +37,9 @@ impl Sequencer {
             return Err(refused("not_enrolled"));
         };
 
-        let peaks = self.ledger.peaks(&log);
-
         let newer = self.names_newer(&block.checkpoint);
         if head.size < held || (head.size == held && !(block.entries.is_empty() && newer)) {
-            // LogHead already: taking it again changes nothing. That it is the same, equal
-            // frontiers prove; another branch is the search for forks' to find.
-            let Some(mut checkpoint) = self.ledger.head(&log).and_then(|h| h.checkpoint.clone())
-            else {
-                return Err(refused("gap"));
-            };
-
-            // Of one head there may be two signatures, with an older and a newer hub time: the one
-            // that was offered is what the cosignature has to fit.
-            if (head.size, head.root) == (held, peaks.root())
-                && block.checkpoint.verify(&author.log_key).is_ok()
-            {
-                checkpoint = block.checkpoint.clone();
-            }
-
-            let tip = Tip {
-                size: held,
-                root: peaks.root(),
-            };
-
-            return Ok(BlockOutcome::Durable {
-                tip,
-                cosignature: Box::new(self.cosign(&checkpoint)),
-            });
+            return self.hold_already(&block, &author).ok_or(refused("gap"));
         }
 
         if block.from < held {
@@ -73,58 +48,114 @@ impl Sequencer {
             block.from = held;
         }
 
-        let block = match verify_block(block, &peaks, &author) {
+        let block = match verify_block(block, &self.ledger.peaks(&log), &author) {
             Ok(block) => block,
             Err(error) => {
-                let code = error.code();
-                self.note(
-                    g,
-                    log.node.to_string(),
-                    code,
-                    format!("{}: {error}", log.origin()),
-                    peer.to_string(),
-                );
-
-                return Err(refused(if matches!(error, LogError::Gap { .. }) {
-                    "gap"
-                } else {
-                    code
+                let why = format!("{}: {error}", log.origin());
+                let about = log.node.to_string();
+                self.note(g, about, error.code(), why, peer.to_string());
+                return Err(refused(match error {
+                    LogError::Gap { .. } => "gap",
+                    _ => error.code(),
                 }));
             }
         };
 
-        let spoken_of = block.entries().iter().filter_map(record_of).collect();
-        if let Err(error) = self.prefetch(g, spoken_of).await {
+        if let Err(error) = self.take_entries(g, &block, peer).await {
             let code = error.code();
             g.broken = Some(error);
             return Err(refused(code));
         }
 
-        for entry in block.entries() {
-            if let Err(error) = self.take_entry(g, entry, peer).await {
-                let code = error.code();
-                g.broken = Some(error);
-                return Err(refused(code));
-            }
-        }
-
-        if log.node == self.ledger.node()
-            && Some(log.epoch) == self.ledger.epoch()
-            && !block.entries().is_empty()
+        self.look_for_second_holder(g, &block, peer);
+        let (tip, cosignature) = self.keep_block(g, block);
+        if log.lane == Lane::Control
+            && let Err(error) = self.retry_unjudged(g, log).await
         {
-            // Nobody but this process writes in this epoch: somebody else has the key.
-            let why =
-                "somebody else has written in this node's present epoch: its key is in other hands"
-                    .to_string();
-            tracing::error!(log = %log, "{why}");
-            self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
-            self.ledger.end_epoch();
+            let code = error.code();
+            g.broken = Some(error);
+            return Err(refused(code));
         }
 
+        self.move_watermark(g, &log.node);
+        g.verdicts_moved |= self.ledger.control().bound(&log).is_some();
+
+        Ok(BlockOutcome::Durable {
+            tip,
+            cosignature: Box::new(cosignature),
+        })
+    }
+
+    /// The answer to a block whose head is held already: taking it again changes nothing. That it
+    /// is the same, equal frontiers prove; another branch is the search for forks' to find. None
+    /// where no head is held.
+    fn hold_already(&self, block: &Block, author: &Enrolment) -> Option<BlockOutcome> {
+        let head = &block.checkpoint.checkpoint;
+        let mut checkpoint = self.ledger.head(&head.log)?.checkpoint.clone()?;
+        let peaks = self.ledger.peaks(&head.log);
+        let tip = Tip {
+            size: peaks.size(),
+            root: peaks.root(),
+        };
+
+        // Of one head there may be two signatures, with an older and a newer hub time: the one that
+        // was offered is what the cosignature has to fit.
+        if (head.size, head.root) == (tip.size, tip.root)
+            && block.checkpoint.verify(&author.log_key).is_ok()
+        {
+            checkpoint = block.checkpoint.clone();
+        }
+
+        Some(BlockOutcome::Durable {
+            tip,
+            cosignature: Box::new(self.cosign(&checkpoint)),
+        })
+    }
+
+    /// Takes the entries of a proven block into what is known, one after the other.
+    async fn take_entries(
+        &mut self,
+        g: &mut Commit,
+        block: &VerifiedBlock,
+        peer: NodeId,
+    ) -> Result<(), StoreError> {
+        let spoken_of = block.entries().iter().filter_map(record_of).collect();
+        self.prefetch(g, spoken_of).await?;
+
+        for entry in block.entries() {
+            self.take_entry(g, entry, peer).await?;
+        }
+
+        Ok(())
+    }
+
+    /// Nobody but this process writes in its present epoch: entries of it that come from elsewhere
+    /// mean that somebody else has the key.
+    fn look_for_second_holder(&mut self, g: &mut Commit, block: &VerifiedBlock, peer: NodeId) {
+        let log = block.checkpoint().checkpoint.log;
+        if log.node != self.ledger.node()
+            || Some(log.epoch) != self.ledger.epoch()
+            || block.entries().is_empty()
+        {
+            return;
+        }
+
+        let why =
+            "somebody else has written in this node's present epoch: its key is in other hands"
+                .to_string();
+        tracing::error!(log = %log, "{why}");
+        self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
+        self.ledger.end_epoch();
+    }
+
+    /// Puts a proven block at the end of its log, with this node's cosignature over it.
+    fn keep_block(&mut self, g: &mut Commit, block: VerifiedBlock) -> (Tip, Cosignature) {
+        let log = block.checkpoint().checkpoint.log;
         let tip = Tip {
             size: block.peaks().size(),
             root: block.peaks().root(),
         };
+
         let cosignature = self.cosign(block.checkpoint());
         if self.me.role == Role::Hub {
             g.batch.append.kept_heads.push(block.checkpoint().clone());
@@ -145,21 +176,7 @@ impl Sequencer {
 
         g.batch.append.blocks.push(block);
         g.grown.insert(log, tip);
-        if log.lane == Lane::Control
-            && let Err(error) = self.retry_unjudged(g, log).await
-        {
-            let code = error.code();
-            g.broken = Some(error);
-            return Err(refused(code));
-        }
-
-        self.move_watermark(g, &log.node);
-        g.verdicts_moved |= self.ledger.control().bound(&log).is_some();
-
-        Ok(BlockOutcome::Durable {
-            tip,
-            cosignature: Box::new(cosignature),
-        })
+        (tip, cosignature)
     }
 
     async fn take_entry(
@@ -167,7 +184,7 @@ impl Sequencer {
         g: &mut Commit,
         verified: &VerifiedEntry,
         peer: NodeId,
-    ) -> Result<(), wadi_store::StoreError> {
+    ) -> Result<(), StoreError> {
         let reference = verified.reference();
         // Counted by author: whoever writes a thousand such entries fills one row with them.
         let author = reference.log.node.to_string();
@@ -494,101 +511,5 @@ impl Sequencer {
         if let Err(error) = self.write_cut(g, cut).await {
             tracing::error!(%error, "the cut of a forked log could not be written");
         }
-    }
-
-    pub(crate) async fn take_excerpt(
-        &mut self,
-        g: &mut Commit,
-        record: RecordId,
-        entries: Vec<ExcerptEntry>,
-        peer: NodeId,
-    ) -> bool {
-        let mut verified = Vec::with_capacity(entries.len());
-        for e in entries {
-            let (author, hub) = {
-                let control = self.ledger.control();
-                (
-                    control.enrolment(&e.log.node).cloned(),
-                    control.enrolment(&e.cosignature.witness).cloned(),
-                )
-            };
-
-            let (Some(author), Some(hub)) = (author, hub) else {
-                return false;
-            };
-            match verify_excerpt(
-                (e.log, e.seq),
-                e.bytes,
-                &e.path,
-                &e.checkpoint,
-                &author,
-                (&e.cosignature, &hub),
-            ) {
-                Ok(entry) => verified.push(entry),
-                Err(error) => {
-                    let why = format!("an excerpt of {record}: {error}");
-                    self.note(g, peer.to_string(), error.code(), why, peer.to_string());
-                    return false;
-                }
-            }
-        }
-
-        // What the authors had taken in comes first: the changes are judged by it.
-        for entry in &verified {
-            if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
-                let reference = entry.reference();
-                if self.take_seen(reference, &seen.heads).await.is_err() {
-                    return false;
-                }
-                g.batch.project.seen.push(reference);
-            }
-        }
-
-        for entry in verified {
-            let reference = entry.reference();
-            let may = {
-                let control = self.ledger.control();
-                entry
-                    .entry()
-                    .is_some_and(|e| control.check_right(&reference.log, e).is_ok())
-            };
-
-            if may && let Some(Body::Change(c)) = entry.entry().map(|e| &e.body) {
-                let id = c
-                    .record
-                    .unwrap_or_else(|| RecordId::of_first(&entry.reference()));
-
-                // An excerpt is of one record: anything else in it was not asked for.
-                if id != record {
-                    return false;
-                }
-
-                // What is held already is not written anew: what lies there may have rotted, and
-                // the scrub is to find it.
-                let added = match self.record(g, record).await {
-                    Ok(Some(held))
-                        if matches!(
-                            held.row(&reference),
-                            Some((_, Verdict::Counts | Verdict::Refused(_)))
-                        ) =>
-                    {
-                        g.batch.project.about.push((record, reference));
-                        Ok(())
-                    }
-                    Ok(_) => self.add_change(g, &entry, record).await,
-                    Err(error) => Err(error),
-                };
-
-                if let Err(error) = added {
-                    // Half of it is in the group already.
-                    g.broken = Some(error);
-                    return false;
-                }
-            }
-
-            g.batch.append.loose.push(entry);
-        }
-
-        true
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 use wadi_log::{
     Block, Body, Branch, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
-    SignedCheckpoint, VerifiedEntry, proof, verify_block, verify_stretch,
+    SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block, verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
 use wadi_sync::Fetched;
@@ -27,6 +27,14 @@ const SWITCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 fn is_further(held: &BranchRow, other: &BranchRow) -> bool {
     (held.log, held.from, held.leaves.first()) == (other.log, other.from, other.leaves.first())
         && held.checkpoint.checkpoint.size > other.checkpoint.checkpoint.size
+}
+
+/// Where a stretch begins and ends, and its leaves.
+fn place_of(stretch: &VerifiedStretch) -> (u64, u64, Vec<Hash>) {
+    let from = stretch.entries()[0].reference().seq;
+    let entries = stretch.entries().iter();
+    let leaves: Vec<Hash> = entries.map(|e| e.reference().leaf).collect();
+    (from, from + leaves.len() as u64, leaves)
 }
 
 impl Sequencer {
@@ -70,9 +78,10 @@ impl Sequencer {
         let Some((signed, why, mut again)) = wanted else {
             return;
         };
-        let author = self.ledger.control().enrolment(&log.node).cloned();
+        let Some(author) = self.ledger.control().enrolment(&log.node).cloned() else {
+            return;
+        };
 
-        let Some(author) = author else { return };
         let (mut came, mut wrong) = (Vec::new(), false);
         for stretch in stretches {
             let verified = match verify_stretch(stretch, &signed, &author) {
@@ -85,24 +94,10 @@ impl Sequencer {
                 }
             };
 
-            let from = verified.entries()[0].reference().seq;
-            let leaves: Vec<Hash> = verified
-                .entries()
-                .iter()
-                .map(|e| e.reference().leaf)
-                .collect();
-
-            came.push((from, from + leaves.len() as u64, leaves));
-            for entry in verified.entries() {
-                if let Err(error) = self.take_mended(g, entry, why).await {
-                    g.broken = Some(error);
-                    return;
-                }
-            }
-
-            match why {
-                Why::Mend => g.batch.repair.mended.push(verified),
-                Why::Branch { .. } => g.batch.repair.side.push(verified),
+            came.push(place_of(&verified));
+            if let Err(error) = self.take_stretch(g, verified, why).await {
+                g.broken = Some(error);
+                return;
             }
         }
 
@@ -119,30 +114,14 @@ impl Sequencer {
             Some((Why::Branch { at }, leaves)) => {
                 tracing::warn!(log = %log, at, "the other branch of a forked log is held whole now");
                 again = vec![(at, signed.checkpoint.size)];
-                let leaves: Vec<Hash> = leaves
-                    .into_iter()
-                    .filter(|(seq, _)| *seq >= at)
-                    .map(|(_, leaf)| leaf)
-                    .collect();
-
+                let leaves = leaves.into_iter().filter(|(seq, _)| *seq >= at);
                 let branch = BranchRow {
                     log,
                     from: at,
                     checkpoint: signed.clone(),
-                    leaves,
+                    leaves: leaves.map(|(_, leaf)| leaf).collect(),
                 };
-
-                // What came later, and had begun earlier, does not shorten it; nor does it stand
-                // beside a log that it became the beginning of meanwhile, or that may yet grow to
-                // it.
-                let held = self.store.branches(Some(&log)).await.unwrap_or_default();
-                let further = held
-                    .iter()
-                    .chain(&g.batch.repair.branches)
-                    .any(|b| is_further(b, &branch));
-                if !further && !self.is_of_the_log(&branch).await {
-                    g.batch.repair.branches.push(branch);
-                }
+                self.keep_branch(g, branch).await;
 
                 g.verdicts_moved = true;
                 g.branched.insert(log);
@@ -161,6 +140,40 @@ impl Sequencer {
                     .add(signed, why, &again);
             }
         }));
+    }
+
+    /// Takes the entries of a proven stretch.
+    async fn take_stretch(
+        &mut self,
+        g: &mut Commit,
+        verified: VerifiedStretch,
+        why: Why,
+    ) -> Result<(), StoreError> {
+        for entry in verified.entries() {
+            self.take_mended(g, entry, why).await?;
+        }
+
+        match why {
+            Why::Mend => g.batch.repair.mended.push(verified),
+            Why::Branch { .. } => g.batch.repair.side.push(verified),
+        }
+
+        Ok(())
+    }
+
+    /// Keeps a whole branch. One that came later, and had begun earlier, does not shorten what is
+    /// held; nor does it stand beside a log that it became the beginning of meanwhile, or that may
+    /// yet grow to it.
+    async fn keep_branch(&mut self, g: &mut Commit, branch: BranchRow) {
+        let held = self.store.branches(Some(&branch.log)).await;
+        let held = held.unwrap_or_default();
+        let further = held
+            .iter()
+            .chain(&g.batch.repair.branches)
+            .any(|b| is_further(b, &branch));
+        if !further && !self.is_of_the_log(&branch).await {
+            g.batch.repair.branches.push(branch);
+        }
     }
 
     async fn take_mended(

@@ -11,6 +11,7 @@ mod author;
 mod carry_out;
 pub(crate) mod commit;
 mod derive;
+mod excerpts;
 mod ingest;
 mod judging;
 mod mend;
@@ -20,6 +21,7 @@ mod rested_on;
 pub(crate) mod sequencer;
 mod set_aside;
 mod watermarks;
+mod write;
 
 use crate::{
     door::command::Command,

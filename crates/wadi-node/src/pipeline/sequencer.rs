@@ -4,7 +4,7 @@
 use crate::{
     door::{
         NodeKeys, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
-        disk::DiskBudget, event::Event, known_time::KnownTime, orders::Orders,
+        disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, orders::Orders,
         projections::Projections, shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
@@ -16,7 +16,9 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 use tokio::sync::{Notify, broadcast, watch};
-use wadi_log::{Control, Enrolment, Hash, Head, Lane, LogId, Reference, Tip, VerifiedEntry};
+use wadi_log::{
+    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, Reference, Tip, VerifiedEntry,
+};
 use wadi_store::{AnchorState, Batch, LocalScope, Store, StoreError};
 
 /// The sequencer's name among the tasks.
@@ -68,38 +70,31 @@ pub(crate) struct Sequencer {
 }
 
 impl Sequencer {
+    /// Recalls at the start what is stored, says it to whoever reads, and asks for the branches of
+    /// forked logs.
+    pub(crate) async fn recall(&mut self) -> Result<(), NodeError> {
+        self.load().await?;
+        self.recall_time().await?;
+        self.find_watermarks();
+        let view = self.ledger.snapshot();
+        self.publish(view);
+
+        let proofs: Vec<ForkProof> = self.ledger.control().forks().values().cloned().collect();
+        for proof in &proofs {
+            self.want_branches(proof).await?;
+        }
+
+        Ok(())
+    }
+
     /// Reads logs, enrolments, control entries, forks and cosignatures out of the store: at the
     /// start, after a commit that failed and left memory ahead of the disk, and where control
     /// entries or whole branches came to stand otherwise. Returns the logs of which more or less
     /// counts than was known.
     pub(crate) async fn load(&mut self) -> Result<Vec<LogId>, StoreError> {
         // Everybody goes by what was known until all of it is read.
-        let mut control = Control::new(*self.ledger.control().root());
-        for e in self
-            .store
-            .enrolments()
-            .await?
-            .into_iter()
-            .chain([self.me.clone()])
-        {
-            let _ = control.enrol(e);
-        }
-
-        let rows = self.store.logs().await?;
-        let mut cosigned_s = HashMap::new();
-        for c in self.store.cosignatures(None).await? {
-            let head = &c.checkpoint.checkpoint;
-            let tip = Tip {
-                size: head.size,
-                root: head.root,
-            };
-
-            control.learn_cosigned(c.cosignature.witness, head.log, tip);
-            if c.cosignature.witness == self.ledger.node() {
-                cosigned_s.insert(head.log, c.cosignature.time_s as i64);
-            }
-        }
-
+        let mut control = self.stored_members().await?;
+        let cosigned_s = self.load_cosignatures(&mut control).await?;
         for proof in self.store.forks().await? {
             // One that rotted would put a bound to a log that was never forked.
             if control
@@ -110,6 +105,7 @@ impl Sequencer {
             }
         }
 
+        let rows = self.store.logs().await?;
         let controls: Vec<(LogId, u64)> = {
             let held = rows.iter().filter(|row| row.log.lane == Lane::Control);
             held.map(|row| (row.log, row.peaks.size())).collect()
@@ -142,6 +138,47 @@ impl Sequencer {
         let view = self.ledger.snapshot();
         self.publish(view);
 
+        let last = self.stored_epoch().await?;
+        self.ledger.recall_epoch(last);
+
+        Ok(moved)
+    }
+
+    /// The members whose enrolments are stored, this node among them.
+    async fn stored_members(&self) -> Result<Control, StoreError> {
+        let mut control = Control::new(*self.ledger.control().root());
+        let stored = self.store.enrolments().await?;
+        for e in stored.into_iter().chain([self.me.clone()]) {
+            let _ = control.enrol(e);
+        }
+
+        Ok(control)
+    }
+
+    /// Learns who cosigned which head. Answers when this node itself did, Unix seconds.
+    async fn load_cosignatures(
+        &self,
+        control: &mut Control,
+    ) -> Result<HashMap<LogId, i64>, StoreError> {
+        let mut cosigned_s = HashMap::new();
+        for c in self.store.cosignatures(None).await? {
+            let head = &c.checkpoint.checkpoint;
+            let tip = Tip {
+                size: head.size,
+                root: head.root,
+            };
+
+            control.learn_cosigned(c.cosignature.witness, head.log, tip);
+            if c.cosignature.witness == self.ledger.node() {
+                cosigned_s.insert(head.log, c.cosignature.time_s as i64);
+            }
+        }
+
+        Ok(cosigned_s)
+    }
+
+    /// The epoch in which this node wrote last.
+    async fn stored_epoch(&self) -> Result<Option<Epoch>, StoreError> {
         let last = self
             .store
             .local(&LocalScope::Epoch, &self.ledger.node().to_string())
@@ -153,14 +190,11 @@ impl Sequencer {
         };
 
         let last = last.and_then(|text| text.parse().ok());
-        let last = last.or_else(|| match self.store.anchor_state() {
+        Ok(last.or_else(|| match self.store.anchor_state() {
             // A database that was begun anew knows of none; the anchor does.
             AnchorState::LostTail { heads, .. } => heads.first().map(|(log, _)| log.epoch),
             _ => None,
-        });
-        self.ledger.recall_epoch(last);
-
-        Ok(moved)
+        }))
     }
 
     /// Takes in what a control log says. An entry that is rotten says nothing until it is fetched

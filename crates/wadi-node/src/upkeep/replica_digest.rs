@@ -298,7 +298,7 @@ async fn documents_and_states(
     door: &Door,
 ) -> Result<BTreeMap<DigestScope, (String, String)>, NodeError> {
     let mut read: BTreeMap<DigestScope, (String, String)> = BTreeMap::new();
-    for (lane, crossing, _, documents, states) in door.store.digests().await? {
+    for (lane, crossing, _, documents, states) in door.store.digests_anew().await? {
         if let (Ok(lane), Ok(crossing)) = (Lane::from_u8(lane), crossing.parse::<Crossing>()) {
             read.insert(
                 (lane, crossing),

@@ -197,6 +197,7 @@ fn whoever_asks_is_asked() {
     for (a, b) in [
         (vec![("plate", "1")], vec![("target", "1")]),
         (vec![("was", "1")], vec![("target", "1")]),
+        (vec![("was", "1")], vec![("carried", "1")]),
         (vec![("goods", "080390+EC")], vec![("target", "080390+EC")]),
         (vec![("acts", "OF-1")], vec![("shift", "OF-1")]),
         (vec![("device_seq", "S1#7")], vec![("device_seq", "S1#9")]),

@@ -7,10 +7,11 @@ use super::{
 use crate::{
     ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError, Waiting,
     lists::{self, RECORD_COLUMNS},
+    scope_sums::{RecordPart, Sums},
 };
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sqlx::AssertSqlSafe;
-use std::collections::BTreeMap;
 use wadi_log::{Hash, RecordId, Reference};
 
 #[async_trait]
@@ -166,37 +167,33 @@ impl RecordIndex for Engine {
     }
 
     async fn digests(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
-        use sha2::{Digest, Sha256};
-        let rows = sqlx::query(
-            "SELECT lane, crossing, id, digest, state FROM records ORDER BY lane, crossing, id",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-
-        let mut out: BTreeMap<(u8, String), (i64, Sha256, Sha256)> = BTreeMap::new();
-        for row in &rows {
-            let key = (
-                cell::<i64>(row, "lane")? as u8,
-                cell::<String>(row, "crossing")?,
-            );
-            let (count, documents, states) =
-                out.entry(key).or_insert((0, Sha256::new(), Sha256::new()));
-            *count += 1;
-
-            let (id, digest, state): (Vec<u8>, Vec<u8>, String) =
-                (cell(row, "id")?, cell(row, "digest")?, cell(row, "state")?);
-            documents.update(&id);
-            documents.update(&digest);
-            states.update(&id);
-            states.update(state.as_bytes());
-            states.update([0]);
+        if let Some(kept) = self.sums.kept() {
+            return Ok(kept);
         }
 
-        let hash = |h: Sha256| Hash(h.finalize().into());
-        Ok(out
-            .into_iter()
-            .map(|((lane, crossing), (n, d, s))| (lane, crossing, n, hash(d), hash(s)))
-            .collect())
+        let _turn = self.sums.turn.lock().await;
+        if let Some(kept) = self.sums.kept() {
+            return Ok(kept);
+        }
+
+        // A group that began before its moves were noted is written by the time all is read.
+        self.sums.begin();
+        let read = match self.queue.pass().await {
+            Ok(()) => self.read_sums().await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok((cursor, sums)) => Ok(self.sums.loaded(cursor, sums)),
+            Err(error) => {
+                self.sums.lose();
+                Err(error)
+            }
+        }
+    }
+
+    async fn digests_anew(&self) -> Result<Vec<(u8, String, i64, Hash, Hash)>, StoreError> {
+        let (_, sums) = self.read_sums().await?;
+        Ok(sums.told())
     }
 
     async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
@@ -230,5 +227,34 @@ impl RecordIndex for Engine {
                 .fetch_all(&self.readers)
                 .await?;
         rows.iter().map(|r| record_id(r, "record")).collect()
+    }
+}
+
+impl Engine {
+    /// What all records come to, and the cursor of the newest change among them: one statement, so
+    /// that both are of one moment.
+    async fn read_sums(&self) -> Result<(i64, Sums), StoreError> {
+        let mut rows = sqlx::query(
+            "SELECT lane, crossing, id, digest, state, \
+             (SELECT value FROM meta WHERE key = 'changed') AS newest FROM records",
+        )
+        .fetch(&self.readers);
+
+        let (mut cursor, mut sums) = (-1, Sums::default());
+        while let Some(row) = rows.try_next().await? {
+            cursor = cell(&row, "newest")?;
+            let lane = cell::<i64>(&row, "lane")? as u8;
+            let (id, digest): (Vec<u8>, Vec<u8>) = (cell(&row, "id")?, cell(&row, "digest")?);
+            let state: String = cell(&row, "state")?;
+
+            let part = RecordPart {
+                id: &id,
+                digest: &digest,
+                state: &state,
+            };
+            sums.add((lane, cell(&row, "crossing")?), &part);
+        }
+
+        Ok((cursor, sums))
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     anchor::{AnchorFile, AnchorState},
     defence,
     queue::{Progress, Queue},
+    scope_sums::ScopeSums,
     writes::Known,
 };
 use connect::{
@@ -60,6 +61,7 @@ pub struct PostgresStore {
     node: NodeId,
     readers: PgPool,
     queue: Queue,
+    sums: Arc<ScopeSums>,
     anchor_state: AnchorState,
 }
 
@@ -156,19 +158,22 @@ impl PostgresStore {
             heads: anchored_heads.into_iter().collect(),
         };
 
-        let queue = Queue::start(Writer {
+        let sums: Arc<ScopeSums> = Arc::default();
+        let writer = Writer {
             conn: Some(conn),
             known: Known::default(),
             options: writing,
             patience,
             read_only: false,
             progress,
-        });
+        };
+        let queue = Queue::start(writer, sums.clone());
 
         Ok(Arc::new(Self {
             node,
             readers,
             queue,
+            sums,
             anchor_state,
         }))
     }

@@ -348,6 +348,10 @@ impl GroupWriter for Writer {
         Err(last)
     }
 
+    fn known(&mut self) -> &mut Known {
+        &mut self.known
+    }
+
     async fn reopen(&mut self) -> Result<(), StoreError> {
         // The transaction was undone with its guard. A session that does not answer is opened anew
         // with the next group.

@@ -19,6 +19,7 @@ use crate::{
     anchor::{AnchorFile, AnchorState},
     defence, private,
     queue::{Progress, Queue},
+    scope_sums::ScopeSums,
     tables,
 };
 use checks::{check_counters, check_header, check_library, check_node, migrate, remember_loss};
@@ -55,6 +56,7 @@ pub struct SqliteStore {
     node: NodeId,
     readers: SqlitePool,
     queue: Queue,
+    sums: Arc<ScopeSums>,
     anchor_state: AnchorState,
     /// Whether it is this start that found a tail lost.
     pub(crate) lost_anew: bool,
@@ -141,12 +143,14 @@ impl SqliteStore {
         // the WAL.
         let writer = Writer::open(&path, progress).map_err(open_error(&path))?;
         conn.close().await.map_err(open_error(&path))?;
-        let queue = Queue::start_on_thread(writer)?;
+        let sums: Arc<ScopeSums> = Arc::default();
+        let queue = Queue::start_on_thread(writer, sums.clone())?;
 
         Ok(Arc::new(Self {
             node,
             readers,
             queue,
+            sums,
             anchor_state,
             lost_anew,
         }))

@@ -300,6 +300,10 @@ impl GroupWriter for Writer {
         Ok(each)
     }
 
+    fn known(&mut self) -> &mut Known {
+        &mut self.conn.known
+    }
+
     async fn reopen(&mut self) -> Result<(), StoreError> {
         // A statement that failed may have left the connection inside a transaction that SQLite has
         // undone: a new connection knows where it stands.

@@ -1,6 +1,6 @@
 //! What writing a batch asks of an engine: a handful of statements, inside a transaction.
 
-use crate::{StoreError, tables::Rows};
+use crate::{StoreError, scope_sums::Sums, tables::Rows};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -101,6 +101,8 @@ pub(crate) struct Known {
     pub(crate) waiting: Option<bool>,
     /// Whether any term that went is remembered.
     pub(crate) terms_gone: Option<bool>,
+    /// What the transaction moves of the scopes' sums, where that is noted and can be told.
+    pub(crate) moved: Option<Sums>,
 }
 
 impl Known {
@@ -109,6 +111,7 @@ impl Known {
     pub(crate) fn undone_to(before: &Self) -> Self {
         Self {
             changed: before.changed,
+            moved: before.moved.clone(),
             ..Self::default()
         }
     }

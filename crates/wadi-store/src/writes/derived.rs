@@ -3,6 +3,7 @@
 use super::{Arg, WriteConnection, hexes, json_list, last_of_each, reference};
 use crate::{
     Batch, StoreError,
+    scope_sums::{RecordPart, note_going},
     tables::{self, Rows},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,9 @@ pub(super) async fn write_records(
         return Ok(());
     }
 
+    let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
+    note_going(conn, &ids).await?;
+
     let mut cursor = newest_change(conn).await?;
     let mut rows = Rows::of(&tables::RECORDS);
     for r in &batch.project.records {
@@ -56,6 +60,17 @@ pub(super) async fn write_records(
     }
 
     conn.known().changed = Some(cursor);
+    if let Some(moved) = &mut conn.known().moved {
+        for r in &batch.project.records {
+            let part = RecordPart {
+                id: &r.id.0,
+                digest: &r.digest.0,
+                state: &r.state,
+            };
+            moved.add((r.lane, r.crossing.clone()), &part);
+        }
+    }
+
     let conflict = "ON CONFLICT (id) DO UPDATE SET printed = excluded.printed, \
                     lane = excluded.lane, crossing = excluded.crossing, state = excluded.state, \
                     open = excluded.open, contested = excluded.contested, json = excluded.json, \
@@ -63,7 +78,6 @@ pub(super) async fn write_records(
                     born_ms = excluded.born_ms, changed = excluded.changed";
     conn.insert(rows, conflict).await?;
 
-    let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
     write_terms(conn, batch, cursor, &ids).await?;
     if !anything_waits(conn).await? {
         return Ok(());

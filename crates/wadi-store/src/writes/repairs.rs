@@ -1,8 +1,9 @@
 //! What puts right what rotted or was lost, and which branch of a forked log counts.
 
-use super::{Arg, WriteConnection, last_of_each, logs, reference};
+use super::{Arg, WriteConnection, hexes, last_of_each, logs, reference};
 use crate::{
     Batch, BranchRow, StoreError,
+    scope_sums::note_going,
     tables::{self, Rows},
 };
 use std::collections::BTreeMap;
@@ -180,7 +181,12 @@ pub(super) async fn write_mended(
     let conflict = "ON CONFLICT (log, level, idx) DO UPDATE SET hash = excluded.hash";
     conn.insert(rows, conflict).await?;
 
-    for record in &batch.repair.records_gone {
+    let gone = &batch.repair.records_gone;
+    if !gone.is_empty() {
+        note_going(conn, &hexes(gone.iter().map(|r| r.0))).await?;
+    }
+
+    for record in gone {
         for sql in [
             "DELETE FROM records WHERE id = $1",
             "DELETE FROM terms WHERE record = $1",

@@ -3,7 +3,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule};
 use serde_json::{Value as Json, json};
-use wadi_record::{field_term, normalise_target};
+use wadi_record::{KnownBy, field_term, normalise_target};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R32",
@@ -14,15 +14,67 @@ pub(crate) const RULE: Rule = Rule {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let all = anchor.json["changed_after"]
-        .as_array()
-        .into_iter()
-        .flatten();
-
-    all.map(FieldChange)
+    let own = changes_of(anchor)
         .filter(|change| !is_mass_of_assessment(anchor, change))
-        .filter_map(|change| found(dossier, change))
-        .collect()
+        .filter_map(|change| found(dossier, change));
+
+    own.chain(of_trucks(dossier)).collect()
+}
+
+/// The changes that a record's projection tells.
+fn changes_of(facts: &Facts) -> impl Iterator<Item = FieldChange<'_>> {
+    let all = facts.json["changed_after"].as_array();
+    all.into_iter().flatten().map(FieldChange)
+}
+
+/// Trucks that carried the goods of a held entry until somebody changed what they were known by.
+/// They stand on the entry: a passage does not know the holds of its entries.
+fn of_trucks(dossier: &Dossier) -> Vec<Contradiction> {
+    let goods = &dossier.anchor;
+    if !goods.is_customs_entry() {
+        return Vec::new();
+    }
+
+    let entry = goods.known_by();
+    let named = |hold: &&Facts| entry.is_named_by(&hold.known_by());
+    let holds: Vec<&Facts> = dossier.of("hold").filter(named).collect();
+    if holds.is_empty() {
+        return Vec::new();
+    }
+
+    let mut all = Vec::new();
+    for truck in dossier.of("passage") {
+        let changes = changes_of(truck).filter(|change| own_ground(*change).is_none());
+        for change in changes {
+            let before = change.known_before(truck);
+            let mut open = holds.iter().filter(|h| h.was_open_at(change.at_ms()));
+            let hold = open.find(|h| !before.is_named_by(&h.known_by()));
+            if let Some(hold) = hold
+                && before.carries(&entry, &dossier.policy)
+            {
+                let ground = Ground {
+                    name: format!("{} {}", hold.id, truck.id),
+                    words: format!(
+                        "while hold {} on the goods of {} rested on it",
+                        hold.printed(),
+                        goods.printed()
+                    ),
+                    concerns: concerned(hold, truck),
+                };
+                all.push(told(truck, change, &ground));
+            }
+        }
+    }
+
+    all
+}
+
+/// Crossings that may yet tell of a hold's release, or of when something was said: those of the
+/// hold and of the record, and the hub.
+fn concerned(other: &Facts, changed: &Facts) -> Vec<String> {
+    [other.crossing(), changed.crossing(), "HUB"]
+        .map(String::from)
+        .to_vec()
 }
 
 /// A change of a field, as the record's projection tells it.
@@ -36,6 +88,17 @@ impl<'a> FieldChange<'a> {
 
     fn at_ms(self) -> i64 {
         self.0["at_ms"].as_i64().unwrap_or(0)
+    }
+
+    /// What its record was known by through this field before it was changed.
+    fn known_before(self, of: &Facts) -> KnownBy {
+        let values = self.0["before"].as_array().into_iter().flatten();
+        let claims: Vec<Json> = values.map(|value| json!({"value": value})).collect();
+        let projection = json!({
+            "kind": of.kind(),
+            "contested": {(self.text("field")): claims},
+        });
+        KnownBy::of(&of.id, of.known_by_ms(), &projection)
     }
 
     /// What the field held before, as lookouts are compared with it.
@@ -69,8 +132,12 @@ fn is_mass_of_assessment(anchor: &Facts, change: &FieldChange<'_>) -> bool {
 }
 
 fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
-    let anchor = &dossier.anchor;
     let ground = own_ground(change).or_else(|| matched(dossier, change))?;
+    Some(told(&dossier.anchor, change, &ground))
+}
+
+/// The finding of a change of a record.
+fn told(changed: &Facts, change: FieldChange<'_>, ground: &Ground) -> Contradiction {
     let (officer, field) = (change.text("officer"), change.text("field"));
     let why = match change.text("reason") {
         "" => "no reason was given".into(),
@@ -79,7 +146,7 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
 
     let mut text = format!(
         "{officer} changed {field} of {} from {} to {} {}; {why}",
-        anchor.printed(),
+        changed.printed(),
         change.0["before"],
         change.0["value"],
         ground.words,
@@ -92,7 +159,7 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
         "after": ground.name,
     });
 
-    if let Some(in_all) = untold(anchor) {
+    if let Some(in_all) = untold(changed) {
         text += &format!("; the record has {in_all} such changes, and not all are told");
         evidence["changes_in_all"] = in_all.into();
     }
@@ -104,7 +171,7 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
         .each(change.text("entry"));
 
     let concerns = ground.concerns.iter().map(String::as_str);
-    Some(found.until(concerns, change.at_ms()))
+    found.until(concerns, change.at_ms())
 }
 
 /// How many changes there are in all, where a record has more than it tells each for itself.
@@ -161,9 +228,7 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
         name: other.id.clone(),
         words: format!("while {what} {} rested on it", other.printed()),
         // Its release, or when it was said, may still be on its way.
-        concerns: [other.crossing(), anchor.crossing(), "HUB"]
-            .map(String::from)
-            .to_vec(),
+        concerns: concerned(other, anchor),
     })
 }
 
@@ -271,6 +336,35 @@ mod tests {
             [],
             "a misread plate, and nothing rests on it"
         );
+    }
+
+    #[test]
+    fn goods_of_a_held_entry_rest_on_the_container_that_carried_them() {
+        let goods = || entry("E1", json!({"container.1": "CSQU3054383"}), &[]);
+        let hold = |more: &[Json]| {
+            let placed = [
+                event("hold.placed", 10, json!({})),
+                event("link", 10, json!({"record": "E1"})),
+            ];
+            hold("H1", json!({}), &[&placed, more].concat())
+        };
+        let found = |before: &str, hold: Facts| {
+            let changed = truck(&[change("container.1", before, 50, None)]);
+            firm("R32", goods(), vec![changed, hold])
+        };
+
+        assert_eq!(found("CSQU 305438-3", hold(&[])), [Phase::Firm]);
+        assert_eq!(
+            found("MSCU1234565", hold(&[])),
+            [],
+            "it carried other goods"
+        );
+        let released = event("released", 40, json!({"holds": ["hold.placed@10"]}));
+        assert_eq!(found("CSQU3054383", hold(&[released])), [], "it was over");
+
+        let linked = change("container.1", "CSQU3054383", 50, Some("link"));
+        let told_there = firm("R32", goods(), vec![truck(&[linked]), hold(&[])]);
+        assert_eq!(told_there, [], "the truck's own finding tells it");
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! What a node's sequencer and its door share, from the first moment on.
+
+use crate::{
+    door::{
+        Door, NodeKeys,
+        clock::Clock,
+        clock_doubts::{self, ClockDoubts},
+        command::Command,
+        contacts::{self, Contacts},
+        device_habits::DeviceHabits,
+        disk::DiskBudget,
+        error::NodeError,
+        event::Event,
+        known_time::KnownTime,
+        orders::Orders,
+        projections::Projections,
+        shared_terms::SharedTerms,
+        suspects::Suspects,
+        tasks::Tasks,
+    },
+    ledger::{Ledger, repair::RepairQueue, view::LedgerView},
+    node::Start,
+    pipeline::sequencer::Sequencer,
+};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicI64, AtomicU64},
+};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+use wadi_log::{Enrolment, Role};
+use wadi_store::Store;
+
+/// Events kept for a session that is slow to listen; one that falls behind compares frontiers
+/// instead.
+const EVENTS_MAX: usize = 1_024;
+
+/// What both hold. Whoever writes tells the other through it.
+pub(crate) struct Parts {
+    pub(crate) keys: NodeKeys,
+    pub(crate) tasks: Arc<Tasks>,
+    me: Enrolment,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    time: Arc<KnownTime>,
+    events: broadcast::Sender<Event>,
+    reconcile: Arc<Notify>,
+    recheck: Arc<AtomicBool>,
+    wants: Arc<Mutex<RepairQueue>>,
+    orders: Arc<Mutex<Orders>>,
+    room: Arc<DiskBudget>,
+    scrub_now: Arc<Notify>,
+    suspects: Arc<Suspects>,
+    projections: Arc<Projections>,
+    shared_terms: Arc<SharedTerms>,
+    clock_doubts: Arc<ClockDoubts>,
+    device_habits: Arc<DeviceHabits>,
+    contacts: Contacts,
+}
+
+impl Parts {
+    /// The parts of a node that starts. Doubts about clocks, and when peers were in contact, are
+    /// remembered from earlier starts.
+    pub(crate) async fn new(start: Start) -> Result<Self, NodeError> {
+        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let clock_doubts: Arc<ClockDoubts> = Arc::default();
+        let kept = start.store.local_all(&clock_doubts::SCOPE).await?;
+        clock_doubts.recall(&kept);
+        let contacts = Contacts::default();
+        contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
+        let is_hub = start.me.role == Role::Hub;
+
+        Ok(Self {
+            keys: start.keys,
+            tasks: Arc::default(),
+            me: start.me,
+            store: start.store,
+            time: Arc::new(KnownTime::new(start.clock.clone(), is_hub)),
+            clock: start.clock,
+            events,
+            reconcile: Arc::default(),
+            recheck: Arc::default(),
+            wants: Arc::default(),
+            orders: Arc::default(),
+            room: Arc::default(),
+            scrub_now: Arc::default(),
+            suspects: Arc::new(start.suspects),
+            projections: Arc::default(),
+            shared_terms: Arc::default(),
+            clock_doubts,
+            device_habits: Arc::default(),
+            contacts,
+        })
+    }
+
+    /// The sequencer, which knows nothing yet of what is stored.
+    pub(crate) fn sequencer(
+        &self,
+        ledger: Ledger,
+        views: watch::Sender<Arc<LedgerView>>,
+    ) -> Sequencer {
+        Sequencer {
+            store: self.store.clone(),
+            keys: self.keys.clone(),
+            me: self.me.clone(),
+            clock: self.clock.clone(),
+            ledger,
+            views,
+            time: self.time.clone(),
+            events: self.events.clone(),
+            records: Default::default(),
+            projections: self.projections.clone(),
+            shared_terms: self.shared_terms.clone(),
+            clock_doubts: self.clock_doubts.clone(),
+            device_habits: self.device_habits.clone(),
+            clock_doubt: None,
+            reconcile: self.reconcile.clone(),
+            recheck: self.recheck.clone(),
+            room: self.room.clone(),
+            stale: false,
+            last_ms: 0,
+            wants: self.wants.clone(),
+            orders: self.orders.clone(),
+            side: Default::default(),
+            scrub_now: self.scrub_now.clone(),
+            tasks: self.tasks.clone(),
+            suspects: self.suspects.clone(),
+            in_flight: None,
+            pending_seen: Default::default(),
+        }
+    }
+
+    /// The door before the sequencer that works off `queue`.
+    pub(crate) fn door(
+        self,
+        queue: mpsc::Sender<Command>,
+        views: watch::Receiver<Arc<LedgerView>>,
+    ) -> Door {
+        Door {
+            queue,
+            store: self.store,
+            views,
+            time: self.time,
+            events: self.events,
+            me: self.me,
+            keys: self.keys,
+            clock: self.clock,
+            peers: Mutex::default(),
+            contacts: self.contacts,
+            hub_holdings: Default::default(),
+            links: Mutex::default(),
+            alarms: Mutex::default(),
+            orders: self.orders,
+            wants: self.wants,
+            scrub: Mutex::default(),
+            scrub_now: self.scrub_now,
+            reconcile: self.reconcile,
+            recheck: self.recheck,
+            reconciled: AtomicI64::new(0),
+            reconciler_rests: AtomicU64::new(0),
+            room: self.room,
+            tasks: self.tasks,
+            suspects: self.suspects,
+            projections: self.projections,
+            shared_terms: self.shared_terms,
+            clock_doubts: self.clock_doubts,
+            device_habits: self.device_habits,
+            #[cfg(test)]
+            heard_in_tests: Mutex::default(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One write: where it belongs, what it is based on, whether it counts, and what its author is told.
+
+use crate::{
+    door::{
+        error::{NodeError, WriteError},
+        write::{Based, Target, Write, Written},
+    },
+    pipeline::{
+        author::refusal, commit::Commit, repeats::Sent, rested_on::change_warnings,
+        sequencer::Sequencer,
+    },
+};
+use wadi_log::{
+    Body, Change, Common, Crossing, Entry, LogId, RecordId, Reference, Role, VerifiedEntry,
+};
+use wadi_record::{Kind, Record, is_decision, warnings};
+
+/// The record that a write belongs to, and the crossing whose log takes it. None begins a record.
+struct Place {
+    record: Option<RecordId>,
+    crossing: Crossing,
+}
+
+impl Sequencer {
+    /// Judges a write and appends it. What would not count is told to whoever says it, and leaves
+    /// no trace.
+    pub(super) async fn write_one(
+        &mut self,
+        g: &mut Commit,
+        write: Write,
+    ) -> Result<Written, NodeError> {
+        if self.me.role == Role::Observer {
+            let node = self.me.name.clone();
+            return Err(WriteError::Observer { node }.into());
+        }
+
+        write.check_names()?;
+        let mut marks = match self.sent_before(g, &write).await? {
+            Sent::Before(written) => return Ok(*written),
+            Sent::First(marks) => marks,
+        };
+
+        let (puts, events) = write.draft.check()?;
+        let kind = write.draft.kind;
+        let place = self.place_of(g, &write.target, kind).await?;
+        let based_on = self.base_of(g, &write.based_on, place.record).await?;
+
+        let epoch = self.open_epoch(g)?;
+        let log = self.ledger.own_log(epoch, kind.lane(), place.crossing);
+        self.say_what_was_seen(g, log, &write).await?;
+        self.check_unspent(g, &events).await?;
+
+        let told: Vec<String> = puts
+            .iter()
+            .filter_map(|p| warnings(&p.key, &p.value))
+            .chain(write.draft.doubts())
+            .collect();
+        let of_clocks = self.clock_warnings(&write);
+        let device = write.device.clone();
+
+        let body = Body::Change(Change {
+            record: place.record,
+            based_on,
+            puts,
+            events,
+        });
+        let entry = Entry {
+            common: self.common_of(write),
+            body,
+        };
+        let own = VerifiedEntry::author(log, self.ledger.held(&log), &entry)?;
+        wadi_store::defence::trip("write", own.bytes());
+        let reference = own.reference();
+        let id = place
+            .record
+            .unwrap_or_else(|| RecordId::of_first(&reference));
+
+        let is_matched = self.judge(g, id, &own).await?;
+        self.append_made(g, own.clone());
+        g.batch.project.about.push((id, reference));
+        g.fresh.entry(id).or_default().push(own);
+        g.touched.insert(id);
+
+        let record = &g.records[&id];
+        let printed = record.printed();
+        let of_changes = change_warnings(record, &reference, is_matched);
+        let warnings = told
+            .into_iter()
+            .chain(of_changes)
+            .chain(marks.warning.take())
+            .chain(of_clocks)
+            .collect();
+        marks.keep(&mut g.batch, id, reference);
+        g.read_by.push(device);
+
+        Ok(Written {
+            record: id,
+            printed,
+            entry: reference,
+            repeated: false,
+            warnings,
+        })
+    }
+
+    /// Where a write belongs. A crossing begins records of its own alone.
+    async fn place_of(
+        &mut self,
+        g: &mut Commit,
+        target: &Target,
+        kind: Kind,
+    ) -> Result<Place, NodeError> {
+        let id = match target {
+            Target::On(id) => *id,
+            Target::New(crossing) => {
+                let own = self.ledger.own_crossing();
+                let crossing = crossing.unwrap_or(own);
+                if self.me.role == Role::Crossing && Some(crossing) != self.me.crossing {
+                    return Err(WriteError::ForeignCrossing { own, crossing }.into());
+                }
+
+                return Ok(Place {
+                    record: None,
+                    crossing,
+                });
+            }
+        };
+
+        let record = self
+            .record(g, id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        if record.kind() != Some(kind) {
+            let is = record.kind().map_or("record", Kind::name);
+            return Err(WriteError::WrongKind {
+                record: record.printed(),
+                is,
+                draft: kind,
+            }
+            .into());
+        }
+
+        Ok(Place {
+            record: Some(id),
+            crossing: record.crossing(),
+        })
+    }
+
+    /// The entries that a write is based on: those it names, or the record's heads.
+    async fn base_of(
+        &mut self,
+        g: &mut Commit,
+        based: &Based,
+        record: Option<RecordId>,
+    ) -> Result<Vec<Reference>, NodeError> {
+        let Some(id) = record else {
+            return Ok(Vec::new());
+        };
+        let record = self
+            .record(g, id)
+            .await?
+            .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
+        let given = match based {
+            Based::Heads => return Ok(record.heads()),
+            Based::Entries(given) => given,
+        };
+
+        if let Some(unknown) = given.iter().find(|r| record.row(r).is_none()) {
+            return Err(NodeError::UnknownEntry(unknown.to_string()));
+        }
+
+        let mut given = given.clone();
+        given.sort();
+        given.dedup();
+        Ok(given)
+    }
+
+    /// Says before an officer's write what this node had taken in. Every put is judged like an
+    /// event: by the policy and the officers known here.
+    async fn say_what_was_seen(
+        &mut self,
+        g: &mut Commit,
+        log: LogId,
+        write: &Write,
+    ) -> Result<(), NodeError> {
+        if write.officer.is_empty() {
+            return Ok(());
+        }
+
+        let events = write.draft.events.iter();
+        let decides = events
+            .filter_map(|e| e.get("type")?.as_str())
+            .any(is_decision);
+        self.write_seen(g, log, decides).await
+    }
+
+    /// What is said of the write's time and of this node's clock.
+    fn clock_warnings(&mut self, write: &Write) -> Vec<String> {
+        let doubt_ms = self.clock_doubt_ms();
+        let ahead = write.time_warning(self.clock.now_ms(), doubt_ms);
+        let off = self.time.clock_warning(doubt_ms / 1_000);
+        ahead.into_iter().chain(off).collect()
+    }
+
+    /// Who says a write, and when.
+    fn common_of(&self, write: Write) -> Common {
+        Common {
+            officer: write.officer,
+            department: write.department,
+            device: write.device,
+            device_seq: write.device_seq,
+            happened_ms: write.happened.as_ref().map(|(at, _)| *at),
+            happened_source: write.happened.map(|(_, source)| source).unwrap_or_default(),
+            ..self.common_now()
+        }
+    }
+
+    /// Takes an own entry into its record, or says why it would not count. Answers whether what it
+    /// changes is matched by other records.
+    async fn judge(
+        &mut self,
+        g: &mut Commit,
+        id: RecordId,
+        own: &VerifiedEntry,
+    ) -> Result<bool, NodeError> {
+        let said = self
+            .said(own)
+            .await?
+            .map_err(|missing| NodeError::UnknownEntry(missing.to_string()))?;
+        let is_matched = self.is_matched(g, id, &said.change.puts).await?;
+
+        if let Some(record) = g.records.get_mut(&id) {
+            if let Some(objection) = record.objection_to(&said, is_matched) {
+                return Err(refusal(objection));
+            }
+
+            record.add(said);
+            return Ok(is_matched);
+        }
+
+        let record = Record::build(id, [said]).expect("one row");
+        if let Some(objection) = record.objection(&own.reference()) {
+            return Err(refusal(objection));
+        }
+
+        g.records.insert(id, record);
+        Ok(is_matched)
+    }
+}
