@@ -92,16 +92,20 @@ fn difference_lines(changed: &Value) -> Vec<EffectLine> {
     changed.as_array().into_iter().flatten().map(line).collect()
 }
 
-/// Members of an effect, each in a line; what only names the kind of change is left out.
+/// Members of an effect that are sentences of the interface, which the page's warning says in the
+/// visitor's language; and what only names the kind of change.
+const NOT_SHOWN: [&str; 4] = ["change", "entries_that_stop_counting", "from_when", "what"];
+
+/// Members of an effect, each in a line, those of a list each in its own.
 fn effect_lines(f: &Frame, would: &Value) -> Vec<EffectLine> {
     let members = would.as_object().into_iter().flatten();
     members
-        .filter(|(key, value)| *key != "change" && !value.is_null())
+        .filter(|(key, value)| !NOT_SHOWN.contains(&key.as_str()) && !value.is_null())
         .flat_map(|(key, value)| {
             let line = |value: &Value| EffectLine {
                 key: f.say(&format!("control-effect-{key}")),
                 from: None,
-                to: value_text(value),
+                to: effect_text(f, value),
             };
             match value.as_array() {
                 Some(list) => list.iter().map(line).collect::<Vec<_>>(),
@@ -109,6 +113,26 @@ fn effect_lines(f: &Frame, would: &Value) -> Vec<EffectLine> {
             }
         })
         .collect()
+}
+
+/// A value of an effect in words; of an object, its values beside each other.
+fn effect_text(f: &Frame, value: &Value) -> String {
+    match value {
+        Value::Bool(true) => f.say("control-yes"),
+        Value::Bool(false) => f.say("control-no"),
+        Value::Object(members) => {
+            let said = members.values().filter(|v| {
+                v.as_str().is_some_and(|text| !text.is_empty()) || v.is_number() || v.is_array()
+            });
+            let said: Vec<String> = said.map(|v| effect_text(f, v)).collect();
+            said.join(" · ")
+        }
+        Value::Array(list) => {
+            let said: Vec<String> = list.iter().map(|v| effect_text(f, v)).collect();
+            said.join(" ")
+        }
+        other => value_text(other),
+    }
 }
 
 /// What was shown, and is signed now.
