@@ -6,6 +6,7 @@ mod cable;
 mod exchange;
 mod feed;
 pub mod network;
+pub mod pages;
 mod ports;
 
 pub use cable::Cable;

@@ -95,6 +95,9 @@ impl<'a> Asker<'a> {
             self.get(route, route);
         }
 
+        self.get("/v1/sites/{site}/contacts", "/v1/sites/hub/contacts");
+        self.get("/v1/sites/{site}/contacts", "/v1/sites/nobody/contacts");
+
         let listed = self.get("/v1/records", "/v1/records?limit=500");
         let in_order = format!("/v1/records?after={}&limit=1", "0".repeat(64));
         self.get("/v1/records", &in_order);

@@ -7,17 +7,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 /// A file that pages load.
-struct Asset {
+pub(crate) struct Asset {
     name: String,
     kind: &'static str,
-    text: &'static str,
+    text: Cow<'static, str>,
 }
 
 impl Asset {
-    fn new(stem: &str, ending: &str, kind: &'static str, text: &'static str) -> Self {
+    pub(crate) fn new(
+        stem: &str,
+        ending: &str,
+        kind: &'static str,
+        text: Cow<'static, str>,
+    ) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         let digest: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
         Self {
@@ -25,6 +30,17 @@ impl Asset {
             kind,
             text,
         }
+    }
+
+    /// Where it is served.
+    pub(crate) fn path(&self) -> String {
+        format!("/console/assets/{}", self.name)
+    }
+
+    /// What is in it.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -39,7 +55,7 @@ static STYLES: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("../assets/sites.css"),
         include_str!("../assets/today.css"),
     );
-    Asset::new("console", "css", "text/css; charset=utf-8", text)
+    Asset::new("console", "css", "text/css; charset=utf-8", text.into())
 });
 
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
@@ -50,22 +66,28 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("../assets/script/sites.js"),
         include_str!("../assets/script/today.js"),
     );
-    Asset::new("console", "js", "text/javascript; charset=utf-8", text)
+    Asset::new(
+        "console",
+        "js",
+        "text/javascript; charset=utf-8",
+        text.into(),
+    )
 });
 
 /// The path of the styles.
 pub(crate) fn styles_path() -> String {
-    format!("/console/assets/{}", STYLES.name)
+    STYLES.path()
 }
 
 /// The path of the script.
 pub(crate) fn script_path() -> String {
-    format!("/console/assets/{}", SCRIPT.name)
+    SCRIPT.path()
 }
 
 /// Serves an asset. A name of an older build is gone: the page that names it is loaded anew.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let asset = [&STYLES, &SCRIPT].into_iter().find(|a| a.name == name);
+    let all: [&Asset; 3] = [&STYLES, &SCRIPT, crate::sites::outline()];
+    let asset = all.into_iter().find(|a| a.name == name);
     let Some(asset) = asset else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -75,5 +97,5 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
         (header::CACHE_CONTROL, kept),
     ];
-    (headers, asset.text).into_response()
+    (headers, asset.text.as_ref()).into_response()
 }

@@ -70,6 +70,9 @@ impl Board {
     }
 }
 
+/// How often it is noted how a contact goes on.
+const CONTACT_PERIOD: Duration = Duration::from_secs(2);
+
 /// A peer, as its certificate shows it.
 struct Caller {
     peer: NodeId,
@@ -167,10 +170,13 @@ impl Porch {
             rate,
         );
 
+        self.node.contact_begins(peer, caller.ends_s);
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
+            () = self.follow_contact(peer, &connection) => unreachable!("it follows for ever"),
         };
+        self.note_contact(peer, &connection).await;
 
         // Closing it here, too, would hide the other end's word.
         let ended = connection.close_reason();
@@ -188,6 +194,20 @@ impl Porch {
         }
 
         ended
+    }
+
+    /// Notes how a contact goes on, until it is dropped.
+    async fn follow_contact(&self, peer: NodeId, connection: &Connection) {
+        loop {
+            tokio::time::sleep(CONTACT_PERIOD).await;
+            self.note_contact(peer, connection).await;
+        }
+    }
+
+    async fn note_contact(&self, peer: NodeId, connection: &Connection) {
+        let stats = connection.stats();
+        let bytes = (stats.udp_tx.bytes, stats.udp_rx.bytes);
+        self.node.contact_goes_on(peer, bytes).await;
     }
 
     /// Who it is, where it may be spoken to; the connection is closed otherwise.

@@ -83,6 +83,7 @@ pub use bundles::{
 pub use door::{
     Door, NodeKeys,
     clock::{Clock, SystemClock},
+    contacts::{BacklogThen, Contact, LinkState, PeerContacts},
     disk::{DiskBudget, Look, RoomLevel},
     error::{
         BundleError, ErrorClass, FindingError, NodeError, ResyncError, SetAsideWork, StalePlan,

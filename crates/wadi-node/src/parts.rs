@@ -6,6 +6,7 @@ use crate::{
         clock::Clock,
         clock_doubts::{self, ClockDoubts},
         command::Command,
+        contacts::{self, Contacts},
         device_habits::DeviceHabits,
         disk::DiskBudget,
         error::NodeError,
@@ -71,15 +72,19 @@ pub(crate) struct SharedParts {
     shared_terms: Arc<SharedTerms>,
     clock_doubts: Arc<ClockDoubts>,
     device_habits: Arc<DeviceHabits>,
+    contacts: Contacts,
 }
 
 impl SharedParts {
-    /// The parts of a node that starts. Doubts about clocks are remembered from earlier starts.
+    /// The parts of a node that starts. Doubts about clocks, and when peers were in contact, are
+    /// remembered from earlier starts.
     pub(crate) async fn new(start: Start) -> Result<Self, NodeError> {
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let clock_doubts: Arc<ClockDoubts> = Arc::default();
         let kept = start.store.local_all(&clock_doubts::SCOPE).await?;
         clock_doubts.recall(&kept);
+        let contacts = Contacts::default();
+        contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
         let is_hub = start.me.role == Role::Hub;
 
         Ok(Self {
@@ -101,6 +106,7 @@ impl SharedParts {
             shared_terms: Arc::default(),
             clock_doubts,
             device_habits: Arc::default(),
+            contacts,
         })
     }
 
@@ -157,6 +163,7 @@ impl SharedParts {
             keys: self.keys,
             clock: self.clock,
             peers: Mutex::default(),
+            contacts: self.contacts,
             hub_holdings: Default::default(),
             links: Mutex::default(),
             alarms: Mutex::default(),

@@ -50,6 +50,8 @@ local_scopes! {
     Bundle = "bundle";
     /// Entries whose times the hub's word does not allow; at a hub.
     ClockDoubt = "clock-doubt";
+    /// When each peer was in contact, and what went over.
+    Contact = "contact";
     /// The lives of a store: after which change each began.
     Cursor = "cursor";
     /// The newest number of a device.

@@ -120,6 +120,30 @@ impl Session {
         start.frontier.0.iter().map(lacks).sum()
     }
 
+    /// Of each lane, the entries that the peer is known to lack, of what it may take, and those that
+    /// it is known to hold and this node lacks. Lanes of which nothing is lacking are left out.
+    pub fn lanes(&self) -> BTreeMap<Lane, (u64, u64)> {
+        let mut lanes: BTreeMap<Lane, (u64, u64)> = BTreeMap::new();
+        let Some(start) = &self.start else {
+            return lanes;
+        };
+
+        for (log, tip) in &start.frontier.0 {
+            let theirs = self.logs.get(log).map_or(0, |l| l.theirs);
+            let lacks = tip.size.saturating_sub(theirs);
+            if lacks > 0 && self.visible(log) {
+                lanes.entry(log.lane).or_default().0 += lacks;
+            }
+        }
+        for (log, peer) in &self.logs {
+            let ahead = peer.theirs.saturating_sub(self.own_tip(log).size);
+            if ahead > 0 {
+                lanes.entry(log.lane).or_default().1 += ahead;
+            }
+        }
+        lanes
+    }
+
     /// Whether frontiers were compared and nothing is left to send, load or search out.
     pub fn is_idle(&self) -> bool {
         self.phase.is_running() && self.window.is_empty() && !self.exchange.is_unfolding()

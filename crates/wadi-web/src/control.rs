@@ -238,8 +238,21 @@ pub(crate) async fn policy(
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
     let (revision, policy) = node.policy_in_force();
-    let answer = json!({"revision": revision, "policy": policy, "default": Policy::default()});
-    Ok(Json(answer))
+    let entry = node.with_control(|c| c.policy(|_| u64::MAX).map(|(entry, _)| *entry));
+    let said = match &entry {
+        Some(entry) => node.reads().said_by(entry).await?,
+        None => None,
+    };
+    let (by, since_ms) = said.unzip();
+
+    Ok(Json(json!({
+        "revision": revision,
+        "entry": entry.map(|e| e.to_string()),
+        "by": by,
+        "since_ms": since_ms,
+        "policy": policy,
+        "default": Policy::default(),
+    })))
 }
 
 /// The officers whom a hub registered, those whose registration ended among them.

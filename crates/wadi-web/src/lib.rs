@@ -125,6 +125,7 @@ pub fn router(node: Arc<Node>) -> Router {
         )
         .route("/v1/findings/{id}/acts", post(finding_acts::act))
         .route("/v1/sites", get(sites::sites))
+        .route("/v1/sites/{site}/contacts", get(sites::contacts))
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
         .route("/v1/resyncs/{id}", get(resyncs::show))

@@ -146,7 +146,7 @@ fn describe(status: &str, answer: &mut Response) {
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
-        sites::sites, findings::list, findings::show, finding_acts::act, finding_acts::assign,
+        sites::sites, sites::contacts, findings::list, findings::show, finding_acts::act, finding_acts::assign,
         findings::recheck, finding_desk::show, finding_desk::save_view, finding_desk::forget_view,
         finding_desk::snooze, finding_desk::wake, finding_cases::list, finding_cases::show,
         finding_cases::statistics, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,

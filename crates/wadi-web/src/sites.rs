@@ -2,12 +2,12 @@
 
 use crate::{
     Problem, Token,
-    answers::{HealthAnswer, ReadyAnswer, RefusalsAnswer, SitesAnswer},
+    answers::{ContactsAnswer, HealthAnswer, ReadyAnswer, RefusalsAnswer, SitesAnswer},
     pages,
 };
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use serde::Deserialize;
@@ -31,6 +31,37 @@ pub(crate) async fn sites(
     token.no_device()?;
     let status = node.status().await?;
     Ok(Json(serde_json::to_value(status).unwrap_or_default()))
+}
+
+/// When this node was in contact with another one, and what that one lacked: the oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/sites/{site}/contacts",
+    params(("site" = String, Path, description = "the node's name")),
+    tag = "sites",
+    responses(
+        (status = 200, description = "contacts", body = ContactsAnswer),
+        (status = 404, description = "no such node is enrolled", body = Problem),
+    ),
+)]
+pub(crate) async fn contacts(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    Path(site): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    token.no_device()?;
+    let known = node.reads().contacts_with(&site).ok_or_else(|| {
+        let why = format!("no node {site:?} is enrolled");
+        Problem::new(StatusCode::NOT_FOUND, "unknown_node", why)
+    })?;
+
+    Ok(Json(json!({
+        "node": site,
+        "now_ms": node.now_ms(),
+        "usual_dark_ms": known.usual_dark_ms(),
+        "contacts": known.contacts,
+        "backlog": known.backlog,
+    })))
 }
 
 /// How many refusals to list.

@@ -1,9 +1,287 @@
 //! Sites: the board with its map, and each site with its contacts.
 
-use crate::Console;
-use axum::Router;
+pub(crate) mod answers;
+mod board;
+mod charts;
+mod map;
+pub(crate) mod when;
+
+pub(crate) use board::lane_word;
+pub(crate) use map::outline;
+
+use crate::{Console, answer, api::Refused, frame::Frame, values, visitor::Visitor};
+use answers::{ContactsRead, MembersRead, PeerRead, RefusalsRead, SitesRead};
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+    routing::get,
+};
+use board::{BoardLine, MapMark};
+use map::{MAP_HEIGHT, MAP_WIDTH};
+use when::{ShownTime, bytes, length, shown_ms};
+
+/// Contacts in the table of a site's page.
+const CONTACTS_SHOWN: usize = 25;
 
 /// The routes of these pages.
 pub(crate) fn routes() -> Router<Console> {
     Router::new()
+        .route("/console/sites", get(show_board))
+        .route("/console/sites/{site}", get(show_site))
+}
+
+#[derive(Template)]
+#[template(path = "sites.html")]
+struct BoardPage {
+    f: Frame,
+    at: ShownTime,
+    ask: usize,
+    lines: Vec<BoardLine>,
+    marks: Vec<MapMark>,
+    unplaced: Vec<String>,
+    alarms: Vec<String>,
+    outline: String,
+    width: u32,
+    height: u32,
+}
+
+/// What the board is made of.
+struct BoardRead {
+    sites: SitesRead,
+    members: MembersRead,
+    refusals: RefusalsRead,
+}
+
+impl BoardPage {
+    fn new(f: Frame, read: &BoardRead) -> Self {
+        let lines = board::lines(&f, &read.sites, &read.members, &read.refusals);
+        let (marks, unplaced) = board::marks(&f, &read.sites);
+        Self {
+            at: shown_ms(read.sites.now_ms),
+            ask: lines.iter().filter(|line| line.asks).count(),
+            lines,
+            marks,
+            unplaced,
+            alarms: read.sites.alarms.clone(),
+            outline: outline().path(),
+            width: MAP_WIDTH,
+            height: MAP_HEIGHT,
+            f,
+        }
+    }
+}
+
+async fn show_board(State(console): State<Console>, visitor: Visitor) -> Response {
+    let title = visitor.language().sentence("part-sites", []);
+    let frame = visitor.frame(&title, "sites");
+    match read_board(&console, &visitor).await {
+        Ok(read) => answer::page(&BoardPage::new(frame, &read)),
+        Err(refused) => refused.page(&visitor),
+    }
+}
+
+async fn read_board(console: &Console, visitor: &Visitor) -> Result<BoardRead, Refused> {
+    let (api, asker) = (&console.api, &visitor.asker);
+    Ok(BoardRead {
+        sites: api.get(asker, "/v1/sites").await?,
+        members: api.get(asker, "/v1/members").await?,
+        refusals: api.get(asker, "/v1/refusals?limit=500").await?,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "sites_one.html")]
+struct SitePage {
+    f: Frame,
+    line: BoardLine,
+    peer: PeerRead,
+    id: String,
+    usual: String,
+    rtt: String,
+    when_charts: Option<charts::SiteCharts>,
+    contacts: Vec<ContactLine>,
+    alarms: Vec<(String, String, ShownTime)>,
+}
+
+/// A contact in the table.
+struct ContactLine {
+    began: ShownTime,
+    lasted: String,
+    sent: String,
+    received: String,
+}
+
+async fn show_site(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+) -> Response {
+    match read_site(&console, &visitor, &site).await {
+        Ok(page) => answer::page(&page),
+        Err(refused) => refused.page(&visitor),
+    }
+}
+
+async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<SitePage, Refused> {
+    let read = read_board(console, visitor).await?;
+    let f = visitor.frame(site, "sites");
+    let known = |name: &str| read.sites.peers.iter().find(|p| p.node == name).cloned();
+    let (peer, is_own) = (known(site), read.sites.node == site);
+    let unknown = || {
+        let detail = f.say_of("sites-no-such", site);
+        Refused::new(f.language, StatusCode::NOT_FOUND, "unknown_node", detail)
+    };
+    let peer = match (peer, is_own) {
+        (Some(peer), _) => peer,
+        (None, true) => PeerRead::default(),
+        (None, false) => return Err(unknown()),
+    };
+
+    let path = format!("/v1/sites/{}/contacts", values::query_escaped(site));
+    let contacts: ContactsRead = console.api.get(&visitor.asker, &path).await?;
+    let line = board::lines(&f, &read.sites, &read.members, &read.refusals)
+        .into_iter()
+        .find(|line| line.name == site)
+        .ok_or_else(unknown)?;
+
+    let member = read.members.members.iter().find(|m| m.node == site);
+    let alarm = |a: &answers::AlarmRead| {
+        let name = f.language.alarm(&a.about);
+        (name, a.text.clone(), shown_ms(a.since_ms))
+    };
+    Ok(SitePage {
+        id: member.map_or_else(String::new, |m| m.id.clone()),
+        usual: match peer.usual_dark_ms {
+            Some(ms) => length(&f, ms),
+            None => f.say("sites-unknown"),
+        },
+        rtt: match peer.rtt_ms {
+            Some(ms) => format!("{ms} ms"),
+            None => f.say("sites-unknown"),
+        },
+        when_charts: charts::of(&f, &contacts),
+        contacts: contact_lines(&f, &contacts),
+        alarms: peer.alarms.iter().map(alarm).collect(),
+        line,
+        peer,
+        f,
+    })
+}
+
+fn contact_lines(f: &Frame, read: &ContactsRead) -> Vec<ContactLine> {
+    let newest = read.contacts.iter().rev().take(CONTACTS_SHOWN);
+    newest
+        .map(|c| ContactLine {
+            began: shown_ms(c.began_ms),
+            lasted: length(f, c.ended_ms - c.began_ms),
+            sent: bytes(c.sent_bytes as f64),
+            received: bytes(c.received_bytes as f64),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{api::Asker, visitor::Who};
+    use answers::LaneRead;
+    use wadi_words::Language;
+
+    fn frame(language: Language) -> Frame {
+        let asker = Asker {
+            bearer: "t".into(),
+            language,
+        };
+        let visitor = Visitor {
+            asker,
+            here: "/console/sites".into(),
+            who: Who {
+                role: "hub".into(),
+                ..Who::default()
+            },
+        };
+        visitor.frame("sites", "sites")
+    }
+
+    /// Thirty nodes, six of them at crossings that the map knows, in every state of a link.
+    fn country() -> BoardRead {
+        let codes = ["WLD", "TRB", "QAM", "RAB", "MUN", "MAN"];
+        let links = ["up", "dark", "flapping", "unknown"];
+        let peer = |n: usize| PeerRead {
+            node: format!("crossing-{n:02}"),
+            role: Some("crossing".into()),
+            crossing: Some(codes.get(n).map_or(format!("X{n:02}"), |c| c.to_string())),
+            connected: n % 4 == 0,
+            link: links[n % 4].into(),
+            dark_as_usual: (n % 4 == 1).then_some(n % 8 == 1),
+            usual_dark_ms: (n % 4 == 1).then_some(7_200_000),
+            backlog: (n % 4 == 0).then(|| {
+                vec![LaneRead {
+                    lane: "passage".into(),
+                    to_send: 12,
+                    to_fetch: 3_000,
+                }]
+            }),
+            last_contact_ms: 1_764_111_000_000,
+            certificate_ends_s: Some(1_764_111_600 + 86_400 * 12),
+            ..PeerRead::default()
+        };
+        BoardRead {
+            sites: SitesRead {
+                node: "hub".into(),
+                role: "hub".into(),
+                now_ms: 1_764_111_600_000,
+                peers: (0..30).map(peer).collect(),
+                ..SitesRead::default()
+            },
+            members: MembersRead::default(),
+            refusals: RefusalsRead::default(),
+        }
+    }
+
+    #[test]
+    fn thirty_nodes_stand_on_one_board_in_both_languages() {
+        for language in Language::ALL {
+            let page = BoardPage::new(frame(language), &country());
+            assert_eq!(page.lines.len(), 31);
+            assert_eq!(page.marks.len(), 7, "six crossings and the hub");
+            assert_eq!(page.unplaced.len(), 24);
+
+            let html = page.render().unwrap();
+            for n in 0..30 {
+                assert!(html.contains(&format!("crossing-{n:02}")), "{n}");
+            }
+            assert!(!html.contains("style="), "the page's policy forbids it");
+            assert!(!html.contains("console-sites-"), "a sentence is missing");
+            assert!(html.len() < 90_000, "{}", html.len());
+        }
+    }
+
+    #[test]
+    fn dark_as_ever_calls_nobody_and_dark_for_too_long_does() {
+        let f = frame(Language::English);
+        let read = country();
+        let lines = board::lines(&f, &read.sites, &read.members, &read.refusals);
+        let line = |name: &str| lines.iter().find(|l| l.name == name).unwrap();
+        assert!(!line("crossing-01").asks, "dark as usual");
+        assert!(line("crossing-05").asks, "dark for too long");
+        assert_eq!(line("crossing-05").link, "late");
+        assert!(line("crossing-02").asks, "flapping");
+        assert!(!line("crossing-03").asks && line("crossing-03").link == "unknown");
+    }
+
+    #[test]
+    fn a_name_is_never_markup() {
+        let mut read = country();
+        read.sites.peers[0].node = "<b>\"x'&".into();
+        read.sites.alarms = vec!["<script>".into()];
+        let html = BoardPage::new(frame(Language::Arabic), &read)
+            .render()
+            .unwrap();
+        assert!(!html.contains("<b>") && !html.contains("<script>alarm"));
+        assert!(!html.contains("<script>"), "an alarm became markup");
+    }
 }

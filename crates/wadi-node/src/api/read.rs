@@ -41,6 +41,15 @@ fn mark_detained(record: &mut Json, holds: Vec<Json>) {
 }
 
 impl Reads {
+    /// Who said an entry, and when by the author's clock, Unix milliseconds. None where it is not
+    /// held, or of a later version.
+    pub async fn said_by(&self, at: &Reference) -> Result<Option<(String, i64)>, NodeError> {
+        let found = self.door.store.entries(&at.log, at.seq, 1).await?;
+        let entry = found.first().filter(|e| e.entry.reference() == *at);
+        let entry = entry.and_then(|e| e.entry.entry());
+        Ok(entry.map(|e| (e.common.officer.clone(), e.common.wall_ms)))
+    }
+
     /// A record's id from its printed or full form.
     pub async fn find_record(&self, text: &str) -> Result<RecordId, NodeError> {
         if let Ok(id) = text.parse() {

@@ -2,12 +2,12 @@
 
 use crate::{
     api::{Reads, alarms::INTEGRITY},
-    door::{error::NodeError, scopes::ScopeDigest, status::ScrubStatus},
+    door::{contacts::PeerContacts, error::NodeError, scopes::ScopeDigest, status::ScrubStatus},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use wadi_log::{CutTarget, Frontier, Hash, LogId, NodeId, Peaks, Role, leaf_hash};
+use wadi_log::{CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -54,6 +54,8 @@ pub struct Status {
     pub scrub: ScrubStatus,
     pub scopes: Vec<ScopeDigest>,
     pub peers: Vec<Json>,
+    /// The version of this node's software.
+    pub software: &'static str,
     pub forks: Vec<String>,
     pub cuts: Vec<String>,
     /// What was refused last: subject, code and reason.
@@ -100,6 +102,7 @@ impl Reads {
             scrub: door.scrub_status(),
             scopes,
             peers: self.peers_json(),
+            software: env!("CARGO_PKG_VERSION"),
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
             last_refused: refusals
@@ -168,22 +171,34 @@ impl Reads {
             }
         }
 
-        let name = |n: &NodeId| {
-            self.door.with_control(|c| {
-                c.enrolment(n)
-                    .map_or_else(|| n.to_string(), |e| e.name.clone())
-            })
-        };
-
         peers
             .iter()
             .map(|(id, p)| {
                 // What a dark peer lacks, and whether it is in step, nobody knows.
                 let seen = |value: Json| if p.connected { value } else { Json::Null };
+                let (role, crossing) = self.place_of(id);
+                let contacts = self.door.contacts.of(id);
+                let now_ms = self.door.now_ms();
+                let lane = |(lane, (send, fetch)): (&Lane, &(u64, u64))| {
+                    json!({"lane": lane.name(), "to_send": send, "to_fetch": fetch})
+                };
                 json!({
-                    "node": name(id),
+                    "node": self.door.name_of(id),
+                    "role": role,
+                    "crossing": crossing,
                     "connected": p.connected,
-                    "last_contact_ms": p.last_contact_ms,
+                    "link": contacts.link(p.connected, now_ms),
+                    "contacts_in_hour": contacts.begun_within_hour(now_ms),
+                    "usual_dark_ms": contacts.usual_dark_ms(),
+                    "dark_as_usual": match p.connected {
+                        true => None,
+                        false => contacts.is_dark_as_usual(now_ms),
+                    },
+                    "certificate_ends_s": p.certificate_ends_s,
+                    "backlog": seen(p.lanes.iter().map(lane).collect()),
+                    "caught_up_in_ms": seen(p.caught_up_in_ms(now_ms).into()),
+                    // Before this start it was in contact when its last contact ended.
+                    "last_contact_ms": p.last_contact_ms.max(contacts.last_ms().unwrap_or(0)),
                     "unsent": seen(p.unsent.into()),
                     "in_step": seen(p.in_step.into()),
                     "sent_bytes": p.sent_bytes,
@@ -193,6 +208,24 @@ impl Reads {
                 })
             })
             .collect()
+    }
+
+    /// A member's role and crossing, as its enrolment has them.
+    fn place_of(&self, id: &NodeId) -> (Option<&'static str>, Option<String>) {
+        self.door.with_control(|c| {
+            let known = c.enrolment(id);
+            let crossing = known.and_then(|e| e.crossing).map(|c| c.to_string());
+            (known.map(|e| e.role.name()), crossing)
+        })
+    }
+
+    /// When a peer of that name was in contact, and what it lacked. None where no such peer is
+    /// enrolled.
+    pub fn contacts_with(&self, name: &str) -> Option<PeerContacts> {
+        let id = self
+            .door
+            .with_control(|c| c.by_name(name).map(Enrolment::node))?;
+        Some(self.door.contacts.of(&id))
     }
 
     /// What was cut, and why.

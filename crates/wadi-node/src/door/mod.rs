@@ -7,6 +7,7 @@
 pub(crate) mod clock;
 pub(crate) mod clock_doubts;
 pub(crate) mod command;
+pub(crate) mod contacts;
 pub(crate) mod device_habits;
 pub(crate) mod disk;
 pub(crate) mod error;
@@ -33,6 +34,7 @@ use crate::ledger::{repair::RepairQueue, view::LedgerView};
 use clock::Clock;
 use clock_doubts::ClockDoubts;
 use command::{BlockOutcome, Command, Reply};
+use contacts::Contacts;
 use device_habits::DeviceHabits;
 use disk::DiskBudget;
 use error::NodeError;
@@ -107,6 +109,8 @@ pub struct Door {
     pub(crate) clock: Arc<dyn Clock>,
     /// How each peer stands.
     pub(crate) peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    /// When each peer was in contact.
+    pub(crate) contacts: Contacts,
     /// What hubs hold of others' logs, as they said.
     pub(crate) hub_holdings: HubHoldings,
     /// What links are asked to find out, by peer.

@@ -2,7 +2,8 @@
 
 use crate::door::Door;
 use serde::Serialize;
-use wadi_log::NodeId;
+use std::collections::BTreeMap;
+use wadi_log::{Lane, NodeId};
 
 /// How a peer stands, for status.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -13,6 +14,12 @@ pub struct PeerStatus {
     pub last_contact_ms: i64,
     /// Entries that the peer is known to lack.
     pub unsent: u64,
+    /// Entries of each lane that it lacks, and that this node lacks and it holds.
+    pub lanes: BTreeMap<Lane, (u64, u64)>,
+    /// The most that it lacked since it lacked nothing, and when that was, node's clock.
+    pub most_unsent: (u64, i64),
+    /// When the certificate ends that it showed last, Unix seconds.
+    pub certificate_ends_s: Option<i64>,
     /// Whether both held the same when last compared.
     pub in_step: bool,
     /// Bytes of blocks sent.
@@ -63,7 +70,50 @@ pub struct ScrubStatus {
     pub structure: Vec<String>,
 }
 
+impl PeerStatus {
+    /// Takes in what the peer lacks now.
+    pub(crate) fn note_unsent(&mut self, unsent: u64, now_ms: i64) {
+        self.unsent = unsent;
+        if unsent == 0 || unsent >= self.most_unsent.0 {
+            self.most_unsent = (unsent, now_ms);
+        }
+    }
+
+    /// In how long it will lack nothing, as fast as it went since it lacked most, milliseconds.
+    /// None where nothing is known of that.
+    pub(crate) fn caught_up_in_ms(&self, now_ms: i64) -> Option<i64> {
+        let (most, since_ms) = self.most_unsent;
+        if self.unsent == 0 {
+            return Some(0);
+        }
+
+        let went = most.checked_sub(self.unsent).filter(|n| *n > 0)?;
+        let took_ms = now_ms.checked_sub(since_ms).filter(|ms| *ms > 0)?;
+        let left_ms = i128::from(took_ms) * i128::from(self.unsent) / i128::from(went);
+        i64::try_from(left_ms).ok()
+    }
+}
+
 impl Door {
+    /// A contact with a peer begins: when the certificate ends that it showed.
+    pub fn contact_begins(&self, peer: NodeId, certificate_ends_s: i64) {
+        self.contacts.begin(peer, self.now_ms());
+        let ends_s = Some(certificate_ends_s).filter(|s| *s > 0);
+        self.note_peer(peer, |p| p.certificate_ends_s = ends_s);
+    }
+
+    /// A contact goes on, or ends: bytes sent and received on the wire since it began.
+    pub async fn contact_goes_on(&self, peer: NodeId, bytes: (u64, u64)) {
+        let mut unsent = 0;
+        self.note_peer(peer, |p| unsent = p.unsent);
+        let due = self.contacts.go_on(peer, self.now_ms(), bytes, unsent);
+        if let Some(key) = due
+            && let Err(error) = self.set_local(vec![key], vec![]).await
+        {
+            tracing::debug!(%error, "a contact cannot be written down now");
+        }
+    }
+
     /// Raises an alarm of the daemon's, or ends it.
     pub fn set_alarm(&self, about: &'static str, alarm: Option<String>) {
         let mut alarms = self.alarms.lock().expect("no panic holds it");
@@ -92,5 +142,24 @@ impl Door {
     /// Has everything read through soon, as fast as the disk gives it.
     pub fn scrub_soon(&self) {
         self.scrub_now.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_that_shrinks_says_when_it_will_be_gone() {
+        let mut peer = PeerStatus::default();
+        peer.note_unsent(100, 0);
+        assert_eq!(peer.caught_up_in_ms(5_000), None, "nothing went yet");
+
+        peer.note_unsent(75, 10_000);
+        assert_eq!(peer.caught_up_in_ms(10_000), Some(30_000));
+        peer.note_unsent(120, 12_000);
+        assert_eq!(peer.caught_up_in_ms(13_000), None, "it grew");
+        peer.note_unsent(0, 14_000);
+        assert_eq!(peer.caught_up_in_ms(14_000), Some(0));
     }
 }

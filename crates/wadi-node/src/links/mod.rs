@@ -386,9 +386,12 @@ impl<'n> Link<'n> {
 
     /// Notes for the status how far the link has come.
     fn note_progress(&self) {
+        let now_ms = self.door.now_ms();
+        let lanes = self.session.lanes();
         self.door.note_peer(self.peer, |p| {
             p.connected = true;
-            p.unsent = self.session.unsent();
+            p.note_unsent(lanes.values().map(|(lacks, _)| lacks).sum(), now_ms);
+            p.lanes = lanes;
             p.sent_bytes = self.session.sent_bytes();
             if p.unsent > 0 {
                 p.in_step = false;

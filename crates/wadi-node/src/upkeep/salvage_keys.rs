@@ -70,6 +70,7 @@ impl Salvager {
                     | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
                     LocalScope::Anchor
                     | LocalScope::Bundle
+                    | LocalScope::Contact
                     | LocalScope::Cursor
                     | LocalScope::ExcerptLost
                     | LocalScope::Excerpts

@@ -23,6 +23,15 @@ pub(crate) struct ControlAnswer {
 pub(crate) struct PolicyAnswer {
     /// Its revision; 0 where the hub said none yet.
     revision: u64,
+    /// The entry that said it; null where no hub said one yet.
+    #[schema(required = true)]
+    entry: Option<String>,
+    /// Who said it.
+    #[schema(required = true)]
+    by: Option<String>,
+    /// When it was said, Unix milliseconds by the hub's clock.
+    #[schema(required = true)]
+    since_ms: Option<i64>,
     /// The policy, whole.
     policy: Value,
     /// What it is by default.

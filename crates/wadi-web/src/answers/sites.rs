@@ -57,6 +57,8 @@ pub(crate) struct SitesAnswer {
     scopes: Vec<ScopeAnswer>,
     /// How each peer stands.
     peers: Vec<PeerAnswer>,
+    /// The version of this node's software.
+    software: String,
     /// The logs that were forked, by origin.
     forks: Vec<String>,
     /// What was cut, and why.
@@ -131,8 +133,37 @@ pub(crate) struct ScopeAnswer {
 pub(crate) struct PeerAnswer {
     /// Its name.
     node: String,
+    /// hub, crossing or observer; null where it is not enrolled.
+    #[schema(required = true)]
+    role: Option<String>,
+    /// Its crossing; null where it has none.
+    #[schema(required = true)]
+    crossing: Option<String>,
     /// Whether it is in contact.
     connected: bool,
+    /// up, dark, flapping, or unknown where it never was in contact.
+    link: String,
+    /// Contacts that began within the hour.
+    contacts_in_hour: u64,
+    /// For how long its link is dark as a rule: nine of ten times it was no longer, milliseconds;
+    /// null where no habit is known.
+    #[schema(required = true)]
+    usual_dark_ms: Option<i64>,
+    /// Whether its link is dark no longer than as a rule; null where it is in contact, or no habit
+    /// is known.
+    #[schema(required = true)]
+    dark_as_usual: Option<bool>,
+    /// When the certificate ends that it showed last, Unix seconds; null where it showed none since
+    /// this start.
+    #[schema(required = true)]
+    certificate_ends_s: Option<i64>,
+    /// What is still to go over, by lane; null while it is dark.
+    #[schema(required = true)]
+    backlog: Option<Vec<LaneBacklogAnswer>>,
+    /// In how long it will lack nothing, as fast as it goes now, milliseconds; null where nothing is
+    /// known of that.
+    #[schema(required = true)]
+    caught_up_in_ms: Option<i64>,
     /// When it last was, Unix milliseconds; 0 where never.
     last_contact_ms: i64,
     /// Entries that it lacks; null while it is dark, for nobody knows.
@@ -150,6 +181,59 @@ pub(crate) struct PeerAnswer {
     last_error: String,
     /// What asks for somebody there, as it told in its control log; a hub's alone.
     alarms: Vec<PeerAlarmAnswer>,
+}
+
+/// What is still to go over of a lane.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LaneBacklogAnswer {
+    /// The lane.
+    lane: String,
+    /// Entries that the peer lacks.
+    to_send: u64,
+    /// Entries that this node lacks.
+    to_fetch: u64,
+}
+
+/// When a node was in contact with another one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContactsAnswer {
+    /// The other node's name.
+    node: String,
+    /// This node's clock, Unix milliseconds.
+    now_ms: i64,
+    /// For how long the link is dark as a rule, milliseconds; null where no habit is known.
+    #[schema(required = true)]
+    usual_dark_ms: Option<i64>,
+    /// The contacts that are remembered, the oldest first.
+    contacts: Vec<ContactAnswer>,
+    /// What the other node lacked, the oldest first.
+    backlog: Vec<BacklogThenAnswer>,
+}
+
+/// One contact.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContactAnswer {
+    /// When it began, Unix milliseconds.
+    began_ms: i64,
+    /// When it ended, or was looked at last.
+    ended_ms: i64,
+    /// Bytes sent on the wire.
+    sent_bytes: u64,
+    /// Bytes received on the wire.
+    received_bytes: u64,
+}
+
+/// What a node lacked at a time.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BacklogThenAnswer {
+    /// When, Unix milliseconds.
+    at_ms: i64,
+    /// Entries that it lacked.
+    unsent: u64,
 }
 
 /// Something that asks for somebody at another node.

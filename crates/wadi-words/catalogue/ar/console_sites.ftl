@@ -1,1 +1,102 @@
 # صفحات لوحة المتابعة.
+
+console-sites-as-of = الحالة في
+console-sites-none-asks = لا شيء يستدعي التدخل
+console-sites-ask = { $n ->
+    [one] عقدة واحدة تستدعي النظر
+    [two] عقدتان تستدعيان النظر
+    [few] { $n } عقد تستدعي النظر
+   *[other] { $n } عقدة تستدعي النظر
+}
+console-sites-map = خريطة العقد وروابطها بهذه العقدة؛ والجدول يقول ذلك نفسه كتابةً
+console-sites-map-about = الخطوط روابط هذه العقدة. الحدود من Natural Earth والمواضع تقريبية.
+console-sites-own-alarms = إنذارات هذه العقدة
+console-sites-unplaced = خارج الخريطة
+console-sites-table = جميع العقد
+console-sites-site = العقدة
+console-sites-crossing = المنفذ
+console-sites-link = الرابط
+console-sites-link-own = هذه العقدة
+console-sites-link-up = متصل
+console-sites-link-dark = منقطع
+console-sites-link-dark-usual = منقطع كالمعتاد
+console-sites-link-late = منقطع أطول من المعتاد
+console-sites-link-flapping = متذبذب
+console-sites-link-unknown = غير معروف
+console-sites-contacts-in-hour = { $n ->
+    [one] اتصال واحد في الساعة الأخيرة
+    [two] اتصالان في الساعة الأخيرة
+    [few] { $n } اتصالات في الساعة الأخيرة
+   *[other] { $n } اتصالاً في الساعة الأخيرة
+}
+console-sites-usually-dark = المعتاد حتى { $what }
+console-sites-no-habit = لم تُعرف عادته بعد
+console-sites-last-contact = آخر اتصال
+console-sites-oldest-unsent = أقدم ما لم يُرسل
+console-sites-oldest-unwitnessed = أقدم ما لم يُشهد عليه
+console-sites-backlog = المتراكم
+console-sites-expected = يُتوقع وصوله خلال
+console-sites-verified = متحقق منه حتى
+console-sites-clock = الساعة
+console-sites-certificate = الشهادة
+console-sites-certificate-ends = تنتهي الشهادة قريباً: جدّدها
+console-sites-disk = القرص
+console-sites-software = البرنامج
+console-sites-refusals = المرفوضات
+console-sites-unknown = غير معروف
+console-sites-nothing = لا شيء
+console-sites-none = لا يوجد
+console-sites-not-applicable = –
+console-sites-no-alarm = لا إنذار
+console-sites-alarm-clock = موضع شك
+console-sites-alarm-disk = متسع قليل
+console-sites-to-send = { $n } للإرسال
+console-sites-to-fetch = { $n } للاستلام
+console-sites-lane-control = التحكم
+console-sites-lane-hold = الحجوزات
+console-sites-lane-customs = الجمارك
+console-sites-lane-passage = العبور
+console-sites-lane-site = أيام الموقع
+console-sites-days = { $n ->
+    [zero] أقل من يوم
+    [one] يوم واحد
+    [two] يومان
+    [few] { $n } أيام
+   *[other] { $n } يوماً
+}
+console-sites-hours = { $n ->
+    [one] ساعة واحدة
+    [two] ساعتان
+    [few] { $n } ساعات
+   *[other] { $n } ساعة
+}
+console-sites-minutes = { $n ->
+    [one] دقيقة واحدة
+    [two] دقيقتان
+    [few] { $n } دقائق
+   *[other] { $n } دقيقة
+}
+console-sites-seconds = { $n ->
+    [zero] الآن
+    [one] ثانية واحدة
+    [two] ثانيتان
+    [few] { $n } ثوانٍ
+   *[other] { $n } ثانية
+}
+console-sites-no-such = لا توجد هنا عقدة باسم { $what }.
+console-sites-since = منذ
+console-sites-usual = الانقطاع المعتاد
+console-sites-rtt = زمن الذهاب والإياب
+console-sites-last-error = آخر خلل
+console-sites-id = المعرّف
+console-sites-do-resync = إعادة مزامنة…
+console-sites-do-compare = مقارنة…
+console-sites-chart-in-contact = متصل
+console-sites-chart-contacts = أوقات الاتصال
+console-sites-chart-sent = المرسَل
+console-sites-chart-received = المستلَم
+console-sites-chart-backlog = القيود التي تنقصه
+console-sites-contacts = آخر الاتصالات
+console-sites-no-contacts = لا اتصال محفوظ.
+console-sites-began = بدأ
+console-sites-lasted = دام

@@ -1,0 +1,310 @@
+//! The board: every node with what is known of it, in words. What nobody knows is "unknown".
+
+use super::{
+    answers::{MembersRead, PeerRead, RefusalsRead, SitesRead},
+    map,
+    when::{ShownTime, length, shown_if},
+};
+use crate::frame::Frame;
+use std::collections::BTreeMap;
+
+/// Days left to a certificate from which on somebody should renew it.
+const CERTIFICATE_DAYS: i64 = 30;
+const DAY_S: i64 = 86_400;
+
+/// One node on the board.
+pub(crate) struct BoardLine {
+    pub name: String,
+    pub crossing: String,
+    /// own, up, dark, flapping, unknown.
+    pub link: String,
+    /// The link in words.
+    pub link_word: String,
+    /// The kind of badge that the words stand in.
+    pub link_kind: &'static str,
+    /// What more there is to say of the link.
+    pub link_more: String,
+    /// Whether somebody should look.
+    pub asks: bool,
+    pub last_contact: Option<ShownTime>,
+    pub last_ago: String,
+    pub oldest_unsent: String,
+    pub oldest_unwitnessed: String,
+    pub backlog: Option<Vec<BacklogLine>>,
+    pub expected: String,
+    pub verified: Option<ShownTime>,
+    pub clock: Told,
+    pub certificate: Told,
+    pub disk: Told,
+    pub software: String,
+    pub refusals: u64,
+}
+
+impl BoardLine {
+    /// What is told in a few words: clock, certificate, disk.
+    pub(crate) fn told(&self) -> [&Told; 3] {
+        [&self.clock, &self.certificate, &self.disk]
+    }
+}
+
+/// What is still to go over of a lane.
+pub(crate) struct BacklogLine {
+    pub lane: String,
+    pub to_send: u64,
+    pub to_fetch: u64,
+}
+
+/// Something told in a few words, with more for whoever looks closer.
+pub(crate) struct Told {
+    pub text: String,
+    pub more: String,
+    pub is_bad: bool,
+}
+
+impl Told {
+    fn of(text: String) -> Self {
+        Self {
+            text,
+            more: String::new(),
+            is_bad: false,
+        }
+    }
+
+    fn bad(text: String, more: &str) -> Self {
+        Self {
+            text,
+            more: more.into(),
+            is_bad: true,
+        }
+    }
+}
+
+/// A node on the map.
+pub(crate) struct MapMark {
+    pub name: String,
+    pub link: String,
+    pub word: String,
+    pub x: f64,
+    pub y: f64,
+    /// Where the line of its link ends, which is at this node; none for this node itself.
+    pub line: Option<(f64, f64)>,
+}
+
+/// A lane in words.
+pub(crate) fn lane_word(f: &Frame, lane: &str) -> String {
+    f.say(&format!("sites-lane-{lane}"))
+}
+
+/// Every node, this one first, then by name; those that somebody should look at before the others.
+pub(crate) fn lines(
+    f: &Frame,
+    sites: &SitesRead,
+    members: &MembersRead,
+    refusals: &RefusalsRead,
+) -> Vec<BoardLine> {
+    let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+    for refusal in &refusals.refusals {
+        *refused.entry(members.name_of(&refusal.peer)).or_default() += refusal.times;
+    }
+
+    let line = |peer: &PeerRead| {
+        let count = refused.get(&peer.node).copied().unwrap_or(0);
+        peer_line(f, sites, peer, count)
+    };
+    let mut others: Vec<BoardLine> = sites.peers.iter().map(line).collect();
+    others.sort_by(|a, b| (!a.asks, &a.name).cmp(&(!b.asks, &b.name)));
+    others.insert(0, own_line(f, sites));
+    others
+}
+
+fn own_line(f: &Frame, sites: &SitesRead) -> BoardLine {
+    let age = sites.oldest_unsent_ms.map(|ms| length(f, ms));
+    let oldest = age.unwrap_or_else(|| f.say("sites-nothing"));
+    let disk = match &sites.degraded {
+        None => Told::of(f.say("sites-no-alarm")),
+        Some(d) => Told::bad(super::when::bytes(d.free_bytes as f64), &d.why),
+    };
+    BoardLine {
+        name: sites.node.clone(),
+        crossing: sites.crossing.clone(),
+        link: "own".into(),
+        link_word: f.say("sites-link-own"),
+        link_kind: "note",
+        link_more: String::new(),
+        asks: !sites.alarms.is_empty(),
+        last_contact: None,
+        last_ago: f.say("sites-link-own"),
+        oldest_unsent: oldest.clone(),
+        oldest_unwitnessed: oldest,
+        backlog: None,
+        expected: f.say("sites-not-applicable"),
+        verified: verified(sites, &sites.crossing),
+        clock: Told::of(f.say("sites-unknown")),
+        certificate: Told::of(f.say("sites-unknown")),
+        disk,
+        software: sites.software.clone(),
+        refusals: 0,
+    }
+}
+
+fn peer_line(f: &Frame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -> BoardLine {
+    let unknown = || f.say("sites-unknown");
+    let crossing = peer.crossing.clone().unwrap_or_default();
+    let (link_kind, asks) = link_kind(peer);
+    // Both hold the same: nothing of it is unsent, and what the hub holds is witnessed.
+    let is_level = peer.in_step == Some(true);
+    let oldest = if is_level {
+        f.say("sites-nothing")
+    } else {
+        unknown()
+    };
+    let expected = match peer.caught_up_in_ms {
+        Some(0) => f.say("sites-nothing"),
+        Some(ms) => length(f, ms),
+        None => unknown(),
+    };
+    let ago_ms = sites.now_ms - peer.last_contact_ms;
+
+    BoardLine {
+        link_word: link_word(f, peer),
+        link_more: link_more(f, peer),
+        link_kind,
+        asks: asks || !peer.alarms.is_empty(),
+        last_contact: shown_if(peer.last_contact_ms),
+        last_ago: match peer.last_contact_ms {
+            0 => unknown(),
+            _ => length(f, ago_ms),
+        },
+        oldest_unsent: oldest.clone(),
+        oldest_unwitnessed: oldest,
+        backlog: peer.backlog.as_ref().map(|lanes| {
+            let line = |l: &super::answers::LaneRead| BacklogLine {
+                lane: lane_word(f, &l.lane),
+                to_send: l.to_send,
+                to_fetch: l.to_fetch,
+            };
+            lanes.iter().map(line).collect()
+        }),
+        expected,
+        verified: verified(sites, &crossing),
+        clock: told_alarm(f, peer, "clock"),
+        certificate: certificate(f, peer, sites.now_ms / 1_000),
+        disk: told_alarm(f, peer, "disk"),
+        software: unknown(),
+        refusals,
+        name: peer.node.clone(),
+        crossing,
+        link: match (peer.link.as_str(), peer.dark_as_usual) {
+            ("dark", Some(false)) => "late".into(),
+            (link, _) => link.into(),
+        },
+    }
+}
+
+fn verified(sites: &SitesRead, crossing: &str) -> Option<ShownTime> {
+    shown_if(sites.watermarks.get(crossing).copied().unwrap_or(0))
+}
+
+/// The badge of a link, and whether somebody should look: dark within the habit is no alarm.
+fn link_kind(peer: &PeerRead) -> (&'static str, bool) {
+    match (peer.link.as_str(), peer.dark_as_usual) {
+        ("up", _) => ("good", false),
+        ("flapping", _) => ("warn", true),
+        ("dark", Some(false)) => ("bad", true),
+        ("dark", _) => ("plain", false),
+        _ => ("plain", false),
+    }
+}
+
+/// A link's state in words.
+pub(crate) fn link_word(f: &Frame, peer: &PeerRead) -> String {
+    match (peer.link.as_str(), peer.dark_as_usual) {
+        ("up", _) => f.say("sites-link-up"),
+        ("flapping", _) => f.say("sites-link-flapping"),
+        ("dark", Some(false)) => f.say("sites-link-late"),
+        ("dark", Some(true)) => f.say("sites-link-dark-usual"),
+        ("dark", None) => f.say("sites-link-dark"),
+        _ => f.say("sites-link-unknown"),
+    }
+}
+
+fn link_more(f: &Frame, peer: &PeerRead) -> String {
+    match (peer.link.as_str(), peer.usual_dark_ms) {
+        ("flapping", _) => f.say_n("sites-contacts-in-hour", peer.contacts_in_hour),
+        ("dark", Some(ms)) => f.say_of("sites-usually-dark", &length(f, ms)),
+        ("dark", None) => f.say("sites-no-habit"),
+        _ => String::new(),
+    }
+}
+
+fn told_alarm(f: &Frame, peer: &PeerRead, about: &str) -> Told {
+    match peer.alarms.iter().find(|a| a.about == about) {
+        Some(alarm) => Told::bad(f.say(&format!("sites-alarm-{about}")), &alarm.text),
+        None if peer.last_contact_ms == 0 => Told::of(f.say("sites-unknown")),
+        None => Told::of(f.say("sites-no-alarm")),
+    }
+}
+
+fn certificate(f: &Frame, peer: &PeerRead, now_s: i64) -> Told {
+    let Some(ends_s) = peer.certificate_ends_s else {
+        return Told::of(f.say("sites-unknown"));
+    };
+    let days = (ends_s - now_s) / DAY_S;
+    let text = f.say_n("sites-days", days.max(0));
+    match days {
+        days if days < CERTIFICATE_DAYS => Told::bad(text, &f.say("sites-certificate-ends")),
+        _ => Told::of(text),
+    }
+}
+
+/// The nodes that the map has places for, and the names of those that it has none for.
+pub(crate) fn marks(f: &Frame, sites: &SitesRead) -> (Vec<MapMark>, Vec<String>) {
+    let own_code = match sites.role.as_str() {
+        "hub" => "HUB",
+        _ => sites.crossing.as_str(),
+    };
+    let own_place = map::place(own_code);
+    let (mut marks, mut unplaced) = (Vec::new(), Vec::new());
+    let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+
+    for peer in &sites.peers {
+        let code = match peer.role.as_deref() {
+            Some("hub") => "HUB".to_string(),
+            _ => peer.crossing.clone().unwrap_or_default(),
+        };
+        let Some((x, y)) = map::place(&code) else {
+            unplaced.push(peer.node.clone());
+            continue;
+        };
+
+        // Several nodes of one crossing stand beside each other.
+        let before = taken.entry(code).or_default();
+        let x = x + f64::from(*before) * 18.0;
+        *before += 1;
+        let (kind, _) = link_kind(peer);
+        marks.push(MapMark {
+            name: peer.node.clone(),
+            link: match (peer.link.as_str(), kind) {
+                ("dark", "bad") => "late".into(),
+                (link, _) => link.into(),
+            },
+            word: link_word(f, peer),
+            x,
+            y,
+            line: own_place,
+        });
+    }
+
+    match own_place {
+        Some((x, y)) => marks.push(MapMark {
+            name: sites.node.clone(),
+            link: "own".into(),
+            word: f.say("sites-link-own"),
+            x,
+            y,
+            line: None,
+        }),
+        None => unplaced.push(sites.node.clone()),
+    }
+    (marks, unplaced)
+}

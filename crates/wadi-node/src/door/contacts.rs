@@ -1,0 +1,282 @@
+//! When each peer was in contact, and what went over: so that a link that is dark by habit is told
+//! from one that is dark against it. A node remembers this for itself, and tells it nobody.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Mutex,
+};
+use wadi_log::NodeId;
+use wadi_store::{LocalKey, LocalScope};
+
+/// Where contacts are kept.
+pub(crate) const SCOPE: LocalScope = LocalScope::Contact;
+
+/// Contacts remembered of one peer: a link that is up twice a day is remembered for three months.
+const CONTACTS_MAX: usize = 200;
+/// Peers that are remembered.
+const PEERS_MAX: usize = 256;
+/// How often a backlog is written down, milliseconds, and how many of those are kept: three days.
+const BACKLOG_EVERY_MS: i64 = 900_000;
+const BACKLOGS_MAX: usize = 288;
+/// A contact that begins so soon after the last one is a part of it where the habit is told.
+const SAME_CONTACT_MS: i64 = 60_000;
+/// Times of being dark that make a habit.
+const HABIT_OF: usize = 6;
+/// Contacts begun within an hour that make a link one that flaps.
+const FLAPS_AN_HOUR: usize = 6;
+const HOUR_MS: i64 = 3_600_000;
+/// The least time between two writings of one peer's contacts: a link that flaps writes no more.
+const WRITE_PAUSE_MS: i64 = 60_000;
+
+/// One contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Contact {
+    /// When it began, this node's clock, Unix milliseconds.
+    pub began_ms: i64,
+    /// When it ended, or when it was last looked at.
+    pub ended_ms: i64,
+    /// Bytes sent on the wire.
+    pub sent_bytes: u64,
+    /// Bytes received on the wire.
+    pub received_bytes: u64,
+}
+
+/// How many entries a peer lacked at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BacklogThen {
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// Entries that it lacked.
+    pub unsent: u64,
+}
+
+/// How a link stands, as people are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// In contact.
+    Up,
+    /// Not in contact.
+    Dark,
+    /// In contact or not, and it changed often within the hour.
+    Flapping,
+    /// This node never was in contact with it.
+    Unknown,
+}
+
+/// What is remembered of one peer.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PeerContacts {
+    /// The contacts, the oldest first.
+    pub contacts: VecDeque<Contact>,
+    /// What it lacked, the oldest first.
+    pub backlog: VecDeque<BacklogThen>,
+    /// When this was written down, Unix milliseconds.
+    #[serde(skip)]
+    written_ms: i64,
+}
+
+impl PeerContacts {
+    fn begin(&mut self, now_ms: i64) {
+        self.contacts.push_back(Contact {
+            began_ms: now_ms,
+            ended_ms: now_ms,
+            sent_bytes: 0,
+            received_bytes: 0,
+        });
+        if self.contacts.len() > CONTACTS_MAX {
+            self.contacts.pop_front();
+        }
+    }
+
+    fn go_on(&mut self, now_ms: i64, (sent_bytes, received_bytes): (u64, u64), unsent: u64) {
+        if let Some(contact) = self.contacts.back_mut() {
+            contact.ended_ms = now_ms.max(contact.began_ms);
+            contact.sent_bytes = sent_bytes;
+            contact.received_bytes = received_bytes;
+        }
+
+        let last_ms = self.backlog.back().map(|b| b.at_ms);
+        if last_ms.is_none_or(|last| now_ms.saturating_sub(last) >= BACKLOG_EVERY_MS) {
+            let at_ms = now_ms;
+            self.backlog.push_back(BacklogThen { at_ms, unsent });
+        }
+        if self.backlog.len() > BACKLOGS_MAX {
+            self.backlog.pop_front();
+        }
+    }
+
+    /// How the link stands.
+    pub fn link(&self, connected: bool, now_ms: i64) -> LinkState {
+        let flaps = self.begun_within_hour(now_ms) >= FLAPS_AN_HOUR;
+        match (self.contacts.is_empty(), connected) {
+            (_, _) if flaps => LinkState::Flapping,
+            (_, true) => LinkState::Up,
+            (false, false) => LinkState::Dark,
+            (true, false) => LinkState::Unknown,
+        }
+    }
+
+    /// Contacts that began within the hour.
+    pub fn begun_within_hour(&self, now_ms: i64) -> usize {
+        let recent = |c: &&Contact| now_ms.saturating_sub(c.began_ms) < HOUR_MS;
+        self.contacts.iter().rev().take_while(recent).count()
+    }
+
+    /// For how long the link is dark as a rule: nine of ten times it was no longer, milliseconds.
+    /// None where too little is known for a habit.
+    pub fn usual_dark_ms(&self) -> Option<i64> {
+        let pairs = self.contacts.iter().zip(self.contacts.iter().skip(1));
+        let mut dark: Vec<i64> = pairs
+            .map(|(before, after)| after.began_ms.saturating_sub(before.ended_ms))
+            .filter(|ms| *ms > SAME_CONTACT_MS)
+            .collect();
+        if dark.len() < HABIT_OF {
+            return None;
+        }
+
+        dark.sort_unstable();
+        dark.get((dark.len() * 9).div_ceil(10).saturating_sub(1))
+            .copied()
+    }
+
+    /// When the last contact ended, or was last looked at, Unix milliseconds.
+    pub fn last_ms(&self) -> Option<i64> {
+        self.contacts.back().map(|c| c.ended_ms)
+    }
+
+    /// Whether the link is dark no longer than it is as a rule. None where no habit is known.
+    pub fn is_dark_as_usual(&self, now_ms: i64) -> Option<bool> {
+        let (usual_ms, last_ms) = (self.usual_dark_ms()?, self.last_ms()?);
+        Some(now_ms.saturating_sub(last_ms) <= usual_ms)
+    }
+}
+
+/// What is remembered of all peers.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts(Mutex<BTreeMap<NodeId, PeerContacts>>);
+
+impl Contacts {
+    /// Takes in what was kept before this start. What does not read is forgotten.
+    pub(crate) fn recall(&self, kept: &[LocalKey]) {
+        let read = |key: &LocalKey| {
+            let node = NodeId::from_slice(&wadi_log::unhex(&key.key)?).ok()?;
+            Some((node, serde_json::from_str(&key.value).ok()?))
+        };
+        let mut peers = self.0.lock().expect("no panic holds it");
+        peers.extend(kept.iter().take(PEERS_MAX).filter_map(read));
+    }
+
+    /// A contact begins.
+    pub(crate) fn begin(&self, peer: NodeId, now_ms: i64) {
+        let mut peers = self.0.lock().expect("no panic holds it");
+        if peers.len() < PEERS_MAX || peers.contains_key(&peer) {
+            peers.entry(peer).or_default().begin(now_ms);
+        }
+    }
+
+    /// A contact goes on, or ends: the bytes sent and received, and the entries that the peer lacks.
+    /// What is to be written down, where that is due.
+    pub(crate) fn go_on(
+        &self,
+        peer: NodeId,
+        now_ms: i64,
+        bytes: (u64, u64),
+        unsent: u64,
+    ) -> Option<LocalKey> {
+        let mut peers = self.0.lock().expect("no panic holds it");
+        let known = peers.get_mut(&peer)?;
+        known.go_on(now_ms, bytes, unsent);
+        if now_ms.saturating_sub(known.written_ms) < WRITE_PAUSE_MS {
+            return None;
+        }
+
+        known.written_ms = now_ms;
+        Some(LocalKey {
+            scope: SCOPE,
+            key: wadi_log::hex(&peer.0),
+            value: serde_json::to_string(known).unwrap_or_default(),
+        })
+    }
+
+    /// What is remembered of one peer.
+    pub(crate) fn of(&self, peer: &NodeId) -> PeerContacts {
+        let peers = self.0.lock().expect("no panic holds it");
+        peers.get(peer).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const PEER: NodeId = NodeId([7; 16]);
+
+    /// A crossing whose link is up for ten minutes every two hours.
+    fn desert_link(days: i64) -> Contacts {
+        let contacts = Contacts::default();
+        for n in 0..days * 12 {
+            let began_ms = n * 120 * MINUTE;
+            contacts.begin(PEER, began_ms);
+            contacts.go_on(PEER, began_ms + 10 * MINUTE, (1_000, 2_000), 3);
+        }
+        contacts
+    }
+
+    #[test]
+    fn dark_as_ever_is_told_from_dark_for_too_long() {
+        let known = desert_link(1).of(&PEER);
+        let ended_ms = known.last_ms().unwrap();
+        assert_eq!(known.usual_dark_ms(), Some(110 * MINUTE));
+        assert_eq!(known.link(false, ended_ms + MINUTE), LinkState::Dark);
+        assert_eq!(known.is_dark_as_usual(ended_ms + 100 * MINUTE), Some(true));
+        assert_eq!(known.is_dark_as_usual(ended_ms + 111 * MINUTE), Some(false));
+    }
+
+    #[test]
+    fn a_few_contacts_are_no_habit_and_none_is_unknown() {
+        let contacts = Contacts::default();
+        assert_eq!(contacts.of(&PEER).link(false, 0), LinkState::Unknown);
+
+        contacts.begin(PEER, 0);
+        let known = contacts.of(&PEER);
+        assert_eq!(known.link(true, 1), LinkState::Up);
+        assert_eq!(
+            (known.usual_dark_ms(), known.is_dark_as_usual(1)),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn a_link_that_comes_and_goes_flaps_and_makes_no_habit() {
+        let contacts = Contacts::default();
+        for n in 0..20 {
+            contacts.begin(PEER, n * 2_000);
+            contacts.go_on(PEER, n * 2_000 + 1_000, (1, 1), 0);
+        }
+        let known = contacts.of(&PEER);
+        assert_eq!(known.link(true, 41_000), LinkState::Flapping);
+        assert_eq!(known.usual_dark_ms(), None);
+        assert_eq!(known.link(false, 2 * HOUR_MS), LinkState::Dark);
+    }
+
+    #[test]
+    fn what_is_kept_reads_back_takes_bounded_room_and_is_written_now_and_then() {
+        let contacts = desert_link(400);
+        let known = contacts.of(&PEER);
+        assert_eq!(known.contacts.len(), CONTACTS_MAX);
+        assert_eq!(known.backlog.len(), BACKLOGS_MAX);
+
+        let later_ms = known.last_ms().unwrap() + MINUTE;
+        let kept = contacts.go_on(PEER, later_ms, (5, 6), 0).unwrap();
+        assert_eq!(contacts.go_on(PEER, later_ms + 1, (5, 6), 0), None);
+
+        let again = Contacts::default();
+        again.recall(&[kept]);
+        assert_eq!(again.of(&PEER).contacts.back().unwrap().sent_bytes, 5);
+        assert!(wadi_log::hex(&PEER.0).len() == 32);
+    }
+}

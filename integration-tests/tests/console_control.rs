@@ -1,0 +1,320 @@
+//! What operators do in the console: told to real processes, in forms without script.
+
+use integration_tests::{Cable, Site, World, browser::Browser, pages::Pages};
+use serde_json::json;
+use sqlx::{Connection, Row};
+
+fn pair() -> World {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    world
+}
+
+const SIGN: &str = "/console/control/sign";
+const HIDDEN: [&str; 3] = ["body", "back", "revision"];
+
+#[test]
+fn a_policy_is_changed_with_its_difference_seen_before_it_is_signed() {
+    let world = pair();
+    let hub = world.site("hub");
+    let pages = Pages::of_operator(hub, "en");
+    let at = "/console/control/policy";
+    let revision = |site: &Site| site.get("/v1/policy").unwrap()["revision"].clone();
+
+    let shown = pages.send(
+        at,
+        at,
+        &[("revision", "0"), ("value.hold_deadline_h", "48")],
+    );
+    assert_eq!(shown.status, 200);
+    assert!(
+        shown.html.contains("<del><bdi>72</bdi></del>"),
+        "{}",
+        shown.html
+    );
+    assert!(shown.html.contains("<ins><bdi>48</bdi></ins>"));
+    assert_eq!(revision(hub), 0, "nothing is signed yet");
+
+    // Somebody else was quicker: nothing is written over unseen.
+    let other = json!({"say": "policy", "policy": {"shift_h": 12}});
+    hub.post("/v1/control", &other).unwrap();
+    let stale = pages.send_on(&shown.html, SIGN, &HIDDEN);
+    assert_eq!(stale.status, 409, "{}", stale.html);
+    assert_eq!(
+        hub.get("/v1/policy").unwrap()["policy"]["hold_deadline_h"],
+        72
+    );
+
+    let shown = pages.send(
+        at,
+        at,
+        &[("revision", "1"), ("value.hold_deadline_h", "48")],
+    );
+    let signed = pages.send_on(&shown.html, SIGN, &HIDDEN);
+    assert_eq!((signed.status, signed.location.as_str()), (303, at));
+    let now = hub.get("/v1/policy").unwrap();
+    assert_eq!(now["policy"]["hold_deadline_h"], 48);
+    assert_eq!(now["policy"]["shift_h"], 12);
+
+    let page = pages.get(at).html;
+    assert!(
+        page.contains("Revision 2") && page.contains("operator"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_does_not_read_as_a_value_stands_in_the_form_again() {
+    let world = pair();
+    let pages = Pages::of_operator(world.site("hub"), "ar");
+    let at = "/console/control/policy";
+    let page = pages.send(at, at, &[("value.hold_deadline_h", "سبعون <b>")]);
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains("سبعون &#60;b&#62;"), "{}", page.html);
+    let same = pages.send(at, at, &[("value.hold_deadline_h", "72")]);
+    assert_eq!(same.status, 422, "nothing was changed");
+
+    // A crossing shows its policy, and does not offer to change it.
+    let site = Pages::of_operator(world.site("trb"), "ar").get(at);
+    assert_eq!(site.status, 200);
+    assert!(!site.html.contains("عرض الفرق"));
+}
+
+#[test]
+fn an_operator_forces_a_resync_of_a_cut_off_crossing_and_watches_it_finish() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_at = world.site("hub").listen;
+    let cable = Cable::to(hub_at);
+    world.start("trb", &[("hub", cable.address)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    (0..5).for_each(|n| drop(trb.truck(&format!("11-A-0000{n}"))));
+    world.settle(&["hub", "trb"]);
+    cable.pull();
+    trb.truck("11-A-00009");
+
+    let pages = Pages::of_operator(hub, "en");
+    let at = "/console/control/resyncs";
+    let fields = [
+        ("what", "order"),
+        ("site", "trb"),
+        ("reason", "after the outage"),
+    ];
+    let ordered = pages.send(at, at, &fields);
+    assert_eq!(ordered.status, 303, "{}", ordered.html);
+    let page = pages.get(&ordered.location).html;
+    assert!(
+        page.contains("ordered") && page.contains("data-live"),
+        "{page}"
+    );
+
+    cable.plug();
+    world.wait("it is done", || {
+        pages.get(&ordered.location).html.contains(">done<")
+    });
+    let page = pages.get(&ordered.location).html;
+    assert!(page.contains("Both hold the same"), "{page}");
+    assert!(!page.contains("data-live"), "nothing moves any more");
+}
+
+#[test]
+fn a_plan_is_approved_on_a_page_that_says_what_it_will_do() {
+    let world = pair();
+    let trb = world.site("trb");
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let pages = Pages::of_operator(trb, "ar");
+    let at = "/console/control/resyncs";
+    let fields = [("what", "plan"), ("site", "hub"), ("reason", "بعد الانقطاع")];
+    let planned = pages.send(at, at, &fields);
+    world.wait("it is planned", || {
+        pages
+            .get(&planned.location)
+            .html
+            .contains("بانتظار الاعتماد")
+    });
+
+    let run = format!("{}/run", planned.location);
+    let asked = pages.get(&run);
+    assert!(asked.html.contains("لا يُحذف شيء"), "{}", asked.html);
+    let done = pages.send(&run, &run, &[]);
+    assert_eq!(done.status, 303, "{}", done.html);
+    world.wait("it is done", || {
+        pages.get(&planned.location).html.contains(">تمت<")
+    });
+
+    // Twice is refused in words, and nothing happens.
+    let again = pages.send(&run, &run, &[]);
+    assert_eq!(again.status, 403, "{}", again.html);
+    let nameless = pages.send(
+        at,
+        at,
+        &[("what", "plan"), ("site", "nobody"), ("reason", "x")],
+    );
+    assert!(nameless.status >= 400 && nameless.html.contains("role=\"alert\""));
+}
+
+/// Writes other bytes, with the hash that they have, over the newest entry of a stopped node.
+fn forge_newest_passage(site: &Site) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let path = format!("sqlite://{}", site.dir.join("node.sqlite").display());
+        let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
+        let newest = "SELECT rowid, bytes FROM entries WHERE substr(log, 25, 1) = x'03' \
+                      AND main = 1 ORDER BY seq DESC LIMIT 1";
+        let row = sqlx::query(newest).fetch_one(&mut conn).await.unwrap();
+        let (id, mut bytes): (i64, Vec<u8>) = (row.get(0), row.get(1));
+        let at = bytes.windows(4).position(|w| w == b"0777").unwrap();
+        bytes[at..at + 4].copy_from_slice(b"0888");
+
+        let leaf = wadi_log::leaf_hash(&bytes);
+        let forged = "UPDATE entries SET bytes = ?, leaf = ? WHERE rowid = ?";
+        let forged = sqlx::query(forged)
+            .bind(bytes)
+            .bind(leaf.0.to_vec())
+            .bind(id);
+        forged.execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let cable = Cable::to(world.site("hub").listen);
+    world.start("trb", &[("hub", cable.address)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    cable.pull();
+    trb.truck("11-A-00777");
+    trb.stop();
+    forge_newest_passage(trb);
+    world.boot("trb");
+    cable.plug();
+    world.wait("it is refused", || {
+        hub.refusals().contains(&"hash_mismatch".to_string())
+    });
+
+    let page = Pages::of_operator(hub, "en").get("/console/control/refused");
+    assert_eq!(page.status, 200);
+    assert!(page.html.contains("hash_mismatch"), "{}", page.html);
+    assert!(page.html.contains("<bdi>trb</bdi>"), "{}", page.html);
+    let arabic = Pages::of_operator(hub, "ar").get("/console/control/refused");
+    assert!(arabic.html.contains("المرفوضات"));
+}
+
+#[test]
+fn a_node_is_cut_only_after_its_page_said_what_that_does() {
+    let world = pair();
+    let hub = world.site("hub");
+    world.site("trb").truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let pages = Pages::of_operator(hub, "en");
+    let at = "/console/control/members";
+    let fields = [("node", "trb"), ("reason", "stolen <b>")];
+    let asked = pages.send(at, "/console/control/cut", &fields);
+    assert_eq!(asked.status, 200);
+    assert!(
+        asked.html.contains("cannot be taken back"),
+        "{}",
+        asked.html
+    );
+    let cuts = |site: &Site| site.get("/v1/sites").unwrap()["cuts"].clone();
+    assert_eq!(cuts(hub), json!([]), "nothing is signed yet");
+
+    let signed = pages.send_on(&asked.html, SIGN, &HIDDEN);
+    assert_eq!((signed.status, signed.location.as_str()), (303, at));
+    let page = pages.get(at).html;
+    assert!(
+        page.contains(">cut<") && page.contains("stolen &#60;b&#62;"),
+        "{page}"
+    );
+}
+
+#[test]
+fn two_nodes_are_compared_and_whoever_is_no_operator_only_reads() {
+    let world = pair();
+    let hub = world.site("hub");
+    world.site("trb").truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let pages = Pages::of_operator(hub, "en");
+    let equal = pages.get("/console/control/compare?peer=trb").html;
+    assert!(equal.contains("Both hold the same"), "{equal}");
+    let dark = pages.get("/console/control/compare?peer=qam").html;
+    assert!(dark.contains("role=\"alert\""), "{dark}");
+
+    let body = json!({"name": "reader", "scope": {"is": "reader"}});
+    let token = hub.post("/v1/tokens", &body).unwrap();
+    let reader = Pages::with_token(hub, token["token"].as_str().unwrap(), "en");
+    for path in ["resyncs", "members", "refused", "policy", "compare"] {
+        let page = reader.get(&format!("/console/control/{path}"));
+        assert_eq!(page.status, 200, "{path}");
+        assert!(
+            !page.html.contains("class=\"danger\""),
+            "{path}: {}",
+            page.html
+        );
+    }
+}
+
+#[test]
+fn an_operator_orders_a_resync_in_a_browser_and_watches_it_finish() {
+    let world = pair();
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/control");
+    browser.pictures("control");
+    browser.go("/console/control/resyncs?site=trb");
+    browser.fill("#reason", "بعد انقطاع طويل");
+    browser.pictures("control-resyncs");
+    browser.fill("#reason", "بعد انقطاع طويل");
+    browser.click("button[value=order]");
+    browser.find("#resync");
+    browser.see("تمت");
+    browser.pictures("control-resync");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_policy_is_changed_in_a_browser_without_script() {
+    let world = pair();
+    let hub = world.site("hub");
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/control/policy");
+    browser.pictures("control-policy");
+
+    browser.set_script(false);
+    browser.go("/console/control/policy");
+    browser.fill("#v-hold_deadline_h", "48");
+    browser.click("form.policy button.primary");
+    browser.find("ins");
+    assert!(browser.text("del").contains("72") && browser.text("ins").contains("48"));
+    browser.set_script(true);
+    browser.picture("control-policy-sign-ar-1280");
+    browser.click("button.danger");
+    browser.find(".policy");
+    browser.see("الإصدار");
+
+    for name in ["members", "refused"] {
+        browser.go(&format!("/console/control/{name}"));
+        browser.pictures(&format!("control-{name}"));
+    }
+    browser.go("/console/control/compare?peer=trb");
+    browser.pictures("control-compare");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
