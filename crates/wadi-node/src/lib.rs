@@ -64,8 +64,8 @@ pub use api::{
     Reads,
     alarms::Alarm,
     cursors::CursorGone,
-    finding_figures::FigureQuery,
     day::{DayCount, DayRecord},
+    finding_figures::FigureQuery,
     history::{History, HistoryLine, Knew},
     known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
@@ -117,5 +117,7 @@ pub use upkeep::{
 pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
-    BornFilter, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter, FindingRow, HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy, entries_digest,
+    BornFilter, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter,
+    FindingRow, HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy,
+    entries_digest,
 };

@@ -48,7 +48,11 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore};
 pub use rows::{
-    AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow,
+    ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow,
+    HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
+    RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery,
+    Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

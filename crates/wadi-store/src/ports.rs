@@ -1,7 +1,10 @@
 //! The ports of a store, by who asks: each is a trait, and [`Store`] is all of them.
 
 use crate::{
-    AnchorState, Batch, BornFilter, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
+    AnchorState, Batch, BornFilter, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead,
+    CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey,
+    LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow,
+    RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
 };
 use async_trait::async_trait;
 use std::collections::HashMap;

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::{path::Path, sync::Arc, time::Instant};
 use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
-    AboutRow, Batch, BornFilter, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore, ProjectedRows, RecordFilter, RecordRow, SqliteStore, TemporaryServer,
+    AboutRow, Batch, BornFilter, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter,
+    FindingChanges, FindingFilter, FindingRow, HoldTerms, PostgresStore, ProjectedRows,
+    RecordFilter, RecordRow, SqliteStore, TemporaryServer,
 };
 
 /// Records that a batch writes.

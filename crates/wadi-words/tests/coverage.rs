@@ -1,6 +1,6 @@
 //! Everything that the tables name has a text in both languages.
 
-use wadi_reconcile::{Disposition, Phase, RULES, RULE_FAILED};
+use wadi_reconcile::{Disposition, Phase, RULE_FAILED, RULES};
 use wadi_record::{Department, EVENTS, FIELDS, FieldType, HoldType, Kind, STATE_NAMES, ValueType};
 use wadi_words::{Group, Language, every_text};
 
