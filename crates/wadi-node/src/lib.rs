@@ -65,6 +65,8 @@ pub use api::{
     cursors::CursorGone,
     history::{History, HistoryLine, Knew},
     lists::{FindingCount, HeldLog, ListedRecord, Members},
+    local_chain::{ChainHead, ChainLine, ChainVerdict, LocalChain},
+    local_table::LocalTable,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
     status::Status,

@@ -1,7 +1,10 @@
 //! A node's handle: it starts and stops the parts, and leads to each of them.
 
 use crate::{
-    api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
+    api::{
+        Reads, cursors::Cursors, local_chain::LocalChain, local_table::LocalTable, status::Status,
+        tokens::Tokens,
+    },
     bundles::Bundles,
     door::{
         Door, NodeKeys,
@@ -44,13 +47,17 @@ use tokio::{
     task::JoinHandle,
 };
 use wadi_log::{Enrolment, ForkProof, Role};
-use wadi_store::Store;
+use wadi_store::{LocalScope, Store};
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
 /// Events kept for a session that is slow to listen; one that falls behind compares frontiers
 /// instead.
 const EVENTS_MAX: usize = 1_024;
+/// Looks at personal data that are kept; the oldest go first.
+const LOOKS_MAX: u64 = 2_000_000;
+/// Lines of the audit of sign-ins that are kept.
+const SIGN_INS_MAX: u64 = 20_000;
 
 /// What a node starts from.
 pub struct Start {
@@ -75,6 +82,10 @@ pub struct Node {
     door: Arc<Door>,
     reads: Reads,
     tokens: Tokens,
+    accounts: LocalTable,
+    sign_in_pauses: LocalTable,
+    sign_ins: LocalChain,
+    looks: LocalChain,
     bundles: Bundles,
     findings: Findings,
     scrub: Arc<Scrub>,
@@ -230,6 +241,10 @@ impl Node {
         Ok(Arc::new(Self {
             reads: Reads::new(door.clone(), cursors),
             tokens: Tokens::new(door.clone()),
+            accounts: LocalTable::new(door.clone(), LocalScope::Account),
+            sign_in_pauses: LocalTable::new(door.clone(), LocalScope::SignInPause),
+            sign_ins: LocalChain::new(door.clone(), LocalScope::SignIn, SIGN_INS_MAX),
+            looks: LocalChain::new(door.clone(), LocalScope::Look, LOOKS_MAX),
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
             salvager: Arc::new(Salvager::new(door.clone())),
@@ -254,6 +269,31 @@ impl Node {
     /// The API's tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Accounts of people who may sign in here.
+    pub fn accounts(&self) -> &LocalTable {
+        &self.accounts
+    }
+
+    /// Failures to sign in.
+    pub fn sign_in_pauses(&self) -> &LocalTable {
+        &self.sign_in_pauses
+    }
+
+    /// Who signed in.
+    pub fn sign_ins(&self) -> &LocalChain {
+        &self.sign_ins
+    }
+
+    /// Who looked at personal data.
+    pub fn looks(&self) -> &LocalChain {
+        &self.looks
+    }
+
+    /// How many times as fast as people's time this node's clock runs.
+    pub fn pace(&self) -> f64 {
+        self.door.clock.pace()
     }
 
     /// Bundles and receipts.

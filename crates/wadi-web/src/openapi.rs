@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, bundles, changes, compare, control, findings, imports, language,
-    quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, accounts, bundles, changes, compare, control, findings, imports,
+    language, looks, quarantine, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -72,14 +72,15 @@ impl Modify for AnswerTexts {
 }
 
 /// What every operation has in common: who asks without a token that holds is told so, and whatever
-/// else goes wrong is a problem, too. Those of health ask for no token.
+/// else goes wrong is a problem, too. Those of health and of signing in ask for no token.
 struct CommonAnswers;
 
 impl Modify for CommonAnswers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
             for operation in operations_of(path) {
-                let is_open = operation.tags.iter().flatten().any(|tag| tag == "health");
+                let mut tags = operation.tags.iter().flatten();
+                let is_open = tags.any(|tag| tag == "health" || tag == "sign-in");
                 let answers = &mut operation.responses.responses;
                 if is_open {
                     operation.security = Some(Vec::new());
@@ -151,7 +152,12 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members, language::words, whoami::whoami
+        control::policy, control::officers, control::members, language::words, whoami::whoami,
+        accounts::invite, accounts::accounts, accounts::act, accounts::remove, accounts::sign_ins,
+        accounts::sessions::sign_in, accounts::sessions::show_invitation,
+        accounts::sessions::accept_invitation, accounts::sessions::sessions,
+        accounts::sessions::end_session, accounts::sessions::change_password,
+        accounts::sessions::own_link, looks::looks
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -7,6 +7,8 @@ pub(crate) mod evidence;
 pub(crate) mod history;
 mod holds_on;
 pub(crate) mod lists;
+pub(crate) mod local_chain;
+pub(crate) mod local_table;
 pub(crate) mod quarantine;
 pub(crate) mod read;
 mod release_tokens;

@@ -7,6 +7,7 @@
 // They describe; nobody makes one.
 #![allow(dead_code)]
 
+mod accounts;
 mod control;
 mod findings;
 mod history;
@@ -15,6 +16,7 @@ mod records;
 mod sites;
 mod words;
 
+pub(crate) use accounts::*;
 pub(crate) use control::*;
 pub(crate) use findings::*;
 pub(crate) use history::*;
