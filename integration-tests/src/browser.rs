@@ -13,6 +13,7 @@ use fantoccini::{
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::{
+    cell::Cell,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -33,6 +34,7 @@ pub struct Browser {
     client: Client,
     driver: Child,
     base: String,
+    scripted: Cell<bool>,
     _profile: tempfile::TempDir,
 }
 
@@ -88,6 +90,7 @@ impl Browser {
             client,
             driver,
             base: base.into(),
+            scripted: Cell::new(true),
             _profile: profile,
         };
         browser.set_width(WIDE);
@@ -130,6 +133,11 @@ impl Browser {
 
     /// Lets pages run their script, or not.
     pub fn set_script(&self, runs: bool) {
+        self.scripted.set(runs);
+        self.allow_script(runs);
+    }
+
+    fn allow_script(&self, runs: bool) {
         self.devtools(
             "Emulation.setScriptExecutionDisabled",
             json!({"value": !runs}),
@@ -368,12 +376,15 @@ impl Browser {
         let axe = std::fs::read_to_string(axe_path()).unwrap_or_else(|e| {
             panic!("{}: {e}; ./scripts/test installs it", axe_path().display())
         });
+        // It is script itself; the page has run none of its own by then.
+        self.allow_script(true);
         self.evaluate(&format!("{axe};0"));
         let found = self.evaluate(
             "axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(\
              r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical')\
              .map(v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html).slice(0, 5)}))))",
         );
+        self.allow_script(self.scripted.get());
         let found: Value = serde_json::from_str(found.as_str().unwrap_or("null")).expect("JSON");
         assert_eq!(found, json!([]), "{name}: axe found\n{found:#}");
     }
@@ -391,13 +402,16 @@ impl Browser {
     }
 
     /// What the browser complained of since the last time: blocked styles and scripts, errors of
-    /// script, pages that are not there.
+    /// script.
     pub fn complaints(&self) -> Vec<String> {
         let command = ChromiumCommand("se/log", json!({"type": "browser"}));
         let log = self.now("the log", self.client.issue_cmd(command));
         let lines = log.as_array().into_iter().flatten();
         let severe = lines.filter(|line| line["level"] == "SEVERE");
-        severe.map(|line| line["message"].to_string()).collect()
+        let told = severe.map(|line| line["message"].to_string());
+        // A page that refuses something is told so, too: that is for its story to look at.
+        told.filter(|line| !line.contains("Failed to load resource"))
+            .collect()
     }
 
     /// A cookie's value.

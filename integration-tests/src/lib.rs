@@ -142,6 +142,7 @@ pub struct Site {
     /// Its QUIC address.
     pub listen: SocketAddr,
     http: SocketAddr,
+    bearer: Option<String>,
     child: Mutex<Option<Child>>,
 }
 
@@ -211,6 +212,7 @@ impl World {
                 dir,
                 listen,
                 http,
+                bearer: None,
                 child: Mutex::new(None),
             },
         );
@@ -349,8 +351,23 @@ impl Site {
         format!("http://{}", self.http)
     }
 
-    /// Its operator's token.
+    /// The same node, asked with another token.
+    pub fn as_bearer(&self, token: &str) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            listen: self.listen,
+            http: self.http,
+            bearer: Some(token.into()),
+            child: Mutex::new(None),
+        }
+    }
+
+    /// The token that it is asked with: its operator's, where it is no other.
     pub fn token(&self) -> String {
+        if let Some(bearer) = &self.bearer {
+            return bearer.clone();
+        }
+
         std::fs::read_to_string(self.dir.join("operator.token"))
             .unwrap_or_default()
             .trim()

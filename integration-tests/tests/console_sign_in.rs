@@ -1,37 +1,273 @@
-//! Signing in to the console in a real browser.
+//! Signing in to the console in a real browser: an officer at a crossing that nobody reaches, an
+//! operator, an auditor, and those who guess.
 
-use integration_tests::{World, browser::Browser};
+use integration_tests::{PATIENCE, Site, World, browser::Browser, run_json};
+use serde_json::{Value, json};
 
-#[test]
-fn an_operator_signs_in_with_a_token_and_out_again() {
+/// A password of a person who is not easily guessed.
+const PASSWORD: &str = "four lorries at dusk";
+
+/// A hub that named an officer of Traibeel, and Traibeel, which has heard of it and is dark since.
+fn dark_crossing() -> World {
     let mut world = World::default();
-    world.start("trb", &[]);
-    let site = world.site("trb");
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let officer = json!({
+        "say": "officer", "officer": "OF-7", "department": "CUS", "crossing": "TRB",
+        "name": "<b>Ali</b> & Co",
+    });
+    world.site("hub").post("/v1/control", &officer).unwrap();
+    world.wait("the crossing has heard of its officer", || {
+        let officers = world.site("trb").get("/v1/officers");
+        officers.is_ok_and(|said| said["officers"][0]["officer"] == "OF-7")
+    });
 
-    let browser = Browser::open(site, "ar");
-    browser.go("/console/today");
-    browser.arrive("/console/sign-in");
-    assert_eq!(browser.attribute("html", "dir").as_deref(), Some("rtl"));
-    browser.pictures("sign-in");
+    world.site("hub").stop();
+    world
+}
 
-    browser.sign_in(&site.token());
-    browser.see("trb");
-    browser.click("form[action='/console/sign-out'] button");
-    browser.arrive("/console/sign-in");
-    assert_eq!(browser.cookie("wadi"), None);
-    assert_eq!(browser.complaints(), [""; 0]);
+/// Invites by the command line; the page of the invitation.
+fn invite(site: &Site, arguments: &[&str]) -> String {
+    let command = [&["account", "invite"], arguments].concat();
+    run_json(&site.dir, &command)["path"]
+        .as_str()
+        .expect("a path")
+        .into()
+}
+
+/// Opens the account of an officer without a browser.
+fn open_account(site: &Site, arguments: &[&str]) -> Value {
+    let path = invite(site, arguments);
+    let (_, code) = path.split_once("code=").expect("a code");
+    let body = json!({"code": code, "password": PASSWORD});
+    site.post("/v1/invitations/accept", &body).unwrap()
 }
 
 #[test]
-fn a_browser_without_script_signs_in() {
-    let mut world = World::default();
-    world.start("trb", &[]);
+fn an_invited_officer_signs_in_at_a_dark_crossing_until_the_session_is_revoked() {
+    let world = dark_crossing();
     let site = world.site("trb");
+    let path = invite(site, &["OF-7", "--department", "CUS"]);
+
+    let browser = Browser::open(site, "ar");
+    browser.go(&path);
+    browser.see("اختيار كلمة المرور");
+    // A name is a name, and no markup.
+    browser.see("<b>Ali</b> & Co");
+    assert!(!browser.has("dl b"));
+    browser.pictures("invitation");
+
+    // A weak password, and two that differ, leave the invitation as it is.
+    browser.fill("#chosen", "OF-7 password1");
+    browser.fill("#again", "OF-7 password2");
+    browser.click("form.stack button.primary");
+    browser.see("كلمتا المرور مختلفتان");
+    browser.fill("#chosen", "the OF-7 of trb");
+    browser.fill("#again", "the OF-7 of trb");
+    browser.click("form.stack button.primary");
+    browser.see("كلمة المرور ضعيفة");
+    browser.fill("#chosen", PASSWORD);
+    browser.fill("#again", PASSWORD);
+    browser.click("form.stack button.primary");
+    browser.see("لوحة المتابعة");
+    browser.go("/console/people");
+    browser.pictures("people");
+
+    // The link is used up.
+    let other = Browser::open(site, "en");
+    other.go(&path);
+    other.see("The link does not hold");
+    other.sign_in_as("of-7", PASSWORD);
+
+    // The operator sees the sessions among the tokens, and revokes them.
+    let tokens = site.get("/v1/tokens").unwrap();
+    let names: Vec<&str> = tokens["tokens"]
+        .as_array()
+        .expect("tokens")
+        .iter()
+        .filter_map(|token| token["name"].as_str())
+        .filter(|name| name.starts_with("session-OF-7-"))
+        .collect();
+    assert_eq!(names.len(), 2, "{tokens}");
+    for name in names {
+        site.delete(&format!("/v1/tokens/{name}")).unwrap();
+    }
+
+    other.go("/console/people");
+    other.arrive("/console/sign-in");
+    assert_eq!(other.path(), "/console/sign-in?next=%2Fconsole%2Fpeople");
+    other.enter_account("OF-7", PASSWORD);
+    other.arrive("/console/people");
+    assert_eq!(other.complaints(), [""; 0]);
+}
+
+#[test]
+fn whoever_guesses_waits_and_the_operator_ends_that() {
+    let world = dark_crossing();
+    let site = world.site("trb");
+    open_account(site, &["OF-7", "--department", "CUS"]);
 
     let browser = Browser::open(site, "en");
-    browser.set_script(false);
-    browser.sign_in(&site.token());
+    browser.go("/console/sign-in?next=/console/people");
+    for n in 0..5 {
+        browser.enter_account("OF-7", &format!("wrong lorries {n}"));
+        browser.see("Account or password wrong");
+        assert_eq!(
+            browser.attribute("#account", "value").as_deref(),
+            Some("OF-7")
+        );
+    }
+
+    // The right one is not looked at meanwhile, and the page tells how long; also after a restart.
+    site.stop();
+    world.boot("trb");
+    browser.enter_account("OF-7", PASSWORD);
+    browser.see("Try again in");
+    browser.pictures("sign-in-paused");
+
+    // Whoever has no account is told the same.
+    let unknown = |password: &str| {
+        let body = json!({"account": "nobody", "password": password});
+        site.post("/v1/sessions", &body).unwrap_err()
+    };
+    let told = unknown("wrong lorries 0");
+    assert_eq!(told["code"], "sign_in_failed");
+    let known = json!({"account": "OF-7", "password": "x"});
+    assert_eq!(
+        site.post("/v1/sessions", &known).unwrap_err()["code"],
+        "sign_in_paused"
+    );
+
+    run_json(&site.dir, &["account", "unlock", "OF-7"]);
+    browser.enter_account("OF-7", PASSWORD);
     browser.see("Sign out");
-    browser.speak("ar");
-    browser.see("خروج");
+
+    let audit = site.get("/v1/sign-ins").unwrap();
+    let lines = audit["sign_ins"].as_array().expect("lines");
+    let count = |what: &str| lines.iter().filter(|line| line["what"] == what).count();
+    assert_eq!((count("failed"), count("unlocked")), (6, 1), "{audit}");
+    // A name that nobody has may be a password: it is not kept.
+    assert!(!audit.to_string().contains("nobody"));
+}
+
+#[test]
+fn an_operator_works_with_accounts_without_script() {
+    let world = dark_crossing();
+    let site = world.site("trb");
+    let browser = Browser::open(site, "en");
+    browser.set_script(false);
+    browser.go("/console/people");
+    browser.arrive("/console/sign-in");
+    browser.pictures("sign-in");
+    browser.sign_in(&site.token());
+
+    browser.go("/console/people/accounts");
+    browser.choose("#officer", "OF-7/CUS");
+    browser.click("form:has(#officer) button");
+    browser.see("OF-7 is invited");
+    let link = browser.text(".invitation-link");
+    assert!(link.starts_with("/console/invitation?code="), "{link}");
+
+    // A person whose name is markup.
+    browser.fill("#person", "<img src=x>");
+    browser.click("form:has(#person) button");
+    browser.see("<img src=x> is invited");
+    assert!(!browser.has("main img"));
+    browser.pictures("accounts");
+
+    browser.click("tr:has(bdi) button[value=lock]");
+    browser.see("locked");
+    browser.go("/console/people/sign-ins");
+    browser.see("OF-7");
+    browser.pictures("sign-ins");
+
+    browser.click("form[action='/console/sign-out'] button");
+    browser.arrive("/console/sign-in");
+    assert_eq!(browser.cookie("wadi"), None);
+}
+
+#[test]
+fn a_form_that_is_not_the_consoles_own_is_refused() {
+    let world = dark_crossing();
+    let site = world.site("trb");
+    let session = open_account(site, &["OF-7", "--department", "CUS"]);
+    let bearer = session["token"].as_str().expect("a token");
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(0)
+        .build()
+        .into();
+    let post = |path: &str, body: &str, origin: Option<&str>| {
+        let mut request = agent
+            .post(format!("{}{path}", site.url()))
+            .header("cookie", format!("wadi={bearer}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        request.send(body).expect("an answer").status().as_u16()
+    };
+
+    let change = format!("old={PASSWORD}&new=six lorries at dawn").replace(' ', "+");
+    assert_eq!(post("/console/people/password", &change, None), 403);
+    let evil = Some("https://evil.example");
+    assert_eq!(post("/console/sign-in", "account=a&password=b", evil), 403);
+    assert_eq!(post("/console/sign-out", "proof=00", None), 403);
+
+    // Nothing was changed: the password is what it was.
+    let body = json!({"account": "OF-7", "password": PASSWORD});
+    site.post("/v1/sessions", &body).unwrap();
+}
+
+#[test]
+fn each_look_at_a_traveller_is_kept_in_a_chain_that_tells_what_was_changed() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let site = world.site("hub");
+    let officer = json!({"say": "officer", "officer": "HUB-1", "department": "HUB"});
+    site.post("/v1/control", &officer).unwrap();
+    let passage = json!({
+        "kind": "passage", "officer": "OF-1", "department": "PAS",
+        "fields": {"direction": "in", "person.1.nationality": "IQ"},
+    });
+    let written = site.post("/v1/records", &passage).unwrap();
+    let record = written["record"].as_str().expect("a record");
+    for _ in 0..3 {
+        site.get(&format!("/v1/records/{record}")).unwrap();
+    }
+
+    let looks = site.get("/v1/looks?verify=true").unwrap();
+    assert_eq!(
+        looks["looks"].as_array().expect("looks").len(),
+        3,
+        "{looks}"
+    );
+    assert_eq!(looks["looks"][0]["record"], record);
+    assert_eq!(looks["verified"]["whole"], true, "{looks}");
+
+    let session = open_account(site, &["HUB-1", "--department", "HUB"]);
+    let browser = Browser::open(site, "ar");
+    browser.go("/console/sign-in?next=/console/people/looks");
+    browser.enter_account("HUB-1", PASSWORD);
+    browser.see("والسلسلة سليمة");
+    browser.pictures("looks");
+    drop(session);
+
+    // Somebody takes a look out of the database while the node is down.
+    site.stop();
+    let changed = std::process::Command::new("python3")
+        .args([
+            "-c",
+            "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); \
+             d.execute(\"DELETE FROM local WHERE scope = 'look' AND key LIKE '%2'\"); d.commit()",
+        ])
+        .arg(site.dir.join("node.sqlite"))
+        .status();
+    assert!(changed.expect("python runs").success());
+    world.boot("hub");
+    let looks = site.get("/v1/looks?verify=true").unwrap();
+    assert_eq!(looks["verified"]["whole"], false, "{looks}");
+    browser.reload();
+    browser.see("سلسلة الاطّلاع منقطعة");
 }

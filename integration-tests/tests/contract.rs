@@ -87,12 +87,15 @@ impl<'a> Asker<'a> {
             "/v1/words",
             "/v1/whoami",
             "/v1/authority",
+            "/v1/accounts",
+            "/v1/sign-ins",
+            "/v1/looks?verify=true",
             "/v1/compare",
             "/v1/compare/logs",
             "/healthz",
             "/readyz",
         ] {
-            self.get(route, route);
+            self.get(route.split('?').next().unwrap_or(route), route);
         }
 
         self.get("/v1/sites/{site}/contacts", "/v1/sites/hub/contacts");
@@ -142,6 +145,57 @@ impl<'a> Asker<'a> {
 
         self.get("/v1/findings/{id}", "/v1/findings/none");
     }
+}
+
+/// A person is invited, signs in in every way, is locked and removed. What a session alone is
+/// answered is asked by it.
+fn sign_somebody_in(asker: &mut Asker<'_>) {
+    let invitations = "/v1/accounts/invitations";
+    let reader = json!({"scope": {"is": "reader"}, "person": "Amira"});
+    let invited = asker.post(invitations, invitations, &reader);
+    let code = json!({"code": invited["code"]});
+    asker.post("/v1/invitations/show", "/v1/invitations/show", &code);
+    let chosen = json!({"code": invited["code"], "password": "four lorries at dusk"});
+    let accept = "/v1/invitations/accept";
+    asker.post(
+        accept,
+        accept,
+        &json!({"code": invited["code"], "password": "short"}),
+    );
+    let session = asker.post(accept, accept, &chosen);
+
+    let own = asker
+        .site
+        .as_bearer(session["token"].as_str().expect("a token"));
+    let mut say = |method: &str, route: &str, path: &str, body: Option<&Value>| {
+        let (status, answer) = own.exchange(method, path, body);
+        asker.answers.push(json!({
+            "method": method, "route": route, "status": status, "body": answer,
+        }));
+        answer
+    };
+    say("GET", "/v1/sessions", "/v1/sessions", None);
+    say("GET", "/v1/whoami", "/v1/whoami", None);
+    let link = say(
+        "POST",
+        "/v1/sessions/link",
+        "/v1/sessions/link",
+        Some(&json!({})),
+    );
+    let by_link = json!({"code": link["code"]});
+    say("POST", "/v1/sessions", "/v1/sessions", Some(&by_link));
+    let change = json!({"old": "four lorries at dusk", "new": "six lorries at dawn"});
+    say("POST", "/v1/password", "/v1/password", Some(&change));
+    say("DELETE", "/v1/sessions/{name}", "/v1/sessions/own", None);
+
+    let wrong = json!({"account": "amira", "password": "five lorries"});
+    asker.post("/v1/sessions", "/v1/sessions", &wrong);
+    let act = "/v1/accounts/{account}/{act}";
+    for path in ["/v1/accounts/Amira/lock", "/v1/accounts/Amira/unlock"] {
+        asker.post(act, path, &json!({}));
+    }
+    let account = "/v1/accounts/{account}";
+    asker.ask("DELETE", account, "/v1/accounts/Amira", None);
 }
 
 /// What people do at the site: trucks, holds, an entry, contested and refused values.
@@ -387,6 +441,7 @@ fn every_answer_is_as_it_is_described() {
     let found = hub.get("/v1/quarantine").expect("quarantine");
     assert!(!found["entries"].as_array().expect("entries").is_empty());
 
+    sign_somebody_in(&mut at_site);
     at_site.ask_common();
     at_hub.ask_common();
 

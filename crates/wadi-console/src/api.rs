@@ -3,9 +3,11 @@
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
+    extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::SocketAddr;
 use tower::ServiceExt;
 use wadi_words::Language;
 
@@ -32,6 +34,9 @@ pub(crate) struct Refused {
     /// What to do about it, where that is known.
     #[serde(default)]
     pub help: Option<String>,
+    /// In how many seconds to try again, where that is known.
+    #[serde(default)]
+    pub wait_s: Option<u64>,
 }
 
 impl Refused {
@@ -48,6 +53,7 @@ impl Refused {
             title: language.problem_title(code),
             detail: detail.into(),
             help: language.problem_help(code),
+            wait_s: None,
         }
     }
 }
@@ -67,6 +73,8 @@ pub(crate) struct Asker {
     pub bearer: String,
     /// The language of problems.
     pub language: Language,
+    /// Where the browser asks from.
+    pub from: Option<SocketAddr>,
 }
 
 impl Api {
@@ -127,6 +135,10 @@ impl Api {
 
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
+        }
+
+        if let Some(from) = asker.from {
+            request = request.extension(ConnectInfo(from));
         }
 
         let request = request

@@ -18,6 +18,17 @@ pub(crate) struct Part {
     pub path: &'static str,
     /// The nodes that have it.
     pub on: Roles,
+    /// Who has use for it.
+    pub may: Readers,
+}
+
+/// Who has use for a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Everybody who is signed in.
+    Everybody,
+    /// Auditors of the commission, and operators.
+    Auditors,
 }
 
 /// Which nodes have a part.
@@ -37,31 +48,37 @@ pub(crate) const PARTS: &[Part] = &[
         name: "today",
         path: "/console/today",
         on: Roles::Crossing,
+        may: Readers::Everybody,
     },
     Part {
         name: "records",
         path: "/console/records",
         on: Roles::All,
+        may: Readers::Everybody,
     },
     Part {
         name: "findings",
         path: "/console/findings",
         on: Roles::Hub,
+        may: Readers::Everybody,
     },
     Part {
         name: "sites",
         path: "/console/sites",
         on: Roles::All,
+        may: Readers::Everybody,
     },
     Part {
         name: "control",
         path: "/console/control",
         on: Roles::All,
+        may: Readers::Auditors,
     },
     Part {
         name: "people",
         path: "/console/people",
         on: Roles::All,
+        may: Readers::Everybody,
     },
 ];
 
@@ -113,14 +130,32 @@ impl Frame {
             .sentence(name, [("what", Filling::from(what))])
     }
 
+    /// What somebody is, as tokens say it: officer, operator, reader.
+    pub(crate) fn say_is(&self, is: &str) -> String {
+        self.say(&format!("is-{is}"))
+    }
+
+    /// How an account stands.
+    pub(crate) fn say_state(&self, state: &str) -> String {
+        self.say(&format!("account-state-{state}"))
+    }
+
+    /// What a line about signing in says.
+    pub(crate) fn say_sign_in(&self, what: &str) -> String {
+        self.say(&format!("sign-in-was-{what}"))
+    }
+
     /// The parts that this visitor finds in the navigation.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &'static Part> {
         let role = self.who.role.as_str();
-        PARTS.iter().filter(move |part| match part.on {
+        let is_here = move |part: &&Part| match part.on {
             Roles::All => true,
             Roles::Hub => role == "hub",
             Roles::Crossing => role == "crossing",
-        })
+        };
+        let is_auditor = self.who.is_auditor();
+        let is_of_use = move |part: &&Part| part.may == Readers::Everybody || is_auditor;
+        PARTS.iter().filter(is_here).filter(is_of_use)
     }
 
     /// Whether the page belongs to a part.

@@ -36,12 +36,16 @@ use tower_http::compression::CompressionLayer;
 pub(crate) struct Console {
     /// The routes of the HTTP API, asked in this process.
     api: api::Api,
+    /// Whether browsers read it over TLS.
+    over_tls: bool,
 }
 
-/// The console's routes, all under `/console`. `api` is the table of the HTTP API's routes.
-pub fn router(api: Router) -> Router {
+/// The console's routes, all under `/console`. `api` is the table of the HTTP API's routes;
+/// `over_tls` says whether browsers read it over TLS, and may keep its cookie for that alone.
+pub fn router(api: Router, over_tls: bool) -> Router {
     let console = Console {
         api: api::Api::new(api),
+        over_tls,
     };
 
     Router::new()

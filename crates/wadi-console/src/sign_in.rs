@@ -5,26 +5,34 @@ use crate::{
     answer::{page_with, see_other},
     api::{Asker, Refused},
     frame::Frame,
+    people::Begun,
     values, visitor,
-    visitor::{Visitor, Who},
+    visitor::{Guest, Visitor, Who},
 };
 use askama::Template;
 use axum::{
     Form,
     extract::{Query, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::json;
+use wadi_words::Filling;
 
-/// How long a session lasts: a shift.
+/// How long the browser keeps a session: a shift, as the session itself lasts.
 const SESSION_SECONDS: i64 = 12 * 3_600;
+/// From so many seconds on, a pause is told in minutes.
+const MINUTES_FROM_S: u64 = 120;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
     f: Frame,
     next: String,
+    account: String,
+    by_token: bool,
+    wait: Option<String>,
     refused: Option<Refused>,
 }
 
@@ -35,68 +43,103 @@ pub(crate) struct NextQuery {
     next: String,
 }
 
-/// A token that begins a session, and where to go on.
-#[derive(Deserialize)]
-pub(crate) struct TokenForm {
+/// An account with its password, or a token, and where to go on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SignInForm {
+    account: String,
+    password: String,
     token: String,
-    #[serde(default)]
     next: String,
 }
 
-fn nobody(headers: &HeaderMap) -> Visitor {
-    Visitor {
-        asker: Asker {
-            bearer: String::new(),
-            language: visitor::language(headers),
-        },
-        here: "/console/sign-in".into(),
-        who: Who::default(),
-    }
-}
-
-fn sign_in_page(visitor: &Visitor, next: &str, refused: Option<Refused>) -> Response {
-    let title = visitor.language().sentence("sign-in-title", []);
-    let status = match refused {
-        Some(_) => StatusCode::UNAUTHORIZED,
+fn sign_in_page(guest: &Guest, form: &SignInForm, refused: Option<Refused>) -> Response {
+    let language = guest.0.language();
+    let status = match &refused {
+        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::UNAUTHORIZED),
         None => StatusCode::OK,
     };
+    let wait = refused.as_ref().and_then(|refused| refused.wait_s);
+    let wait = wait.map(|seconds| {
+        let (name, n) = match seconds {
+            MINUTES_FROM_S.. => ("sign-in-wait-minutes", seconds.div_ceil(60)),
+            _ => ("sign-in-wait", seconds),
+        };
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        language.sentence(name, [("n", Filling::from(n))])
+    });
+
+    let title = language.sentence("sign-in-title", []);
     page_with(
         status,
         &SignInPage {
-            f: visitor.frame(&title, ""),
-            next: values::own_path(next).into(),
+            f: guest.0.frame(&title, ""),
+            next: values::own_path(&form.next).into(),
+            account: form.account.clone(),
+            by_token: !form.token.is_empty(),
+            wait,
             refused,
         },
     )
 }
 
 /// The page to sign in at.
-pub(crate) async fn show(headers: HeaderMap, Query(query): Query<NextQuery>) -> Response {
-    sign_in_page(&nobody(&headers), &query.next, None)
+pub(crate) async fn show(guest: Guest, Query(query): Query<NextQuery>) -> Response {
+    let form = SignInForm {
+        next: query.next,
+        ..SignInForm::default()
+    };
+    sign_in_page(&guest, &form, None)
 }
 
-/// Begins a session with a token.
+/// Begins a session, with an account or with a token.
 pub(crate) async fn enter(
     State(console): State<Console>,
-    headers: HeaderMap,
-    Form(form): Form<TokenForm>,
+    guest: Guest,
+    Form(form): Form<SignInForm>,
 ) -> Response {
-    let nobody = nobody(&headers);
-    let asker = Asker {
-        bearer: form.token.trim().into(),
-        language: nobody.language(),
+    let begun = match form.token.trim() {
+        "" => {
+            let body = json!({"account": form.account, "password": form.password});
+            let said = console
+                .api
+                .post::<Begun>(&guest.0.asker, "/v1/sessions", &body, None);
+            said.await.map(|begun| begun.token)
+        }
+        token => {
+            let asker = Asker {
+                bearer: token.into(),
+                ..guest.0.asker.clone()
+            };
+            let said = console.api.get::<Who>(&asker, "/v1/whoami").await;
+            said.map(|_| asker.bearer)
+        }
     };
-    if let Err(refused) = console.api.get::<Who>(&asker, "/v1/whoami").await {
-        return sign_in_page(&nobody, &form.next, Some(refused));
+    match begun {
+        Ok(bearer) => begin_session(&console, &bearer, &form.next),
+        Err(refused) => sign_in_page(&guest, &form, Some(refused)),
     }
-
-    let cookie = visitor::session_cookie(&asker.bearer, SESSION_SECONDS, false);
-    let cookie = [(header::SET_COOKIE, cookie)];
-    (cookie, see_other(values::own_path(&form.next))).into_response()
 }
 
-/// Ends the session in this browser.
-pub(crate) async fn leave(_: Visitor) -> Response {
-    let cookie = [(header::SET_COOKIE, visitor::session_cookie("", 0, false))];
-    (cookie, see_other("/console/sign-in")).into_response()
+/// Gives the browser its session, and sends it on.
+pub(crate) fn begin_session(console: &Console, bearer: &str, next: &str) -> Response {
+    let cookie = visitor::session_cookie(bearer, SESSION_SECONDS, console.over_tls);
+    let cookie = [(header::SET_COOKIE, cookie)];
+    (cookie, see_other(values::own_path(next))).into_response()
+}
+
+/// Ends the session. One of a token ends in this browser alone: the token goes on.
+pub(crate) async fn leave(State(console): State<Console>, visitor: Visitor) -> Response {
+    if !visitor.who.account.is_empty()
+        && let Err(refused) = console.api.delete(&visitor.asker, "/v1/sessions/own").await
+    {
+        return refused.page(&visitor);
+    }
+
+    let cookie = visitor::session_cookie("", 0, console.over_tls);
+    (
+        [(header::SET_COOKIE, cookie)],
+        see_other("/console/sign-in"),
+    )
+        .into_response()
 }

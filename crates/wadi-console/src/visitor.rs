@@ -9,13 +9,14 @@ use crate::{
     frame::Frame,
 };
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{ConnectInfo, FromRequestParts, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
 use wadi_words::Language;
 
 /// The cookie of a session. Its prefix has the browser hold that it is of this host alone.
@@ -53,6 +54,9 @@ pub(crate) struct Who {
     /// The officer's department.
     #[serde(default)]
     pub department: String,
+    /// The account whose session it is; empty where it is a token's.
+    #[serde(default, deserialize_with = "text_or_none")]
+    pub account: String,
     /// The node's name.
     #[serde(default)]
     pub node: String,
@@ -65,6 +69,71 @@ pub(crate) struct Who {
     /// The node's time, Unix milliseconds.
     #[serde(default)]
     pub now_ms: i64,
+}
+
+/// A text that may be null.
+fn text_or_none<'de, D: serde::Deserializer<'de>>(read: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(read)?.unwrap_or_default())
+}
+
+impl Who {
+    /// Whether it is the operator of this machine.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.is == "operator"
+    }
+
+    /// Whether it is an auditor of the commission, or the operator.
+    pub(crate) fn is_auditor(&self) -> bool {
+        self.is_operator() || self.is == "officer" && self.department == "HUB"
+    }
+}
+
+/// Somebody who need not be signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest(pub(crate) Visitor);
+
+impl Guest {
+    fn at(here: &str, headers: &HeaderMap, from: Option<SocketAddr>) -> Self {
+        Self(Visitor {
+            asker: Asker {
+                bearer: String::new(),
+                language: language(headers),
+                from,
+            },
+            here: here.into(),
+            who: Who::default(),
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Guest {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let here = here_of(parts);
+        Ok(Self::at(&here, &parts.headers, address_of(parts)))
+    }
+}
+
+/// The page that somebody is on: of a form that was sent, the page that it stands on.
+fn here_of(parts: &Parts) -> String {
+    if parts.method != Method::GET {
+        let referer = parts.headers.get(header::REFERER);
+        let page = referer.and_then(|value| value.to_str().ok());
+        let path = page.and_then(|page| page.splitn(4, '/').nth(3));
+        let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+        return crate::values::own_path(&path).into();
+    }
+
+    let path = parts.uri.path_and_query();
+    path.map_or("/console", |path| path.as_str()).to_string()
+}
+
+fn address_of(parts: &Parts) -> Option<SocketAddr> {
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|at| at.0)
 }
 
 impl Visitor {
@@ -154,11 +223,7 @@ impl FromRequestParts<Console> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
-        let here = parts
-            .uri
-            .path_and_query()
-            .map_or("/console", |path| path.as_str())
-            .to_string();
+        let here = here_of(parts);
         let language = language(&parts.headers);
         let Some(bearer) = bearer(&parts.headers) else {
             return Err(crate::answer::see_other(&sign_in_path(&here)));
@@ -168,6 +233,7 @@ impl FromRequestParts<Console> for Visitor {
             asker: Asker {
                 bearer: bearer.into(),
                 language,
+                from: address_of(parts),
             },
             here,
             who: Who::default(),
@@ -190,7 +256,7 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
     }
 
     let headers = request.headers();
-    let language = language(headers);
+    let guest = Guest::at("/console", headers, None);
     let elsewhere = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site != "same-origin" && site != "none");
@@ -198,14 +264,13 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
         .get(header::ORIGIN)
         .is_some_and(|origin| !is_own_origin(origin.as_bytes(), headers));
     if elsewhere || foreign {
-        return foreign_form(language);
+        return foreign_form(&guest);
     }
 
     let Some(bearer) = bearer(headers).map(str::to_string) else {
         return next.run(request).await;
     };
-    let path = request.uri().path();
-    if path == "/console/sign-in" || path == "/console/language" {
+    if OPEN_FORMS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
 
@@ -221,12 +286,19 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
     };
     let proof = form_field(&body, PROOF_FIELD);
     if proof.as_deref() != Some(proof_of(&bearer).as_str()) {
-        return foreign_form(language);
+        return foreign_form(&guest);
     }
 
     next.run(Request::from_parts(parts, body.into())).await
 }
 
+/// Forms that begin a session, and the language: nobody is signed in there yet.
+const OPEN_FORMS: &[&str] = &[
+    "/console/sign-in",
+    "/console/invitation",
+    "/console/link",
+    "/console/language",
+];
 /// Bytes of a form at most.
 const FORM_BYTES_MAX: usize = 256 * 1024;
 
@@ -247,22 +319,14 @@ fn is_own_origin(origin: &[u8], headers: &HeaderMap) -> bool {
     named.is_some() && named == host
 }
 
-fn foreign_form(language: Language) -> Response {
+fn foreign_form(guest: &Guest) -> Response {
     let refused = Refused::new(
-        language,
+        guest.0.language(),
         StatusCode::FORBIDDEN,
         "foreign_form",
         "the form was not made by this console for this session",
     );
-    let nobody = Visitor {
-        asker: Asker {
-            bearer: String::new(),
-            language,
-        },
-        here: "/console".into(),
-        who: Who::default(),
-    };
-    refused.page(&nobody)
+    refused.page(&guest.0)
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub use api::{
     known::KnownPage,
     lists::{FindingCount, HeldLog, ListedRecord, Members},
     outages::SiteOutage,
+    local_chain::{ChainHead, ChainLine, ChainVerdict, LocalChain},
+    local_table::LocalTable,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
     status::Status,

@@ -1,7 +1,10 @@
 //! A node's handle: it starts and stops the parts, and leads to each of them.
 
 use crate::{
-    api::{Reads, cursors::Cursors, status::Status, tokens::Tokens},
+    api::{
+        Reads, cursors::Cursors, local_chain::LocalChain, local_table::LocalTable, status::Status,
+        tokens::Tokens,
+    },
     bundles::Bundles,
     door::{Door, command::Command, error::NodeError},
     hub::{
@@ -27,15 +30,24 @@ use tokio::{
     task::JoinHandle,
 };
 use wadi_log::Role;
+use wadi_store::LocalScope;
 
 /// Things that may wait for the sequencer; more, and their senders wait.
 const QUEUE_MAX: usize = 1_024;
+/// Looks at personal data that are kept; the oldest go first.
+const LOOKS_MAX: u64 = 2_000_000;
+/// Lines of the audit of sign-ins that are kept.
+const SIGN_INS_MAX: u64 = 20_000;
 
 /// A running node: its door, and a handle for each of its parts.
 pub struct Node {
     door: Arc<Door>,
     reads: Reads,
     tokens: Tokens,
+    accounts: LocalTable,
+    sign_in_pauses: LocalTable,
+    sign_ins: LocalChain,
+    looks: LocalChain,
     bundles: Bundles,
     findings: Findings,
     scrub: Arc<Scrub>,
@@ -106,6 +118,10 @@ impl Node {
         Ok(Arc::new(Self {
             reads: Reads::new(door.clone(), cursors),
             tokens: Tokens::new(door.clone()),
+            accounts: LocalTable::new(door.clone(), LocalScope::Account),
+            sign_in_pauses: LocalTable::new(door.clone(), LocalScope::SignInPause),
+            sign_ins: LocalChain::new(door.clone(), LocalScope::SignIn, SIGN_INS_MAX),
+            looks: LocalChain::new(door.clone(), LocalScope::Look, LOOKS_MAX),
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
             salvager: Arc::new(Salvager::new(door.clone())),
@@ -130,6 +146,31 @@ impl Node {
     /// The API's tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// Accounts of people who may sign in here.
+    pub fn accounts(&self) -> &LocalTable {
+        &self.accounts
+    }
+
+    /// Failures to sign in.
+    pub fn sign_in_pauses(&self) -> &LocalTable {
+        &self.sign_in_pauses
+    }
+
+    /// Who signed in.
+    pub fn sign_ins(&self) -> &LocalChain {
+        &self.sign_ins
+    }
+
+    /// Who looked at personal data.
+    pub fn looks(&self) -> &LocalChain {
+        &self.looks
+    }
+
+    /// How many times as fast as people's time this node's clock runs.
+    pub fn pace(&self) -> f64 {
+        self.door.clock.pace()
     }
 
     /// Bundles and receipts.

@@ -44,6 +44,8 @@ macro_rules! local_scopes {
 }
 
 local_scopes! {
+    /// Accounts of people who may sign in here.
+    Account = "account";
     /// A loss that PostgreSQL's anchor found, until it is held again.
     Anchor = "anchor";
     /// Bundles: whose came last, and which logs somebody carries.
@@ -70,6 +72,8 @@ local_scopes! {
     FindingDesk = "finding-desk";
     /// What is believed of the hub's time.
     Hub = "hub";
+    /// Who looked at personal data: a chain of lines.
+    Look = "look";
     /// Records that an import made.
     Import = "import";
     /// Operations of an import that changed a record.
@@ -82,6 +86,10 @@ local_scopes! {
     Replica = "replica";
     /// Databases set aside, and how far each was read back.
     SetAside = "set_aside";
+    /// Who signed in: a chain of lines.
+    SignIn = "sign-in";
+    /// Failures to sign in, by account and by address.
+    SignInPause = "sign-in-pause";
     /// Tokens, by their hashes.
     Token = "token";
     /// Tokens that were revoked, by their hashes.

@@ -199,6 +199,17 @@ pub trait LocalKeys: Send + Sync + 'static {
     /// All local keys of a scope.
     async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError>;
 
+    /// Local keys of a scope before a key, from the last one on.
+    async fn local_newest(
+        &self,
+        scope: &LocalScope,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LocalKey>, StoreError>;
+
+    /// How many local keys a scope has.
+    async fn local_count(&self, scope: &LocalScope) -> Result<i64, StoreError>;
+
     /// What is remembered of peers.
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError>;
 

@@ -1,7 +1,11 @@
 //! Who is speaking: bearer tokens that carry an officer and a department, a device, or the operator
 //! of this machine.
 
-use crate::{Problem, reading::ReadGrant};
+use crate::{
+    Problem,
+    accounts::{SessionOf, check_registered},
+    reading::ReadGrant,
+};
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
@@ -11,9 +15,12 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_node::{Node, NodeError};
+use wadi_record::Department;
 
 /// How often the use of a token is written down: more often would be a write for each read.
 const USE_NOTED_MS: i64 = 3_600_000;
+/// A session that was not used for so long has ended. Uses are noted to the hour.
+const SESSION_IDLE_MS: i64 = 4 * 3_600_000;
 
 /// What a token's bearer may say.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
@@ -84,6 +91,9 @@ pub struct Token {
     /// When it was last used, to the hour, Unix milliseconds by this node's clock.
     #[serde(default)]
     pub last_used_ms: Option<i64>,
+    /// The account whose session it is; none where it was issued as a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionOf>,
     /// Under what it is kept, so that those who stay connected can be told that it was revoked.
     #[serde(skip)]
     hash: String,
@@ -131,15 +141,11 @@ impl FromRequestParts<Arc<Node>> for Token {
         token.hash = hash;
 
         let now_ms = node.now_ms();
-        if token.has_expired(now_ms) {
-            return Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "token_expired",
-                format!(
-                    "the token {:?} has expired; have another one issued",
-                    token.name
-                ),
-            ));
+        if token.has_expired(node) {
+            return Err(token.expired());
+        }
+        if token.session.is_some() {
+            check_registered(node, &token.scope)?;
         }
 
         token.note_use(node, now_ms);
@@ -160,6 +166,7 @@ impl Token {
             persons_read: 0,
             lookouts_read: 0,
             last_used_ms: None,
+            session: None,
             hash: String::new(),
         }
     }
@@ -169,14 +176,35 @@ impl Token {
         &self.hash
     }
 
-    pub(crate) fn has_expired(&self, now_ms: i64) -> bool {
-        self.expires_ms.is_some_and(|end| end <= now_ms)
+    /// Whether its time is over, or, of a session, whether nobody used it for too long.
+    pub(crate) fn has_expired(&self, node: &Node) -> bool {
+        let now_ms = node.now_ms();
+        let used_ms = self.last_used_ms.unwrap_or(0).max(self.created_ms);
+        let idle_ms = (SESSION_IDLE_MS as f64 * node.pace()) as i64;
+        let is_idle = self.session.is_some() && now_ms.saturating_sub(used_ms) > idle_ms;
+        is_idle || self.expires_ms.is_some_and(|end| end <= now_ms)
+    }
+
+    fn expired(&self) -> Problem {
+        let (code, why) = match &self.session {
+            Some(_) => (
+                "session_over",
+                "the session has ended; sign in again".into(),
+            ),
+            None => (
+                "token_expired",
+                format!(
+                    "the token {:?} has expired; have another one issued",
+                    self.name
+                ),
+            ),
+        };
+        Problem::new(StatusCode::UNAUTHORIZED, code, why)
     }
 
     /// Whether it still may do anything: it is known, and has not ended.
     pub(crate) async fn still_holds(&self, node: &Node) -> bool {
-        !self.has_expired(node.now_ms())
-            && matches!(node.tokens().scope_of(&self.hash).await, Ok(Some(_)))
+        !self.has_expired(node) && matches!(node.tokens().scope_of(&self.hash).await, Ok(Some(_)))
     }
 
     /// Notes that it was used. Nobody waits for that, and a full disk or a database that is away
@@ -249,6 +277,16 @@ impl Token {
                 "a device's token does not read that",
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses all but the auditors of the commission and the operator.
+    pub(crate) fn auditor(&self) -> Result<(), Problem> {
+        match &self.scope {
+            TokenScope::Officer { department, .. } if department == Department::Hub.code() => {
+                Ok(())
+            }
+            _ => self.operator(),
         }
     }
 

@@ -46,7 +46,7 @@ impl Follower {
     /// change.
     async fn may_follow(&mut self) -> bool {
         if !self.revocations.has_changed().unwrap_or(true) {
-            return !self.token.has_expired(self.node.now_ms());
+            return !self.token.has_expired(&self.node);
         }
 
         self.revocations.mark_unchanged();

@@ -6,6 +6,7 @@
 // What others wrote is cut between letters: a cut inside a letter of two bytes is a panic.
 #![deny(clippy::string_slice)]
 
+mod accounts;
 mod answers;
 mod auth;
 mod authority;
@@ -24,6 +25,7 @@ mod foresee;
 mod imports;
 mod language;
 mod limits;
+mod looks;
 mod openapi;
 mod pages;
 mod problem;
@@ -44,6 +46,7 @@ mod strict;
 mod tokens;
 mod whoami;
 
+pub use accounts::SessionOf;
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
@@ -56,8 +59,8 @@ pub use strict::{decode_text, parse_object};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::{from_fn, map_response},
-    routing::{get, post},
+    middleware::{from_fn, from_fn_with_state, map_response},
+    routing::{delete, get, post},
 };
 use std::sync::Arc;
 use wadi_node::Node;
@@ -132,12 +135,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
         .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(sites::refusals))
+        .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
-        .route(
-            "/v1/tokens/{name}",
-            axum::routing::delete(tokens::revoke_token),
-        )
+        .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/devices/anew", post(tokens::device_anew))
         .route(
             "/v1/release-tokens",
@@ -156,9 +157,31 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(node)
+        .with_state(node.clone())
         .merge(imports)
         .merge(bundles)
+        .layer(from_fn_with_state(node, looks::looks_are_kept))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
+}
+
+/// Who signs in, with what, and who looked.
+fn accounts_routes() -> Router<Arc<Node>> {
+    use accounts::sessions;
+    Router::new()
+        .route("/v1/accounts", get(accounts::accounts))
+        .route("/v1/accounts/invitations", post(accounts::invite))
+        .route("/v1/accounts/{account}", delete(accounts::remove))
+        .route("/v1/accounts/{account}/{act}", post(accounts::act))
+        .route("/v1/invitations/show", post(sessions::show_invitation))
+        .route("/v1/invitations/accept", post(sessions::accept_invitation))
+        .route(
+            "/v1/sessions",
+            get(sessions::sessions).post(sessions::sign_in),
+        )
+        .route("/v1/sessions/link", post(sessions::own_link))
+        .route("/v1/sessions/{name}", delete(sessions::end_session))
+        .route("/v1/password", post(sessions::change_password))
+        .route("/v1/sign-ins", get(accounts::sign_ins))
+        .route("/v1/looks", get(looks::looks))
 }

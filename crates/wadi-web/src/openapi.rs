@@ -1,9 +1,7 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, authority, bundles, changes, compare, control, day, finding_acts,
-    finding_cases, finding_desk, findings, imports, language, quarantine, record_files,
-    record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day, finding_acts, finding_cases, finding_desk, findings, imports, language, looks, quarantine, record_files, record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -73,14 +71,15 @@ impl Modify for AnswerTexts {
 }
 
 /// What every operation has in common: who asks without a token that holds is told so, and whatever
-/// else goes wrong is a problem, too. Those of health ask for no token.
+/// else goes wrong is a problem, too. Those of health and of signing in ask for no token.
 struct CommonAnswers;
 
 impl Modify for CommonAnswers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for path in api.paths.paths.values_mut() {
             for operation in operations_of(path) {
-                let is_open = operation.tags.iter().flatten().any(|tag| tag == "health");
+                let mut tags = operation.tags.iter().flatten();
+                let is_open = tags.any(|tag| tag == "health" || tag == "sign-in");
                 let answers = &mut operation.responses.responses;
                 if is_open {
                     operation.security = Some(Vec::new());
@@ -156,7 +155,12 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
         control::policy, control::officers, control::members, language::words, whoami::whoami,
-        authority::authority, day::day
+        authority::authority, day::day,
+        accounts::invite, accounts::accounts, accounts::act, accounts::remove, accounts::sign_ins,
+        accounts::sessions::sign_in, accounts::sessions::show_invitation,
+        accounts::sessions::accept_invitation, accounts::sessions::sessions,
+        accounts::sessions::end_session, accounts::sessions::change_password,
+        accounts::sessions::own_link, looks::looks
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -41,6 +41,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub help: Option<Box<str>>,
+    /// In how many seconds to try again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_s: Option<u64>,
 }
 
 impl Problem {
@@ -51,6 +54,7 @@ impl Problem {
             kind: format!("https://wadi.example/problems/{code}").into(),
             title: code.replace('_', " ").into(),
             help: None,
+            wait_s: None,
             status: status.as_u16(),
             detail: detail.into(),
             remedy: None,

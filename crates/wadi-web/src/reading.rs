@@ -4,7 +4,7 @@
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
-use crate::{Problem, Token, TokenScope};
+use crate::{Problem, Token, TokenScope, looks::note_look};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -273,9 +273,26 @@ impl ReadRight<'_> {
         shown.persons += u64::from(tally.persons_shown);
         shown.lookouts += u64::from(tally.lookout_shown);
         self.shown.set(shown);
+        self.note_looks(told, &tally);
 
         if !tally.withheld.is_empty() {
             told["withheld"] = json!(tally.withheld);
+        }
+    }
+}
+
+impl ReadRight<'_> {
+    /// Notes who looked at what of a record or finding.
+    fn note_looks(&self, told: &Value, tally: &Tally) {
+        let about = told["record"].as_str().or(told["finding"].as_str());
+        let about = about.unwrap_or_default();
+        for (shown, what) in [
+            (tally.persons_shown, "person"),
+            (tally.lookout_shown, "lookout"),
+        ] {
+            if shown {
+                note_look(self.node, self.token, about, what);
+            }
         }
     }
 }

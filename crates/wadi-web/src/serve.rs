@@ -4,7 +4,7 @@
 //! up its seat: a caller who is slow over a handshake or a request, or has none, keeps out nobody
 //! who has one. What is being answered keeps its seat as long as its answer goes on.
 
-use axum::{Router, body::Body, http::Request};
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,6 +12,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -146,8 +147,8 @@ pub async fn serve<Open, Opening, Io>(
 
     loop {
         while tasks.try_join_next().is_some() {}
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "HTTP connection not accepted");
                 // It may be that no file can be opened any more: an idle connection is one.
@@ -186,7 +187,7 @@ pub async fn serve<Open, Opening, Io>(
         let app = app.clone();
         let task = tasks.spawn(async move {
             if let Ok(Ok(io)) = tokio::time::timeout(limits.handshake, opening).await {
-                converse(io, app, limits, &seated).await;
+                converse(io, from, app, limits, &seated).await;
             }
         });
 
@@ -197,7 +198,7 @@ pub async fn serve<Open, Opening, Io>(
 }
 
 /// Answers one request after the other, until the caller goes or has nothing to say for too long.
-async fn converse<Io>(io: Io, app: Router, limits: Limits, seated: &Seated)
+async fn converse<Io>(io: Io, from: SocketAddr, app: Router, limits: Limits, seated: &Seated)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -212,7 +213,8 @@ where
 
         turn.goes_on();
         async move {
-            let request = request.map(|body| Body::new(Patient::new(body, &limits)));
+            let mut request = request.map(|body| Body::new(Patient::new(body, &limits)));
+            request.extensions_mut().insert(ConnectInfo(from));
             let answer = app.oneshot(request).await?;
             Ok::<_, Infallible>(answer.map(|body| AnswerBody { body, turn }))
         }

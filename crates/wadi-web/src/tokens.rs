@@ -55,13 +55,7 @@ pub(crate) async fn reads(
     State(node): State<Arc<Node>>,
     token: Token,
 ) -> Result<Json<Value>, Problem> {
-    let is_auditor = matches!(
-        &token.scope,
-        TokenScope::Officer { department, .. } if department == Department::Hub.code()
-    );
-    if !is_auditor {
-        token.operator()?;
-    }
+    token.auditor()?;
 
     let mut lines = Vec::new();
     for kept in node.tokens().all().await? {

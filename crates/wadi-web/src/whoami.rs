@@ -33,6 +33,7 @@ pub(crate) async fn whoami(State(node): State<Arc<Node>>, token: Token) -> Json<
         "officer": officer,
         "department": department,
         "device": device,
+        "account": token.session.as_ref().map(|of| &of.account),
         "expires_ms": token.expires_ms,
         "node": me.name,
         "role": me.role.name(),

@@ -15,6 +15,8 @@ use wadi_words::{Group, Language, every_text};
 const GIVERS: &[(&str, &str)] = &[
     ("", "Problem::new(*"),
     ("wadi-web/src", "forbidden("),
+    ("wadi-web/src/auth.rs", "=> ("),
+    ("wadi-console/src", "Refused::new(**"),
     ("wadi-web/src/strict.rs", "true =>"),
     ("wadi/src", "violated("),
     ("", "note_refusal(*"),

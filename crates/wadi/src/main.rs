@@ -133,6 +133,11 @@ enum CliCommand {
         #[command(subcommand)]
         command: cli::token::TokenCommand,
     },
+    /// Who may sign in at this node's console.
+    Account {
+        #[command(subcommand)]
+        command: cli::account::AccountCommand,
+    },
     /// The figures of docs/performance.md.
     Bench {
         #[command(subcommand)]
@@ -256,6 +261,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Restore(args) => backup::restore(args, json).await,
         CliCommand::ReleaseToken { command } => {
             run_blocking(move || cli::release_token::run(command, json)).await
+        }
+        CliCommand::Account { command } => {
+            run_blocking(move || cli::account::run(command, json)).await
         }
         CliCommand::Token { command } => run_blocking(move || cli::token::run(command, json)).await,
 

@@ -11,6 +11,8 @@ mod holds_on;
 pub(crate) mod known;
 pub(crate) mod lists;
 pub(crate) mod outages;
+pub(crate) mod local_chain;
+pub(crate) mod local_table;
 pub(crate) mod quarantine;
 pub(crate) mod read;
 pub(crate) mod related;

@@ -152,6 +152,17 @@ impl Tokens {
         self.put(token).await
     }
 
+    /// Forgets a token that has ended by itself. Durable when it returns.
+    pub async fn forget(&self, hash: &str) -> Result<(), NodeError> {
+        let _changing = self.changing.lock().await;
+        let gone = vec![(TOKENS, hash.to_string())];
+        self.door.set_local(vec![], gone).await?;
+
+        self.used.lock().expect("no panic holds it").remove(hash);
+        self.reads.lock().expect("no panic holds it").remove(hash);
+        Ok(())
+    }
+
     /// Forgets a token, and remembers under which name it was revoked. Durable when it returns.
     pub async fn revoke(&self, hash: &str, name: &str) -> Result<(), NodeError> {
         let _changing = self.changing.lock().await;

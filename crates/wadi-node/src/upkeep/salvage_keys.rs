@@ -68,7 +68,13 @@ impl Salvager {
                     | LocalScope::ImportOp
                     | LocalScope::DeviceNumber
                     | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
-                    LocalScope::Anchor
+                    // An old page must not bring a removed account or an old password back, nor
+                    // lines of a chain that was begun anew: the set-aside file keeps them.
+                    LocalScope::Account
+                    | LocalScope::Look
+                    | LocalScope::SignIn
+                    | LocalScope::SignInPause
+                    | LocalScope::Anchor
                     | LocalScope::Bundle
                     | LocalScope::Contact
                     | LocalScope::Cursor

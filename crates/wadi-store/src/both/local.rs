@@ -8,6 +8,14 @@ use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError, li
 use async_trait::async_trait;
 use wadi_log::{LogId, NodeId};
 
+fn local_key(scope: &LocalScope, r: &DbRow) -> Result<LocalKey, StoreError> {
+    Ok(LocalKey {
+        scope: scope.clone(),
+        key: cell(r, "key")?,
+        value: cell(r, "value")?,
+    })
+}
+
 #[async_trait]
 impl LocalKeys for Engine {
     async fn local(&self, scope: &LocalScope, key: &str) -> Result<Option<String>, StoreError> {
@@ -29,15 +37,38 @@ impl LocalKeys for Engine {
             .fetch_all(&self.readers)
             .await?;
 
-        rows.iter()
-            .map(|r| {
-                Ok(LocalKey {
-                    scope: scope.clone(),
-                    key: cell(r, "key")?,
-                    value: cell(r, "value")?,
-                })
-            })
-            .collect()
+        rows.iter().map(|r| local_key(scope, r)).collect()
+    }
+
+    async fn local_newest(
+        &self,
+        scope: &LocalScope,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LocalKey>, StoreError> {
+        let (bound, key) = match before {
+            Some(key) => ("AND key < $2", key),
+            None => ("AND key >= $2", ""),
+        };
+        let sql = format!(
+            "SELECT key, value FROM local WHERE scope = $1 {bound} ORDER BY key DESC LIMIT $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(scope.to_string())
+            .bind(key.to_string())
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+
+        rows.iter().map(|r| local_key(scope, r)).collect()
+    }
+
+    async fn local_count(&self, scope: &LocalScope) -> Result<i64, StoreError> {
+        let count = sqlx::query_scalar("SELECT count(*) FROM local WHERE scope = $1")
+            .bind(scope.to_string())
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(count)
     }
 
     async fn peers(&self) -> Result<Vec<PeerRow>, StoreError> {

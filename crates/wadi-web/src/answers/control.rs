@@ -226,6 +226,9 @@ pub(crate) struct WhoAnswer {
     department: String,
     /// The device; empty where it is no device's.
     device: String,
+    /// The account whose session it is; null where it is none.
+    #[schema(required = true)]
+    account: Option<String>,
     /// When the token ends, Unix milliseconds; null where it does not.
     #[schema(required = true)]
     expires_ms: Option<i64>,

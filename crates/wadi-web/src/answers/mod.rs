@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 mod authority;
+mod accounts;
 mod control;
 mod day;
 mod findings;
@@ -18,6 +19,7 @@ mod sites;
 mod words;
 
 pub(crate) use authority::*;
+pub(crate) use accounts::*;
 pub(crate) use control::*;
 pub(crate) use day::*;
 pub(crate) use findings::*;

@@ -1,1 +1,92 @@
-# The console's pages: accounts.
+# Signing in, accounts, and who looked at what.
+
+console-sign-in-account = Account
+console-sign-in-password = Password
+console-sign-in-other-way = Sign in with a token
+console-sign-in-wait = Try again in { $n ->
+    [one] one second
+   *[other] { $n } seconds
+}.
+console-sign-in-wait-minutes = Try again in { $n ->
+    [one] one minute
+   *[other] { $n } minutes
+}.
+console-invitation-title = Choose a password
+console-invitation-rule = At least { $n } characters; a few words that you alone would put together are good. Nothing else is asked of it.
+console-invitation-password = Password
+console-invitation-again = The same once more
+console-invitation-choose = Choose and sign in
+console-invitation-ask = Ask the operator of this node for another link.
+console-link-title = Sign in by link
+console-link-text = This link signs you in once, on this browser.
+console-people-title = Your account
+console-people-ways = People at this node
+console-people-changed = The password is changed. Your other sessions have ended.
+console-people-by-token = You are signed in with a token, not with an account: it has no password, and its operator ends it.
+console-people-person = Person
+console-people-sessions = Sessions
+console-people-this-one = this one
+console-people-from = From
+console-people-began = Began
+console-people-ends = Ends
+console-people-acts = Acts
+console-people-end = End
+console-people-password = Change the password
+console-people-password-ends = Your other sessions end with it.
+console-people-old = Password until now
+console-people-new = New password
+console-people-change = Change
+console-people-when = When
+console-people-what = What
+console-people-by = By
+console-people-older = Older
+console-accounts-title = Accounts
+console-accounts-none = Nobody has an account here yet.
+console-accounts-may = May
+console-accounts-state = State
+console-accounts-last = Last signed in
+console-accounts-sessions = Sessions
+console-accounts-paused = paused, { $n } s
+console-accounts-lock = Lock
+console-accounts-unlock = Unlock
+console-accounts-remove = Remove
+console-accounts-invite = Invite
+console-accounts-invite-officer = An officer
+console-accounts-invite-person = An operator or reader
+console-accounts-officer = Officer whom the hub names
+console-accounts-invited = { $what } is invited
+console-accounts-hand-over = Hand this link to the person, and to nobody else. It works once, within a week, and is shown this once.
+console-account-state-open = open
+console-account-state-invited = invited
+console-account-state-locked = locked
+console-is-officer = officer
+console-is-operator = operator
+console-is-reader = reader
+console-sign-ins-title = Sign-ins
+console-sign-ins-none = Nobody signed in yet.
+console-sign-ins-unknown = no such account
+console-sign-in-was-signed_in = signed in
+console-sign-in-was-signed_out = signed out
+console-sign-in-was-failed = failed
+console-sign-in-was-refused = refused
+console-sign-in-was-invited = invited
+console-sign-in-was-password_set = password chosen
+console-sign-in-was-locked = locked
+console-sign-in-was-unlocked = unlocked
+console-sign-in-was-removed = removed
+console-looks-title = Looks at personal data
+console-looks-none = Nobody looked.
+console-looks-whole = { $n ->
+    [0] No look was recorded yet.
+    [one] One look is recorded, and it is whole.
+   *[other] { $n } looks are recorded. Each line follows from the one before: none was changed or taken out.
+}
+console-looks-head = Head of the chain:
+console-looks-broken = The chain of looks is broken
+console-looks-broken-at = Line { $n } does not follow from what stands before it: it was changed, or lines were taken out. Keep this node's database, and tell the commission.
+console-looks-record = Record
+console-looks-what = Seen
+console-looks-token = With
+console-looks-search = Search
+console-look-person = who a traveller is
+console-look-lookout = what a lookout seeks

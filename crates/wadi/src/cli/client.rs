@@ -78,6 +78,11 @@ impl Client {
         format!("Bearer {}", self.token.read().expect("no panic holds it"))
     }
 
+    /// The node's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A client of a URL, which trusts the machine's usual authorities.
     pub fn new(base: impl Into<String>, token: impl Into<String>) -> Self {
         Self::trusting(base, token, TlsConfig::default())

@@ -1,5 +1,6 @@
 //! The commands that talk to a running node or read what one left, a module a noun.
 
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod bundle;
 pub(crate) mod client;

@@ -285,7 +285,7 @@ pub(super) fn serve_http(
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let api = router(node.clone());
-    let console = wadi_console::router(api.clone());
+    let console = wadi_console::router(api.clone(), config.http_tls);
     let app = console.merge(api);
     let limits = Limits::default();
     if config.http_tls {

@@ -4,6 +4,7 @@
 //! Nothing that it starts outlives it: nodes are asked to stop and waited for, whoever does not is
 //! killed, and where the demonstration itself is killed the system ends its nodes with it.
 
+mod accounts;
 mod agreement;
 mod contradictions;
 mod goods;
@@ -71,6 +72,9 @@ pub struct DemoArgs {
     /// binaries.
     #[arg(long, default_value = "sqlite", value_parser = ["sqlite", "postgres"])]
     hub_store: String,
+    /// Keeps the network running once its nodes agree, until Ctrl-C.
+    #[arg(long)]
+    stay: bool,
     /// No contradictions in the traffic.
     #[arg(long)]
     clean: bool,
@@ -120,6 +124,12 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
     if let Ok(ending) = &ending {
         report::print_report(&network, &args.dir, ending, started, json);
     }
+    if args.stay && matches!(ending, Ok(Ending::Judged(_))) {
+        if !json {
+            print_line!("{}", report::where_to_look(&network, &args.dir));
+        }
+        signals.to_stop().await;
+    }
 
     network.stop(&signals).await;
 
@@ -148,6 +158,10 @@ async fn play(
     network.build(args, profile).await?;
     network.start().await?;
     register_officers(network).await?;
+    // Whoever reads JSON signs in nowhere, unless the network stays.
+    if !json || args.stay {
+        network.accounts = accounts::open_accounts(network).await;
+    }
     if !json {
         print_line!("{}", report::where_to_look(network, &args.dir));
     }

@@ -1,7 +1,7 @@
 //! The demonstration's network: a CA, seven nodes as processes of their own, and the links between
 //! them.
 
-use super::{DemoArgs, ORIGIN_MS, goods, parent, signals::Signals};
+use super::{DemoArgs, ORIGIN_MS, accounts::DemoAccounts, goods, parent, signals::Signals};
 use crate::{
     cli::client::Client,
     config::{ClockConfig, Config, PeerConfig},
@@ -68,6 +68,8 @@ pub struct DemoNetwork {
     server: Option<TemporaryServer>,
     /// Whether a node was started without its anchor: it has something to tell the hub.
     pub lost_anchor: bool,
+    /// Who may sign in.
+    pub accounts: DemoAccounts,
 }
 
 /// A node's place in the network.
@@ -465,9 +467,17 @@ pub async fn register_officers(network: &DemoNetwork) -> Result<(), Failure> {
             }
         }
 
-        let body =
-            json!({"say": "officer", "officer": "HUB-1", "department": "HUB", "supervisor": true});
-        hub.post("/v1/control", &body).map(drop)
+        for auditor in ["HUB-1", "HUB-2"] {
+            let body = json!({
+                "say": "officer",
+                "officer": auditor,
+                "department": "HUB",
+                "supervisor": true,
+            });
+            hub.post("/v1/control", &body)?;
+        }
+
+        Ok::<_, Failure>(())
     };
 
     tokio::task::spawn_blocking(work)

@@ -293,13 +293,28 @@ pub fn where_to_look(network: &DemoNetwork, dir: &Path) -> String {
     let config = dir.join("hub/node.toml");
 
     format!(
-        "Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config \
+        "{3}Meanwhile, in another terminal: wadi status --config {0}, wadi findings list --config \
          {0}; or over HTTP at \
          http://{1} (/openapi.json says how), with the token in {2}. Ctrl-C ends it.",
         config.display(),
         hub.http,
-        dir.join("hub/operator.token").display()
+        dir.join("hub/operator.token").display(),
+        who_signs_in(network)
     )
+}
+
+/// The consoles, and who signs in there.
+fn who_signs_in(network: &DemoNetwork) -> String {
+    let mut told = String::new();
+    if let Some(link) = &network.accounts.link {
+        told += &format!("The hub's console, once and within ten minutes: {link}\n");
+    }
+    for (node, account, password) in &network.accounts.lines {
+        let site = network.sites.iter().find(|site| site.name == *node);
+        let http = site.map(|site| site.http.to_string()).unwrap_or_default();
+        told += &format!("  http://{http}/console  {node}: {account}, {password}\n");
+    }
+    told
 }
 
 /// How to look at what is left, once nothing runs any more.

@@ -4,6 +4,7 @@
 mod compare;
 mod evidence;
 mod finding;
+mod looks;
 mod quarantine;
 mod verify;
 
@@ -67,6 +68,9 @@ pub enum AuditCommand {
     /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they
     /// differ.
     Compare(compare::CompareArgs),
+    /// Lists who looked at personal data, the newest first. Exit code 4 where the chain of looks is
+    /// not whole.
+    Looks(looks::LooksArgs),
     /// Checks an evidence file against the commission's root alone (docs/evidence.md).
     VerifyEvidence {
         file: PathBuf,
@@ -124,6 +128,9 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             return run_blocking(move || quarantine::list(log.as_deref(), &at, json)).await;
         }
         AuditCommand::Compare(args) => return compare::run(args, json).await,
+        AuditCommand::Looks(args) => {
+            return run_blocking(move || looks::list_looks(args, json)).await;
+        }
         AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
     };
 
