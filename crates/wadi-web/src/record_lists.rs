@@ -55,8 +55,8 @@ pub struct ListQuery {
     /// Only those that begin before this Unix time in milliseconds; in the same order.
     until_ms: Option<i64>,
     /// As this node knew them at a Unix time in milliseconds: of the entries that it had taken in
-    /// by then. In the order of their beginnings, so that the same question has the same answer. Each
-    /// page looks at 50 records at most, and tells those of them that were known.
+    /// by then. In the order of their beginnings, so that the same question has the same answer.
+    /// Each page looks at 50 records at most, and tells those of them that were known.
     known_ms: Option<i64>,
     /// A plate, in any spelling.
     plate: Option<String>,
