@@ -1,6 +1,6 @@
 //! Answers: pages, redirects, and the headers of all of them.
 
-use crate::{api::Refused, frame::Frame, visitor::Visitor};
+use crate::{api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::Request,
@@ -69,7 +69,7 @@ pub(crate) fn see_other(path: &str) -> Response {
 #[derive(Template)]
 #[template(path = "refused.html")]
 struct RefusedPage<'a> {
-    f: &'a Frame,
+    f: &'a PageFrame,
     refused: &'a Refused,
 }
 

@@ -68,7 +68,7 @@ pub(crate) struct Raw {
 
 /// Who asks, and in which language answers are read.
 #[derive(Clone, Debug)]
-pub(crate) struct Asker {
+pub(crate) struct ApiCaller {
     /// The token's text.
     pub bearer: String,
     /// The language of problems.
@@ -85,7 +85,7 @@ impl Api {
     /// Reads an answer.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
-        asker: &Asker,
+        asker: &ApiCaller,
         path: &str,
     ) -> Result<T, Refused> {
         let raw = self.ask(asker, Method::GET, path, None, None).await?;
@@ -93,7 +93,7 @@ impl Api {
     }
 
     /// Reads an answer as it is: a file to be handed on.
-    pub(crate) async fn fetch(&self, asker: &Asker, path: &str) -> Result<Raw, Refused> {
+    pub(crate) async fn fetch(&self, asker: &ApiCaller, path: &str) -> Result<Raw, Refused> {
         self.ask(asker, Method::GET, path, None, None).await
     }
 
@@ -101,7 +101,7 @@ impl Api {
     /// makes one entry.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
-        asker: &Asker,
+        asker: &ApiCaller,
         path: &str,
         body: &impl Serialize,
         key: Option<&str>,
@@ -112,13 +112,13 @@ impl Api {
     }
 
     /// Takes something away.
-    pub(crate) async fn delete(&self, asker: &Asker, path: &str) -> Result<Raw, Refused> {
+    pub(crate) async fn delete(&self, asker: &ApiCaller, path: &str) -> Result<Raw, Refused> {
         self.ask(asker, Method::DELETE, path, None, None).await
     }
 
     async fn ask(
         &self,
-        asker: &Asker,
+        asker: &ApiCaller,
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,

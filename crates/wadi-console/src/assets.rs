@@ -74,6 +74,16 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     )
 });
 
+static ICON: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../assets/icon.svg");
+    Asset::new("icon", "svg", "image/svg+xml", text.into())
+});
+
+/// The path of the picture that a browser shows beside a page's title.
+pub(crate) fn icon_path() -> String {
+    ICON.path()
+}
+
 /// The path of the styles.
 pub(crate) fn styles_path() -> String {
     STYLES.path()
@@ -86,7 +96,7 @@ pub(crate) fn script_path() -> String {
 
 /// Serves an asset. A name of an older build is gone: the page that names it is loaded anew.
 pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    let all: [&Asset; 3] = [&STYLES, &SCRIPT, crate::sites::outline()];
+    let all: [&Asset; 4] = [&STYLES, &SCRIPT, &ICON, crate::sites::outline()];
     let asset = all.into_iter().find(|a| a.name == name);
     let Some(asset) = asset else {
         return StatusCode::NOT_FOUND.into_response();

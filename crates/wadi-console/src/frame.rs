@@ -83,7 +83,7 @@ pub(crate) const PARTS: &[Part] = &[
 ];
 
 /// The frame of one page. Templates call it `f`.
-pub(crate) struct Frame {
+pub(crate) struct PageFrame {
     /// The language of the page.
     pub language: Language,
     /// The page's title.
@@ -100,7 +100,7 @@ pub(crate) struct Frame {
     pub signed_in: bool,
 }
 
-impl Frame {
+impl PageFrame {
     pub(crate) fn new(visitor: &Visitor, title: &str, part: &'static str) -> Self {
         Self {
             language: visitor.language(),
@@ -182,6 +182,11 @@ impl Frame {
     /// The path of the styles.
     pub(crate) fn styles(&self) -> String {
         assets::styles_path()
+    }
+
+    /// The path of the icon.
+    pub(crate) fn icon(&self) -> String {
+        assets::icon_path()
     }
 
     /// The path of the script.

@@ -1,13 +1,13 @@
 //! The first page: where a visitor's work begins.
 
-use crate::{Console, answer, frame::Frame, visitor::Visitor};
+use crate::{Console, answer, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{extract::State, response::Response};
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
-    f: Frame,
+    f: PageFrame,
 }
 
 /// The first page.

@@ -3,8 +3,8 @@
 use crate::{
     Console,
     answer::{page_with, see_other},
-    api::{Asker, Refused},
-    frame::Frame,
+    api::{ApiCaller, Refused},
+    frame::PageFrame,
     people::Begun,
     values, visitor,
     visitor::{Guest, Visitor, Who},
@@ -28,7 +28,7 @@ const MINUTES_FROM_S: u64 = 120;
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
-    f: Frame,
+    f: PageFrame,
     next: String,
     account: String,
     by_token: bool,
@@ -107,7 +107,7 @@ pub(crate) async fn enter(
             said.await.map(|begun| begun.token)
         }
         token => {
-            let asker = Asker {
+            let asker = ApiCaller {
                 bearer: token.into(),
                 ..guest.0.asker.clone()
             };

@@ -5,8 +5,8 @@
 
 use crate::{
     Console,
-    api::{Asker, Refused},
-    frame::Frame,
+    api::{ApiCaller, Refused},
+    frame::PageFrame,
 };
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request},
@@ -32,7 +32,7 @@ pub(crate) const PROOF_FIELD: &str = "proof";
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     /// The token and the language, as the API is asked with.
-    pub asker: Asker,
+    pub asker: ApiCaller,
     /// The page's path with its query.
     pub here: String,
     /// What the pages say of the node and of the person.
@@ -93,9 +93,9 @@ impl Who {
 pub(crate) struct Guest(pub(crate) Visitor);
 
 impl Guest {
-    fn at(here: &str, headers: &HeaderMap, from: Option<SocketAddr>) -> Self {
+    pub(crate) fn at(here: &str, headers: &HeaderMap, from: Option<SocketAddr>) -> Self {
         Self(Visitor {
-            asker: Asker {
+            asker: ApiCaller {
                 bearer: String::new(),
                 language: language(headers),
                 from,
@@ -143,8 +143,8 @@ impl Visitor {
     }
 
     /// The frame of a page: its title, and the name of the part that it belongs to.
-    pub(crate) fn frame(&self, title: &str, part: &'static str) -> Frame {
-        Frame::new(self, title, part)
+    pub(crate) fn frame(&self, title: &str, part: &'static str) -> PageFrame {
+        PageFrame::new(self, title, part)
     }
 
     /// What proves that a form was made by the console for this session.
@@ -230,7 +230,7 @@ impl FromRequestParts<Console> for Visitor {
         };
 
         let mut visitor = Self {
-            asker: Asker {
+            asker: ApiCaller {
                 bearer: bearer.into(),
                 language,
                 from: address_of(parts),
@@ -276,7 +276,7 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
 
     // What was typed into a form of records is never lost: the page itself looks for the proof, and
     // shows the form again where it is another session's.
-    if path.starts_with(crate::today::FORMS) {
+    if request.uri().path().starts_with(crate::today::FORMS) {
         return next.run(request).await;
     }
 

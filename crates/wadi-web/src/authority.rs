@@ -1,10 +1,7 @@
 //! What somebody may say and set here: what a form is made of, and what a program asks before it
 //! offers one.
 
-use crate::{
-    Problem, Token, TokenScope, answers::AuthorityAnswer, control::policy_in_force,
-    problem::unprocessable,
-};
+use crate::{Problem, Token, TokenScope, answers::AuthorityAnswer, problem::unprocessable};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -65,7 +62,7 @@ pub(crate) async fn authority(
         "department": "", "departments": codes, "owns": [], "events": [], "fields": [],
     });
     if let Some(department) = department {
-        let (_, policy) = policy_in_force(&node);
+        let (_, policy) = node.policy_in_force();
         let speaker = FormSpeaker {
             department,
             policy,

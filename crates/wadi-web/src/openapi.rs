@@ -1,7 +1,9 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day, finding_acts, finding_cases, finding_desk, findings, imports, language, looks, quarantine, record_files, record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
+    DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day,
+    finding_acts, finding_cases, finding_desk, findings, imports, language, looks, quarantine,
+    record_files, record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},

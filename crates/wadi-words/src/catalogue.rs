@@ -144,7 +144,8 @@ pub(crate) fn sentence(
     catalogue.filled(pattern, arguments)
 }
 
-/// Every text of a language that names something, by group and name. The number in a field's name is `N`.
+/// Every text of a language that names something, by group and name. The number in a field's name
+/// is `N`.
 pub fn every_text(language: Language) -> BTreeMap<Group, BTreeMap<String, Text>> {
     let mut all: BTreeMap<Group, BTreeMap<String, Text>> = BTreeMap::new();
     for (group, name) in Catalogue::of(language)

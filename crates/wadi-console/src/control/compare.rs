@@ -4,7 +4,7 @@ use super::{answers::VerifyRead, frame, is_operator};
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     sites::{
         answers::{ScopeRead, SitesRead},
         lane_word,
@@ -43,7 +43,7 @@ struct ScopeLine {
 #[derive(Template)]
 #[template(path = "control_compare.html")]
 struct ComparePage {
-    f: Frame,
+    f: PageFrame,
     peers: Vec<String>,
     peer: String,
     is_whole: bool,
@@ -98,7 +98,7 @@ pub(super) async fn show(
     })
 }
 
-fn scope_line(f: &Frame, scope: &ScopeRead, found: Option<&VerifyRead>) -> ScopeLine {
+fn scope_line(f: &PageFrame, scope: &ScopeRead, found: Option<&VerifyRead>) -> ScopeLine {
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
     let name = format!("{} {}", scope.lane, scope.crossing);
     ScopeLine {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     sites::{
         answers::{MembersRead, SitesRead},
         when::{ShownTime, shown_ms},
@@ -43,7 +43,7 @@ struct MemberLine {
 #[derive(Template)]
 #[template(path = "control_members.html")]
 struct MembersPage {
-    f: Frame,
+    f: PageFrame,
     members: Vec<MemberLine>,
     officers: Vec<OfficerRead>,
     cuts: Vec<String>,

@@ -8,7 +8,7 @@ mod refused;
 mod resyncs;
 mod sign;
 
-use crate::{Console, answer, frame::Frame, visitor::Visitor};
+use crate::{Console, answer, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     Router,
@@ -82,7 +82,7 @@ const WAYS: [Way; 5] = [
 #[derive(Template)]
 #[template(path = "control.html")]
 struct ControlPage {
-    f: Frame,
+    f: PageFrame,
     ways: &'static [Way],
 }
 
@@ -94,17 +94,17 @@ async fn show(State(_): State<Console>, visitor: Visitor) -> Response {
 }
 
 /// The frame of a page of this part, whose title is that sentence.
-fn frame(visitor: &Visitor, title: &str) -> Frame {
+fn frame(visitor: &Visitor, title: &str) -> PageFrame {
     let title = visitor.language().sentence(title, []);
     visitor.frame(&title, "control")
 }
 
 /// Whether the visitor may do what operators do; the API decides, the pages only offer it.
-fn is_operator(f: &Frame) -> bool {
+fn is_operator(f: &PageFrame) -> bool {
     f.who.is == "operator"
 }
 
 /// Whether the node is a hub: there alone control facts are said.
-fn is_hub(f: &Frame) -> bool {
+fn is_hub(f: &PageFrame) -> bool {
     f.who.role == "hub"
 }

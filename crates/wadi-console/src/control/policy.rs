@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     sites::when::{ShownTime, shown_ms},
     visitor::Visitor,
 };
@@ -41,7 +41,7 @@ enum PolicyInput {
 #[derive(Template)]
 #[template(path = "control_policy.html")]
 struct PolicyPage {
-    f: Frame,
+    f: PageFrame,
     revision: u64,
     by: Option<String>,
     since: Option<ShownTime>,
@@ -68,7 +68,7 @@ fn input_of(value: &Value) -> PolicyInput {
 }
 
 /// The lines of the form; what somebody typed stands in place of what is in force.
-fn lines(f: &Frame, read: &PolicyRead, typed: &[(String, String)]) -> Vec<PolicyLine> {
+fn lines(f: &PageFrame, read: &PolicyRead, typed: &[(String, String)]) -> Vec<PolicyLine> {
     let members = read.policy.as_object().into_iter().flatten();
     let line = |(key, value): (&String, &Value)| {
         let default = read.default.get(key).cloned().unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     sites::{
         answers::{MembersRead, RefusalsRead, SitesRead},
         when::{ShownTime, shown_ms},
@@ -55,7 +55,7 @@ struct QuarantineLine {
 #[derive(Template)]
 #[template(path = "control_refused.html")]
 struct RefusedListPage {
-    f: Frame,
+    f: PageFrame,
     refusals: Vec<RefusalLine>,
     quarantine: Vec<QuarantineLine>,
     next: Option<String>,
@@ -146,7 +146,7 @@ async fn read_page(
 }
 
 /// What an entry says, in words.
-fn what_of(f: &Frame, read: &QuarantinedRead) -> String {
+fn what_of(f: &PageFrame, read: &QuarantinedRead) -> String {
     let events = read.events.iter().map(|e| f.language.event(e));
     let fields = read.fields.iter().map(|name| f.language.field(name));
     let all: Vec<String> = events.chain(fields).collect();

@@ -8,7 +8,7 @@ use crate::{
     Console, answer,
     answer::see_other,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     sites::{
         answers::SitesRead,
         when::{ShownTime, bytes, length, shown_ms},
@@ -42,7 +42,7 @@ struct ResyncLine {
 }
 
 impl ResyncLine {
-    fn new(f: &Frame, read: ResyncRead) -> Self {
+    fn new(f: &PageFrame, read: ResyncRead) -> Self {
         Self {
             state: f.say(&format!("control-resync-{}", read.state)),
             kind: match read.state.as_str() {
@@ -61,7 +61,7 @@ impl ResyncLine {
 #[derive(Template)]
 #[template(path = "control_resyncs.html")]
 struct ResyncsPage {
-    f: Frame,
+    f: PageFrame,
     resyncs: Vec<ResyncLine>,
     peers: Vec<String>,
     chosen: String,
@@ -177,7 +177,7 @@ struct PlanLog {
 #[derive(Template)]
 #[template(path = "control_resync.html")]
 struct ResyncPage {
-    f: Frame,
+    f: PageFrame,
     line: ResyncLine,
     made: ShownTime,
     logs: Vec<PlanLog>,
@@ -298,7 +298,7 @@ fn acts_of(state: &str, is_here: bool) -> Vec<&'static str> {
 }
 
 /// What was found at the end: members that people read, in words.
-fn outcome_lines(f: &Frame, outcome: &serde_json::Value) -> Vec<(String, String)> {
+fn outcome_lines(f: &PageFrame, outcome: &serde_json::Value) -> Vec<(String, String)> {
     let shown = [
         "why",
         "logs",
@@ -331,7 +331,7 @@ fn outcome_lines(f: &Frame, outcome: &serde_json::Value) -> Vec<(String, String)
 #[derive(Template)]
 #[template(path = "control_ask.html")]
 struct AskPage {
-    f: Frame,
+    f: PageFrame,
     what: String,
     line: ResyncLine,
     act: String,

@@ -2,7 +2,7 @@
 
 use super::{answers::ControlRead, answers::PolicyRead, frame, policy::value_text};
 use crate::{
-    Console, answer, answer::see_other, api::Refused, frame::Frame, values, visitor::Visitor,
+    Console, answer, answer::see_other, api::Refused, frame::PageFrame, values, visitor::Visitor,
 };
 use askama::Template;
 use axum::{Form, extract::State, http::StatusCode, response::Response};
@@ -26,7 +26,7 @@ pub(super) struct EffectLine {
 #[derive(Template)]
 #[template(path = "control_sign.html")]
 struct SignPage {
-    f: Frame,
+    f: PageFrame,
     warning: String,
     lines: Vec<EffectLine>,
     more: usize,
@@ -97,7 +97,7 @@ fn difference_lines(changed: &Value) -> Vec<EffectLine> {
 const NOT_SHOWN: [&str; 4] = ["change", "entries_that_stop_counting", "from_when", "what"];
 
 /// Members of an effect, each in a line, those of a list each in its own.
-fn effect_lines(f: &Frame, would: &Value) -> Vec<EffectLine> {
+fn effect_lines(f: &PageFrame, would: &Value) -> Vec<EffectLine> {
     let members = would.as_object().into_iter().flatten();
     members
         .filter(|(key, value)| !NOT_SHOWN.contains(&key.as_str()) && !value.is_null())
@@ -116,7 +116,7 @@ fn effect_lines(f: &Frame, would: &Value) -> Vec<EffectLine> {
 }
 
 /// A value of an effect in words; of an object, its values beside each other.
-fn effect_text(f: &Frame, value: &Value) -> String {
+fn effect_text(f: &PageFrame, value: &Value) -> String {
     match value {
         Value::Bool(true) => f.say("control-yes"),
         Value::Bool(false) => f.say("control-no"),

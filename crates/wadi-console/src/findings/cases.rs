@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     records::{record_path, times::Moment},
     values::query_escaped,
     visitor::Visitor,
@@ -38,7 +38,6 @@ pub(crate) struct CasesQuery {
 
 /// A row of the list of cases.
 struct CaseLine {
-    key: String,
     title: String,
     path: String,
     findings: u64,
@@ -57,7 +56,7 @@ struct KindLink {
 #[derive(Template)]
 #[template(path = "findings_cases.html")]
 struct CasesPage {
-    f: Frame,
+    f: PageFrame,
     kinds: Vec<KindLink>,
     lines: Vec<CaseLine>,
     next: Option<String>,
@@ -118,7 +117,6 @@ pub(crate) async fn list(
     let lines = told.cases.iter().map(|case| CaseLine {
         title: case_title(language, case),
         path: case_path(kind, &case.key),
-        key: case.key.clone(),
         findings: case.findings,
         undecided: case.undecided,
         firm: case.firm,
@@ -160,9 +158,8 @@ struct CaseRecordLine {
 #[derive(Template)]
 #[template(path = "findings_case.html")]
 struct CasePage {
-    f: Frame,
+    f: PageFrame,
     rights: FindingRights,
-    of: String,
     undecided: u64,
     firm: u64,
     findings: u64,
@@ -227,7 +224,6 @@ async fn gathered(
     Ok(CasePage {
         f: visitor.frame(&title, PART),
         rights: FindingRights::of(visitor),
-        of,
         undecided: case.undecided,
         firm: case.firm,
         findings: case.findings,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     records::{
         record_path,
         times::Moment,
@@ -87,7 +87,7 @@ struct RestedOnLine {
 #[derive(Template)]
 #[template(path = "finding.html")]
 struct FindingPage {
-    f: Frame,
+    f: PageFrame,
     rights: FindingRights,
     id: String,
     path: String,
@@ -122,7 +122,6 @@ struct FindingPage {
     dispositions: Vec<(&'static str, String)>,
     typed: TypedAct,
     refused: Option<Refused>,
-    here: &'static str,
 }
 
 /// What a decision may say.
@@ -267,7 +266,6 @@ async fn gathered(
         assignee: found.assignee,
         rights,
         refused,
-        here: "finding",
     })
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     records::{record_path, times::Moment},
     values::query_escaped,
     visitor::Visitor,
@@ -164,7 +164,7 @@ struct ViewLink {
 #[derive(Template)]
 #[template(path = "findings.html")]
 struct QueuePage {
-    f: Frame,
+    f: PageFrame,
     rights: FindingRights,
     count: u64,
     firm: Option<Vec<QueueLine>>,

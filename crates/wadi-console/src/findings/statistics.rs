@@ -11,7 +11,7 @@ use crate::{
     Console, answer,
     api::Refused,
     chart::{self, ChartAxis, ChartBar, ChartTone},
-    frame::Frame,
+    frame::PageFrame,
     records::times::{Moment, day_begins_ms, day_ends_ms},
     values::query_escaped,
     visitor::Visitor,
@@ -64,7 +64,6 @@ struct TallyTable {
 
 /// A table of contested fields.
 struct ContestedTable {
-    name: &'static str,
     title: String,
     head: String,
     lines: Vec<(String, u64)>,
@@ -73,7 +72,7 @@ struct ContestedTable {
 #[derive(Template)]
 #[template(path = "findings_statistics.html")]
 struct StatisticsPage {
-    f: Frame,
+    f: PageFrame,
     form: FigureForm,
     crossings: Vec<String>,
     refused: Option<Refused>,
@@ -325,7 +324,6 @@ impl StatisticsPage {
         let table = |name: &'static str,
                      all: &[SeenContestedLine],
                      named: &dyn Fn(&str) -> String| ContestedTable {
-            name,
             title: language.sentence(&format!("findings-contested-by-{name}"), []),
             head: language.sentence(&format!("findings-col-{name}"), []),
             lines: all

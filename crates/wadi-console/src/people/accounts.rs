@@ -5,7 +5,7 @@ use crate::{
     Console,
     answer::{page_with, see_other},
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     values::query_escaped,
     visitor::Visitor,
 };
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 #[derive(Template)]
 #[template(path = "people/accounts.html")]
 struct AccountsPage {
-    f: Frame,
+    f: PageFrame,
     accounts: Vec<AccountLine>,
     officers: Vec<OfficerSaid>,
     invited: Option<Invited>,

@@ -1,7 +1,7 @@
 //! What auditors read of people: who signed in, and who looked at personal data.
 
 use super::Moment;
-use crate::{Console, answer::page, frame::Frame, values::query_escaped, visitor::Visitor};
+use crate::{Console, answer::page, frame::PageFrame, values::query_escaped, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -26,7 +26,7 @@ pub(crate) struct LinesQuery {
 #[derive(Template)]
 #[template(path = "people/sign_ins.html")]
 struct SignInsPage {
-    f: Frame,
+    f: PageFrame,
     lines: Vec<SignInLine>,
     before: Option<u64>,
 }
@@ -81,7 +81,7 @@ pub(crate) async fn sign_ins(
 #[derive(Template)]
 #[template(path = "people/looks.html")]
 struct LooksPage {
-    f: Frame,
+    f: PageFrame,
     lines: Vec<LookLine>,
     before: Option<u64>,
     who: String,

@@ -4,8 +4,8 @@
 use crate::{
     Console,
     answer::{page_with, see_other},
-    api::{Asker, Refused},
-    frame::Frame,
+    api::{ApiCaller, Refused},
+    frame::PageFrame,
     sign_in::begin_session,
     visitor::Guest,
 };
@@ -44,7 +44,7 @@ impl InvitedSaid {
 #[derive(Template)]
 #[template(path = "people/invitation.html")]
 struct InvitationPage {
-    f: Frame,
+    f: PageFrame,
     code: String,
     invited: Option<InvitedSaid>,
     refused: Option<Refused>,
@@ -139,7 +139,7 @@ pub(crate) async fn accept(
 #[derive(Template)]
 #[template(path = "people/link.html")]
 struct LinkPage {
-    f: Frame,
+    f: PageFrame,
     code: String,
     refused: Option<Refused>,
 }
@@ -174,7 +174,7 @@ pub(crate) async fn follow_link(
     guest: Guest,
     Form(form): Form<CodeQuery>,
 ) -> Response {
-    let asker = Asker {
+    let asker = ApiCaller {
         ..guest.0.asker.clone()
     };
     let said = console

@@ -5,7 +5,7 @@ use crate::{
     Console,
     answer::{page_with, see_other},
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     values::query_escaped,
     visitor::Visitor,
 };
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 #[derive(Template)]
 #[template(path = "people/own.html")]
 struct OwnPage {
-    f: Frame,
+    f: PageFrame,
     sessions: Vec<SessionLine>,
     refused: Option<Refused>,
     done: bool,

@@ -11,7 +11,7 @@ use super::{
     words::{EventWords, NamedValue, entered_later, field_value, raw_event_words},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::Frame, values::query_escaped, visitor::Visitor,
+    Console, answer::page, api::Refused, frame::PageFrame, values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -78,7 +78,7 @@ struct EntryRow {
 #[derive(Template)]
 #[template(path = "record_history.html")]
 struct HistoryPage {
-    f: Frame,
+    f: PageFrame,
     tabs: RecordTabs,
     id: String,
     withheld: Vec<String>,

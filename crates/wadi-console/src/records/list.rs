@@ -12,7 +12,7 @@ use crate::{
     Console,
     answer::{page, page_with},
     api::Refused,
-    frame::Frame,
+    frame::PageFrame,
     visitor::Visitor,
 };
 use askama::Template;
@@ -79,7 +79,7 @@ struct RecordLine {
 #[derive(Template)]
 #[template(path = "records.html")]
 struct RecordsPage {
-    f: Frame,
+    f: PageFrame,
     query: SearchQuery,
     refused: Option<Refused>,
     unread: Vec<String>,
@@ -215,7 +215,7 @@ async fn crossings(console: &Console, visitor: &Visitor, chosen: &str) -> Vec<Ch
 }
 
 /// What was typed and does not read, in words.
-fn unread_words(f: &Frame, query: &SearchQuery) -> Vec<String> {
+fn unread_words(f: &PageFrame, query: &SearchQuery) -> Vec<String> {
     let word = |unread| match unread {
         UnreadInput::Day => f.say("records-unread-day"),
         UnreadInput::Known => f.say("records-unread-known"),
@@ -273,7 +273,7 @@ fn next_of(query: &SearchQuery, found: &ShownPage) -> Option<String> {
 }
 
 fn made(
-    f: Frame,
+    f: PageFrame,
     query: SearchQuery,
     found: ShownPage,
     refused: Option<Refused>,

@@ -6,7 +6,7 @@ use super::{
     api_path,
     times::Moment,
 };
-use crate::{Console, answer::page, api::Refused, frame::Frame, visitor::Visitor};
+use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -25,7 +25,7 @@ struct StepLine {
 #[derive(Template)]
 #[template(path = "record_proof.html")]
 struct ProofPage {
-    f: Frame,
+    f: PageFrame,
     tabs: RecordTabs,
     valid: bool,
     verdict: String,

@@ -17,7 +17,7 @@ use super::{
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::Frame, values::query_escaped, visitor::Visitor,
+    Console, answer::page, api::Refused, frame::PageFrame, values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -149,7 +149,7 @@ struct HoldSpan {
 #[derive(Template)]
 #[template(path = "record.html")]
 struct RecordPage {
-    f: Frame,
+    f: PageFrame,
     tabs: RecordTabs,
     id: String,
     kind: String,

@@ -9,7 +9,7 @@ use super::{
     times::Moment,
     words::{ShownValue, field_value},
 };
-use crate::{Console, answer::page, api::Refused, frame::Frame, visitor::Visitor};
+use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -44,7 +44,7 @@ struct FieldBlame {
 #[derive(Template)]
 #[template(path = "record_fields.html")]
 struct FieldsPage {
-    f: Frame,
+    f: PageFrame,
     tabs: RecordTabs,
     withheld: Vec<String>,
     fields: Vec<FieldBlame>,

@@ -5,7 +5,7 @@ use super::{
     map,
     when::{ShownTime, length, shown_if},
 };
-use crate::frame::Frame;
+use crate::frame::PageFrame;
 use std::collections::BTreeMap;
 
 /// Days left to a certificate from which on somebody should renew it.
@@ -91,13 +91,13 @@ pub(crate) struct MapMark {
 }
 
 /// A lane in words.
-pub(crate) fn lane_word(f: &Frame, lane: &str) -> String {
+pub(crate) fn lane_word(f: &PageFrame, lane: &str) -> String {
     f.say(&format!("sites-lane-{lane}"))
 }
 
 /// Every node, this one first, then by name; those that somebody should look at before the others.
 pub(crate) fn lines(
-    f: &Frame,
+    f: &PageFrame,
     sites: &SitesRead,
     members: &MembersRead,
     refusals: &RefusalsRead,
@@ -117,7 +117,7 @@ pub(crate) fn lines(
     others
 }
 
-fn own_line(f: &Frame, sites: &SitesRead) -> BoardLine {
+fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
     let age = sites.oldest_unsent_ms.map(|ms| length(f, ms));
     let oldest = age.unwrap_or_else(|| f.say("sites-nothing"));
     let disk = match &sites.degraded {
@@ -147,7 +147,7 @@ fn own_line(f: &Frame, sites: &SitesRead) -> BoardLine {
     }
 }
 
-fn peer_line(f: &Frame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -> BoardLine {
+fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -> BoardLine {
     let unknown = || f.say("sites-unknown");
     let crossing = peer.crossing.clone().unwrap_or_default();
     let (link_kind, asks) = link_kind(peer);
@@ -217,7 +217,7 @@ fn link_kind(peer: &PeerRead) -> (&'static str, bool) {
 }
 
 /// A link's state in words.
-pub(crate) fn link_word(f: &Frame, peer: &PeerRead) -> String {
+pub(crate) fn link_word(f: &PageFrame, peer: &PeerRead) -> String {
     match (peer.link.as_str(), peer.dark_as_usual) {
         ("up", _) => f.say("sites-link-up"),
         ("flapping", _) => f.say("sites-link-flapping"),
@@ -228,7 +228,7 @@ pub(crate) fn link_word(f: &Frame, peer: &PeerRead) -> String {
     }
 }
 
-fn link_more(f: &Frame, peer: &PeerRead) -> String {
+fn link_more(f: &PageFrame, peer: &PeerRead) -> String {
     match (peer.link.as_str(), peer.usual_dark_ms) {
         ("flapping", _) => f.say_n("sites-contacts-in-hour", peer.contacts_in_hour),
         ("dark", Some(ms)) => f.say_of("sites-usually-dark", &length(f, ms)),
@@ -237,7 +237,7 @@ fn link_more(f: &Frame, peer: &PeerRead) -> String {
     }
 }
 
-fn told_alarm(f: &Frame, peer: &PeerRead, about: &str) -> Told {
+fn told_alarm(f: &PageFrame, peer: &PeerRead, about: &str) -> Told {
     match peer.alarms.iter().find(|a| a.about == about) {
         Some(alarm) => Told::bad(f.say(&format!("sites-alarm-{about}")), &alarm.text),
         None if peer.last_contact_ms == 0 => Told::of(f.say("sites-unknown")),
@@ -245,7 +245,7 @@ fn told_alarm(f: &Frame, peer: &PeerRead, about: &str) -> Told {
     }
 }
 
-fn certificate(f: &Frame, peer: &PeerRead, now_s: i64) -> Told {
+fn certificate(f: &PageFrame, peer: &PeerRead, now_s: i64) -> Told {
     let Some(ends_s) = peer.certificate_ends_s else {
         return Told::of(f.say("sites-unknown"));
     };
@@ -258,7 +258,7 @@ fn certificate(f: &Frame, peer: &PeerRead, now_s: i64) -> Told {
 }
 
 /// The nodes that the map has places for, and the names of those that it has none for.
-pub(crate) fn marks(f: &Frame, sites: &SitesRead) -> (Vec<MapMark>, Vec<String>) {
+pub(crate) fn marks(f: &PageFrame, sites: &SitesRead) -> (Vec<MapMark>, Vec<String>) {
     let own_code = match sites.role.as_str() {
         "hub" => "HUB",
         _ => sites.crossing.as_str(),

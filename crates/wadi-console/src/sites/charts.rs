@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     chart::{self, ChartAxis, ChartBar, ChartLine, ChartRow, ChartTone},
-    frame::Frame,
+    frame::PageFrame,
 };
 
 /// What the plots show at most: a week.
@@ -27,7 +27,7 @@ pub(crate) struct SiteCharts {
 }
 
 /// The plots; none where there was no contact yet.
-pub(crate) fn of(f: &Frame, read: &ContactsRead) -> Option<SiteCharts> {
+pub(crate) fn of(f: &PageFrame, read: &ContactsRead) -> Option<SiteCharts> {
     let first_ms = read.contacts.first()?.began_ms;
     let to = read.now_ms;
     let from = first_ms.clamp(to - SPAN_MS, to - SPAN_LEAST_MS);

@@ -9,7 +9,7 @@ pub(crate) mod when;
 pub(crate) use board::lane_word;
 pub(crate) use map::outline;
 
-use crate::{Console, answer, api::Refused, frame::Frame, values, visitor::Visitor};
+use crate::{Console, answer, api::Refused, frame::PageFrame, values, visitor::Visitor};
 use answers::{ContactsRead, MembersRead, PeerRead, RefusalsRead, SitesRead};
 use askama::Template;
 use axum::{
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Router<Console> {
 #[derive(Template)]
 #[template(path = "sites.html")]
 struct BoardPage {
-    f: Frame,
+    f: PageFrame,
     at: ShownTime,
     ask: usize,
     lines: Vec<BoardLine>,
@@ -56,7 +56,7 @@ struct BoardRead {
 }
 
 impl BoardPage {
-    fn new(f: Frame, read: &BoardRead) -> Self {
+    fn new(f: PageFrame, read: &BoardRead) -> Self {
         let lines = board::lines(&f, &read.sites, &read.members, &read.refusals);
         let (marks, unplaced) = board::marks(&f, &read.sites);
         Self {
@@ -95,7 +95,7 @@ async fn read_board(console: &Console, visitor: &Visitor) -> Result<BoardRead, R
 #[derive(Template)]
 #[template(path = "sites_one.html")]
 struct SitePage {
-    f: Frame,
+    f: PageFrame,
     line: BoardLine,
     peer: PeerRead,
     id: String,
@@ -171,7 +171,7 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
     })
 }
 
-fn contact_lines(f: &Frame, read: &ContactsRead) -> Vec<ContactLine> {
+fn contact_lines(f: &PageFrame, read: &ContactsRead) -> Vec<ContactLine> {
     let newest = read.contacts.iter().rev().take(CONTACTS_SHOWN);
     newest
         .map(|c| ContactLine {
@@ -186,12 +186,12 @@ fn contact_lines(f: &Frame, read: &ContactsRead) -> Vec<ContactLine> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Asker, visitor::Who};
+    use crate::{api::ApiCaller, visitor::Who};
     use answers::LaneRead;
     use wadi_words::Language;
 
-    fn frame(language: Language) -> Frame {
-        let asker = Asker {
+    fn frame(language: Language) -> PageFrame {
+        let asker = ApiCaller {
             bearer: "t".into(),
             language,
         };

@@ -1,7 +1,7 @@
 //! Times and lengths of time as these pages write them: in the zone of the crossings, with UTC
 //! beside it.
 
-use crate::frame::Frame;
+use crate::frame::PageFrame;
 use jiff::{
     Timestamp,
     tz::{TimeZone, offset},
@@ -46,7 +46,7 @@ pub(crate) fn written(ms: i64, form: &str) -> String {
 }
 
 /// A length of time in words, in the one unit that tells it: 3 hours, 2 days.
-pub(crate) fn length(f: &Frame, ms: i64) -> String {
+pub(crate) fn length(f: &PageFrame, ms: i64) -> String {
     match ms.max(0) {
         ms if ms >= 2 * DAY_MS => f.say_n("sites-days", ms / DAY_MS),
         ms if ms >= 2 * HOUR_MS => f.say_n("sites-hours", ms / HOUR_MS),

@@ -7,7 +7,7 @@ use super::{
     given::FormGiven,
     times,
 };
-use crate::{Console, answer::page, api::Refused, frame::Frame, visitor::Visitor};
+use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
@@ -83,7 +83,7 @@ struct LinkLine {
 #[derive(Template)]
 #[template(path = "today.html")]
 struct TodayPage {
-    f: Frame,
+    f: PageFrame,
     date: String,
     before: String,
     after: String,
@@ -108,7 +108,7 @@ struct TodayPage {
 #[derive(Template)]
 #[template(path = "today_forms.html")]
 struct FormsPage {
-    f: Frame,
+    f: PageFrame,
     groups: Vec<(String, Vec<FormLink>)>,
     departments: Vec<String>,
     department: String,

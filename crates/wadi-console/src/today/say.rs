@@ -12,10 +12,10 @@ use super::{
 use crate::{
     Console,
     answer::{page, page_with, see_other},
-    api::{Asker, Refused},
-    frame::Frame,
+    api::{ApiCaller, Refused},
+    frame::PageFrame,
     values::query_escaped,
-    visitor::{self, PROOF_FIELD, Visitor, Who},
+    visitor::{Guest, PROOF_FIELD, Visitor},
 };
 use askama::Template;
 use axum::{
@@ -30,7 +30,7 @@ use serde_json::{Value as Json, json};
 #[derive(Template)]
 #[template(path = "today_say.html")]
 struct SayPage {
-    f: Frame,
+    f: PageFrame,
     /// Where the form is sent.
     action: String,
     form: SayForm,
@@ -59,7 +59,7 @@ impl SayPage {
 #[derive(Template)]
 #[template(path = "today_lost.html")]
 struct LostPage {
-    f: Frame,
+    f: PageFrame,
     action: String,
     /// What was typed.
     kept: Vec<(String, String)>,
@@ -112,7 +112,7 @@ impl<'a> FilledForm<'a> {
         })
     }
 
-    fn asker(&self) -> &Asker {
+    fn asker(&self) -> &ApiCaller {
         &self.visitor.asker
     }
 
@@ -274,16 +274,8 @@ pub(super) async fn take(
 
 /// The session ended while the form was filled in.
 fn lost(headers: &HeaderMap, uri: &Uri, name: &FormName, given: &FormGiven) -> Response {
-    let language = visitor::language(headers);
-    let nobody = Visitor {
-        asker: Asker {
-            bearer: String::new(),
-            language,
-        },
-        here: uri.path().into(),
-        who: Who::default(),
-    };
-    let title = language.sentence("today-lost-title", []);
+    let Guest(nobody) = Guest::at(uri.path(), headers, None);
+    let title = nobody.language().sentence("today-lost-title", []);
     let lost = LostPage {
         f: nobody.frame(&title, "today"),
         action: action_of(name),

@@ -1,7 +1,7 @@
 //! A slip of paper for a driver: which record, what it has come to, and when.
 
 use super::{answers::ReadRecord, target, times};
-use crate::{Console, answer::page, frame::Frame, visitor::Visitor};
+use crate::{Console, answer::page, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -11,7 +11,7 @@ use axum::{
 #[derive(Template)]
 #[template(path = "today_slip.html")]
 struct SlipPage {
-    f: Frame,
+    f: PageFrame,
     record: ReadRecord,
     /// What happened, and when.
     events: Vec<(String, String)>,

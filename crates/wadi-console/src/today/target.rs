@@ -5,7 +5,7 @@ use super::{
     digits::latin,
 };
 use crate::{
-    api::{Api, Asker, Refused},
+    api::{Api, ApiCaller, Refused},
     values::query_escaped,
 };
 
@@ -41,7 +41,7 @@ fn is_id(text: &str) -> bool {
 /// where a truck has several holds, one of those is meant.
 pub(super) async fn find(
     api: &Api,
-    asker: &Asker,
+    asker: &ApiCaller,
     kind: &str,
     text: &str,
     owned: &[String],
@@ -75,14 +75,14 @@ pub(super) async fn find(
 }
 
 /// A record by its id.
-pub(super) async fn show(api: &Api, asker: &Asker, id: &str) -> Result<ReadRecord, Refused> {
+pub(super) async fn show(api: &Api, asker: &ApiCaller, id: &str) -> Result<ReadRecord, Refused> {
     api.get(asker, &format!("/v1/records/{}", query_escaped(id)))
         .await
 }
 
 async fn listed(
     api: &Api,
-    asker: &Asker,
+    asker: &ApiCaller,
     kind: &str,
     by: &str,
     text: &str,
@@ -106,7 +106,7 @@ fn one_of(found: Vec<ReadRecord>) -> Meant {
 /// The open hold that holds these records, of a type that the speaker owns where there are several.
 async fn holds_on(
     api: &Api,
-    asker: &Asker,
+    asker: &ApiCaller,
     records: &[ReadRecord],
     owned: &[String],
 ) -> Result<Meant, Refused> {

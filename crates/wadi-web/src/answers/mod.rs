@@ -7,8 +7,8 @@
 // They describe; nobody makes one.
 #![allow(dead_code)]
 
-mod authority;
 mod accounts;
+mod authority;
 mod control;
 mod day;
 mod findings;
@@ -18,8 +18,8 @@ mod records;
 mod sites;
 mod words;
 
-pub(crate) use authority::*;
 pub(crate) use accounts::*;
+pub(crate) use authority::*;
 pub(crate) use control::*;
 pub(crate) use day::*;
 pub(crate) use findings::*;

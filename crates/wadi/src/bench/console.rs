@@ -18,7 +18,6 @@ use std::{
 };
 use wadi_log::{Crossing, Enrolment, Role};
 use wadi_node::Node;
-use wadi_store::prelude::*;
 use wadi_store::{FindingFilter, LocalKey, LocalScope, RecordFilter};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token};
 
@@ -173,7 +172,7 @@ async fn served(hub: &Arc<Node>) -> Result<(SocketAddr, String), Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let api = wadi_web::router(hub.clone());
-    let app = wadi_console::router(api.clone()).merge(api);
+    let app = wadi_console::router(api.clone(), false).merge(api);
     tokio::spawn(wadi_web::serve(
         listener,
         app,
