@@ -194,6 +194,7 @@ mod tests {
         let asker = ApiCaller {
             bearer: "t".into(),
             language,
+            from: None,
         };
         let visitor = Visitor {
             asker,
