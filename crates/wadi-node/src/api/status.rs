@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
-use wadi_store::RecordFilter;
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
