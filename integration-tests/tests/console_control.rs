@@ -165,19 +165,19 @@ fn forge_newest_passage(site: &Site) {
     runtime.block_on(async {
         let path = format!("sqlite://{}", site.dir.join("node.sqlite").display());
         let mut conn = sqlx::SqliteConnection::connect(&path).await.unwrap();
-        let newest = "SELECT rowid, bytes FROM entries WHERE substr(log, 25, 1) = x'03' \
+        let newest = "SELECT log, seq, bytes FROM entries WHERE substr(log, 25, 1) = x'03' \
                       AND main = 1 ORDER BY seq DESC LIMIT 1";
         let row = sqlx::query(newest).fetch_one(&mut conn).await.unwrap();
-        let (id, mut bytes): (i64, Vec<u8>) = (row.get(0), row.get(1));
-        let at = bytes.windows(4).position(|w| w == b"0777").unwrap();
-        bytes[at..at + 4].copy_from_slice(b"0888");
+        let (log, seq): (Vec<u8>, i64) = (row.get(0), row.get(1));
+        let mut bytes: Vec<u8> = row.get(2);
+        let at = bytes.len() - 3;
+        bytes[at] ^= 1;
 
         let leaf = wadi_log::leaf_hash(&bytes);
-        let forged = "UPDATE entries SET bytes = ?, leaf = ? WHERE rowid = ?";
-        let forged = sqlx::query(forged)
-            .bind(bytes)
-            .bind(leaf.0.to_vec())
-            .bind(id);
+        let forged =
+            "UPDATE entries SET bytes = ?, leaf = ? WHERE log = ? AND seq = ? AND main = 1";
+        let forged = sqlx::query(forged).bind(bytes).bind(leaf.0.to_vec());
+        let forged = forged.bind(log).bind(seq);
         forged.execute(&mut conn).await.unwrap();
         conn.close().await.unwrap();
     });
