@@ -1,7 +1,6 @@
 //! Stories told to real processes: nodes under their own certificates, links that can be pulled,
 //! plugs too.
 
-pub mod browser;
 mod cable;
 mod exchange;
 mod feed;

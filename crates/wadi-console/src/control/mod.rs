@@ -45,34 +45,34 @@ pub(crate) fn routes() -> Router<Console> {
 }
 
 /// A page of this part, as the beginning names it.
-struct Way {
+struct ControlPart {
     path: &'static str,
     title: &'static str,
     about: &'static str,
 }
 
-const WAYS: [Way; 5] = [
-    Way {
+const WAYS: [ControlPart; 5] = [
+    ControlPart {
         path: "/console/control/resyncs",
         title: "control-resyncs",
         about: "control-resyncs-about",
     },
-    Way {
+    ControlPart {
         path: "/console/control/refused",
         title: "control-refused",
         about: "control-refused-about",
     },
-    Way {
+    ControlPart {
         path: "/console/control/members",
         title: "control-members",
         about: "control-members-about",
     },
-    Way {
+    ControlPart {
         path: "/console/control/compare",
         title: "control-compare",
         about: "control-compare-about",
     },
-    Way {
+    ControlPart {
         path: "/console/control/policy",
         title: "control-policy",
         about: "control-policy-about",
@@ -83,7 +83,7 @@ const WAYS: [Way; 5] = [
 #[template(path = "control.html")]
 struct ControlPage {
     f: PageFrame,
-    ways: &'static [Way],
+    ways: &'static [ControlPart],
 }
 
 async fn show(State(_): State<Console>, visitor: Visitor) -> Response {

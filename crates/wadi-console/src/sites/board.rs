@@ -33,16 +33,16 @@ pub(crate) struct BoardLine {
     pub backlog: Option<Vec<BacklogLine>>,
     pub expected: String,
     pub verified: Option<ShownTime>,
-    pub clock: Told,
-    pub certificate: Told,
-    pub disk: Told,
+    pub clock: ToldShortly,
+    pub certificate: ToldShortly,
+    pub disk: ToldShortly,
     pub software: String,
     pub refusals: u64,
 }
 
 impl BoardLine {
     /// What is told in a few words: clock, certificate, disk.
-    pub(crate) fn told(&self) -> [&Told; 3] {
+    pub(crate) fn told(&self) -> [&ToldShortly; 3] {
         [&self.clock, &self.certificate, &self.disk]
     }
 }
@@ -55,13 +55,13 @@ pub(crate) struct BacklogLine {
 }
 
 /// Something told in a few words, with more for whoever looks closer.
-pub(crate) struct Told {
+pub(crate) struct ToldShortly {
     pub text: String,
     pub more: String,
     pub is_bad: bool,
 }
 
-impl Told {
+impl ToldShortly {
     fn of(text: String) -> Self {
         Self {
             text,
@@ -121,8 +121,8 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
     let age = sites.oldest_unsent_ms.map(|ms| length(f, ms));
     let oldest = age.unwrap_or_else(|| f.say("sites-nothing"));
     let disk = match &sites.degraded {
-        None => Told::of(f.say("sites-no-alarm")),
-        Some(d) => Told::bad(super::when::bytes(d.free_bytes as f64), &d.why),
+        None => ToldShortly::of(f.say("sites-no-alarm")),
+        Some(d) => ToldShortly::bad(super::when::bytes(d.free_bytes as f64), &d.why),
     };
     BoardLine {
         name: sites.node.clone(),
@@ -139,8 +139,8 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
         backlog: None,
         expected: f.say("sites-not-applicable"),
         verified: verified(sites, &sites.crossing),
-        clock: Told::of(f.say("sites-unknown")),
-        certificate: Told::of(f.say("sites-unknown")),
+        clock: ToldShortly::of(f.say("sites-unknown")),
+        certificate: ToldShortly::of(f.say("sites-unknown")),
         disk,
         software: sites.software.clone(),
         refusals: 0,
@@ -237,23 +237,23 @@ fn link_more(f: &PageFrame, peer: &PeerRead) -> String {
     }
 }
 
-fn told_alarm(f: &PageFrame, peer: &PeerRead, about: &str) -> Told {
+fn told_alarm(f: &PageFrame, peer: &PeerRead, about: &str) -> ToldShortly {
     match peer.alarms.iter().find(|a| a.about == about) {
-        Some(alarm) => Told::bad(f.say(&format!("sites-alarm-{about}")), &alarm.text),
-        None if peer.last_contact_ms == 0 => Told::of(f.say("sites-unknown")),
-        None => Told::of(f.say("sites-no-alarm")),
+        Some(alarm) => ToldShortly::bad(f.say(&format!("sites-alarm-{about}")), &alarm.text),
+        None if peer.last_contact_ms == 0 => ToldShortly::of(f.say("sites-unknown")),
+        None => ToldShortly::of(f.say("sites-no-alarm")),
     }
 }
 
-fn certificate(f: &PageFrame, peer: &PeerRead, now_s: i64) -> Told {
+fn certificate(f: &PageFrame, peer: &PeerRead, now_s: i64) -> ToldShortly {
     let Some(ends_s) = peer.certificate_ends_s else {
-        return Told::of(f.say("sites-unknown"));
+        return ToldShortly::of(f.say("sites-unknown"));
     };
     let days = (ends_s - now_s) / DAY_S;
     let text = f.say_n("sites-days", days.max(0));
     match days {
-        days if days < CERTIFICATE_DAYS => Told::bad(text, &f.say("sites-certificate-ends")),
-        _ => Told::of(text),
+        days if days < CERTIFICATE_DAYS => ToldShortly::bad(text, &f.say("sites-certificate-ends")),
+        _ => ToldShortly::of(text),
     }
 }
 

@@ -177,8 +177,8 @@ impl Contacts {
         }
     }
 
-    /// A contact goes on, or ends: the bytes sent and received, and the entries that the peer lacks.
-    /// What is to be written down, where that is due.
+    /// A contact goes on, or ends: the bytes sent and received, and the entries that the peer
+    /// lacks. What is to be written down, where that is due.
     pub(crate) fn go_on(
         &self,
         peer: NodeId,
