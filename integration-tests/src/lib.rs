@@ -1,6 +1,7 @@
 //! Stories told to real processes: nodes under their own certificates, links that can be pulled,
 //! plugs too.
 
+pub mod browser;
 mod cable;
 mod exchange;
 mod feed;

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use std::num::NonZeroU32;
 use utoipa::ToSchema;
 use wadi_node::{ErrorClass, NodeError};
 use wadi_words::Language;
@@ -43,7 +44,8 @@ pub struct Problem {
     pub help: Option<Box<str>>,
     /// In how many seconds to try again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wait_s: Option<u64>,
+    #[schema(value_type = Option<u32>)]
+    pub wait_s: Option<NonZeroU32>,
 }
 
 impl Problem {
@@ -92,6 +94,12 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let told = [(header::CONTENT_TYPE, PROBLEM_JSON)];
         let mut answer = (status, told, Json(&self)).into_response();
+        if let Some(wait_s) = self.wait_s {
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, wait_s.get().into());
+        }
+
         // What tells it in the language of whoever asked takes it from here.
         answer.extensions_mut().insert(self);
         answer

@@ -261,11 +261,11 @@ fn next_of(query: &SearchQuery, found: &ShownPage) -> Option<String> {
     let next = match (&found.next_older, found.next_before) {
         (Some(older), _) => SearchQuery {
             older: older.clone(),
-            ..query.from_the_beginning()
+            ..query.begun_anew()
         },
         (None, Some(before)) => SearchQuery {
             before: before.to_string(),
-            ..query.from_the_beginning()
+            ..query.begun_anew()
         },
         (None, None) => return None,
     };
@@ -280,7 +280,7 @@ fn made(
     crossings: Vec<Choice>,
 ) -> RecordsPage {
     let language = f.language;
-    let first = query.from_the_beginning();
+    let first = query.begun_anew();
     let is_first = first == query;
     let known_ms = query.known_ms();
     let filters = first.api_filters();

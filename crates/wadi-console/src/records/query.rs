@@ -110,7 +110,7 @@ impl SearchQuery {
     }
 
     /// The same search from its first page on.
-    pub(super) fn from_the_beginning(&self) -> Self {
+    pub(super) fn begun_anew(&self) -> Self {
         Self {
             before: String::new(),
             older: String::new(),
@@ -120,7 +120,7 @@ impl SearchQuery {
 
     /// Whether it asks for anything but the newest.
     pub(super) fn is_narrowed(&self) -> bool {
-        self.from_the_beginning().path() != "/console/records"
+        self.begun_anew().path() != "/console/records"
     }
 
     /// Whether filters besides the text are set: their form is open then.
@@ -128,7 +128,7 @@ impl SearchQuery {
         let of_text = Self {
             q: String::new(),
             near: String::new(),
-            ..self.from_the_beginning()
+            ..self.begun_anew()
         };
         of_text.path() != "/console/records"
     }
@@ -223,7 +223,7 @@ mod tests {
             "/console/records?q=%D9%A2%D9%A2%20%D8%A3&from=2026-03-01&held=1&older=5.ab"
         );
         assert!(query.is_narrowed() && query.has_filters());
-        assert!(!query.from_the_beginning().path().contains("older"));
+        assert!(!query.begun_anew().path().contains("older"));
 
         let api = query.api_path();
         assert!(

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
 };
 use wadi_node::{Node, NodeError};
 
@@ -99,9 +100,9 @@ fn account_key(account: &str) -> String {
 }
 
 fn paused(wait_ms: i64, pace: f64) -> Problem {
-    let seconds = ((wait_ms as f64 / pace / 1_000.0).ceil() as u64).max(1);
+    let seconds = ((wait_ms as f64 / pace / 1_000.0).ceil() as u32).max(1);
     Problem {
-        wait_s: Some(seconds),
+        wait_s: NonZeroU32::new(seconds),
         ..Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "sign_in_paused",
