@@ -38,7 +38,6 @@ pub(crate) struct CasesQuery {
 
 /// A row of the list of cases.
 struct CaseLine {
-    key: String,
     title: String,
     path: String,
     findings: u64,
@@ -118,7 +117,6 @@ pub(crate) async fn list(
     let lines = told.cases.iter().map(|case| CaseLine {
         title: case_title(language, case),
         path: case_path(kind, &case.key),
-        key: case.key.clone(),
         findings: case.findings,
         undecided: case.undecided,
         firm: case.firm,
