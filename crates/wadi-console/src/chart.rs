@@ -1,8 +1,8 @@
 //! Charts as SVG, drawn here: lines and bars over time, and spans of time in rows.
 //!
 //! A chart stands in the page as markup, takes its colours from the page's tokens (so it follows
-//! light and dark), and carries no style of its own, which the page's policy would forbid. Time goes
-//! from left to right in each language, as clocks and tables of it do.
+//! light and dark), and carries no style of its own, which the page's policy would forbid. Time
+//! goes from left to right in each language, as clocks and tables of it do.
 
 #![allow(dead_code, reason = "each part takes what it needs")]
 

@@ -5,9 +5,9 @@ use crate::{
     ids::{ALPHABET, TAIL_CHARS},
 };
 
-/// Characters of a tail at least, and digits of a full id, by which records are sought: of a million
-/// records some thirty share so many characters. Digits alone may be a plate's, so that more of them
-/// are asked for.
+/// Characters of a tail at least, and digits of a full id, by which records are sought: of a
+/// million records some thirty share so many characters. Digits alone may be a plate's, so that
+/// more of them are asked for.
 const BEGINNING_CHARS_MIN: usize = 3;
 const BEGINNING_DIGITS_MIN: usize = 8;
 

@@ -140,7 +140,8 @@ fn describe(status: &str, answer: &mut Response) {
 #[openapi(
     info(title = "wadi", description = "Records of border crossings, kept in step."),
     paths(
-        record_lists::list, record_files::file, records::create, records::show, records::append, records::history,
+        record_lists::list, record_files::file, records::create, records::show,
+        records::append, records::history,
         records::document,
         records::evidence, records::related, records::verification, changes::changes,
         compare::page, compare::logs, compare::root, compare::record,

@@ -134,8 +134,8 @@ fn format_of(query: &str) -> (Option<String>, String) {
     (format, rest.join("&"))
 }
 
-/// The records of a list as a file, 2,000 at most: `format` is csv or ndjson, the rest is as for the
-/// list. A file that does not hold all says so in its last line and in `Wadi-Cut`.
+/// The records of a list as a file, 2,000 at most: `format` is csv or ndjson, the rest is as for
+/// the list. A file that does not hold all says so in its last line and in `Wadi-Cut`.
 #[utoipa::path(
     get,
     path = "/v1/records/file",
@@ -145,7 +145,11 @@ fn format_of(query: &str) -> (Option<String>, String) {
     ),
     tag = "records",
     responses(
-        (status = 200, description = "the file", content_type = "text/csv", body = String),
+        (
+            status = 200,
+            description = "the file",
+            content((String = "text/csv"), (String = "application/x-ndjson")),
+        ),
         (status = 422, body = Problem),
     ),
 )]

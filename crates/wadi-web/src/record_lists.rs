@@ -54,9 +54,9 @@ pub struct ListQuery {
     from_ms: Option<i64>,
     /// Only those that begin before this Unix time in milliseconds; in the same order.
     until_ms: Option<i64>,
-    /// As this node knew them at a Unix time in milliseconds: of the entries that it had taken in by
-    /// then. In the order of their beginnings, so that the same question has the same answer. Each
-    /// page looks at 50 records at most, and tells those of them that were known.
+    /// As this node knew them at a Unix time in milliseconds: of the entries that it had taken in
+    /// by then. In the order of their beginnings, so that the same question has the same answer.
+    /// Each page looks at 50 records at most, and tells those of them that were known.
     known_ms: Option<i64>,
     /// A plate, in any spelling.
     plate: Option<String>,
@@ -81,14 +81,14 @@ pub struct ListQuery {
 }
 
 /// What a query asks for.
-pub(crate) struct Asked {
+pub(crate) struct AskedList {
     pub(crate) filter: RecordFilter,
     pub(crate) members: Members,
     known_ms: Option<i64>,
     search: Option<Search>,
 }
 
-impl Asked {
+impl AskedList {
     /// Whether it asks for what was known at a time.
     pub(crate) fn is_of_a_day(&self) -> bool {
         self.known_ms.is_some()
@@ -125,7 +125,7 @@ fn older(text: &str) -> Result<(i64, RecordId), Problem> {
 
 impl ListQuery {
     /// What it asks for, of what its token reads.
-    pub(crate) fn read(self, node: &Node, reading: &ReadRight<'_>) -> Result<Asked, Problem> {
+    pub(crate) fn read(self, node: &Node, reading: &ReadRight<'_>) -> Result<AskedList, Problem> {
         let term = self.term()?;
         let of_holds = self.of_holds()?;
         let search = self
@@ -178,7 +178,7 @@ impl ListQuery {
         };
 
         let members = self.fields.as_deref().map(members).transpose()?;
-        Ok(Asked {
+        Ok(AskedList {
             filter,
             members: members.unwrap_or_default(),
             known_ms: self.known_ms,

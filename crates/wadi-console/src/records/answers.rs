@@ -109,7 +109,6 @@ pub(super) struct ShownClaim {
     pub officer: String,
     pub department: Option<String>,
     pub at_ms: i64,
-    pub entry: String,
     #[serde(default)]
     pub code: String,
     #[serde(default)]
@@ -123,8 +122,6 @@ pub(super) struct ShownClaim {
 /// Why something does not count.
 #[derive(Clone, Deserialize)]
 pub(super) struct ShownRefusal {
-    #[serde(default)]
-    pub entry: String,
     pub code: String,
     pub why: String,
 }

@@ -5,7 +5,7 @@ use super::{
     PART, RecordTabs,
     answers::{ShownEntry, ShownHistory, ShownKnowledge, ShownRecord},
     api_path, lanes,
-    record::{Why, withheld_words},
+    record::{WhyNot, withheld_words},
     record_path,
     times::Moment,
     words::{EventWords, NamedValue, entered_later, field_value, raw_event_words},
@@ -55,7 +55,7 @@ struct EntryRow {
     lanes: String,
     events: Vec<EventWords>,
     puts: Vec<NamedValue>,
-    refused_puts: Vec<(String, Why)>,
+    refused_puts: Vec<(String, WhyNot)>,
     officer: String,
     department: String,
     device: String,
@@ -63,7 +63,7 @@ struct EntryRow {
     at: Moment,
     later: Option<String>,
     clock: Option<String>,
-    why: Option<Why>,
+    why: Option<WhyNot>,
     counts: bool,
     received: Moment,
     witnessed: Vec<String>,
@@ -246,7 +246,7 @@ fn row(
             .collect(),
         puts: entry.puts.iter().map(put).collect(),
         refused_puts: refused
-            .map(|(field, why)| (language.field(field), Why::of_refusal(language, why)))
+            .map(|(field, why)| (language.field(field), WhyNot::of_refusal(language, why)))
             .collect(),
         officer: entry.officer.clone(),
         department: match entry.department.is_empty() {
@@ -260,7 +260,7 @@ fn row(
         clock: clock_text(language, entry),
         why: (!stands.counts).then(|| {
             let code = stands.code.as_deref().unwrap_or("quarantined");
-            Why::of(language, code, stands.why.as_deref().unwrap_or_default())
+            WhyNot::of(language, code, stands.why.as_deref().unwrap_or_default())
         }),
         counts: stands.counts,
         received: Moment::of_ms(entry.received_ms),

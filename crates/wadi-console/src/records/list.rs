@@ -3,7 +3,7 @@
 use super::{
     PART,
     answers::{ShownMeanings, ShownMembers, ShownPage, ShownRecord},
-    query::{ROWS, SearchQuery, Unread},
+    query::{ROWS, SearchQuery, UnreadInput},
     record_path,
     times::{self, Moment},
     words::{field_value, tone_of},
@@ -27,8 +27,8 @@ use wadi_words::{Filling, Language};
 
 /// Fields that say of a record which one it is, in the order in which they are shown.
 const TOLD_BY: [&str; 12] = [
-    "vehicle.plate",
     "vehicle.plate_raw",
+    "vehicle.plate",
     "trailer.plate",
     "container.1",
     "declarant_ref",
@@ -57,7 +57,7 @@ pub(super) struct Badge {
 }
 
 /// What a record is told by in a row.
-struct Told {
+struct ToldBy {
     name: String,
     text: String,
     contested: bool,
@@ -69,7 +69,7 @@ struct RecordLine {
     id: String,
     kind: String,
     crossing: String,
-    told: Vec<Told>,
+    told: Vec<ToldBy>,
     badges: Vec<Badge>,
     held_by: Option<String>,
     begun: Option<Moment>,
@@ -118,8 +118,8 @@ fn line(language: Language, record: &ShownRecord) -> RecordLine {
         if told.len() == TOLD_MAX {
             break;
         }
-        // The plate as it was read says nothing beside the plate.
-        if name == "vehicle.plate_raw" && !told.is_empty() {
+        // The plate says nothing beside the plate as it was read.
+        if name == "vehicle.plate" && !told.is_empty() {
             continue;
         }
 
@@ -129,7 +129,7 @@ fn line(language: Language, record: &ShownRecord) -> RecordLine {
             .get(name)
             .or(contested.map(|claim| &claim.value));
         if let Some(value) = value {
-            told.push(Told {
+            told.push(ToldBy {
                 name: language.field(name),
                 text: field_value(language, name, value).text,
                 contested: contested.is_some(),
@@ -217,8 +217,8 @@ async fn crossings(console: &Console, visitor: &Visitor, chosen: &str) -> Vec<Ch
 /// What was typed and does not read, in words.
 fn unread_words(f: &Frame, query: &SearchQuery) -> Vec<String> {
     let word = |unread| match unread {
-        Unread::Day => f.say("records-unread-day"),
-        Unread::Known => f.say("records-unread-known"),
+        UnreadInput::Day => f.say("records-unread-day"),
+        UnreadInput::Known => f.say("records-unread-known"),
     };
     query.unread().into_iter().map(word).collect()
 }

@@ -5,6 +5,7 @@ mod files;
 mod history;
 mod lanes;
 mod list;
+mod plots;
 mod proof;
 mod query;
 mod reasons;

@@ -32,7 +32,7 @@ pub(super) struct SearchQuery {
 
 /// What was typed and does not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unread {
+pub(super) enum UnreadInput {
     /// A day.
     Day,
     /// The time as of which the list is.
@@ -139,14 +139,14 @@ impl SearchQuery {
     }
 
     /// What of it does not read.
-    pub(super) fn unread(&self) -> Vec<Unread> {
+    pub(super) fn unread(&self) -> Vec<UnreadInput> {
         let mut out = Vec::new();
         let is_no_day = |day: &str| !day.is_empty() && times::day_begins_ms(day).is_none();
         if is_no_day(&self.from) || is_no_day(&self.until) {
-            out.push(Unread::Day);
+            out.push(UnreadInput::Day);
         }
         if !self.known.is_empty() && self.known_ms().is_none() {
-            out.push(Unread::Known);
+            out.push(UnreadInput::Known);
         }
         out
     }
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_does_not_read_is_told_and_kept() {
         let query = SearchQuery::read(Some("from=1.3.2026&known=soon"));
-        assert_eq!(query.unread(), [Unread::Day, Unread::Known]);
+        assert_eq!(query.unread(), [UnreadInput::Day, UnreadInput::Known]);
         assert_eq!(
             (query.from.as_str(), query.known.as_str()),
             ("1.3.2026", "soon")

@@ -1,5 +1,5 @@
-//! A record's page: what it has come to and why, its fields with every contested value, what belongs
-//! with it, and what happened to it.
+//! A record's page: what it has come to and why, its fields with every contested value, what
+//! belongs with it, and what happened to it.
 
 use super::{
     PART, RecordTabs,
@@ -10,6 +10,7 @@ use super::{
     api_path,
     history::Steps,
     list::{Badge, badges},
+    plots::weighings_svg,
     reasons::{Reason, reasons},
     record_path,
     times::{self, Moment},
@@ -80,13 +81,13 @@ pub(super) struct ClaimLine {
     pub(super) department: String,
     pub(super) at: Moment,
     pub(super) field: String,
-    pub(super) why: Option<Why>,
+    pub(super) why: Option<WhyNot>,
     pub(super) before: Vec<ShownValue>,
     pub(super) reason: Option<String>,
 }
 
-/// Why something does not count: what the code is called, and the reason as it was given.
-pub(super) struct Why {
+/// WhyNot something does not count: what the code is called, and the reason as it was given.
+pub(super) struct WhyNot {
     pub(super) code: String,
     pub(super) text: String,
 }
@@ -110,7 +111,7 @@ struct EventLine {
     words: EventWords,
     by: String,
     later: Option<String>,
-    why: Option<Why>,
+    why: Option<WhyNot>,
     counts: bool,
     quarantined: bool,
 }
@@ -166,6 +167,7 @@ struct RecordPage {
     changed_after: Vec<ClaimLine>,
     changed_after_more: u64,
     holds: Vec<HoldSpan>,
+    weighings: Option<String>,
     events: Vec<EventLine>,
     events_left_out: usize,
     related: Vec<RelatedLine>,
@@ -174,7 +176,7 @@ struct RecordPage {
     document: String,
 }
 
-impl Why {
+impl WhyNot {
     pub(super) fn of(language: Language, code: &str, text: &str) -> Self {
         Self {
             code: language.problem_title(code),
@@ -210,7 +212,7 @@ impl ClaimLine {
                 .unwrap_or_default(),
             at: Moment::of_ms(claim.at_ms),
             field: language.field(field),
-            why: (!claim.code.is_empty()).then(|| Why::of(language, &claim.code, &claim.why)),
+            why: (!claim.code.is_empty()).then(|| WhyNot::of(language, &claim.code, &claim.why)),
             before: before.map(|v| field_value(language, field, v)).collect(),
             reason: claim.reason.clone(),
         }
@@ -268,7 +270,7 @@ fn events(language: Language, record: &ShownRecord) -> Vec<EventLine> {
             why: event
                 .refused
                 .as_ref()
-                .map(|why| Why::of_refusal(language, why)),
+                .map(|why| WhyNot::of_refusal(language, why)),
             counts: event.counts,
             quarantined: event.quarantined.unwrap_or(false),
         })
@@ -371,7 +373,7 @@ async fn shown(
         }
     };
 
-    // What stands beside a record may be kept from this visitor, or wait: the record stands without.
+    // What stands beside a record may be kept from this visitor: the record stands without.
     let (mut others, mut found) = (ShownRelated::default(), ShownFindings::default());
     if is_now {
         others = api
@@ -411,6 +413,7 @@ async fn shown(
         changed_after: claims(&record.changed_after),
         changed_after_more: more_changes.saturating_sub(record.changed_after.len()) as u64,
         holds: holds(language, &record),
+        weighings: weighings_svg(language, &record),
         events: events(language, &record),
         events_left_out: record.events.len().saturating_sub(EVENTS_MAX),
         related: related(language, &others),

@@ -5,7 +5,7 @@ use super::{
     answers::{ShownHistory, ShownRecord, ShownSetting},
     api_path,
     history::{numbers_of, row_path},
-    record::{Why, withheld_words},
+    record::{WhyNot, withheld_words},
     times::Moment,
     words::{ShownValue, field_value},
 };
@@ -31,7 +31,7 @@ struct SettingLine {
     path: Option<String>,
     standing: String,
     tone: &'static str,
-    why: Option<Why>,
+    why: Option<WhyNot>,
 }
 
 /// A field with all that was put into it, the latest first.
@@ -122,6 +122,6 @@ fn setting(
         why: one
             .refused
             .as_ref()
-            .map(|why| Why::of_refusal(language, why)),
+            .map(|why| WhyNot::of_refusal(language, why)),
     }
 }

@@ -211,33 +211,60 @@ fn member_name(language: Language, member: &str) -> String {
     }
 }
 
+/// The members of an event in the order of the table, then those that it does not know.
+fn in_table_order<'e>(
+    name: &str,
+    of: &'e Map<String, Value>,
+) -> impl Iterator<Item = (&'e String, &'e Value)> {
+    let known = event_type(name).map_or(&[][..], |row| row.members);
+    let place = |member: &str| known.iter().position(|m| m.name == member);
+    let mut all: Vec<(&String, &Value)> = of.iter().filter(|(m, _)| *m != "type").collect();
+    all.sort_by_key(|(member, _)| place(member).unwrap_or(known.len()));
+    all.into_iter().take(MEMBERS_MAX)
+}
+
+/// A member's value: some are names of things that have words of their own.
+fn member_value(language: Language, event: &str, member: &str, given: &Value) -> ShownValue {
+    let row = event_type(event).and_then(|row| row.members.iter().find(|m| m.name == member));
+    let shown = match (event, member, row.map(|m| m.value)) {
+        ("link", "record", _) | (_, "passage", _) => As::Record,
+        (_, _, Some(ValueType::Int(u) | ValueType::Number(u) | ValueType::Ints(u))) => As::Unit(u),
+        (_, _, Some(ValueType::Time)) => As::Time,
+        (_, _, Some(ValueType::TypeOfHold)) => As::HoldType,
+        _ => As::Plain,
+    };
+
+    let text = given.as_str().unwrap_or_default();
+    match member {
+        "attester_department" | "department" => ShownValue::text(language.department(text)),
+        "rule" => ShownValue::text(language.rule_title(text)),
+        "phase" => ShownValue::text(language.phase(text)),
+        "resolution" => ShownValue::text(language.finding_state(text)),
+        "lane" if !text.is_empty() => ShownValue::text(language.state(text)),
+        "direction" | "outcome" | "status" => {
+            let mut told = value(language, given, shown);
+            told.text = chosen_word(language, &told.text);
+            told
+        }
+        _ => value(language, given, shown),
+    }
+}
+
 /// An event's type and members.
 pub(crate) fn event_words(language: Language, name: &str, of: &Map<String, Value>) -> EventWords {
-    let row = event_type(name);
-    let members = of
-        .iter()
-        .filter(|(member, _)| *member != "type")
-        .take(MEMBERS_MAX);
-    let members = members.map(|(member, given)| {
-        let known = row.and_then(|r| r.members.iter().find(|m| m.name == member));
-        let shown = match (name, member.as_str(), known.map(|m| m.value)) {
-            ("link", "record", _) | (_, "passage", _) => As::Record,
-            (_, _, Some(ValueType::Int(u) | ValueType::Number(u) | ValueType::Ints(u))) => {
-                As::Unit(u)
-            }
-            (_, _, Some(ValueType::Time)) => As::Time,
-            (_, _, Some(ValueType::TypeOfHold)) => As::HoldType,
-            _ => As::Plain,
-        };
-        NamedValue {
-            name: member_name(language, member),
-            value: value(language, given, shown),
-        }
-    });
+    // What a finding rests on is a digest, and its id a hash: its own page tells of both.
+    let is_of_finding = name.starts_with("finding");
+    let is_shown = |member: &str| !is_of_finding || !matches!(member, "evidence" | "finding");
+    let members = in_table_order(name, of).filter(|(member, _)| is_shown(member));
 
     EventWords {
         title: language.event(name),
-        members: members.collect(),
+        members: members
+            .map(|(member, given)| NamedValue {
+                name: member_name(language, member),
+                value: member_value(language, name, member, given),
+            })
+            .collect(),
     }
 }
 

@@ -78,9 +78,9 @@ impl Reads {
         }
     }
 
-    /// A page of records as this node knew them at a time. What the filter says of kinds, crossings,
-    /// times and terms is as the records stand now; the state and whether fields are contested, as
-    /// they stood then.
+    /// A page of records as this node knew them at a time. What the filter says of kinds,
+    /// crossings, times and terms is as the records stand now; the state and whether fields are
+    /// contested, as they stood then.
     pub async fn list_known_at(
         &self,
         filter: &RecordFilter,

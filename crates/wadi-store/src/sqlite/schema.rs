@@ -125,8 +125,8 @@ DROP INDEX findings_order;
 CREATE INDEX findings_list ON findings (severity, at_ms, id, rule, phase, state, crossing, assignee);
 ",
     "
--- Lists of a day, and lists that stay as they are, walk the records in the order of their beginnings. A beginning seldom
--- changes: this index is written once for each record.
+-- Lists of a day walk the records in the order of their beginnings. A beginning seldom changes:
+-- this index is written once for each record.
 CREATE INDEX records_born ON records (born_ms, id, lane, crossing);
 ",
     "

@@ -40,8 +40,8 @@ pub(crate) struct UnderstoodAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeaningAnswer {
-    /// id, plate, container, seal, vin, declarant_ref, registration, transit, certificate, document,
-    /// plate_shape or was.
+    /// id, plate, container, seal, vin, declarant_ref, registration, transit, certificate,
+    /// document, plate_shape or was.
     what: String,
     /// In its normal form.
     value: String,
