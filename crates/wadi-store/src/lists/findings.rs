@@ -177,7 +177,7 @@ pub(crate) fn course_officers(f: &CourseFilter) -> Listing {
         sql: format!(
             "SELECT a.finding, a.value FROM (SELECT c.id, c.found_ms FROM finding_courses c \
              {clause} ORDER BY c.found_ms DESC, c.id DESC LIMIT {limit}) AS c \
-             JOIN finding_about a ON a.finding = c.id AND a.what = 'officer'"
+             CROSS JOIN finding_about a WHERE a.finding = c.id AND a.what = 'officer'"
         ),
         values: wanted.values,
     }
