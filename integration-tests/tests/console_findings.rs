@@ -232,7 +232,10 @@ fn two_auditors_settle_a_finding_and_the_one_who_comes_late_is_told_what_was_dec
         (&json!(1), &json!(1))
     );
     let page = third.see("/console/findings/statistics");
-    assert!(page.contains("R22") && page.contains("<svg"), "{page}");
+    assert!(
+        page.contains("R22") && page.contains("By officer"),
+        "{page}"
+    );
     assert!(!first.see("/console/findings").contains(&path));
     assert!(
         first
@@ -446,6 +449,13 @@ fn whoever_may_not_settle_findings_is_told_why() {
     assert!(typo.text.contains("TRX") && typo.text.contains("name=\"crossing\""));
 }
 
+/// What the browser complained of, but for the picture that it asks every host for.
+fn complaints(browser: &Browser) -> Vec<String> {
+    let mut all = browser.complaints();
+    all.retain(|told| !told.contains("/favicon.ico"));
+    all
+}
+
 /// Whether the keyboard is at a row of the queue.
 fn is_at_row(browser: &Browser) -> bool {
     let at = "document.activeElement.classList.contains('row-link')";
@@ -504,7 +514,7 @@ fn two_auditors_propose_and_decide_in_their_browsers_in_both_languages() {
         first.pictures(name);
     }
     for browser in [&first, &second] {
-        assert_eq!(browser.complaints(), [""; 0]);
+        assert_eq!(complaints(browser), [""; 0]);
     }
 }
 
@@ -549,7 +559,7 @@ fn ten_findings_are_worked_through_by_keyboard_alone() {
     }
     let settled = hub.get("/v1/findings?disposition=true").expect("findings");
     assert_eq!(settled["count"], 10);
-    assert_eq!(second.complaints(), [""; 0]);
+    assert_eq!(complaints(&second), [""; 0]);
 }
 
 #[test]
@@ -569,8 +579,7 @@ fn without_script_the_same_is_done_by_links_and_buttons() {
     browser.fill("#propose-reason", "by hand");
     browser.click("button[name=act][value=propose]");
     browser.see("waits for a decision");
-    browser.click("details#keys summary");
-    browser.see("to the next and to the one before");
+    assert!(browser.has("details#keys summary"));
     browser.click(&format!("button[formaction='{path}/snooze']"));
     browser.see("1 put aside");
 }

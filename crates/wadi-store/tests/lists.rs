@@ -263,12 +263,13 @@ async fn every_case(engine: &str, store: &dyn wadi_store::Store, all: &[FindingR
         cases.iter().find(|c| c.value == "KA 0").unwrap().findings - 1
     );
 
-    let contested = store.contested_records(&CourseFilter {
+    let any_time = CourseFilter {
         from_ms: i64::MIN,
         until_ms: i64::MAX,
         limit: 5,
         ..CourseFilter::default()
-    });
+    };
+    let contested = store.contested_records(&any_time);
     assert!(
         contested.await.unwrap().iter().all(|r| r.contested),
         "{engine}"

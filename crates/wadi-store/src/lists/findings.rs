@@ -126,7 +126,7 @@ pub(crate) fn cases(f: &CaseFilter) -> Listing {
 }
 
 /// The records of a case, those that began first at the front, with how many of its findings cite
-/// each.
+/// each. The order of its joins is the one written: it begins with the case.
 pub(crate) fn case_records(what: &str, value: &str, limit: u32) -> Listing {
     let mut wanted = Conditions::default();
     wanted.add_text("c.what = ?", Some(&what.to_string()));
@@ -136,11 +136,10 @@ pub(crate) fn case_records(what: &str, value: &str, limit: u32) -> Listing {
     Listing {
         sql: format!(
             "SELECT {RECORD_COLUMNS}, cited.findings FROM (\
-             SELECT a.value, count(*) AS findings FROM finding_about c \
-             JOIN findings f ON f.id = c.finding \
-             JOIN finding_about a ON a.finding = c.finding AND a.what = 'record' \
-             {clause} GROUP BY a.value) AS cited \
-             JOIN records r ON r.printed = cited.value ORDER BY r.born_ms, r.id LIMIT {limit}"
+             SELECT a.value, count(*) AS findings FROM finding_about c CROSS JOIN findings f \
+             CROSS JOIN finding_about a {clause} AND f.id = c.finding \
+             AND a.finding = c.finding AND a.what = 'record' GROUP BY a.value) AS cited \
+             CROSS JOIN records r WHERE r.printed = cited.value ORDER BY r.born_ms, r.id LIMIT {limit}"
         ),
         values: wanted.values,
     }
@@ -178,7 +177,7 @@ pub(crate) fn course_officers(f: &CourseFilter) -> Listing {
         sql: format!(
             "SELECT a.finding, a.value FROM (SELECT c.id, c.found_ms FROM finding_courses c \
              {clause} ORDER BY c.found_ms DESC, c.id DESC LIMIT {limit}) AS c \
-             JOIN finding_about a ON a.finding = c.id AND a.what = 'officer'"
+             CROSS JOIN finding_about a WHERE a.finding = c.id AND a.what = 'officer'"
         ),
         values: wanted.values,
     }

@@ -410,3 +410,5 @@ console-records-member-assignee = المكلّف
 console-records-member-answer = الإجابة
 console-records-member-anomaly = شذوذ
 console-records-member-amount_minor = المبلغ
+console-records-member-disposition = ما تبيّن منها
+console-records-member-duplicate_of = مكررة للملاحظة

@@ -380,3 +380,5 @@ console-records-member-assignee = assignee
 console-records-member-answer = answer
 console-records-member-anomaly = anomaly
 console-records-member-amount_minor = amount
+console-records-member-disposition = what it was
+console-records-member-duplicate_of = duplicate of
