@@ -7,10 +7,10 @@ use integration_tests::{Site, World};
 use officer::{Officer, token};
 use serde_json::{Value, json};
 
-pub const GATE_IN: &str = "/console/today/say/passage/gate.in";
-pub const GATE_OUT: &str = "/console/today/say/passage/gate.out";
-pub const WEIGHED: &str = "/console/today/say/passage/weighed";
-pub const HOLD: &str = "/console/today/say/hold/hold.placed";
+pub(crate) const GATE_IN: &str = "/console/today/say/passage/gate.in";
+pub(crate) const GATE_OUT: &str = "/console/today/say/passage/gate.out";
+pub(crate) const WEIGHED: &str = "/console/today/say/passage/weighed";
+pub(crate) const HOLD: &str = "/console/today/say/hold/hold.placed";
 
 /// What a gate's officer types for a truck.
 fn truck(plate: &str) -> Vec<(&str, &str)> {

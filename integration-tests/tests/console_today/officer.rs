@@ -1,7 +1,7 @@
 //! An officer at a desk, whose browser runs no script.
 
 use integration_tests::Site;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// A page as it came.

@@ -89,11 +89,9 @@ fn functions(text: &str) -> Vec<(&str, usize)> {
 
         let end = format!("{indent}}}");
         // A promise of a trait ends at its semicolon, with no body.
-        let ends = |l: &&str| {
-            **l == end
-                || l.starts_with(indent) && l.ends_with(';') && l.starts_with(&format!("{indent})"))
-        };
-        if let Some(more) = lines[at..].iter().position(|l| ends(&l)) {
+        let ends =
+            |l: &&str| **l == end || l.starts_with(&format!("{indent})")) && l.ends_with(';');
+        if let Some(more) = lines[at..].iter().position(ends) {
             all.push((name, more + 1));
         }
     }

@@ -134,10 +134,8 @@ pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Referenc
         state: Some(state.into()),
         term: Some(("container".into(), "C1".into())),
         contested: true,
-        detained: None,
-        before: None,
-        after: None,
         limit,
+        ..RecordFilter::default()
     };
 
     let page = store.records(&filter("CONTESTED", 2)).await.unwrap();
@@ -216,6 +214,7 @@ pub(super) async fn findings(store: &Arc<dyn Store>, anchor: RecordId) {
         .commit(Batch::from(FindingChanges {
             changed: vec![again],
             gone,
+            ..FindingChanges::default()
         }))
         .await
         .unwrap();
