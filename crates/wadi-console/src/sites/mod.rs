@@ -215,11 +215,11 @@ mod tests {
             node: format!("crossing-{n:02}"),
             role: Some("crossing".into()),
             crossing: Some(codes.get(n).map_or(format!("X{n:02}"), |c| c.to_string())),
-            connected: n % 4 == 0,
+            connected: n.is_multiple_of(4),
             link: links[n % 4].into(),
             dark_as_usual: (n % 4 == 1).then_some(n % 8 == 1),
             usual_dark_ms: (n % 4 == 1).then_some(7_200_000),
-            backlog: (n % 4 == 0).then(|| {
+            backlog: n.is_multiple_of(4).then(|| {
                 vec![LaneRead {
                     lane: "passage".into(),
                     to_send: 12,
