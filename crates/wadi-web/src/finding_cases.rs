@@ -127,7 +127,7 @@ async fn outage_json(node: &Node, outage: &SiteOutage) -> Result<Value, Problem>
         (status = 422, body = Problem),
     ),
 )]
-pub(crate) async fn list(
+pub(crate) async fn cases(
     State(node): State<Arc<Node>>,
     token: Token,
     query: Result<Query<CaseQuery>, QueryRejection>,
@@ -185,7 +185,7 @@ pub(crate) async fn list(
         (status = 404, body = Problem),
     ),
 )]
-pub(crate) async fn show(
+pub(crate) async fn case(
     State(node): State<Arc<Node>>,
     token: Token,
     Path((kind, key)): Path<(String, String)>,

@@ -53,7 +53,7 @@ fn owner(token: &Token) -> Result<String, Problem> {
         (status = 403, body = Problem),
     ),
 )]
-pub(crate) async fn show(
+pub(crate) async fn desk(
     State(node): State<Arc<Node>>,
     token: Token,
 ) -> Result<Json<Value>, Problem> {

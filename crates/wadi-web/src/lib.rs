@@ -112,14 +112,14 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/findings", get(findings::list))
         .route("/v1/findings/assign", post(finding_acts::assign))
         .route("/v1/findings/recheck", post(findings::recheck))
-        .route("/v1/findings/desk", get(finding_desk::show))
+        .route("/v1/findings/desk", get(finding_desk::desk))
         .route("/v1/findings/desk/views", post(finding_desk::save_view))
         .route(
             "/v1/findings/desk/views/{name}",
             axum::routing::delete(finding_desk::forget_view),
         )
-        .route("/v1/findings/cases", get(finding_cases::list))
-        .route("/v1/findings/cases/{kind}/{key}", get(finding_cases::show))
+        .route("/v1/findings/cases", get(finding_cases::cases))
+        .route("/v1/findings/cases/{kind}/{key}", get(finding_cases::case))
         .route("/v1/findings/statistics", get(finding_cases::statistics))
         .route("/v1/findings/{id}", get(findings::show))
         .route(

@@ -98,7 +98,7 @@ pub(crate) async fn looks(
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
     let Query(query) = query?;
-    let (mut before, limit) = query.page();
+    let (mut before, limit) = query.page()?;
     let is_asked = |line: &Value| {
         let is = |member: &str, asked: &Option<String>| {
             asked.as_deref().is_none_or(|asked| line[member] == asked)

@@ -13,6 +13,7 @@ pub(crate) use pauses::CallerAddress;
 use crate::{
     Problem, Token, TokenScope,
     answers::{AccountAnswer, AccountsAnswer, InvitationAnswer, SignInsAnswer},
+    pages,
     problem::unprocessable,
     reading::ReadGrant,
     strict::StrictBody,
@@ -34,8 +35,6 @@ use wadi_record::Department;
 const NAME_CHARS_MAX: usize = 48;
 /// Accounts of a node at most.
 const ACCOUNTS_MAX: usize = 2_000;
-/// Lines on a page at most.
-const PAGE_MAX: u32 = 500;
 
 /// Notes a line about signing in. A name that no account has may be a password typed into the wrong
 /// field: it is not kept.
@@ -326,7 +325,8 @@ fn not_own(token: &Token, account: &str) -> Result<(), Problem> {
 pub struct ChainQuery {
     /// Lines before this number.
     before: Option<u64>,
-    /// Lines at most.
+    /// Lines at most, 500 at most; 100, where it is left out.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only lines of this person.
     pub(crate) who: Option<String>,
@@ -337,8 +337,8 @@ pub struct ChainQuery {
 }
 
 impl ChainQuery {
-    pub(crate) fn page(&self) -> (Option<u64>, u32) {
-        (self.before, self.limit.unwrap_or(100).clamp(1, PAGE_MAX))
+    pub(crate) fn page(&self) -> Result<(Option<u64>, u32), Problem> {
+        Ok((self.before, pages::rows(self.limit)?))
     }
 }
 
@@ -361,7 +361,7 @@ pub(crate) async fn sign_ins(
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
     let Query(query) = query?;
-    let (before, limit) = query.page();
+    let (before, limit) = query.page()?;
     let lines = node.sign_ins().page(before, limit).await?;
     let next = lines.last().filter(|line| line.n > 1).map(|line| line.n);
     let told: Vec<Value> = lines
