@@ -80,7 +80,7 @@ fn a_truck_is_recorded_at_a_gate_and_the_next_form_is_ready() {
 
     // The key of a form that was taken, with something else in it, is told and nothing is lost.
     let other = port.send_form(&form, GATE_IN, &truck("99-Z-11111"));
-    assert_eq!(other.status, 409, "{}", other.text);
+    assert_eq!(other.status, 422, "{}", other.text);
     other.shows("Sending it again records a second time");
     other.shows("99-Z-11111");
     assert_ne!(
@@ -190,13 +190,8 @@ fn at_a_dark_crossing_a_truck_is_held_and_its_exit_is_flagged_and_the_hub_hears_
     assert_eq!(hold["state"], "SAMPLED");
     assert_eq!(hold["fields"]["type"], "VETERINARY");
     assert_eq!(hold["fields"]["legal_basis"], "quarantine law, art. 9");
-    assert_eq!(
-        passages(world.site("hub"))[0]["events"]
-            .as_array()
-            .expect("events")
-            .len(),
-        2
-    );
+    let told = passages(world.site("hub"))[0]["events"].to_string();
+    assert!(told.contains("the driver left"), "{told}");
     port.get("/console/today").shows("safe at the hub");
 }
 
@@ -518,7 +513,7 @@ fn the_day_has_its_shift_and_both_languages_and_needs_no_peer() {
     today.shows("dir=\"rtl\"");
     today.shows("المناوبون");
     let form = port.get(GATE_IN);
-    form.shows("اللوحة كما قُرئت");
+    form.shows("رقم اللوحة كما قُرئ");
     assert!(
         !form.has("console-") && !form.has("today-wrong"),
         "{}",

@@ -18,7 +18,6 @@ use std::{
 };
 use wadi_log::{Crossing, Enrolment, Role};
 use wadi_node::Node;
-use wadi_store::prelude::*;
 use wadi_store::{FindingFilter, LocalKey, LocalScope, RecordFilter};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token};
 
