@@ -1,6 +1,7 @@
 //! A crossing's own console: officers record by hand, from paper too, while everything else is
 //! dark.
 
+mod browser;
 mod officer;
 
 use integration_tests::{Site, World};
