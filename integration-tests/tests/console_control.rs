@@ -1,6 +1,6 @@
 //! What operators do in the console: told to real processes, in forms without script.
 
-use integration_tests::{Cable, Site, World, pages::Pages};
+use integration_tests::{Cable, Site, World, browser::Browser, pages::Pages};
 use serde_json::json;
 use sqlx::{Connection, Row};
 
@@ -265,4 +265,56 @@ fn two_nodes_are_compared_and_whoever_is_no_operator_only_reads() {
             page.html
         );
     }
+}
+
+#[test]
+fn an_operator_orders_a_resync_in_a_browser_and_watches_it_finish() {
+    let world = pair();
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/control");
+    browser.pictures("control");
+    browser.go("/console/control/resyncs?site=trb");
+    browser.fill("#reason", "بعد انقطاع طويل");
+    browser.pictures("control-resyncs");
+    browser.fill("#reason", "بعد انقطاع طويل");
+    browser.click("button[value=order]");
+    browser.find("#resync");
+    browser.see("تمت");
+    browser.pictures("control-resync");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_policy_is_changed_in_a_browser_without_script() {
+    let world = pair();
+    let hub = world.site("hub");
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/control/policy");
+    browser.pictures("control-policy");
+
+    browser.set_script(false);
+    browser.go("/console/control/policy");
+    browser.fill("#v-hold_deadline_h", "48");
+    browser.click("form.policy button.primary");
+    browser.find("ins");
+    assert!(browser.text("del").contains("72") && browser.text("ins").contains("48"));
+    browser.set_script(true);
+    browser.picture("control-policy-sign-ar-1280");
+    browser.click("button.danger");
+    browser.find(".policy");
+    browser.see("الإصدار");
+
+    for name in ["members", "refused"] {
+        browser.go(&format!("/console/control/{name}"));
+        browser.pictures(&format!("control-{name}"));
+    }
+    browser.go("/console/control/compare?peer=trb");
+    browser.pictures("control-compare");
+    assert_eq!(browser.complaints(), [""; 0]);
 }

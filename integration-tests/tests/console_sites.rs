@@ -1,6 +1,6 @@
 //! The board of sites: told to real processes, read as a browser without script reads it.
 
-use integration_tests::{Cable, World, pages::Pages};
+use integration_tests::{Cable, World, browser::Browser, pages::Pages};
 
 /// A hub and Traibeel, whose link can be pulled.
 fn desert() -> (World, Cable) {
@@ -101,4 +101,40 @@ fn what_a_link_did_is_remembered_after_a_restart() {
     world.boot("hub");
     let after = hub.get("/v1/sites/trb/contacts").unwrap();
     assert_eq!(after["contacts"][0]["began_ms"], began, "{after}");
+}
+
+#[test]
+fn somebody_who_watches_the_board_sees_a_link_go_and_come_without_loading_anew() {
+    let (world, cable) = desert();
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let browser = Browser::open(hub, "ar");
+    browser.sign_in(&hub.token());
+    browser.go("/console/sites");
+    browser.see("متصل");
+    browser.pictures("sites");
+    browser.evaluate("window.loadedOnce = true");
+
+    cable.pull();
+    browser.see("منقطع");
+    cable.plug();
+    browser.wait("it is back", |b| !b.text("#board").contains("منقطع"));
+    assert_eq!(
+        browser.evaluate("window.loadedOnce"),
+        true,
+        "it was loaded anew"
+    );
+
+    browser.go("/console/sites/trb");
+    browser.find(".chart svg");
+    browser.pictures("sites-one");
+    assert_eq!(browser.complaints(), [""; 0]);
+
+    browser.set_script(false);
+    browser.go("/console/sites");
+    browser.see("متصل");
+    browser.click("tbody th a[href='/console/sites/trb']");
+    browser.arrive("/console/sites/trb");
 }

@@ -14,6 +14,13 @@ fn enter() -> String {
     char::from(Key::Enter).to_string()
 }
 
+/// What the browser complained of, but for the picture that it asks each host for by itself.
+fn complaints(browser: &Browser) -> Vec<String> {
+    let mut all = browser.complaints();
+    all.retain(|told| !told.contains("favicon.ico"));
+    all
+}
+
 #[test]
 fn a_truck_is_recorded_by_keyboard_alone_at_a_dark_crossing_and_then_held() {
     let mut world = World::default();
@@ -28,9 +35,9 @@ fn a_truck_is_recorded_by_keyboard_alone_at_a_dark_crossing_and_then_held() {
     browser.go(GATE_IN);
     browser.find("[name='f.vehicle.plate_raw']:focus");
 
-    // Plate, country, two that are left out, what it travels for, its way, gate, no read, reason.
+    // Plate, country, two that are left out, what it travels for, gate, its way, no read, reason.
     browser.press("12-B-34567");
-    for keys in ["IQ", "", "", "goods", "into", "G1", "", "dust"] {
+    for keys in ["IQ", "", "", "goods", "G1", "into", "", "dust"] {
         browser.press(&tab());
         if !keys.is_empty() {
             browser.press(keys);
@@ -81,7 +88,7 @@ fn a_truck_is_recorded_by_keyboard_alone_at_a_dark_crossing_and_then_held() {
         .get("/v1/records?kind=hold")
         .expect("holds")["records"][0];
     assert_eq!(hold["state"], "SAMPLED");
-    assert_eq!(browser.complaints(), [""; 0]);
+    assert_eq!(complaints(&browser), [""; 0]);
 }
 
 #[test]
@@ -120,7 +127,7 @@ fn a_double_click_records_once_and_a_form_without_script_too() {
         json!({"gross_kg": 31_240, "scale": "S1"})
     );
 
-    assert_eq!(browser.complaints(), [""; 0]);
+    assert_eq!(complaints(&browser), [""; 0]);
 
     // What is wrong stands beside its field, where the keyboard is.
     browser.go(WEIGHED);

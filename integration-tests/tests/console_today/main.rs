@@ -1,6 +1,7 @@
 //! A crossing's own console: officers record by hand, from paper too, while everything else is
 //! dark.
 
+mod browser;
 mod officer;
 
 use integration_tests::{Site, World};
@@ -190,14 +191,8 @@ fn at_a_dark_crossing_a_truck_is_held_and_its_exit_is_flagged_and_the_hub_hears_
     assert_eq!(hold["state"], "SAMPLED");
     assert_eq!(hold["fields"]["type"], "VETERINARY");
     assert_eq!(hold["fields"]["legal_basis"], "quarantine law, art. 9");
-    // The hub may have said by then what it found.
-    let passed = passages(world.site("hub"));
-    let said = passed[0]["events"].as_array().expect("events");
-    let through_gates = |event: &&serde_json::Value| {
-        let kind = event["type"].as_str();
-        kind.is_some_and(|kind| kind.starts_with("gate."))
-    };
-    assert_eq!(said.iter().filter(through_gates).count(), 2);
+    let told = passages(world.site("hub"))[0]["events"].to_string();
+    assert!(told.contains("the driver left"), "{told}");
     port.get("/console/today").shows("safe at the hub");
 }
 
@@ -519,7 +514,7 @@ fn the_day_has_its_shift_and_both_languages_and_needs_no_peer() {
     today.shows("dir=\"rtl\"");
     today.shows("المناوبون");
     let form = port.get(GATE_IN);
-    form.shows("اللوحة كما قُرئ");
+    form.shows("رقم اللوحة كما قُرئ");
     assert!(
         !form.has("console-") && !form.has("today-wrong"),
         "{}",

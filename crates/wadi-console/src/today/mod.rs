@@ -9,6 +9,7 @@ mod draft;
 mod form;
 mod given;
 mod made;
+mod names;
 mod say;
 mod slip;
 mod target;
