@@ -3,7 +3,7 @@
 
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeSet;
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 use wadi_log::{Hash, Lane, LogKey, RecordId};
 use wadi_store::{
     AboutRow, Batch, BornFilter, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter,
@@ -308,12 +308,11 @@ async fn fill(store: &dyn wadi_store::Store) -> (Vec<RecordRow>, Vec<FindingRow>
 }
 
 fn filters() -> Vec<RecordFilter> {
-    let any = RecordFilter {
-        limit: PAGE,
-        ..RecordFilter::default()
-    };
     let of = |set: fn(&mut RecordFilter)| {
-        let mut filter = any.clone();
+        let mut filter = RecordFilter {
+            limit: PAGE,
+            ..RecordFilter::default()
+        };
         set(&mut filter);
         filter
     };
@@ -381,12 +380,11 @@ fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
 }
 
 fn finding_filters() -> Vec<FindingFilter> {
-    let any = FindingFilter {
-        limit: PAGE,
-        ..FindingFilter::default()
-    };
     let of = |set: fn(&mut FindingFilter)| {
-        let mut filter = any.clone();
+        let mut filter = FindingFilter {
+            limit: PAGE,
+            ..FindingFilter::default()
+        };
         set(&mut filter);
         filter
     };
@@ -585,7 +583,7 @@ async fn lists_are_what_looking_at_all_rows_gives_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_what_looking_at_all_rows_gives_on_postgres() {
     let dir = tempfile::tempdir().unwrap();
-    let server = server(dir.path());
+    let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
     let url = server.create("lists").unwrap();
     let store = PostgresStore::open(&url, dir.path(), node(), || {})
         .await
@@ -599,9 +597,4 @@ async fn lists_are_what_looking_at_all_rows_gives_on_postgres() {
         .await
         .unwrap();
     every_list("postgres", store.as_ref(), filled).await;
-}
-
-fn server(dir: &Path) -> TemporaryServer {
-    TemporaryServer::start(&dir.join("pg"))
-        .expect("PostgreSQL is installed: ./scripts/test installs it")
 }

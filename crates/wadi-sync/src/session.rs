@@ -120,8 +120,9 @@ impl Session {
         start.frontier.0.iter().map(lacks).sum()
     }
 
-    /// Of each lane, the entries that the peer is known to lack, of what it may take, and those that
-    /// it is known to hold and this node lacks. Lanes of which nothing is lacking are left out.
+    /// Of each lane, the entries that the peer is known to lack, of what it may take, and those
+    /// that it is known to hold and this node lacks. Lanes of which nothing is lacking are left
+    /// out.
     pub fn lanes(&self) -> BTreeMap<Lane, (u64, u64)> {
         let mut lanes: BTreeMap<Lane, (u64, u64)> = BTreeMap::new();
         let Some(start) = &self.start else {

@@ -1,6 +1,6 @@
 //! Accounts, for the operator: who is invited, locked, unlocked, removed.
 
-use super::Moment;
+use super::WrittenTime;
 use crate::{
     Console,
     answer::{page_with, see_other},
@@ -45,7 +45,7 @@ struct AccountLine {
     said: AccountSaid,
     is: String,
     department: String,
-    signed_in: Option<Moment>,
+    signed_in: Option<WrittenTime>,
 }
 
 impl AccountLine {
@@ -81,7 +81,7 @@ impl AccountLine {
         Self {
             is: text("is"),
             department: text("department"),
-            signed_in: Moment::of(said.signed_in_ms),
+            signed_in: WrittenTime::of(said.signed_in_ms),
             said,
         }
     }

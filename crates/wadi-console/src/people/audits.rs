@@ -1,6 +1,6 @@
 //! What auditors read of people: who signed in, and who looked at personal data.
 
-use super::Moment;
+use super::WrittenTime;
 use crate::{Console, answer::page, frame::PageFrame, values::query_escaped, visitor::Visitor};
 use askama::Template;
 use axum::{
@@ -48,7 +48,7 @@ struct SignInSaid {
 
 struct SignInLine {
     said: SignInSaid,
-    at: Option<Moment>,
+    at: Option<WrittenTime>,
 }
 
 /// Who signed in, and who tried to.
@@ -67,7 +67,7 @@ pub(crate) async fn sign_ins(
     };
 
     let line = |said: SignInSaid| SignInLine {
-        at: Moment::of(Some(said.at_ms)),
+        at: WrittenTime::of(Some(said.at_ms)),
         said,
     };
     let title = visitor.language().sentence("sign-ins-title", []);
@@ -128,7 +128,7 @@ impl ChainSaid {
 
 struct LookLine {
     said: LookSaid,
-    at: Option<Moment>,
+    at: Option<WrittenTime>,
 }
 
 /// Who looked at personal data, and whether the chain of these looks is whole.
@@ -153,7 +153,7 @@ pub(crate) async fn looks(
     };
 
     let line = |said: LookSaid| LookLine {
-        at: Moment::of(Some(said.at_ms)),
+        at: WrittenTime::of(Some(said.at_ms)),
         said,
     };
     let title = visitor.language().sentence("looks-title", []);

@@ -37,14 +37,14 @@ pub(crate) fn routes() -> Router<Console> {
 }
 
 /// A moment for people: as Iraq's clocks show it, with UTC beside it.
-pub(crate) struct Moment {
+pub(crate) struct WrittenTime {
     /// In Iraq, which keeps one time all year.
     pub here: String,
     /// In UTC.
     pub utc: String,
 }
 
-impl Moment {
+impl WrittenTime {
     /// Out of Unix milliseconds; nothing where there is none.
     fn of(ms: Option<i64>) -> Option<Self> {
         let at = jiff::Timestamp::from_millisecond(ms?).ok()?;

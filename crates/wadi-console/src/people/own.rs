@@ -1,6 +1,6 @@
 //! What everybody has of their own: a password, and the sessions that go on.
 
-use super::Moment;
+use super::WrittenTime;
 use crate::{
     Console,
     answer::{page_with, see_other},
@@ -45,8 +45,8 @@ struct SessionSaid {
 
 struct SessionLine {
     said: SessionSaid,
-    began: Option<Moment>,
-    ends: Option<Moment>,
+    began: Option<WrittenTime>,
+    ends: Option<WrittenTime>,
 }
 
 /// What was just done.
@@ -79,8 +79,8 @@ async fn own_page_saying(
     }
 
     let line = |said: SessionSaid| SessionLine {
-        began: Moment::of(Some(said.began_ms)),
-        ends: Moment::of(Some(said.expires_ms)),
+        began: WrittenTime::of(Some(said.began_ms)),
+        ends: WrittenTime::of(Some(said.expires_ms)),
         said,
     };
     let status = match &refused {

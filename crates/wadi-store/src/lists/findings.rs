@@ -139,7 +139,8 @@ pub(crate) fn case_records(what: &str, value: &str, limit: u32) -> Listing {
              SELECT a.value, count(*) AS findings FROM finding_about c CROSS JOIN findings f \
              CROSS JOIN finding_about a {clause} AND f.id = c.finding \
              AND a.finding = c.finding AND a.what = 'record' GROUP BY a.value) AS cited \
-             CROSS JOIN records r WHERE r.printed = cited.value ORDER BY r.born_ms, r.id LIMIT {limit}"
+             CROSS JOIN records r WHERE r.printed = cited.value \
+             ORDER BY r.born_ms, r.id LIMIT {limit}"
         ),
         values: wanted.values,
     }

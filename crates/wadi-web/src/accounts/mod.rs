@@ -324,7 +324,8 @@ fn not_own(token: &Token, account: &str) -> Result<(), Problem> {
 #[into_params(parameter_in = Query)]
 pub struct ChainQuery {
     /// Lines before this number.
-    before: Option<u64>,
+    #[param(minimum = 0)]
+    before: Option<i64>,
     /// Lines at most, 500 at most; 100, where it is left out.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
@@ -338,7 +339,12 @@ pub struct ChainQuery {
 
 impl ChainQuery {
     pub(crate) fn page(&self) -> Result<(Option<u64>, u32), Problem> {
-        Ok((self.before, pages::rows(self.limit)?))
+        let number = |before: i64| {
+            u64::try_from(before)
+                .map_err(|_| unprocessable("bad_value", "before: a number from 0 on"))
+        };
+        let before = self.before.map(number).transpose()?;
+        Ok((before, pages::rows(self.limit)?))
     }
 }
 
