@@ -160,8 +160,8 @@ pub(crate) struct PeerAnswer {
     /// What is still to go over, by lane; null while it is dark.
     #[schema(required = true)]
     backlog: Option<Vec<LaneBacklogAnswer>>,
-    /// In how long it will lack nothing, as fast as it goes now, milliseconds; null where nothing is
-    /// known of that.
+    /// In how long it will lack nothing, as fast as it goes now, milliseconds; null where nothing
+    /// is known of that.
     #[schema(required = true)]
     caught_up_in_ms: Option<i64>,
     /// When it last was, Unix milliseconds; 0 where never.
