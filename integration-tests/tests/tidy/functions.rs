@@ -157,7 +157,9 @@ fn no_function_is_too_long_to_be_held_in_ones_head() {
 
 #[test]
 fn functions_are_counted_from_their_first_line_to_their_last() {
-    let text = "pub(crate) async fn a(\n    x: u8,\n) -> u8 {\n    x\n}\n\ntrait T {\n    fn b(\n        \
-                &self,\n    ) -> u8;\n\n    fn c(&self);\n}\n";
+    let text = concat!(
+        "pub(crate) async fn a(\n    x: u8,\n) -> u8 {\n    x\n}\n\n",
+        "trait T {\n    fn b(\n        &self,\n    ) -> u8;\n\n    fn c(&self);\n}\n",
+    );
     assert_eq!(functions(text), [("a", 5), ("b", 3)]);
 }
