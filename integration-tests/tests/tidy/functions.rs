@@ -12,11 +12,6 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
         "gathered",
         102,
     ),
-    (
-        "crates/wadi-console/src/findings/finding.rs",
-        "gathered",
-        102,
-    ),
     ("crates/wadi-console/src/findings/queue.rs", "gathered", 124),
     ("crates/wadi-node/src/bundles/import.rs", "block", 83),
     ("crates/wadi-node/src/hub/dossiers.rs", "parts", 82),
