@@ -9,6 +9,9 @@ use wadi_record::{
     is_digest, normalise_document, normalise_plate, normalise_reference, plate_shape, term,
 };
 
+/// Hexadecimal digits that a beginning of an id has at least.
+const HEX_DIGITS_MIN: usize = 10;
+
 /// Characters of a text that is sought at most.
 pub(crate) const TEXT_CHARS_MAX: usize = 200;
 /// Numbers that stand on things.
@@ -59,6 +62,11 @@ fn ids(plain: &str) -> Option<Meaning> {
     }
 
     let digits = plain.to_ascii_lowercase();
+    // A shorter one may as well be a plate.
+    if digits.len() < HEX_DIGITS_MIN {
+        return None;
+    }
+
     let (from, to) = RecordId::hex_beginning(&digits)?;
     Some(Meaning {
         what: "id",

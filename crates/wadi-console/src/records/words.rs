@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn members_stand_with_their_units_in_both_languages() {
-        let weighed = json!({"type": "weighed", "gross_kg": 31_000, "axle_kg": [7_000, 8_000]});
+        let weighed = json!({"type": "weighed", "gross_kg": 31_000});
         let words = |language| raw_event_words(language, &weighed);
         let english = words(Language::English);
         let gross = english
@@ -344,7 +344,9 @@ mod tests {
             .find(|m| m.value.text == "31,000")
             .unwrap();
         assert_eq!(gross.value.unit, "kg");
-        let axles = english
+        let read = json!({"type": "gate.read", "axle_kg": [7_000, 8_000]});
+        let axles = raw_event_words(Language::English, &read);
+        let axles = axles
             .members
             .iter()
             .find(|m| m.value.text == "7000 + 8000")

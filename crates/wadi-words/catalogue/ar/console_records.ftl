@@ -412,3 +412,4 @@ console-records-member-anomaly = شذوذ
 console-records-member-amount_minor = المبلغ
 console-records-member-disposition = ما تبيّن منها
 console-records-member-duplicate_of = مكررة للملاحظة
+console-records-member-code = الرمز

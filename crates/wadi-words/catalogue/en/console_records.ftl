@@ -382,3 +382,4 @@ console-records-member-anomaly = anomaly
 console-records-member-amount_minor = amount
 console-records-member-disposition = what it was
 console-records-member-duplicate_of = duplicate of
+console-records-member-code = code
