@@ -282,3 +282,5 @@ console-member-weighing = الوزنة
 console-member-what = ماذا
 console-member-why = لماذا
 console-member-witness = الشاهد
+console-member-disposition = ما كانت
+console-member-duplicate_of = تكرار لـ

@@ -272,3 +272,5 @@ console-member-weighing = weighing
 console-member-what = what
 console-member-why = why
 console-member-witness = witness
+console-member-disposition = what it was
+console-member-duplicate_of = duplicate of
