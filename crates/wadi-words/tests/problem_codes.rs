@@ -19,6 +19,8 @@ const GIVERS: &[(&str, &str)] = &[
     ("wadi-console/src", "Refused::new(**"),
     ("wadi-web/src/strict.rs", "true =>"),
     ("wadi/src", "violated("),
+    ("wadi-console/src/control", "refuse(*"),
+    ("wadi-console/src/findings", "refuse("),
     ("", "note_refusal(*"),
     ("", "note_refusal(**"),
     ("wadi-net/src", "refuse_member(*"),
