@@ -16,6 +16,7 @@ mod control;
 mod findings;
 mod frame;
 mod home;
+mod moment;
 mod people;
 mod records;
 mod sign_in;

@@ -5,10 +5,11 @@ use crate::{
     Console, answer,
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     sites::{
         answers::{ScopeRead, SitesRead},
         lane_word,
-        when::{ShownTime, bytes, shown_ms},
+        when::bytes,
     },
     values,
     visitor::Visitor,
@@ -49,7 +50,7 @@ struct ComparePage {
     is_whole: bool,
     may_compare: bool,
     found: Option<VerifyRead>,
-    through: Option<ShownTime>,
+    through: Option<Moment>,
     bytes: String,
     problem: Option<Refused>,
     scopes: Vec<ScopeLine>,
@@ -85,7 +86,7 @@ pub(super) async fn show(
     answer::page(&ComparePage {
         peers: sites.peers.iter().map(|p| p.node.clone()).collect(),
         scopes: sites.scopes.iter().map(scope).collect(),
-        through: found.as_ref().map(|v| shown_ms(v.through_s * 1_000)),
+        through: found.as_ref().map(|v| Moment::of_ms(v.through_s * 1_000)),
         bytes: found
             .as_ref()
             .map_or_else(String::new, |v| bytes(v.bytes as f64)),

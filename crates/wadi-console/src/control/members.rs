@@ -9,10 +9,8 @@ use crate::{
     Console, answer,
     api::Refused,
     frame::PageFrame,
-    sites::{
-        answers::{MembersRead, SitesRead},
-        when::{ShownTime, shown_ms},
-    },
+    moment::Moment,
+    sites::answers::{MembersRead, SitesRead},
     visitor::Visitor,
 };
 use askama::Template;
@@ -33,7 +31,7 @@ struct MemberLine {
     id: String,
     role: String,
     crossing: String,
-    issued: ShownTime,
+    issued: Moment,
     certificate: String,
     state: String,
     state_kind: &'static str,
@@ -80,7 +78,7 @@ async fn read_page(console: &Console, visitor: &Visitor) -> Result<MembersPage, 
             id: m.id.clone(),
             role: f.say(&format!("control-role-{}", m.role)),
             crossing: m.crossing.clone().unwrap_or_default(),
-            issued: shown_ms(m.issued_s.saturating_mul(1_000)),
+            issued: Moment::of_ms(m.issued_s.saturating_mul(1_000)),
             certificate: match ends_s {
                 Some(s) => f.say_n(
                     "sites-days",

@@ -5,13 +5,7 @@ use super::{
     frame, is_hub, is_operator,
     sign::{Intent, look},
 };
-use crate::{
-    Console, answer,
-    api::Refused,
-    frame::PageFrame,
-    sites::when::{ShownTime, shown_ms},
-    visitor::Visitor,
-};
+use crate::{Console, answer, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor};
 use askama::Template;
 use axum::{Form, extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
@@ -44,7 +38,7 @@ struct PolicyPage {
     f: PageFrame,
     revision: u64,
     by: Option<String>,
-    since: Option<ShownTime>,
+    since: Option<Moment>,
     lines: Vec<PolicyLine>,
     may_change: bool,
     problem: Option<Refused>,
@@ -110,7 +104,7 @@ fn page(
             lines: lines(&f, &read, typed),
             revision: read.revision,
             by: read.by,
-            since: read.since_ms.map(shown_ms),
+            since: read.since_ms.map(Moment::of_ms),
             may_change: is_operator(&f) && is_hub(&f),
             problem,
             f,

@@ -9,10 +9,8 @@ use crate::{
     Console, answer,
     api::Refused,
     frame::PageFrame,
-    sites::{
-        answers::{MembersRead, RefusalsRead, SitesRead},
-        when::{ShownTime, shown_ms},
-    },
+    moment::Moment,
+    sites::answers::{MembersRead, RefusalsRead, SitesRead},
     values,
     visitor::Visitor,
 };
@@ -38,7 +36,7 @@ struct RefusalLine {
     code: String,
     from: String,
     subject: String,
-    at: ShownTime,
+    at: Moment,
     times: u64,
 }
 
@@ -48,7 +46,7 @@ struct QuarantineLine {
     what: String,
     /// The record's id as far as it tells records apart.
     short: String,
-    claimed: ShownTime,
+    claimed: Moment,
     department: String,
 }
 
@@ -116,7 +114,7 @@ async fn read_page(
         code: r.code.clone(),
         from: members.name_of(&r.peer),
         subject: members.name_of(&r.subject),
-        at: shown_ms(r.at_ms),
+        at: Moment::of_ms(r.at_ms),
         times: r.times,
     };
     let entry = |read: QuarantinedRead| QuarantineLine {
@@ -127,7 +125,7 @@ async fn read_page(
             .flat_map(|id| id.chars())
             .take(12)
             .collect(),
-        claimed: shown_ms(read.claimed_ms),
+        claimed: Moment::of_ms(read.claimed_ms),
         department: f.language.department(&read.department),
         read,
     };

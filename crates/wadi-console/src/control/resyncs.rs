@@ -9,9 +9,10 @@ use crate::{
     answer::see_other,
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     sites::{
         answers::SitesRead,
-        when::{ShownTime, bytes, length, shown_ms},
+        when::{bytes, length},
     },
     values,
     visitor::Visitor,
@@ -38,7 +39,7 @@ struct ResyncLine {
     read: ResyncRead,
     state: String,
     kind: &'static str,
-    changed: ShownTime,
+    changed: Moment,
 }
 
 impl ResyncLine {
@@ -52,7 +53,7 @@ impl ResyncLine {
                 "planned" | "paused" => "warn",
                 _ => "note",
             },
-            changed: shown_ms(read.changed_ms),
+            changed: Moment::of_ms(read.changed_ms),
             read,
         }
     }
@@ -179,7 +180,7 @@ struct PlanLog {
 struct ResyncPage {
     f: PageFrame,
     line: ResyncLine,
-    made: ShownTime,
+    made: Moment,
     logs: Vec<PlanLog>,
     more_logs: usize,
     cost: String,
@@ -188,7 +189,7 @@ struct ResyncPage {
     acts: Vec<&'static str>,
     done: u64,
     of: u64,
-    steered: Vec<(String, String, ShownTime)>,
+    steered: Vec<(String, String, Moment)>,
     outcome: Vec<(String, String)>,
     is_equal: Option<bool>,
 }
@@ -236,7 +237,7 @@ fn resync_page(visitor: &Visitor, read: ResyncRead) -> ResyncPage {
     };
     let steered = |s: &super::answers::SteeredRead| {
         let act = f.say(&format!("control-act-{}", s.act));
-        (act, s.by.clone(), shown_ms(s.at_ms))
+        (act, s.by.clone(), Moment::of_ms(s.at_ms))
     };
     let acts = match is_operator(&f) {
         true => acts_of(&read.state, f.who.node == read.node),
@@ -244,7 +245,7 @@ fn resync_page(visitor: &Visitor, read: ResyncRead) -> ResyncPage {
     };
 
     ResyncPage {
-        made: shown_ms(read.made_ms),
+        made: Moment::of_ms(read.made_ms),
         logs: read.logs.iter().take(LOGS_SHOWN).map(log).collect(),
         more_logs: read.logs.len().saturating_sub(LOGS_SHOWN),
         cost: format!(

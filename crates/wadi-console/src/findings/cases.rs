@@ -8,12 +8,8 @@ use super::{
     words,
 };
 use crate::{
-    Console, answer,
-    api::Refused,
-    frame::PageFrame,
-    records::{record_path, times::Moment},
-    values::query_escaped,
-    visitor::Visitor,
+    Console, answer, api::Refused, frame::PageFrame, moment::Moment, records::record_path,
+    values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{

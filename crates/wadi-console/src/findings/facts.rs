@@ -1,6 +1,6 @@
 //! The facts behind a finding, in words.
 
-use crate::records::{record_path, times::Moment};
+use crate::{moment::Moment, records::record_path};
 use serde_json::Value;
 use wadi_words::Language;
 

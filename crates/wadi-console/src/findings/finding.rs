@@ -11,9 +11,9 @@ use crate::{
     Console, answer,
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     records::{
         record_path,
-        times::Moment,
         words::{EventWords, ShownValue, field_value, raw_event_words},
     },
     values::{own_path, query_escaped},

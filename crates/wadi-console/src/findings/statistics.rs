@@ -12,7 +12,8 @@ use crate::{
     api::Refused,
     chart::{self, ChartAxis, ChartBar, ChartTone},
     frame::PageFrame,
-    records::times::{Moment, day_begins_ms, day_ends_ms},
+    moment::Moment,
+    records::times::{day_begins_ms, day_ends_ms},
     values::query_escaped,
     visitor::Visitor,
 };

@@ -1,7 +1,7 @@
 //! What pages say of findings: what a pending one waits for, and what people did.
 
 use super::answers::{SeenAct, SeenWait};
-use crate::records::times::Moment;
+use crate::moment::Moment;
 use wadi_words::{Filling, Language};
 
 /// Crossings that one sentence names.

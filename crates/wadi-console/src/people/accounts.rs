@@ -1,11 +1,11 @@
 //! Accounts, for the operator: who is invited, locked, unlocked, removed.
 
-use super::WrittenTime;
 use crate::{
     Console,
     answer::{page_with, see_other},
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     values::query_escaped,
     visitor::Visitor,
 };
@@ -45,7 +45,7 @@ struct AccountLine {
     said: AccountSaid,
     is: String,
     department: String,
-    signed_in: Option<WrittenTime>,
+    signed_in: Option<Moment>,
 }
 
 impl AccountLine {
@@ -81,7 +81,7 @@ impl AccountLine {
         Self {
             is: text("is"),
             department: text("department"),
-            signed_in: WrittenTime::of(said.signed_in_ms),
+            signed_in: said.signed_in_ms.map(Moment::of_ms),
             said,
         }
     }

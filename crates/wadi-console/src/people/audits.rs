@@ -1,7 +1,9 @@
 //! What auditors read of people: who signed in, and who looked at personal data.
 
-use super::WrittenTime;
-use crate::{Console, answer::page, frame::PageFrame, values::query_escaped, visitor::Visitor};
+use crate::{
+    Console, answer::page, frame::PageFrame, moment::Moment, values::query_escaped,
+    visitor::Visitor,
+};
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -48,7 +50,7 @@ struct SignInSaid {
 
 struct SignInLine {
     said: SignInSaid,
-    at: Option<WrittenTime>,
+    at: Option<Moment>,
 }
 
 /// Who signed in, and who tried to.
@@ -67,7 +69,7 @@ pub(crate) async fn sign_ins(
     };
 
     let line = |said: SignInSaid| SignInLine {
-        at: WrittenTime::of(Some(said.at_ms)),
+        at: Some(Moment::of_ms(said.at_ms)),
         said,
     };
     let title = visitor.language().sentence("sign-ins-title", []);
@@ -128,7 +130,7 @@ impl ChainSaid {
 
 struct LookLine {
     said: LookSaid,
-    at: Option<WrittenTime>,
+    at: Option<Moment>,
 }
 
 /// Who looked at personal data, and whether the chain of these looks is whole.
@@ -153,7 +155,7 @@ pub(crate) async fn looks(
     };
 
     let line = |said: LookSaid| LookLine {
-        at: WrittenTime::of(Some(said.at_ms)),
+        at: Some(Moment::of_ms(said.at_ms)),
         said,
     };
     let title = visitor.language().sentence("looks-title", []);

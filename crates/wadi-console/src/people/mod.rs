@@ -35,25 +35,3 @@ pub(crate) fn routes() -> Router<Console> {
             get(invitation::show_link).post(invitation::follow_link),
         )
 }
-
-/// A moment for people: as Iraq's clocks show it, with UTC beside it.
-pub(crate) struct WrittenTime {
-    /// In Iraq, which keeps one time all year.
-    pub here: String,
-    /// In UTC.
-    pub utc: String,
-}
-
-impl WrittenTime {
-    /// Out of Unix milliseconds; nothing where there is none.
-    fn of(ms: Option<i64>) -> Option<Self> {
-        let at = jiff::Timestamp::from_millisecond(ms?).ok()?;
-        let baghdad = jiff::tz::TimeZone::fixed(jiff::tz::offset(3));
-        let here = at.to_zoned(baghdad).strftime("%Y-%m-%d %H:%M");
-        let utc = at.strftime("%Y-%m-%dT%H:%M:%SZ");
-        Some(Self {
-            here: here.to_string(),
-            utc: utc.to_string(),
-        })
-    }
-}

@@ -1,11 +1,11 @@
 //! What everybody has of their own: a password, and the sessions that go on.
 
-use super::WrittenTime;
 use crate::{
     Console,
     answer::{page_with, see_other},
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     values::query_escaped,
     visitor::Visitor,
 };
@@ -45,8 +45,8 @@ struct SessionSaid {
 
 struct SessionLine {
     said: SessionSaid,
-    began: Option<WrittenTime>,
-    ends: Option<WrittenTime>,
+    began: Option<Moment>,
+    ends: Option<Moment>,
 }
 
 /// What was just done.
@@ -79,8 +79,8 @@ async fn own_page_saying(
     }
 
     let line = |said: SessionSaid| SessionLine {
-        began: WrittenTime::of(Some(said.began_ms)),
-        ends: WrittenTime::of(Some(said.expires_ms)),
+        began: Some(Moment::of_ms(said.began_ms)),
+        ends: Some(Moment::of_ms(said.expires_ms)),
         said,
     };
     let status = match &refused {

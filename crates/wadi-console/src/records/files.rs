@@ -1,7 +1,7 @@
 //! What is downloaded: lists, evidence, documents.
 
-use super::{api_path, query::SearchQuery, times};
-use crate::{Console, api::Raw, visitor::Visitor};
+use super::{api_path, query::SearchQuery};
+use crate::{Console, api::Raw, moment::Moment, visitor::Visitor};
 use axum::{
     extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, header},
@@ -61,7 +61,7 @@ pub(super) async fn evidence(
     let path = api_path(&id, "/evidence");
     match console.api.fetch(&visitor.asker, &path).await {
         Ok(raw) => {
-            let day = times::Moment::of_ms(visitor.who.now_ms).utc;
+            let day = Moment::of_ms(visitor.who.now_ms).utc;
             let day: String = day.chars().take(10).collect();
             handed_on(raw, &file_name(&id, &format!("-{day}.evidence")))
         }

@@ -7,11 +7,11 @@ use super::{
     api_path, lanes,
     record::{WhyNot, withheld_words},
     record_path,
-    times::Moment,
     words::{EventWords, NamedValue, entered_later, field_value, raw_event_words},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, values::query_escaped, visitor::Visitor,
+    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, values::query_escaped,
+    visitor::Visitor,
 };
 use askama::Template;
 use axum::{

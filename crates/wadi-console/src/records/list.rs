@@ -4,8 +4,7 @@ use super::{
     PART,
     answers::{ShownMeanings, ShownMembers, ShownPage, ShownRecord},
     query::{ROWS, SearchQuery, UnreadInput},
-    record_path,
-    times::{self, Moment},
+    record_path, times,
     words::{field_value, tone_of},
 };
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     answer::{page, page_with},
     api::Refused,
     frame::PageFrame,
+    moment::Moment,
     visitor::Visitor,
 };
 use askama::Template;

@@ -1,7 +1,8 @@
 //! What one rather looks at than reads: a record's weighings beside each other.
 
-use super::{answers::ShownRecord, times::Moment};
+use super::answers::ShownRecord;
 use crate::chart::{self, ChartAxis, ChartBar, ChartTone};
+use crate::moment::Moment;
 use wadi_words::Language;
 
 /// Weighings that are drawn: of more, the latest.

@@ -4,9 +4,10 @@ use super::{
     PART, RecordTabs,
     answers::{ShownProof, ShownRecord},
     api_path,
-    times::Moment,
 };
-use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
+use crate::{
+    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor,
+};
 use askama::Template;
 use axum::{
     extract::{Path, State},

@@ -3,8 +3,8 @@
 use super::{
     answers::{ShownDetention, ShownRecord},
     record_path,
-    times::Moment,
 };
+use crate::moment::Moment;
 use wadi_words::{Filling, Language};
 
 /// A reason for a state or a flag.

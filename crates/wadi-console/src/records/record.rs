@@ -12,12 +12,12 @@ use super::{
     list::{Badge, badges},
     plots::weighings_svg,
     reasons::{Reason, reasons},
-    record_path,
-    times::{self, Moment},
+    record_path, times,
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, values::query_escaped, visitor::Visitor,
+    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, values::query_escaped,
+    visitor::Visitor,
 };
 use askama::Template;
 use axum::{

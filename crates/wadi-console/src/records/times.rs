@@ -1,56 +1,7 @@
-//! Times of records, in the zone of the place with UTC beside them.
+//! Times as the forms of records write and read them.
 
-use jiff::{
-    Timestamp, civil,
-    tz::{self, TimeZone},
-};
-use std::sync::LazyLock;
-
-/// The zone of the crossings, where this machine has none of its own: three hours before UTC, in
-/// summer, too.
-static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
-    let system = TimeZone::system();
-    match system.to_offset(Timestamp::UNIX_EPOCH).is_zero() {
-        true => TimeZone::fixed(tz::offset(3)),
-        false => system,
-    }
-});
-
-/// A moment as a page shows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Moment {
-    /// In the zone of the place.
-    pub here: String,
-    /// The same in UTC, for whoever looks closer.
-    pub utc: String,
-    /// For programs: RFC 3339.
-    pub exact: String,
-}
-
-impl Moment {
-    /// A Unix time in milliseconds. One that no calendar has stands as its number.
-    pub(crate) fn of_ms(ms: i64) -> Self {
-        let Ok(time) = Timestamp::from_millisecond(ms) else {
-            return Self {
-                here: ms.to_string(),
-                utc: ms.to_string(),
-                exact: String::new(),
-            };
-        };
-
-        let here = time.to_zoned(ZONE.clone());
-        Self {
-            here: here.strftime("%Y-%m-%d %H:%M").to_string(),
-            utc: time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            exact: time.to_string(),
-        }
-    }
-
-    /// A Unix time in seconds.
-    pub(crate) fn of_s(s: i64) -> Self {
-        Self::of_ms(s.saturating_mul(1_000))
-    }
-}
+use crate::moment::ZONE;
+use jiff::{Timestamp, civil};
 
 /// The beginning of a day, as `2026-03-01`, in the zone of the place: Unix milliseconds.
 pub(crate) fn day_begins_ms(text: &str) -> Option<i64> {
@@ -117,11 +68,5 @@ mod tests {
         ] {
             assert_eq!(time_ms(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn a_time_that_no_calendar_has_stands_as_its_number() {
-        assert_eq!(Moment::of_ms(i64::MAX).here, i64::MAX.to_string());
-        assert_eq!(Moment::of_s(0).utc, "1970-01-01 00:00:00 UTC");
     }
 }

@@ -6,10 +6,11 @@ use super::{
     api_path,
     history::{numbers_of, row_path},
     record::{WhyNot, withheld_words},
-    times::Moment,
     words::{ShownValue, field_value},
 };
-use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
+use crate::{
+    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor,
+};
 use askama::Template;
 use axum::{
     extract::{Path, State},

@@ -1,6 +1,6 @@
 //! What an entry says, in words: events with their members, values with their units.
 
-use super::times::Moment;
+use crate::moment::Moment;
 use serde_json::{Map, Value};
 use wadi_record::{FieldType, Kind, Unit, ValueType, event_type, known_field};
 use wadi_words::{Filling, Language};

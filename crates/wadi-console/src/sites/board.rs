@@ -3,9 +3,9 @@
 use super::{
     answers::{MembersRead, PeerRead, RefusalsRead, SitesRead},
     map,
-    when::{ShownTime, length, shown_if},
+    when::length,
 };
-use crate::frame::PageFrame;
+use crate::{frame::PageFrame, moment::Moment};
 use std::collections::BTreeMap;
 
 /// Days left to a certificate from which on somebody should renew it.
@@ -26,13 +26,13 @@ pub(crate) struct BoardLine {
     pub link_more: String,
     /// Whether somebody should look.
     pub asks: bool,
-    pub last_contact: Option<ShownTime>,
+    pub last_contact: Option<Moment>,
     pub last_ago: String,
     pub oldest_unsent: String,
     pub oldest_unwitnessed: String,
     pub backlog: Option<Vec<BacklogLine>>,
     pub expected: String,
-    pub verified: Option<ShownTime>,
+    pub verified: Option<Moment>,
     pub clock: ToldShortly,
     pub certificate: ToldShortly,
     pub disk: ToldShortly,
@@ -170,7 +170,7 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
         link_more: link_more(f, peer),
         link_kind,
         asks: asks || !peer.alarms.is_empty(),
-        last_contact: shown_if(peer.last_contact_ms),
+        last_contact: Moment::if_any(peer.last_contact_ms),
         last_ago: match peer.last_contact_ms {
             0 => unknown(),
             _ => length(f, ago_ms),
@@ -201,8 +201,8 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
     }
 }
 
-fn verified(sites: &SitesRead, crossing: &str) -> Option<ShownTime> {
-    shown_if(sites.watermarks.get(crossing).copied().unwrap_or(0))
+fn verified(sites: &SitesRead, crossing: &str) -> Option<Moment> {
+    Moment::if_any(sites.watermarks.get(crossing).copied().unwrap_or(0))
 }
 
 /// The badge of a link, and whether somebody should look: dark within the habit is no alarm.

@@ -9,7 +9,9 @@ pub(crate) mod when;
 pub(crate) use board::lane_word;
 pub(crate) use map::outline;
 
-use crate::{Console, answer, api::Refused, frame::PageFrame, values, visitor::Visitor};
+use crate::{
+    Console, answer, api::Refused, frame::PageFrame, moment::Moment, values, visitor::Visitor,
+};
 use answers::{ContactsRead, MembersRead, PeerRead, RefusalsRead, SitesRead};
 use askama::Template;
 use axum::{
@@ -21,7 +23,7 @@ use axum::{
 };
 use board::{BoardLine, MapMark};
 use map::{MAP_HEIGHT, MAP_WIDTH};
-use when::{ShownTime, bytes, length, shown_ms};
+use when::{bytes, length};
 
 /// Contacts in the table of a site's page.
 const CONTACTS_SHOWN: usize = 25;
@@ -37,7 +39,7 @@ pub(crate) fn routes() -> Router<Console> {
 #[template(path = "sites.html")]
 struct BoardPage {
     f: PageFrame,
-    at: ShownTime,
+    at: Moment,
     ask: usize,
     lines: Vec<BoardLine>,
     marks: Vec<MapMark>,
@@ -60,7 +62,7 @@ impl BoardPage {
         let lines = board::lines(&f, &read.sites, &read.members, &read.refusals);
         let (marks, unplaced) = board::marks(&f, &read.sites);
         Self {
-            at: shown_ms(read.sites.now_ms),
+            at: Moment::of_ms(read.sites.now_ms),
             ask: lines.iter().filter(|line| line.asks).count(),
             lines,
             marks,
@@ -103,12 +105,12 @@ struct SitePage {
     rtt: String,
     when_charts: Option<charts::SiteCharts>,
     contacts: Vec<ContactLine>,
-    alarms: Vec<(String, String, ShownTime)>,
+    alarms: Vec<(String, String, Moment)>,
 }
 
 /// A contact in the table.
 struct ContactLine {
-    began: ShownTime,
+    began: Moment,
     lasted: String,
     sent: String,
     received: String,
@@ -150,7 +152,7 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
     let member = read.members.members.iter().find(|m| m.node == site);
     let alarm = |a: &answers::AlarmRead| {
         let name = f.language.alarm(&a.about);
-        (name, a.text.clone(), shown_ms(a.since_ms))
+        (name, a.text.clone(), Moment::of_ms(a.since_ms))
     };
     Ok(SitePage {
         id: member.map_or_else(String::new, |m| m.id.clone()),
@@ -175,7 +177,7 @@ fn contact_lines(f: &PageFrame, read: &ContactsRead) -> Vec<ContactLine> {
     let newest = read.contacts.iter().rev().take(CONTACTS_SHOWN);
     newest
         .map(|c| ContactLine {
-            began: shown_ms(c.began_ms),
+            began: Moment::of_ms(c.began_ms),
             lasted: length(f, c.ended_ms - c.began_ms),
             sent: bytes(c.sent_bytes as f64),
             received: bytes(c.received_bytes as f64),

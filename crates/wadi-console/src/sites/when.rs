@@ -1,43 +1,11 @@
-//! Times and lengths of time as these pages write them: in the zone of the crossings, with UTC
-//! beside it.
+//! Lengths of time and numbers of bytes as these pages write them.
 
-use crate::frame::PageFrame;
-use jiff::{
-    Timestamp,
-    tz::{TimeZone, offset},
-};
-use std::sync::LazyLock;
+use crate::{frame::PageFrame, moment::ZONE};
+use jiff::Timestamp;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// The zone of the crossings. Where the system has no list of zones, its offset since 2008.
-static ZONE: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZone::get("Asia/Baghdad").unwrap_or_else(|_| TimeZone::fixed(offset(3))));
-
-/// A time as a page shows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct ShownTime {
-    /// In the zone of the crossings.
-    pub here: String,
-    /// In UTC, for whoever looks closer.
-    pub utc: String,
-}
-
-/// A Unix time in milliseconds.
-pub(crate) fn shown_ms(ms: i64) -> ShownTime {
-    let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    ShownTime {
-        here: written(ms, "%Y-%m-%d %H:%M"),
-        utc: time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    }
-}
-
-/// The same, where there is such a time; none for 0.
-pub(crate) fn shown_if(ms: i64) -> Option<ShownTime> {
-    (ms > 0).then(|| shown_ms(ms))
-}
 
 /// A Unix time in milliseconds, written so in the zone of the crossings.
 pub(crate) fn written(ms: i64, form: &str) -> String {
@@ -68,14 +36,6 @@ pub(crate) fn bytes(count: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_stands_in_the_zone_of_the_crossings_with_utc_beside_it() {
-        let shown = shown_ms(1_764_111_600_000);
-        assert_eq!(shown.here, "2025-11-26 02:00");
-        assert_eq!(shown.utc, "2025-11-25 23:00:00 UTC");
-        assert_eq!(shown_if(0), None);
-    }
 
     #[test]
     fn bytes_are_written_short() {

@@ -1,16 +1,11 @@
 //! Times as people at a crossing read and write them: in the place's own zone.
 
 use super::digits::latin;
+use crate::moment::{Moment, ZONE};
 use jiff::{
     Timestamp, ToSpan,
     civil::{Date, DateTime, Time},
-    tz::{TimeZone, offset},
 };
-use std::sync::LazyLock;
-
-/// The zone of the crossings. Where the system has no list of zones, its offset since 2008.
-static ZONE: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZone::get("Asia/Baghdad").unwrap_or_else(|_| TimeZone::fixed(offset(3))));
 
 /// What is wrong with a time that somebody wrote, as a sentence of the console.
 pub(super) type WrongTime = &'static str;
@@ -51,14 +46,12 @@ pub(super) fn clock(ms: i64, today: Date) -> String {
 
 /// A time with its day.
 pub(super) fn stamp(ms: i64) -> String {
-    local(ms).strftime("%Y-%m-%d %H:%M").to_string()
+    Moment::of_ms(ms).here
 }
 
 /// A time as UTC, for whoever asks.
 pub(super) fn utc(ms: i64) -> String {
-    let time = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    let utc = time.to_zoned(TimeZone::UTC);
-    utc.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    Moment::of_ms(ms).utc
 }
 
 /// A day that somebody wrote: 2026-11-25, 25/11/2026, or 25/11 of this year or the last, in digits
