@@ -60,6 +60,19 @@ pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Respons
     }
 }
 
+/// A page that was made, or what was refused in its place.
+pub(crate) fn made_or_refused(made: Result<impl Template, Refused>, visitor: &Visitor) -> Response {
+    match made {
+        Ok(made) => page(&made),
+        Err(refused) => refused.page(visitor),
+    }
+}
+
+/// The status of a page that may show a refusal beside what it is about.
+pub(crate) fn status_beside(refused: Option<&Refused>) -> StatusCode {
+    refused.map_or(StatusCode::OK, Refused::http_status)
+}
+
 /// Sends the browser on after a form: loading anew does not send it again.
 pub(crate) fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
@@ -74,6 +87,11 @@ struct RefusedPage<'a> {
 }
 
 impl Refused {
+    /// The status of HTTP; a fault of ours, where it is none.
+    pub(crate) fn http_status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// Tells the visitor what was refused and what to do. One whose session ended signs in again
     /// and comes back.
     pub(crate) fn page(&self, visitor: &Visitor) -> Response {
@@ -81,10 +99,9 @@ impl Refused {
             return see_other(&visitor.sign_in_path());
         }
 
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let frame = visitor.frame(&self.title, "");
         page_with(
-            status,
+            self.http_status(),
             &RefusedPage {
                 f: &frame,
                 refused: self,

@@ -4,8 +4,6 @@
 //! light and dark), and carries no style of its own, which the page's policy would forbid. Time
 //! goes from left to right in each language, as clocks and tables of it do.
 
-#![allow(dead_code, reason = "each part takes what it needs")]
-
 use askama::filters::{Escaper, Html};
 use plotters::{
     coord::{

@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    answer::{page_with, see_other},
+    answer::{page_with, see_other, status_beside},
     api::{ApiCaller, Refused},
     frame::PageFrame,
     people::Begun,
@@ -13,7 +13,7 @@ use askama::Template;
 use axum::{
     Form,
     extract::{Query, State},
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -55,10 +55,7 @@ pub(crate) struct SignInForm {
 
 fn sign_in_page(guest: &Guest, form: &SignInForm, refused: Option<Refused>) -> Response {
     let language = guest.0.language();
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::UNAUTHORIZED),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let wait = refused.as_ref().and_then(|refused| refused.wait_s);
     let wait = wait.map(|seconds| {
         let (name, n) = match seconds {

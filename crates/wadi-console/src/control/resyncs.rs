@@ -104,9 +104,7 @@ async fn list_page(
     };
 
     let f = frame(visitor, "control-resyncs");
-    let status = problem.as_ref().map_or(StatusCode::OK, |p| {
-        StatusCode::from_u16(p.status).unwrap_or(StatusCode::BAD_REQUEST)
-    });
+    let status = answer::status_beside(problem.as_ref());
     answer::page_with(
         status,
         &ResyncsPage {

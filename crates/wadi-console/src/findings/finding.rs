@@ -22,7 +22,7 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -153,8 +153,7 @@ pub(super) async fn page(
 ) -> Response {
     match gathered(console, visitor, id, typed, refused).await {
         Ok(page) => {
-            let status = page.refused.as_ref().map_or(200, |refused| refused.status);
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            let status = answer::status_beside(page.refused.as_ref());
             answer::page_with(status, &page)
         }
         Err(refused) => refused.page(visitor),

@@ -13,7 +13,6 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
-    http::StatusCode,
     response::Response,
 };
 use std::collections::BTreeMap;
@@ -284,11 +283,8 @@ pub(super) async fn page(
     let query = QueueQuery::read(raw);
     match gathered(console, visitor, query, refused, not_assigned).await {
         Ok(page) => {
-            let status = page.refused.as_ref().map_or(200, |refused| refused.status);
-            answer::page_with(
-                StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
-                &page,
-            )
+            let status = answer::status_beside(page.refused.as_ref());
+            answer::page_with(status, &page)
         }
         Err(refused) => refused.page(visitor),
     }

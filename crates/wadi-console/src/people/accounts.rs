@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    answer::{page_with, see_other},
+    answer::{page_with, see_other, status_beside},
     api::Refused,
     frame::PageFrame,
     moment::Moment,
@@ -10,7 +10,7 @@ use crate::{
     visitor::Visitor,
 };
 use askama::Template;
-use axum::{Form, extract::State, http::StatusCode, response::Response};
+use axum::{Form, extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -108,10 +108,7 @@ async fn accounts_page(
     let mut officers = asked.map_or_else(|_| Vec::new(), |said| said.officers);
     officers.retain(|officer| !officer.revoked);
 
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let title = visitor.language().sentence("accounts-title", []);
     page_with(
         status,

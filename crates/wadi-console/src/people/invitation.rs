@@ -3,7 +3,7 @@
 
 use crate::{
     Console,
-    answer::{page_with, see_other},
+    answer::{page_with, see_other, status_beside},
     api::{ApiCaller, Refused},
     frame::PageFrame,
     sign_in::begin_session,
@@ -69,10 +69,7 @@ async fn invitation_page(
         (Ok(invited), refused) => (Some(invited), refused),
         (Err(_), Some(refused)) | (Err(refused), None) => (None, Some(refused)),
     };
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let title = guest.0.language().sentence("invitation-title", []);
     page_with(
         status,
@@ -145,10 +142,7 @@ struct LinkPage {
 }
 
 fn link_page(guest: &Guest, code: &str, refused: Option<Refused>) -> Response {
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let title = guest.0.language().sentence("link-title", []);
     page_with(
         status,

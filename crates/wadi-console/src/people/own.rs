@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    answer::{page_with, see_other},
+    answer::{page_with, see_other, status_beside},
     api::Refused,
     frame::PageFrame,
     moment::Moment,
@@ -13,7 +13,6 @@ use askama::Template;
 use axum::{
     Form,
     extract::{Query, State},
-    http::StatusCode,
     response::Response,
 };
 use serde::Deserialize;
@@ -83,10 +82,7 @@ async fn own_page_saying(
         ends: Some(Moment::of_ms(said.expires_ms)),
         said,
     };
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::FORBIDDEN),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let title = visitor.language().sentence("people-title", []);
     page_with(
         status,

@@ -10,8 +10,8 @@ use super::{
     words::{EventWords, NamedValue, entered_later, field_value, raw_event_words},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, values::query_escaped,
-    visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
+    values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -286,10 +286,7 @@ pub(super) async fn show(
     query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let page_number = query.ok().and_then(|Query(q)| q.page).unwrap_or(1).max(1);
-    match shown(&console, &visitor, &id, page_number).await {
-        Ok(made) => page(&made),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(shown(&console, &visitor, &id, page_number).await, &visitor)
 }
 
 async fn shown(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Console,
-    answer::{page, page_with},
+    answer::{page, page_with, status_beside},
     api::Refused,
     frame::PageFrame,
     moment::Moment,
@@ -244,10 +244,7 @@ pub(super) async fn show(
 
     let title = language.sentence("records-title", []);
     let f = visitor.frame(&title, PART);
-    let status = match &refused {
-        Some(refused) => StatusCode::from_u16(refused.status).unwrap_or(StatusCode::OK),
-        None => StatusCode::OK,
-    };
+    let status = status_beside(refused.as_ref());
     let crossings = crossings(&console, &visitor, &query.crossing).await;
     let made = made(f, query, found, refused, crossings);
     match status {

@@ -6,7 +6,8 @@ use super::{
     api_path,
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
+    visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -44,10 +45,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Response {
-    match shown(&console, &visitor, &id).await {
-        Ok(made) => page(&made),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(shown(&console, &visitor, &id).await, &visitor)
 }
 
 async fn shown(console: &Console, visitor: &Visitor, id: &str) -> Result<ProofPage, Refused> {

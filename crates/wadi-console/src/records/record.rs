@@ -16,8 +16,8 @@ use super::{
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, values::query_escaped,
-    visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
+    values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -343,10 +343,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(as_of): Query<AsOfQuery>,
 ) -> Response {
-    match shown(&console, &visitor, &id, &as_of).await {
-        Ok(made) => page(&made),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(shown(&console, &visitor, &id, &as_of).await, &visitor)
 }
 
 async fn shown(

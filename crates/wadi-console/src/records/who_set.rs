@@ -9,7 +9,8 @@ use super::{
     words::{ShownValue, field_value},
 };
 use crate::{
-    Console, answer::page, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
+    visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -57,10 +58,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Response {
-    match shown(&console, &visitor, &id).await {
-        Ok(made) => page(&made),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(shown(&console, &visitor, &id).await, &visitor)
 }
 
 async fn shown(console: &Console, visitor: &Visitor, id: &str) -> Result<FieldsPage, Refused> {

@@ -7,7 +7,7 @@ use super::{
     given::FormGiven,
     times,
 };
-use crate::{Console, answer::page, api::Refused, frame::PageFrame, visitor::Visitor};
+use crate::{Console, answer::made_or_refused, api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
@@ -124,10 +124,7 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let given = FormGiven::read(query.unwrap_or_default().as_bytes());
-    match today(&console, &visitor, &given).await {
-        Ok(today) => page(&today),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(today(&console, &visitor, &given).await, &visitor)
 }
 
 async fn today(
@@ -352,10 +349,7 @@ pub(super) async fn forms(
     RawQuery(query): RawQuery,
 ) -> Response {
     let given = FormGiven::read(query.unwrap_or_default().as_bytes());
-    match all_forms(&console, &visitor, &given).await {
-        Ok(forms) => page(&forms),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(all_forms(&console, &visitor, &given).await, &visitor)
 }
 
 async fn all_forms(

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Console,
-    answer::{page, page_with, see_other},
+    answer::{made_or_refused, page, page_with, see_other},
     api::{ApiCaller, Refused},
     frame::PageFrame,
     values::query_escaped,
@@ -205,10 +205,7 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let given = FormGiven::read(query.unwrap_or_default().as_bytes());
-    match shown(&console, &visitor, &name, given).await {
-        Ok(shown) => page(&shown),
-        Err(refused) => refused.page(&visitor),
-    }
+    made_or_refused(shown(&console, &visitor, &name, given).await, &visitor)
 }
 
 async fn shown(
@@ -444,7 +441,7 @@ fn refused_page(filling: &FilledForm<'_>, mut form: SayForm, refused: Refused) -
         "key_reused" => "today-notice-sent-before",
         _ => "",
     };
-    let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::CONFLICT);
+    let status = refused.http_status();
     let mut shown = filling.page(form, notice, None);
     shown.refused = Some(refused);
     page_with(status, &shown)
