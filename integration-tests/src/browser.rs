@@ -174,21 +174,36 @@ impl Browser {
 
     /// The visible text of the page, or of the first thing that a CSS selector finds.
     pub fn text(&self, css: &str) -> String {
-        let element = self.find(css);
-        self.now(css, element.text())
+        self.steady(css, || self.tried(self.find(css).text()))
     }
 
     /// The visible texts of all that a CSS selector finds.
     pub fn texts(&self, css: &str) -> Vec<String> {
-        let found = self.now(css, self.client.find_all(Locator::Css(css)));
-        let texts = found.iter().map(|element| self.now(css, element.text()));
-        texts.collect()
+        self.steady(css, || {
+            let found = self.tried(self.client.find_all(Locator::Css(css)))?;
+            let texts = found.iter().map(|element| self.tried(element.text()));
+            texts.collect()
+        })
     }
 
     /// An attribute of the first thing that a CSS selector finds.
     pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        let element = self.find(css);
-        self.now(css, element.attr(name))
+        self.steady(css, || self.tried(self.find(css).attr(name)))
+    }
+
+    /// Reads what a CSS selector finds. A page that is live may replace it between finding and
+    /// reading: then what stands there now is read.
+    fn steady<T>(&self, css: &str, reading: impl Fn() -> Result<T, CmdError>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match reading() {
+                Ok(read) => return read,
+                Err(error) if error.is_stale_element_reference() => {
+                    self.look_again(deadline, css);
+                }
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
     }
 
     /// Whether there is something that a CSS selector finds, at this moment.
