@@ -1,6 +1,6 @@
 //! What operators do in the console: told to real processes, in forms without script.
 
-use integration_tests::{Cable, Site, World, browser::Browser, pages::Pages};
+use integration_tests::{Cable, Site, World, browser::Browser, pages::Pages, run};
 use serde_json::json;
 use sqlx::{Connection, Row};
 
@@ -209,6 +209,72 @@ fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
     assert!(page.html.contains("<bdi>trb</bdi>"), "{}", page.html);
     let arabic = Pages::of_operator(hub, "ar").get("/console/control/refused");
     assert!(arabic.html.contains("المرفوضات"));
+}
+
+#[test]
+fn a_refusal_is_dismissed_with_a_reason_until_the_same_comes_again() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let cable = Cable::to(world.site("hub").listen);
+    world.start("trb", &[("hub", cable.address)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    cable.pull();
+    trb.truck("11-A-00777");
+    trb.stop();
+    forge_newest_passage(trb);
+    world.boot("trb");
+    cable.plug();
+    world.wait("it is refused", || {
+        hub.refusals().contains(&"hash_mismatch".to_string())
+    });
+
+    let open = || hub.get("/v1/refusals?open=true").unwrap()["refusals"].clone();
+    let row = open()[0].clone();
+    assert_eq!(run(&hub.dir, &["audit", "refusals"]).status.code(), Some(3));
+
+    // Nobody dismisses what they have not seen, what is not there, or without a reason.
+    let dismiss = |times: u64, code: &str, reason: &str| {
+        let body =
+            json!({"subject": row["subject"], "code": code, "times": times, "reason": reason});
+        let refused = hub.post("/v1/refusals/dismiss", &body).unwrap_err();
+        refused["code"].as_str().unwrap_or_default().to_string()
+    };
+    let times = row["times"].as_u64().expect("a number");
+    assert_eq!(
+        dismiss(times + 1, "hash_mismatch", "the disk"),
+        "refusal_moved"
+    );
+    assert_eq!(
+        dismiss(times, "hash_mismatched", "the disk"),
+        "no_such_refusal"
+    );
+    assert_eq!(dismiss(times, "hash_mismatch", " x "), "bad_value");
+
+    let pages = Pages::of_operator(hub, "en");
+    let at = "/console/control/refused";
+    let times = times.to_string();
+    let fields = [
+        ("subject", row["subject"].as_str().expect("a subject")),
+        ("code", "hash_mismatch"),
+        ("times", &times),
+        ("reason", "the disk was replaced <b>"),
+    ];
+    let done = pages.send(at, "/console/control/dismiss", &fields);
+    assert_eq!((done.status, done.location.as_str()), (303, at));
+    assert_eq!(open(), json!([]));
+    assert_eq!(run(&hub.dir, &["audit", "refusals"]).status.code(), Some(0));
+    assert!(!pages.get(at).html.contains("hash_mismatch"));
+    let all = pages.get("/console/control/refused?all=1").html;
+    assert!(all.contains("the disk was replaced &#60;b&#62;"), "{all}");
+
+    // The same comes again: it asks for somebody once more, and the dismissal is gone from it.
+    trb.stop();
+    world.boot("trb");
+    world.wait("it is open again", || open()[0]["code"] == "hash_mismatch");
+    assert_eq!(open()[0]["dismissed"], json!(null));
 }
 
 #[test]

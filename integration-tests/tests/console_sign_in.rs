@@ -1,7 +1,7 @@
 //! Signing in to the console in a real browser: an officer at a crossing that nobody reaches, an
 //! operator, an auditor, and those who guess.
 
-use integration_tests::{PATIENCE, Site, World, browser::Browser, run_json};
+use integration_tests::{PATIENCE, Site, World, browser::Browser, run, run_json};
 use serde_json::{Value, json};
 
 /// A password of a person who is not easily guessed.
@@ -256,18 +256,94 @@ fn each_look_at_a_traveller_is_kept_in_a_chain_that_tells_what_was_changed() {
 
     // Somebody takes a look out of the database while the node is down.
     site.stop();
-    let changed = std::process::Command::new("python3")
-        .args([
-            "-c",
-            "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); \
-             d.execute(\"DELETE FROM local WHERE scope = 'look' AND key LIKE '%2'\"); d.commit()",
-        ])
-        .arg(site.dir.join("node.sqlite"))
-        .status();
-    assert!(changed.expect("python runs").success());
+    on_database(
+        &site.dir,
+        "DELETE FROM local WHERE scope = 'look' AND key LIKE '%2'",
+    );
     world.boot("hub");
     let looks = site.get("/v1/looks?verify=true").unwrap();
     assert_eq!(looks["verified"]["whole"], false, "{looks}");
     browser.reload();
     browser.see("سلسلة الاطّلاع منقطعة");
+}
+
+/// Runs SQL, and what Python says around it, on a node's database while the node is down.
+fn on_database(dir: &std::path::Path, sql: &str) {
+    let script = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); \
+                  d.execute(sys.argv[2]); d.commit()";
+    let ran = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(dir.join("node.sqlite"))
+        .arg(sql)
+        .status();
+    assert!(ran.expect("python runs").success());
+}
+
+#[test]
+fn whoever_writes_the_whole_chain_of_looks_anew_is_found_by_what_the_hub_was_told() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let (hub, site) = (world.site("hub"), world.site("trb"));
+    let officer = json!({"say": "officer", "officer": "HUB-1", "department": "HUB"});
+    hub.post("/v1/control", &officer).unwrap();
+    let passage = json!({
+        "kind": "passage", "officer": "OF-1", "department": "PAS",
+        "fields": {"direction": "in", "person.1.nationality": "IQ"},
+    });
+    let written = site.post("/v1/records", &passage).unwrap();
+    let record = written["record"].as_str().expect("a record");
+    site.get(&format!("/v1/records/{record}")).unwrap();
+
+    // The hub hears how far the chain goes, and of no look itself.
+    let told = || {
+        let sites = hub.get("/v1/sites").unwrap();
+        let peers = sites["peers"].as_array().expect("peers").clone();
+        let trb = peers.into_iter().find(|p| p["node"] == "trb")?;
+        let chains = trb["chains"].as_array().expect("chains").clone();
+        chains.into_iter().find(|c| c["chain"] == "looks")
+    };
+    world.wait("the hub is told of the chain", || told().is_some());
+    let told = told().expect("waited for");
+    assert_eq!(told["lines"], 1, "{told}");
+
+    let verified = |site: &Site| site.get("/v1/looks?verify=true").unwrap()["verified"].clone();
+    let before = verified(site);
+    assert_eq!(before["head"], told["head"], "{before}");
+    assert_eq!(
+        (&before["whole"], &before["told_heads"]),
+        (&json!(true), &json!(1))
+    );
+
+    // Somebody with the disk in hand names another officer, in a chain that is whole in itself.
+    site.stop();
+    on_database(
+        &site.dir,
+        "UPDATE local SET value = replace(value, '\"who\"', '\"who\":\"OF-9\",\"was\"') \
+         WHERE scope = 'look'",
+    );
+    world.boot("trb");
+    let site = world.site("trb");
+    let after = verified(site);
+    assert_eq!(after["broken_at"], json!(null), "whole in itself: {after}");
+    assert_eq!(
+        (&after["whole"], &after["contradicts_told"]),
+        (&json!(false), &json!(1))
+    );
+    world.wait("the hub hears the site's alarm", || {
+        let peers = hub.get("/v1/sites").unwrap()["peers"].to_string();
+        peers.contains("line 1 of looks is not the one")
+    });
+
+    // With the lines deleted, no new look takes the number of one that was told of.
+    site.stop();
+    on_database(&site.dir, "DELETE FROM local WHERE scope = 'look'");
+    world.boot("trb");
+    let site = world.site("trb");
+    site.get(&format!("/v1/records/{record}")).unwrap();
+    let looks = site.get("/v1/looks?verify=true").unwrap();
+    assert_eq!(looks["looks"][0]["n"], 2, "{looks}");
+    assert_eq!(looks["verified"]["whole"], false, "{looks}");
+    let said = run(&site.dir, &["audit", "looks", "--verify"]);
+    assert_eq!(said.status.code(), Some(4), "{said:?}");
 }

@@ -15,10 +15,11 @@ use std::{
     path::Path,
 };
 use wadi_log::{
-    Admit, AlarmEntry, Block, Body, Boot, Branch, Change, Checkpoint, Closure, Common, Cosignature,
-    Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded, ForkProof, Frontier, Hash,
-    Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId, Reference, ReleaseToken,
-    ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
+    Admit, AlarmEntry, Block, Body, Boot, Branch, ChainHeadEntry, Change, Checkpoint, Closure,
+    Common, Cosignature, Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded,
+    ForkProof, Frontier, Hash, Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId,
+    Reference, ReleaseToken, ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip,
+    Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
     BlockEncoder, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
@@ -133,6 +134,11 @@ fn entries() -> Vec<Entry> {
             text: "this machine's clock cannot be right".into(),
             at_ms: 1_767_225_600_000,
             turn: 3,
+        }),
+        Body::ChainHead(ChainHeadEntry {
+            chain: "looks".into(),
+            lines: 41,
+            head: Hash([7; 32]),
         }),
     ];
 

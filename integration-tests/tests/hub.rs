@@ -133,6 +133,12 @@ fn a_standby_takes_over_in_the_middle_of_six_crossings_catch_up_and_nothing_is_l
         );
     }
 
+    // Whoever names no peer means the hub in contact, whatever it is called.
+    let trb = world.site("trb");
+    let verified = run(&trb.dir, &["resync", "verify", "--quick"]);
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(said.starts_with("EQUAL with hub2"), "{verified:?}");
+
     // The first one comes back as the standby of the second.
     world.launch("hub");
     world.wait("the first daemon stands by now", || stands_by(hub));

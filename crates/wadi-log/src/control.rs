@@ -155,7 +155,7 @@ impl Control {
             Body::Boot(b) if b.previous.iter().any(|h| h.log.node != log.node) => {
                 no("a boot names another node's logs".into())
             }
-            Body::Boot(_) | Body::ResyncReport(_) | Body::Alarm(_) => Ok(()),
+            Body::Boot(_) | Body::ResyncReport(_) | Body::Alarm(_) | Body::ChainHead(_) => Ok(()),
             Body::Enrolment(e) => e.verify(&self.root).and(match author.role {
                 Role::Hub => Ok(()),
                 _ => no(format!("{} is no hub: it enrols nobody", author.name)),

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        Reads, cursors::Cursors, local_chain::LocalChain, local_table::LocalTable, status::Status,
-        tokens::Tokens,
+        Reads, chain_heads::tell_chain_heads, cursors::Cursors, local_chain::LocalChain,
+        local_table::LocalTable, status::Status, tokens::Tokens,
     },
     bundles::Bundles,
     door::{Door, command::Command, error::NodeError},
@@ -46,8 +46,9 @@ pub struct Node {
     tokens: Tokens,
     accounts: LocalTable,
     sign_in_pauses: LocalTable,
-    sign_ins: LocalChain,
-    looks: LocalChain,
+    dismissals: LocalTable,
+    sign_ins: Arc<LocalChain>,
+    looks: Arc<LocalChain>,
     bundles: Bundles,
     findings: Findings,
     scrub: Arc<Scrub>,
@@ -113,15 +114,22 @@ impl Node {
         let cursors = Cursors::start(&door).await?;
         let scrub = Arc::new(Scrub::new(door.clone()));
         let resyncs = Arc::new(Resyncs::new(door.clone(), scrub.clone()));
-        let others = watched(&door, &scrub, pace, &resyncs);
+        let mut others = watched(&door, &scrub, pace, &resyncs);
+
+        let chain = |scope, max| Arc::new(LocalChain::new(door.clone(), scope, max));
+        let sign_ins = chain(LocalScope::SignIn, SIGN_INS_MAX);
+        let looks = chain(LocalScope::Look, LOOKS_MAX);
+        let chains = [sign_ins.clone(), looks.clone()];
+        others.extend(door.spawn_watched("chain_heads", tell_chain_heads(door.clone(), chains)));
 
         Ok(Arc::new(Self {
             reads: Reads::new(door.clone(), cursors),
             tokens: Tokens::new(door.clone()),
             accounts: LocalTable::new(door.clone(), LocalScope::Account),
             sign_in_pauses: LocalTable::new(door.clone(), LocalScope::SignInPause),
-            sign_ins: LocalChain::new(door.clone(), LocalScope::SignIn, SIGN_INS_MAX),
-            looks: LocalChain::new(door.clone(), LocalScope::Look, LOOKS_MAX),
+            dismissals: LocalTable::new(door.clone(), LocalScope::RefusalDismissed),
+            sign_ins,
+            looks,
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
             salvager: Arc::new(Salvager::new(door.clone())),
@@ -156,6 +164,11 @@ impl Node {
     /// Failures to sign in.
     pub fn sign_in_pauses(&self) -> &LocalTable {
         &self.sign_in_pauses
+    }
+
+    /// Refusals that somebody dismissed, and why.
+    pub fn dismissals(&self) -> &LocalTable {
+        &self.dismissals
     }
 
     /// Who signed in.

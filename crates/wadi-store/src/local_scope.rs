@@ -82,6 +82,8 @@ local_scopes! {
     Projection = "projection";
     /// How far the changes were reconciled.
     Reconcile = "reconcile";
+    /// Refusals that somebody dismissed, and why.
+    RefusalDismissed = "refusal-dismissed";
     /// What was said last of this replica's digests.
     Replica = "replica";
     /// Databases set aside, and how far each was read back.

@@ -216,6 +216,9 @@ pub trait LocalKeys: Send + Sync + 'static {
     /// Entries refused, newest first.
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError>;
 
+    /// What was refused of one subject for one reason.
+    async fn refusal(&self, subject: &str, code: &str) -> Result<Option<RefusalRow>, StoreError>;
+
     /// Blocks carried for others: log, first position, size after.
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError>;
 

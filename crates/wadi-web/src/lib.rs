@@ -35,6 +35,7 @@ mod reading;
 mod record_files;
 mod record_lists;
 mod records;
+mod refusals;
 mod release_tokens;
 mod resyncs;
 mod search;
@@ -134,7 +135,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/resyncs/{id}", get(resyncs::show))
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
         .route("/v1/verify/{peer}", get(resyncs::verify))
-        .route("/v1/refusals", get(sites::refusals))
+        .route("/v1/refusals", get(refusals::refusals))
+        .route("/v1/refusals/dismiss", post(refusals::dismiss))
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))

@@ -143,11 +143,14 @@ pub(crate) async fn looks(
 async fn verdict_json(node: &Node) -> Result<Value, Problem> {
     let _turn = crate::limits::expensive().await?;
     let verdict = node.looks().verify().await?;
+    let told = node.looks().told_heads().await?;
     Ok(json!({
-        "whole": verdict.broken_at.is_none(),
+        "whole": verdict.broken_at.is_none() && told.contradicted.is_none(),
         "first": verdict.first,
         "last": verdict.last,
         "head": verdict.head,
         "broken_at": verdict.broken_at,
+        "told_heads": told.borne_out,
+        "contradicts_told": told.contradicted,
     }))
 }

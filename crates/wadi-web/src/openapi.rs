@@ -3,7 +3,7 @@
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day,
     finding_acts, finding_cases, finding_desk, findings, imports, language, looks, quarantine,
-    record_files, record_lists, records, release_tokens, resyncs, sites, tokens, whoami,
+    record_files, record_lists, records, refusals, release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -153,7 +153,7 @@ fn describe(status: &str, answer: &mut Response) {
         finding_acts::assign,
         findings::recheck, finding_desk::desk, finding_desk::save_view, finding_desk::forget_view,
         finding_desk::snooze, finding_desk::wake, finding_cases::cases, finding_cases::case,
-        finding_cases::statistics, sites::refusals, sites::healthz, sites::readyz, tokens::tokens,
+        finding_cases::statistics, refusals::refusals, refusals::dismiss, sites::healthz, sites::readyz, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,

@@ -2,18 +2,15 @@
 
 use crate::{
     Problem, Token,
-    answers::{ContactsAnswer, HealthAnswer, ReadyAnswer, RefusalsAnswer, SitesAnswer},
-    pages,
+    answers::{ContactsAnswer, HealthAnswer, ReadyAnswer, SitesAnswer},
 };
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     http::StatusCode,
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use utoipa::IntoParams;
 use wadi_log::Lane;
 use wadi_node::Node;
 
@@ -62,47 +59,6 @@ pub(crate) async fn contacts(
         "contacts": known.contacts,
         "backlog": known.backlog,
     })))
-}
-
-/// How many refusals to list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields, default)]
-#[into_params(parameter_in = Query)]
-pub struct RefusalQuery {
-    /// At most so many, 500 at most. Where it is left out, as many as fit in 50,000 bytes.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
-}
-
-/// What was refused, and why: the newest first.
-#[utoipa::path(get, path = "/v1/refusals", params(RefusalQuery), tag = "sites",
-    responses((status = 200, description = "refusals", body = RefusalsAnswer)))]
-pub(crate) async fn refusals(
-    State(node): State<Arc<Node>>,
-    token: Token,
-    query: Result<Query<RefusalQuery>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
-    let Query(RefusalQuery { limit }) = query?;
-    let rows = node
-        .reads()
-        .refusals(pages::rows_or(limit, pages::ROWS_MAX)?)
-        .await?;
-    let mut rows: Vec<Value> = rows
-        .iter()
-        .map(|r| {
-            json!({
-                "subject": r.subject,
-                "code": r.code,
-                "why": r.why,
-                "peer": r.peer,
-                "at_ms": r.at_ms,
-                "times": r.times,
-            })
-        })
-        .collect();
-    rows.truncate(pages::fitting(rows.iter(), &json!({"refusals": []}), limit));
-    Ok(Json(json!({"refusals": rows})))
 }
 
 /// Alive: the process answers. `degraded` says what is given up for want of room on the disk,

@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<Console> {
         )
         .route("/console/control/refused", get(refused::show))
         .route("/console/control/admit", post(refused::look_at_admission))
+        .route("/console/control/dismiss", post(refused::dismiss))
         .route("/console/control/members", get(members::show))
         .route("/console/control/officer", post(members::look_at_officer))
         .route("/console/control/cut", post(members::look_at_cut))

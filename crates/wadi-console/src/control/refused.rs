@@ -21,7 +21,7 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PATH: &str = "/console/control/refused";
 
@@ -36,8 +36,18 @@ struct RefusalLine {
     code: String,
     from: String,
     subject: String,
+    /// Whose it is as the API names it.
+    subject_id: String,
     at: Moment,
     times: u64,
+    dismissed: Option<Dismissed>,
+}
+
+/// What somebody found of a refusal about which nothing more is to be done.
+struct Dismissed {
+    by: String,
+    reason: String,
+    at: Moment,
 }
 
 /// An entry in quarantine.
@@ -59,6 +69,9 @@ struct RefusedListPage {
     next: Option<String>,
     forks: Vec<String>,
     may_admit: bool,
+    may_dismiss: bool,
+    /// Whether those that were dismissed are shown, too.
+    shows_all: bool,
 }
 
 impl RefusedListPage {
@@ -72,10 +85,11 @@ impl RefusedListPage {
     }
 }
 
-/// Which page of the quarantine.
+/// Which page of the quarantine, and whether dismissed refusals are shown.
 #[derive(Default, Deserialize)]
 pub(super) struct QuarantinePage {
     after: Option<String>,
+    all: Option<String>,
 }
 
 /// Refusals, quarantine and forks.
@@ -84,7 +98,7 @@ pub(super) async fn show(
     visitor: Visitor,
     Query(page): Query<QuarantinePage>,
 ) -> Response {
-    match read_page(&console, &visitor, page.after.as_deref()).await {
+    match read_page(&console, &visitor, &page).await {
         Ok(page) => answer::page(&page),
         Err(refused) => refused.page(&visitor),
     }
@@ -93,10 +107,11 @@ pub(super) async fn show(
 async fn read_page(
     console: &Console,
     visitor: &Visitor,
-    after: Option<&str>,
+    page: &QuarantinePage,
 ) -> Result<RefusedListPage, Refused> {
     let (api, asker) = (&console.api, &visitor.asker);
-    let path = format!("/v1/refusals?limit={REFUSALS_SHOWN}");
+    let (after, shows_all) = (page.after.as_deref(), page.all.is_some());
+    let path = format!("/v1/refusals?limit={REFUSALS_SHOWN}&open={}", !shows_all);
     let refusals: RefusalsRead = api.get(asker, &path).await?;
     let members: MembersRead = api.get(asker, "/v1/members").await?;
     let sites: SitesRead = api.get(asker, "/v1/sites").await?;
@@ -114,8 +129,14 @@ async fn read_page(
         code: r.code.clone(),
         from: members.name_of(&r.peer),
         subject: members.name_of(&r.subject),
+        subject_id: r.subject.clone(),
         at: Moment::of_ms(r.at_ms),
         times: r.times,
+        dismissed: r.dismissed.as_ref().map(|d| Dismissed {
+            by: d.by.clone(),
+            reason: d.reason.clone(),
+            at: Moment::of_ms(d.at_ms),
+        }),
     };
     let entry = |read: QuarantinedRead| QuarantineLine {
         what: what_of(&f, &read),
@@ -139,6 +160,8 @@ async fn read_page(
         quarantine: quarantine.entries.into_iter().map(entry).collect(),
         forks: sites.forks,
         may_admit: is_operator(&f) && is_hub(&f),
+        may_dismiss: is_operator(&f),
+        shows_all,
         f,
     })
 }
@@ -174,4 +197,33 @@ pub(super) async fn look_at_admission(
         revision: None,
     };
     look(&console, &visitor, intent).await
+}
+
+/// Which refusal is dismissed, and why.
+#[derive(Deserialize)]
+pub(super) struct DismissForm {
+    subject: String,
+    code: String,
+    times: u64,
+    reason: String,
+}
+
+/// Dismisses a refusal, and shows what is left.
+pub(super) async fn dismiss(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Form(form): Form<DismissForm>,
+) -> Response {
+    let body = json!({
+        "subject": form.subject,
+        "code": form.code,
+        "times": form.times,
+        "reason": form.reason,
+    });
+    let path = "/v1/refusals/dismiss";
+    let said = console.api.post::<Value>(&visitor.asker, path, &body, None);
+    match said.await {
+        Ok(_) => answer::see_other(PATH),
+        Err(refused) => refused.page(&visitor),
+    }
 }

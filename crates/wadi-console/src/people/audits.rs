@@ -114,6 +114,10 @@ struct ChainSaid {
     last: u64,
     head: String,
     broken_at: Option<u64>,
+    #[serde(default)]
+    told_heads: u64,
+    #[serde(default)]
+    contradicts_told: Option<u64>,
 }
 
 impl ChainSaid {
@@ -122,9 +126,14 @@ impl ChainSaid {
         self.last
     }
 
+    /// Heads of it that were told, and that it bears out.
+    fn told(&self) -> u64 {
+        self.told_heads
+    }
+
     /// Where it is broken.
     fn broken(&self) -> u64 {
-        self.broken_at.unwrap_or(0)
+        self.broken_at.or(self.contradicts_told).unwrap_or(0)
     }
 }
 

@@ -119,6 +119,15 @@ pub(crate) struct RefusalRead {
     pub peer: String,
     pub at_ms: i64,
     pub times: u64,
+    pub dismissed: Option<DismissalRead>,
+}
+
+/// Who dismissed a refusal, and why.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DismissalRead {
+    pub by: String,
+    pub reason: String,
+    pub at_ms: i64,
 }
 
 /// The members of the network.

@@ -79,6 +79,12 @@ impl Body {
                 turn: a.turn,
             }
             .encode_to_vec(),
+            Self::ChainHead(c) => pb::ChainHead {
+                chain: c.chain.clone(),
+                lines: c.lines,
+                head: c.head.0.to_vec(),
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 

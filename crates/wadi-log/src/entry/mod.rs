@@ -78,6 +78,7 @@ pub enum Body {
     ResyncReport(ResyncReport),
     ReleaseToken(ReleaseToken),
     Alarm(AlarmEntry),
+    ChainHead(ChainHeadEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -276,6 +277,20 @@ pub struct AlarmEntry {
     pub turn: u64,
 }
 
+/// Bytes of a chain's name.
+pub const CHAIN_NAME_BYTES_MAX: usize = 40;
+
+/// How far a chain of lines goes that a node keeps for itself alone, as who looked at whom.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChainHeadEntry {
+    /// Its name: one word of a to z and underscores, at most [`CHAIN_NAME_BYTES_MAX`] bytes.
+    pub chain: String,
+    /// The number of its newest line, from 1.
+    pub lines: u64,
+    /// SHA-256 of that line.
+    pub head: Hash,
+}
+
 /// What bytes turned out to be.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reading {
@@ -383,6 +398,7 @@ impl Body {
             Self::ResyncReport(_) => 11,
             Self::ReleaseToken(_) => 12,
             Self::Alarm(_) => 13,
+            Self::ChainHead(_) => 14,
             Self::Unknown { kind, .. } => *kind,
         }
     }

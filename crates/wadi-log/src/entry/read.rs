@@ -1,10 +1,10 @@
 //! Reads the parts of an entry, and refuses what has another encoding or goes beyond a bound.
 
 use super::{
-    ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, Change, Closure, Cut,
-    CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX, LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry,
-    PUTS_MAX, PolicyEntry, Put, ReleaseToken, ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX,
-    Value,
+    ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
+    ChainHeadEntry, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
+    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX, Value,
 };
 use crate::{
     Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, member::Enrolment, pb,
@@ -141,6 +141,7 @@ impl Body {
             11 => Self::ResyncReport(ResyncReport::read(&bytes)?),
             12 => Self::ReleaseToken(ReleaseToken::read(&bytes)?),
             13 => Self::Alarm(AlarmEntry::read(&bytes)?),
+            14 => Self::ChainHead(ChainHeadEntry::read(&bytes)?),
 
             _ => Self::Unknown { kind, bytes },
         })
@@ -287,10 +288,7 @@ impl ResyncReport {
 impl AlarmEntry {
     fn read(bytes: &[u8]) -> Result<Self, LogError> {
         let a: pb::Alarm = canonical("alarm", bytes)?;
-        let is_word = |c: u8| c.is_ascii_lowercase() || c == b'_';
-        let is_named =
-            (1..=ALARM_ABOUT_BYTES_MAX).contains(&a.about.len()) && a.about.bytes().all(is_word);
-        if !is_named || a.text.len() > ALARM_BYTES_MAX {
+        if !is_word(&a.about, ALARM_ABOUT_BYTES_MAX) || a.text.len() > ALARM_BYTES_MAX {
             return Err(LogError::malformed(
                 "alarm",
                 format!(
@@ -307,6 +305,30 @@ impl AlarmEntry {
             turn: a.turn,
         })
     }
+}
+
+impl ChainHeadEntry {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let c: pb::ChainHead = canonical("head of a chain", bytes)?;
+        if !is_word(&c.chain, CHAIN_NAME_BYTES_MAX) || c.lines == 0 {
+            return Err(LogError::malformed(
+                "head of a chain",
+                "it names a chain by one word of a to z and underscores, and a line from 1",
+            ));
+        }
+
+        Ok(Self {
+            chain: c.chain,
+            lines: c.lines,
+            head: Hash::from_slice(&c.head)?,
+        })
+    }
+}
+
+/// Whether a text is one word of a to z and underscores.
+fn is_word(text: &str, bytes_max: usize) -> bool {
+    let is_letter = |c: u8| c.is_ascii_lowercase() || c == b'_';
+    (1..=bytes_max).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 impl Put {

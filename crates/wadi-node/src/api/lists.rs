@@ -185,6 +185,15 @@ impl Reads {
         Ok(self.door.store.refusals(limit).await?)
     }
 
+    /// What was refused of one subject for one reason.
+    pub async fn refusal(
+        &self,
+        subject: &str,
+        code: &str,
+    ) -> Result<Option<RefusalRow>, NodeError> {
+        Ok(self.door.store.refusal(subject, code).await?)
+    }
+
     /// Records changed after a cursor, in the order of their change.
     pub async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, NodeError> {
         Ok(self.door.store.changes(after, limit).await?)

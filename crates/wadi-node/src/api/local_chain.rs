@@ -88,12 +88,17 @@ impl LocalChain {
     pub async fn append(&self, lines: Vec<Value>) -> Result<(), NodeError> {
         let ticket = self.hand_in(lines)?;
         let mut head = self.head.lock().await;
-        let from = match &*head {
+        let mut from = match &*head {
             Some(head) => head.clone(),
             None => self.read_head().await?,
         };
         if from.handed_in >= ticket {
             return Ok(());
+        }
+
+        // What was told of and is gone stays a gap: no new line takes its number.
+        if let Some((lines, hash)) = self.last_told().filter(|(lines, _)| *lines > from.n) {
+            (from.n, from.hash) = (lines, hash.to_string());
         }
 
         let (lines, handed_in) = {
@@ -112,6 +117,23 @@ impl LocalChain {
         waiting.lines.drain(..count);
         *head = Some(next);
         Ok(())
+    }
+
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// How many of its lines are kept.
+    pub(crate) fn lines_max(&self) -> u64 {
+        self.lines_max
+    }
+
+    /// What it is called in entries and alarms.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.scope {
+            LocalScope::SignIn => "sign_ins",
+            _ => "looks",
+        }
     }
 
     fn hand_in(&self, lines: Vec<Value>) -> Result<u64, NodeError> {

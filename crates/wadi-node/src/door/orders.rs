@@ -1,13 +1,17 @@
 //! What the control logs have that is about no record: orders of resyncs and the reports that
-//! answer them, and alarms of nodes.
+//! answer them, alarms of nodes, and how far the chains go that they keep for themselves.
 
-use std::collections::BTreeMap;
-use wadi_log::{AlarmEntry, Body, NodeId, Reference, ResyncOrder};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{AlarmEntry, Body, ChainHeadEntry, Hash, NodeId, Reference, ResyncOrder};
 
 /// Alarms that are remembered of one node: it may be about as many things as it invents.
 const ALARMS_MAX: usize = 32;
 
-/// Orders, reports and alarms as the control logs have them.
+/// Chains of one node that are remembered, and heads of each: three years of one a day.
+const CHAINS_MAX: usize = 4;
+const CHAIN_HEADS_MAX: usize = 1_000;
+
+/// Orders, reports, alarms and heads of chains as the control logs have them.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     pub(crate) orders: BTreeMap<Reference, ResyncOrder>,
@@ -15,6 +19,8 @@ pub(crate) struct Orders {
     pub(crate) reports: BTreeMap<Reference, BTreeMap<NodeId, String>>,
     /// By node and what it is about: what was said last of it, and where.
     alarms: BTreeMap<NodeId, BTreeMap<String, (Reference, AlarmEntry)>>,
+    /// By node and chain: the numbers of lines that were told of, with each line's hash.
+    chain_heads: BTreeMap<NodeId, BTreeMap<String, BTreeSet<(u64, Hash)>>>,
 }
 
 impl Orders {
@@ -29,6 +35,7 @@ impl Orders {
                 .insert(at.log.node, report.text.clone())
                 .is_none(),
             Body::Alarm(alarm) => self.learn_alarm(at, alarm),
+            Body::ChainHead(head) => self.learn_chain_head(at.log.node, head),
             _ => false,
         }
     }
@@ -48,6 +55,39 @@ impl Orders {
         }
 
         is_newer
+    }
+
+    fn learn_chain_head(&mut self, node: NodeId, head: &ChainHeadEntry) -> bool {
+        let of_node = self.chain_heads.entry(node).or_default();
+        if of_node.len() >= CHAINS_MAX && !of_node.contains_key(&head.chain) {
+            return false;
+        }
+
+        let heads = of_node.entry(head.chain.clone()).or_default();
+        let is_new = heads.insert((head.lines, head.head));
+        if heads.len() > CHAIN_HEADS_MAX {
+            heads.pop_first();
+        }
+
+        is_new
+    }
+
+    /// What a node told of one of its chains: numbers of lines and their hashes, ascending.
+    pub(crate) fn chain_heads(&self, node: &NodeId, chain: &str) -> Vec<(u64, Hash)> {
+        let heads = self.chain_heads.get(node).and_then(|all| all.get(chain));
+        heads.into_iter().flatten().copied().collect()
+    }
+
+    /// The newest head of each chain of a node: its name, the number of its line, and the hash.
+    pub(crate) fn newest_chain_heads(
+        &self,
+        node: &NodeId,
+    ) -> impl Iterator<Item = (&str, u64, Hash)> {
+        let all = self.chain_heads.get(node).into_iter().flatten();
+        all.filter_map(|(chain, heads)| {
+            let (lines, hash) = heads.last()?;
+            Some((chain.as_str(), *lines, *hash))
+        })
     }
 
     /// How often a node spoke of an alarm, by its own counting.
@@ -118,6 +158,31 @@ mod tests {
             assert_eq!(orders.turns_of(&node, "spool"), 2);
             assert_eq!(orders.turns_of(&node, "nothing"), 0);
         }
+    }
+
+    #[test]
+    fn a_node_that_tells_of_chains_without_end_takes_bounded_room() {
+        let mut orders = Orders::default();
+        let head = |chain: &str, lines: u64| {
+            Body::ChainHead(ChainHeadEntry {
+                chain: chain.into(),
+                lines,
+                head: Hash([lines as u8; 32]),
+            })
+        };
+        for n in 1..=2_000_u64 {
+            orders.learn(at(1, n), &head("looks", n));
+        }
+        for name in ["a", "b", "c", "d", "e"] {
+            orders.learn(at(2, 1), &head(name, 1));
+        }
+
+        let node = NodeId([1; 16]);
+        let heads = orders.chain_heads(&node, "looks");
+        assert_eq!(heads.len(), CHAIN_HEADS_MAX);
+        assert_eq!(heads.last().map(|(lines, _)| *lines), Some(2_000));
+        let chains: Vec<&str> = orders.newest_chain_heads(&node).map(|(c, ..)| c).collect();
+        assert_eq!(chains, ["a", "b", "c", "looks"]);
     }
 
     #[test]

@@ -83,6 +83,7 @@ impl Salvager {
                     | LocalScope::Hub
                     | LocalScope::Projection
                     | LocalScope::Reconcile
+                    | LocalScope::RefusalDismissed
                     | LocalScope::Replica
                     | LocalScope::SetAside
                     | LocalScope::Unpublished => false,

@@ -95,18 +95,27 @@ impl LocalKeys for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        let read = |r: &DbRow| {
-            Ok(RefusalRow {
-                subject: cell(r, "subject")?,
-                code: cell(r, "code")?,
-                why: cell(r, "why")?,
-                peer: cell(r, "peer")?,
-                at_ms: cell(r, "at_ms")?,
-                times: cell::<i64>(r, "times")?.try_into().unwrap_or(0),
-            })
-        };
+        Ok(rows
+            .iter()
+            .filter_map(|r| read_or_skip(refusal_row(r)))
+            .collect())
+    }
 
-        Ok(rows.iter().filter_map(|r| read_or_skip(read(r))).collect())
+    async fn refusal(&self, subject: &str, code: &str) -> Result<Option<RefusalRow>, StoreError> {
+        if is_no_text(subject) || is_no_text(code) {
+            return Ok(None);
+        }
+
+        let row = sqlx::query(
+            "SELECT subject, code, why, peer, at_ms, times FROM refusals \
+             WHERE subject = $1 AND code = $2",
+        )
+        .bind(subject.to_string())
+        .bind(code.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+
+        row.as_ref().map(refusal_row).transpose()
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
@@ -132,4 +141,15 @@ impl LocalKeys for Engine {
             .await?;
         Ok(bytes)
     }
+}
+
+fn refusal_row(r: &DbRow) -> Result<RefusalRow, StoreError> {
+    Ok(RefusalRow {
+        subject: cell(r, "subject")?,
+        code: cell(r, "code")?,
+        why: cell(r, "why")?,
+        peer: cell(r, "peer")?,
+        at_ms: cell(r, "at_ms")?,
+        times: cell::<i64>(r, "times")?.try_into().unwrap_or(0),
+    })
 }

@@ -208,7 +208,7 @@ pub(crate) struct LookLineAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChainVerdictAnswer {
-    /// Whether every line follows from the one before.
+    /// Whether every line follows from the one before, and bears out what was told of it.
     whole: bool,
     /// The oldest line that is kept.
     first: u64,
@@ -219,4 +219,9 @@ pub(crate) struct ChainVerdictAnswer {
     /// The newest line that does not follow, or is missing.
     #[schema(required = true)]
     broken_at: Option<u64>,
+    /// Heads of it that this node's control log tells of, and that it bears out.
+    told_heads: u64,
+    /// The newest line of which the control log tells another hash, or that is gone.
+    #[schema(required = true)]
+    contradicts_told: Option<u64>,
 }

@@ -181,6 +181,20 @@ pub(crate) struct PeerAnswer {
     last_error: String,
     /// What asks for somebody there, as it told in its control log; a hub's alone.
     alarms: Vec<PeerAlarmAnswer>,
+    /// How far the chains go that it keeps for itself, as it told in its control log last.
+    chains: Vec<ToldChainAnswer>,
+}
+
+/// How far a chain of a node's goes. Lines that were changed after that do not lead to this head.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToldChainAnswer {
+    /// looks: who was shown personal data; sign_ins: who signed in.
+    chain: String,
+    /// The number of its newest line then.
+    lines: u64,
+    /// SHA-256 of that line, in hexadecimal.
+    head: String,
 }
 
 /// What is still to go over of a lane.
@@ -272,10 +286,25 @@ pub(crate) struct RefusalsAnswer {
     refusals: Vec<RefusalLineAnswer>,
 }
 
+/// Somebody found that nothing more is to be done about a refusal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DismissalAnswer {
+    /// Who.
+    by: String,
+    /// Why.
+    reason: String,
+    /// When, Unix milliseconds.
+    at_ms: i64,
+}
+
 /// Something that was refused, and whose it was.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefusalLineAnswer {
+    /// Who dismissed it since it came last, and why; null where nobody did.
+    #[schema(required = true)]
+    dismissed: Option<DismissalAnswer>,
     /// What was.
     subject: String,
     /// The stable code.

@@ -220,3 +220,7 @@ console-control-act-resume = استئناف
 console-control-act-resume-about = تُستأنف من الخطوة التي توقفت عندها.
 console-control-act-cancel = إلغاء
 console-control-act-cancel-about = تنتهي حيث هي. ما أُصلح يبقى مصلحًا، والملغاة لا تُستأنف: تُخطط أخرى جديدة.
+console-control-dismiss = صرف النظر
+console-control-dismissed = صُرف النظر عنه
+console-control-refusals-all = إظهار ما صُرف النظر عنه أيضاً
+console-control-refusals-open = إظهار ما لم يُصرف النظر عنه فقط

@@ -82,6 +82,11 @@ console-looks-whole = { $n ->
    *[other] { $n } looks are recorded. Each line follows from the one before: none was changed or taken out.
 }
 console-looks-head = Head of the chain:
+console-looks-told = { $n ->
+    [0] Its head was not told to the hub yet.
+    [one] It bears out the head that was told to the hub.
+   *[other] It bears out { $n } heads that were told to the hub.
+}
 console-looks-broken = The chain of looks is broken
 console-looks-broken-at = Line { $n } does not follow from what stands before it: it was changed, or lines were taken out. Keep this node's database, and tell the commission.
 console-looks-record = Record

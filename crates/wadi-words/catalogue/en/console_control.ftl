@@ -221,3 +221,7 @@ console-control-act-resume = Go on
 console-control-act-resume-about = It goes on from the step at which it stopped.
 console-control-act-cancel = Cancel
 console-control-act-cancel-about = It ends where it is. What was mended stays mended; a cancelled one does not go on: plan a new one.
+console-control-dismiss = Dismiss
+console-control-dismissed = Dismissed
+console-control-refusals-all = Show those that were dismissed, too
+console-control-refusals-open = Show only those that nobody dismissed

@@ -143,3 +143,7 @@ problem-look_not_kept = Look cannot be recorded
     .help = Try again soon: personal data is shown only where each look is recorded.
 problem-password = Password could not be kept
     .help = Try again; if it goes on, tell the operator of the node.
+problem-no_such_refusal = Nothing such was refused
+    .help = Open the list of refusals again.
+problem-refusal_moved = It was refused again meanwhile
+    .help = Open the list again, look at what came since, and dismiss it then.

@@ -73,9 +73,9 @@ pub enum ResyncCommand {
     /// Proves that this node and a peer hold the same, through a stated time. Exit code 3 where
     /// they do not.
     Verify {
-        /// The peer.
-        #[arg(long, default_value = "hub")]
-        peer: String,
+        /// The peer; the hub in contact, where it is left out.
+        #[arg(long)]
+        peer: Option<String>,
         /// Take the last scrub's word for what lies on this disk, in place of reading everything
         /// through.
         #[arg(long)]
@@ -160,13 +160,37 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
         ResyncCommand::Pause { id, at } => steer_resync(&at, &id, "pause", json),
         ResyncCommand::Resume { id, at } => steer_resync(&at, &id, "resume", json),
         ResyncCommand::Cancel { id, at } => steer_resync(&at, &id, "cancel", json),
-        ResyncCommand::Verify { peer, quick, at } => verify_with(&peer, quick, &at, json),
+        ResyncCommand::Verify { peer, quick, at } => verify_with(peer, quick, &at, json),
     }
 }
 
-fn verify_with(peer: &str, quick: bool, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
-    let path = format!("/v1/verify/{}?quick={quick}", percent_encode(peer));
-    let found = Client::at(at)?.get_slow(&path)?;
+/// The name of the hub in contact, or of one that this node knows.
+fn hub_of(client: &Client) -> Result<String, Failure> {
+    let sites = client.get("/v1/sites")?;
+    let peers = sites["peers"].as_array().into_iter().flatten();
+    let mut hubs: Vec<&Value> = peers.filter(|peer| peer["role"] == "hub").collect();
+    hubs.sort_by_key(|peer| peer["connected"] != true);
+
+    let hub = hubs.first().map(|peer| member_text(peer, "node"));
+    hub.ok_or_else(|| {
+        let why = "this node knows no hub among its peers: name a peer with --peer";
+        Failure::usage("unknown_peer", why)
+    })
+}
+
+fn verify_with(
+    peer: Option<String>,
+    quick: bool,
+    at: &NodeAt,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let client = Client::at(at)?;
+    let peer = match peer {
+        Some(peer) => peer,
+        None => hub_of(&client)?,
+    };
+    let path = format!("/v1/verify/{}?quick={quick}", percent_encode(&peer));
+    let found = client.get_slow(&path)?;
     print_answer(json, &found, |v| {
         let through = time_text_s(v["through_s"].as_i64().unwrap_or(0));
         if v["equal"] == true {

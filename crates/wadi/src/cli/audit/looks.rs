@@ -61,10 +61,16 @@ fn looks_text(answer: &Value) -> String {
     let said = match verified["whole"].as_bool() {
         None => return table.to_string(),
         Some(true) => format!(
-            "whole: lines {} to {}, head {}",
+            "whole: lines {} to {}, head {}; it bears out {} heads that the control log tells of",
             verified["first"],
             verified["last"],
-            member_text(verified, "head")
+            member_text(verified, "head"),
+            verified["told_heads"],
+        ),
+        Some(false) if verified["broken_at"].is_null() => format!(
+            "CONTRADICTED at line {}: the control log tells of another one, so lines were changed or \
+             lost after that was told",
+            verified["contradicts_told"]
         ),
         Some(false) => format!(
             "BROKEN at line {}: it was changed, or lines were taken out",

@@ -6,6 +6,7 @@ mod evidence;
 mod finding;
 mod looks;
 mod quarantine;
+mod refusals;
 mod verify;
 
 use crate::{
@@ -65,6 +66,11 @@ pub enum AuditCommand {
         #[command(flatten)]
         at: NodeAt,
     },
+    /// Lists what was refused, the newest first. Exit code 3 where there is any that nobody
+    /// dismissed.
+    Refusals(refusals::RefusalsArgs),
+    /// Dismisses a refusal with a reason; should the same come again, it is open once more.
+    Dismiss(refusals::DismissArgs),
     /// Compares what two nodes hold, record by record and field by field. Exit code 3 where they
     /// differ.
     Compare(compare::CompareArgs),
@@ -126,6 +132,12 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         }
         AuditCommand::Quarantine { log, at } => {
             return run_blocking(move || quarantine::list(log.as_deref(), &at, json)).await;
+        }
+        AuditCommand::Refusals(args) => {
+            return run_blocking(move || refusals::list_refusals(args, json)).await;
+        }
+        AuditCommand::Dismiss(args) => {
+            return run_blocking(move || refusals::dismiss_refusal(args, json)).await;
         }
         AuditCommand::Compare(args) => return compare::run(args, json).await,
         AuditCommand::Looks(args) => {
