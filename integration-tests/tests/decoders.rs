@@ -3,10 +3,13 @@
 
 #[path = "../../fuzz/decoders.rs"]
 mod decoders;
+#[path = "decoders/entries.rs"]
+mod entries;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use decoders::{DECODERS, author, key, root};
 use ed25519_dalek::{Signer, SigningKey};
+use entries::entries;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
 use std::{
@@ -15,11 +18,9 @@ use std::{
     path::Path,
 };
 use wadi_log::{
-    Admit, AlarmEntry, Block, Body, Boot, Branch, ChainHeadEntry, Change, Checkpoint, Closure,
-    Common, Cosignature, Cut, CutTarget, Entry, Epoch, EvidenceRole, EvidenceWriter, Folded,
-    ForkProof, Frontier, Hash, Head, Lane, LogId, OfficerEntry, Peaks, PolicyEntry, Put, RecordId,
-    Reference, ReleaseToken, ResyncOrder, ResyncReport, Seen, SignedCheckpoint, Stretch, Tip,
-    Value, VerifiedBlock, hex,
+    Block, Body, Branch, Change, Checkpoint, Cosignature, Entry, Epoch, EvidenceRole,
+    EvidenceWriter, Folded, ForkProof, Frontier, Hash, Head, Lane, LogId, Peaks, Put, RecordId,
+    Reference, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
     BlockEncoder, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
@@ -53,112 +54,6 @@ fn head() -> Head {
         size: 12,
         root: Hash([7; 32]),
     }
-}
-
-/// An entry of each kind.
-fn entries() -> Vec<Entry> {
-    let put = |key: &str, value: Value| Put {
-        key: key.into(),
-        value,
-    };
-    let change = Change {
-        record: Some(RecordId([5; 32])),
-        based_on: vec![reference(3), reference(300)],
-        puts: vec![
-            put("lane", Value::Int(-4)),
-            put("note", Value::Text("الختم سليم".into())),
-            put("seal.1", Value::Null),
-            put("urgent", Value::Flag(true)),
-        ],
-        events: vec![r#"{"gate":"G1","read":"R1","type":"gate.in"}"#.into()],
-    };
-
-    let (order, text) = (reference(0), "{}".into());
-    let report = ResyncReport { order, text };
-    let bodies = [
-        Body::Change(change),
-        Body::Boot(Boot {
-            software: "wadi 0.1.0".into(),
-            previous: vec![],
-        }),
-        Body::Seen(Seen {
-            heads: vec![head()],
-        }),
-        Body::Enrolment(author().clone()),
-        Body::Officer(OfficerEntry {
-            officer: "OF-7".into(),
-            department: "VET".into(),
-            crossing: Some("TRB".parse().unwrap()),
-            supervisor: true,
-            revision: 3,
-            revoked: false,
-            name: "Layla".into(),
-        }),
-        Body::Policy(PolicyEntry {
-            revision: 2,
-            text: "{}".into(),
-        }),
-        Body::Cut(Cut {
-            target: CutTarget::Node(key().node()),
-            heads: vec![head()],
-            extends: vec![reference(1)],
-            reason: "overrun".into(),
-            root_signature: Some([8; 64]),
-        }),
-        Body::Admit(Admit {
-            entries: vec![reference(7)],
-            reason: "vouched for".into(),
-        }),
-        Body::Closure(Closure {
-            crossing: "TRB".parse().unwrap(),
-            closed_s: 1_767_225_600,
-            reason: "flood".into(),
-        }),
-        Body::ResyncOrder(ResyncOrder {
-            id: "R-1".into(),
-            crossing: "TRB".parse().unwrap(),
-            reason: "after the outage".into(),
-            approved_by: "HUB-1".into(),
-        }),
-        Body::ResyncReport(report),
-        Body::ReleaseToken(ReleaseToken {
-            crossing: "TRB".parse().ok(),
-            department: "SEC".into(),
-            officer: "OF-9".into(),
-            scope: "SECURITY".into(),
-            expires_s: 1_767_225_600,
-            reason: "the line is cut for a day".into(),
-        }),
-        Body::Alarm(AlarmEntry {
-            about: "clock".into(),
-            text: "this machine's clock cannot be right".into(),
-            at_ms: 1_767_225_600_000,
-            turn: 3,
-        }),
-        Body::ChainHead(ChainHeadEntry {
-            chain: "looks".into(),
-            lines: 41,
-            head: Hash([7; 32]),
-        }),
-    ];
-
-    let common = Common {
-        wall_ms: 1_767_225_600_123,
-        doubt_ms: 400,
-        happened_ms: Some(1_767_225_000_000),
-        happened_source: "paper".into(),
-        officer: "OF-7".into(),
-        department: "VET".into(),
-        device: "scale-1".into(),
-        device_seq: 41,
-    };
-
-    bodies
-        .map(|body| Entry {
-            common: common.clone(),
-            body,
-        })
-        .into()
 }
 
 fn authored() -> VerifiedBlock {

@@ -128,15 +128,7 @@ pub fn router(node: Arc<Node>) -> Router {
             post(finding_desk::snooze).delete(finding_desk::wake),
         )
         .route("/v1/findings/{id}/acts", post(finding_acts::act))
-        .route("/v1/sites", get(sites::sites))
-        .route("/v1/sites/{site}/contacts", get(sites::contacts))
-        .route("/v1/quarantine", get(quarantine::list))
-        .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
-        .route("/v1/resyncs/{id}", get(resyncs::show))
-        .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
-        .route("/v1/verify/{peer}", get(resyncs::verify))
-        .route("/v1/refusals", get(refusals::refusals))
-        .route("/v1/refusals/dismiss", post(refusals::dismiss))
+        .merge(sites_routes())
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
@@ -165,6 +157,20 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(from_fn_with_state(node, looks::looks_are_kept))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
+}
+
+/// How nodes stand, what was refused, and what mends them.
+fn sites_routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/v1/sites", get(sites::sites))
+        .route("/v1/sites/{site}/contacts", get(sites::contacts))
+        .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
+        .route("/v1/resyncs/{id}", get(resyncs::show))
+        .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
+        .route("/v1/verify/{peer}", get(resyncs::verify))
+        .route("/v1/refusals", get(refusals::refusals))
+        .route("/v1/refusals/dismiss", post(refusals::dismiss))
 }
 
 /// Who signs in, with what, and who looked.

@@ -1,6 +1,6 @@
 //! The one encoding of a body.
 
-use super::{Body, Cut, CutTarget, Head, Put, Value};
+use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, Value};
 use crate::{Reference, pb};
 use prost::Message;
 
@@ -63,15 +63,7 @@ impl Body {
                 text: r.text.clone(),
             }
             .encode_to_vec(),
-            Self::ReleaseToken(t) => pb::ReleaseToken {
-                crossing: t.crossing.map_or("*".into(), |c| c.to_string()),
-                department: t.department.clone(),
-                officer: t.officer.clone(),
-                scope: t.scope.clone(),
-                expires_s: t.expires_s,
-                reason: t.reason.clone(),
-            }
-            .encode_to_vec(),
+            Self::ReleaseToken(t) => t.to_pb().encode_to_vec(),
             Self::Alarm(a) => pb::Alarm {
                 about: a.about.clone(),
                 text: a.text.clone(),
@@ -105,6 +97,19 @@ impl Put {
         pb::Put {
             key: self.key.clone(),
             value: Some(pb::Value { of: Some(of) }),
+        }
+    }
+}
+
+impl ReleaseToken {
+    fn to_pb(&self) -> pb::ReleaseToken {
+        pb::ReleaseToken {
+            crossing: self.crossing.map_or("*".into(), |c| c.to_string()),
+            department: self.department.clone(),
+            officer: self.officer.clone(),
+            scope: self.scope.clone(),
+            expires_s: self.expires_s,
+            reason: self.reason.clone(),
         }
     }
 }

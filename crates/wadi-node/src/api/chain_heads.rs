@@ -25,23 +25,6 @@ pub struct ToldHeads {
     pub contradicted: Option<u64>,
 }
 
-/// The newest head that a node told of a chain.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ToldChain {
-    /// The chain.
-    pub chain: String,
-    /// The number of its newest line then.
-    pub lines: u64,
-    /// SHA-256 of that line, in hexadecimal.
-    pub head: String,
-}
-
-impl ToldChain {
-    pub(crate) fn json(&self) -> Value {
-        json!({"chain": self.chain, "lines": self.lines, "head": self.head})
-    }
-}
-
 impl LocalChain {
     /// Holds the chain against what this node told of it, line by line.
     pub async fn told_heads(&self) -> Result<ToldHeads, NodeError> {
@@ -146,14 +129,12 @@ fn not_borne_out(chain: &LocalChain, lines: u64) -> String {
 
 impl Door {
     /// The newest head of each chain that a node told of.
-    pub(crate) fn chains_of(&self, node: &NodeId) -> Vec<ToldChain> {
+    pub(crate) fn chains_of(&self, node: &NodeId) -> Vec<Value> {
         let orders = self.orders.lock().expect("no panic holds it");
         orders
             .newest_chain_heads(node)
-            .map(|(chain, lines, head)| ToldChain {
-                chain: chain.into(),
-                lines,
-                head: head.to_string(),
+            .map(|(chain, lines, head)| {
+                json!({"chain": chain, "lines": lines, "head": head.to_string()})
             })
             .collect()
     }

@@ -1,7 +1,7 @@
 //! How a node stands: what it holds, what it lacks, and what asks for somebody.
 
 use crate::{
-    api::{Reads, alarms::INTEGRITY, chain_heads::ToldChain},
+    api::{Reads, alarms::INTEGRITY},
     door::{contacts::PeerContacts, error::NodeError, scopes::ScopeDigest, status::ScrubStatus},
 };
 use serde::Serialize;
@@ -205,7 +205,7 @@ impl Reads {
                     "rtt_ms": seen(p.rtt_ms.into()),
                     "last_error": p.last_error,
                     "alarms": self.told_by(id),
-                    "chains": self.door.chains_of(id).iter().map(ToldChain::json).collect::<Vec<_>>(),
+                    "chains": self.door.chains_of(id),
                 })
             })
             .collect()
