@@ -1,0 +1,96 @@
+//! What blocks cost: the common workload's entries as logs of a site and a hub, byte for byte the
+//! same in each run.
+
+mod workload;
+
+use std::time::Instant;
+use wadi_log::Block;
+use wadi_sync::{
+    BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, HeldParts, ReadFrame, Reliance,
+};
+use workload::{Ledger, Workload};
+
+/// Bytes and seconds of a stream.
+#[derive(Debug, Default)]
+struct Cost {
+    bytes: usize,
+    encode_s: f64,
+    decode_s: f64,
+}
+
+/// Sends blocks over one stream to a receiver that holds what both held before.
+fn send(version: CodecVersion, blocks: &[Block], past: &Ledger) -> Cost {
+    let mut encoder = BlockEncoder::of_version(version).unwrap();
+    let mut decoder = BlockDecoder::new().unwrap();
+    let mut cost = Cost::default();
+    for block in blocks {
+        let began = Instant::now();
+        let held = past.answer(encoder.asks_of(block));
+        let frame = encoder.encode_with(block, &held, Reliance::Stream).unwrap();
+        cost.encode_s += began.elapsed().as_secs_f64();
+        cost.bytes += frame.len();
+
+        let began = Instant::now();
+        let read = match decoder.read(&frame).unwrap() {
+            ReadFrame::Whole(block) => block,
+            ReadFrame::Said(said) => {
+                let held = past.answer(said.asks());
+                decoder.rebuild(said, &held).unwrap().unwrap()
+            }
+        };
+        cost.decode_s += began.elapsed().as_secs_f64();
+        assert_eq!(read, *block);
+    }
+
+    cost
+}
+
+fn parts(blocks: &[Block], past: &Ledger) -> Vec<(String, f64)> {
+    let mut meter = BlockMeter::new();
+    let mut sums: Vec<(String, f64)> = Vec::new();
+    for block in blocks {
+        let held = past.answer(meter.asks_of(block));
+        for (n, (part, bytes)) in meter
+            .bytes_by_part(block, &held)
+            .unwrap()
+            .into_iter()
+            .enumerate()
+        {
+            match sums.get_mut(n) {
+                Some(sum) => sum.1 += bytes,
+                None => sums.push((part.name().into(), bytes)),
+            }
+        }
+    }
+    sums
+}
+
+#[test]
+fn measure() {
+    let n: usize = std::env::var("WADI_WORKLOAD_N").map_or(10_000, |n| n.parse().unwrap());
+    let seed: u64 = std::env::var("WADI_WORKLOAD_SEED").map_or(11, |n| n.parse().unwrap());
+    let workload = Workload::make(n, seed);
+    let json = workload.json_zstd19_bytes();
+    println!("json raw {} zstd19 {json}", workload.json_bytes());
+    for (name, run_bytes) in [("backlog", 8 * 1024), ("long", 32 * 1024), ("live", 0)] {
+        let (past, site, hub) = workload.logs(run_bytes);
+        for version in CodecVersion::ALL {
+            let costs = [&site, &hub].map(|blocks| send(version, blocks, &past));
+            let bytes: usize = costs.iter().map(|c| c.bytes).sum();
+            println!(
+                "{name} {version:?}: {bytes} = {:.3} of json; site {} ({} blocks), hub {} ({}); enc {:.0} us/entry dec {:.0}",
+                bytes as f64 / json as f64,
+                costs[0].bytes, site.len(), costs[1].bytes, hub.len(),
+                costs.iter().map(|c| c.encode_s).sum::<f64>() * 1e6 / 2200.0,
+                costs.iter().map(|c| c.decode_s).sum::<f64>() * 1e6 / 2200.0,
+            );
+        }
+        for (who, blocks) in [("site", &site), ("hub", &hub)] {
+            let line: Vec<String> = parts(blocks, &past)
+                .iter()
+                .map(|(n, b)| format!("{n} {b:.0}"))
+                .collect();
+            println!("   {who}: {}", line.join(", "));
+        }
+    }
+}
