@@ -39,7 +39,8 @@ pub use bundle::{
 };
 pub use codec::{
     BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, HeldEntry,
-    HeldKey, HeldParts, Part, ReadFrame, Reliance, SaidFrame, Unresolved, decode_plain, encode_plain, fits_frame,
+    HeldKey, HeldParts, Part, ReadFrame, Reliance, SaidFrame, Unresolved, decode_plain,
+    encode_plain, fits_frame,
 };
 pub use frontiers::FrontierPart;
 pub use message::{

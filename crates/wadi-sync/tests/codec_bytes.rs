@@ -3,11 +3,9 @@
 
 mod workload;
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 use wadi_log::Block;
-use wadi_sync::{
-    BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, HeldParts, ReadFrame, Reliance,
-};
+use wadi_sync::{BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, Part, ReadFrame, Reliance};
 use workload::{Ledger, Workload};
 
 /// Bytes and seconds of a stream.
@@ -65,6 +63,74 @@ fn parts(blocks: &[Block], past: &Ledger) -> Vec<(String, f64)> {
     sums
 }
 
+/// Writes entries of the workload, each behind its length, for scripts/codec_dictionary.py.
+#[test]
+#[ignore = "writes the file that WADI_CODEC_SAMPLE names"]
+fn write_a_sample() {
+    let to = std::env::var("WADI_CODEC_SAMPLE").expect("the file to write");
+    let (_, site, hub) = Workload::make(1_000, 7).logs(8 * 1024);
+    let taken = [&site[..], &hub[..]].concat();
+    let mut out = Vec::new();
+    for entry in taken.iter().flat_map(|block| &block.entries).step_by(5) {
+        out.extend((entry.len() as u16).to_be_bytes());
+        out.extend(entry);
+    }
+    std::fs::write(to, out).unwrap();
+}
+
+/// Entries of logs as they came to a hub, one a block: what live traffic costs. Each stands behind
+/// its log and its length of two bytes.
+#[test]
+#[ignore = "reads the file that WADI_CODEC_LOGS names"]
+fn measure_live_logs() {
+    let bytes = std::fs::read(std::env::var("WADI_CODEC_LOGS").expect("a file")).unwrap();
+    let mut rest = &bytes[..];
+    let mut logs = workload::LiveLogs::default();
+    let mut meters: BTreeMap<_, BlockMeter> = BTreeMap::new();
+    let mut sums = [0.0; Part::ALL.len()];
+    let mut by_kind: BTreeMap<(u8, u8), (usize, f64)> = BTreeMap::new();
+    let only = std::env::var("WADI_CODEC_NODE").unwrap_or_default();
+    while rest.len() > 30 {
+        let log = wadi_log::LogId::from_slice(&rest[..28]).unwrap();
+        let length = usize::from(rest[28]) << 8 | usize::from(rest[29]);
+        let entry = rest[30..30 + length].to_vec();
+        rest = &rest[30 + length..];
+        let kind = entry[3];
+        let block = logs.next_block(log, entry);
+        if !log.node.to_string().starts_with(&only) {
+            continue;
+        }
+        let meter = meters
+            .entry((log.node, log.lane))
+            .or_insert_with(BlockMeter::new);
+        let held = logs.past.answer(meter.asks_of(&block));
+        let mut total = 0.0;
+        for (n, (part, bytes)) in meter
+            .bytes_by_part(&block, &held)
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            sums[n] += bytes;
+            if *part != Part::Signatures {
+                total += bytes;
+            }
+        }
+        let sum = by_kind.entry((kind, log.lane as u8)).or_default();
+        sum.0 += 1;
+        sum.1 += total;
+    }
+    for (part, bytes) in Part::ALL.iter().zip(sums) {
+        println!("{}: {bytes:.0}", part.name());
+    }
+    for ((kind, lane), (count, bytes)) in by_kind {
+        println!(
+            "kind {kind} lane {lane}: {count} entries, {:.1} B each and a signature",
+            bytes / count as f64
+        );
+    }
+}
+
 #[test]
 fn measure() {
     let n: usize = std::env::var("WADI_WORKLOAD_N").map_or(10_000, |n| n.parse().unwrap());
@@ -80,7 +146,10 @@ fn measure() {
             println!(
                 "{name} {version:?}: {bytes} = {:.3} of json; site {} ({} blocks), hub {} ({}); enc {:.0} us/entry dec {:.0}",
                 bytes as f64 / json as f64,
-                costs[0].bytes, site.len(), costs[1].bytes, hub.len(),
+                costs[0].bytes,
+                site.len(),
+                costs[1].bytes,
+                hub.len(),
                 costs.iter().map(|c| c.encode_s).sum::<f64>() * 1e6 / 2200.0,
                 costs.iter().map(|c| c.decode_s).sum::<f64>() * 1e6 / 2200.0,
             );

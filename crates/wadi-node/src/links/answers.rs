@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::{
-    door::proofs::{given, known_root},
+    door::proofs::{given, held_parts, known_root},
     links::{
         questions::Questions,
         stretches::{short_hashes, stretches},
@@ -69,6 +69,9 @@ impl Link<'_> {
         Ok(match query {
             Query::Block { log, from } => {
                 QueryAnswer::Block(given(self.read_block(log, *from).await)?.flatten())
+            }
+            Query::HeldForBlock { keys, .. } | Query::HeldForFrame { keys, .. } => {
+                QueryAnswer::Held(held_parts(&*self.door.store, keys).await?)
             }
             Query::Carried { log, from } => {
                 let found = given(self.door.store.carried_block(log, *from).await)?.flatten();

@@ -262,11 +262,9 @@ impl ColumnStream {
             let lane = self.columns.choice(c, column("head.lane"), 3, lane as u32);
             let name = column("head.crossing");
             let crossing = self.columns.text(c, name, crossing.bytes(), None)?;
-            let size = self.columns.number(
-                c,
-                column_of(&crossing, lane + 1_000),
-                size as i64,
-            )?;
+            let size = self
+                .columns
+                .number(c, column_of(&crossing, lane + 1_000), size as i64)?;
             logs.push((
                 Lane::from_u8(lane as u8).map_err(|e| bad(&e.to_string()))?,
                 Crossing::from_slice(&crossing).map_err(|e| bad(&e.to_string()))?,
@@ -506,9 +504,7 @@ impl ColumnStream {
     ) -> Result<(WireChange, RecordForm, Vec<HashForm>), SyncError> {
         c.begin(Part::References);
         let count = column("change.dependencies");
-        let count = self
-            .columns
-            .number(c, count, given.based_on.len() as i64)?;
+        let count = self.columns.number(c, count, given.based_on.len() as i64)?;
         let mut hashes = Vec::new();
         let mut based_on = Vec::new();
         for n in 0..count.max(0) as usize {
@@ -724,8 +720,7 @@ impl ColumnStream {
                         Some(HoleValue::Number(number)) => *number,
                         _ => 0,
                     };
-                    let number =
-                        self.amount(c, hole.column, number, wall_ms, &mut last_time)?;
+                    let number = self.amount(c, hole.column, number, wall_ms, &mut last_time)?;
                     HoleValue::Number(number)
                 } else {
                     let text = match given {

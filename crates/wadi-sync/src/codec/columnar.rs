@@ -185,7 +185,8 @@ impl ColumnEncoder {
             self.stream.entry(coder, &forms, (log, seq), bytes)?;
             let leaf = leaf_hash(bytes);
             let entry = WireEntry::read(bytes);
-            self.past.push((log, seq), Some(stream_entry(leaf, entry.as_ref())));
+            self.past
+                .push((log, seq), Some(stream_entry(leaf, entry.as_ref())));
         }
 
         let follows = block.from == 0 || self.chained.get(&log) == Some(&block.from);
@@ -196,8 +197,7 @@ impl ColumnEncoder {
             _ => HashForm::Said(head.root.0),
         };
         let to = (log, head.size);
-        self.stream
-            .checkpoint(coder, &block.checkpoint, to, root)?;
+        self.stream.checkpoint(coder, &block.checkpoint, to, root)?;
 
         let chains = match reliance {
             Reliance::Nothing => block.from == 0,
@@ -427,9 +427,7 @@ impl ColumnDecoder {
                 for (reference, form) in change.based_on.iter_mut().zip(&hashes) {
                     reference.leaf = match form {
                         HashForm::Said(leaf) => *leaf,
-                        HashForm::Stream => {
-                            self.past.entry(&reference.log, reference.seq)?.leaf.0
-                        }
+                        HashForm::Stream => self.past.entry(&reference.log, reference.seq)?.leaf.0,
                         HashForm::Held => {
                             let at = (reference.log, reference.seq);
                             held.entries.get(&at)?.leaf.0
@@ -448,7 +446,9 @@ impl ColumnDecoder {
                     RecordForm::BegunByDependency => {
                         let first = first?;
                         Some(super::column_stream::begins(
-                            &first.log, first.seq, &first.leaf,
+                            &first.log,
+                            first.seq,
+                            &first.leaf,
                         ))
                     }
                 };

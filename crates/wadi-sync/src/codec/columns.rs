@@ -151,25 +151,22 @@ impl Columns {
         given: i64,
     ) -> Result<i64, SyncError> {
         self.take_room(1)?;
-        let of = |ask: Ask, more: &[u32]| {
-            let words = [&[column, ask as u32], more].concat();
-            context_of(&words)
-        };
+        let of = |ask: Ask, more: u32| context_of(&[column, ask as u32, more]);
         let state = self.column(column);
         let (last, history) = (state.last_number, state.history & 0xf);
         let same = self
             .model
-            .flag(coder, of(Ask::Same, &[history]), given == last);
+            .flag(coder, of(Ask::Same, history), given == last);
 
         self.column(column).history = history << 2 | u32::from(same);
         if same {
             return Ok(last);
         }
 
-        let negative = self.model.flag(coder, of(Ask::Negative, &[]), given < 0);
+        let negative = self.model.flag(coder, of(Ask::Negative, 0), given < 0);
         let magnitude = given.unsigned_abs();
         let digits = magnitude.checked_ilog10().unwrap_or(0);
-        let digits = self.model.choice(coder, of(Ask::Digits, &[]), 5, digits) + 1;
+        let digits = self.model.choice(coder, of(Ask::Digits, 0), 5, digits) + 1;
         let mut read = 0u64;
         let mut before = 0;
 
@@ -177,7 +174,7 @@ impl Columns {
             let digit = (magnitude / 10u64.saturating_pow(place) % 10) as u32;
             // Digits behind the first two stand for themselves.
             let near = if digits - place <= 2 { before } else { 0 };
-            let context = of(Ask::Digit, &[digits, place, near]);
+            let context = of(Ask::Digit, digits << 16 | place << 8 | near);
             before = self.model.choice(coder, context, 4, digit);
             read = read.wrapping_mul(10).wrapping_add(u64::from(before));
         }
@@ -258,7 +255,11 @@ impl Columns {
                 found = Some(last.to_vec());
                 by = 2;
             } else {
-                let at = if C::ENCODES { state.place_of(given) } else { None };
+                let at = if C::ENCODES {
+                    state.place_of(given)
+                } else {
+                    None
+                };
                 if self
                     .model
                     .flag(coder, of(Ask::Known, history), at.is_some())
@@ -323,8 +324,7 @@ impl Columns {
                 let expected = other.get(at).copied().unwrap_or(END);
                 let place = text.len().min(15) as u32;
                 let is_end = u32::from(expected == END);
-                let context =
-                    context_of(&[column, Ask::Resembles as u32, place, hits & 3, is_end]);
+                let context = context_of(&[column, Ask::Resembles as u32, place, hits & 3, is_end]);
                 let resembles = self.model.flag(coder, context, letter == expected);
 
                 hits = hits << 1 | u32::from(resembles);
@@ -341,9 +341,7 @@ impl Columns {
             }
 
             let contexts = letter_contexts(column, &text, word, &last);
-            let letter = self
-                .model
-                .letter(coder, &contexts, column, letter);
+            let letter = self.model.letter(coder, &contexts, column, letter);
             if letter == END && count.is_none() {
                 break;
             }

@@ -98,7 +98,9 @@ pub(super) fn holes_of(shape: &[u8]) -> Vec<Hole> {
         let rest = &shape[at..];
         match byte {
             b'"' => {
-                let Some(quoted) = quoted_len(rest) else { break };
+                let Some(quoted) = quoted_len(rest) else {
+                    break;
+                };
                 let inner = &rest[1..quoted - 1];
                 if rest.get(quoted) == Some(&b':') {
                     member = inner;

@@ -74,7 +74,9 @@ impl CodecVersion {
 
     fn of_frame(frame: &[u8]) -> Result<(Self, &[u8]), SyncError> {
         let (mark, data) = frame.split_first().ok_or_else(|| broken("empty frame"))?;
-        let version = Self::ALL.into_iter().find(|version| version.mark() == *mark);
+        let version = Self::ALL
+            .into_iter()
+            .find(|version| version.mark() == *mark);
         let version = version.ok_or_else(|| {
             broken(format!(
                 "codec version {} with dictionary {}; this node knows version 1, and version 2 \
@@ -298,8 +300,7 @@ pub fn fits_frame(block: &Block) -> bool {
         checkpoint: block.checkpoint.clone(),
     };
 
-    block.entries.len() <= BLOCK_ENTRIES_MAX
-        && entries + encode_plain(&rest).len() < BODY_BYTES_MAX
+    block.entries.len() <= BLOCK_ENTRIES_MAX && entries + encode_plain(&rest).len() < BODY_BYTES_MAX
 }
 
 /// A block without compression: for carrying and bundles.
@@ -344,4 +345,3 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Block, SyncError> {
         checkpoint,
     })
 }
-

@@ -37,39 +37,43 @@ fn ones_of(slot: Slot) -> u32 {
     (slot >> 16).clamp(SUREST, 65_536 - SUREST)
 }
 
-/// Shares by which the n-th bit moves a probability, of 65,536.
-fn shares() -> &'static [i64; COUNT_MAX as usize + 1] {
-    static SHARES: OnceLock<[i64; COUNT_MAX as usize + 1]> = OnceLock::new();
-    SHARES.get_or_init(|| std::array::from_fn(|n| 65_536 * 10 / (n as i64 * 10 + 15)))
+/// What is looked up for each bit.
+struct Tables {
+    /// Shares by which the n-th bit moves a probability, of 65,536.
+    shares: [i64; COUNT_MAX as usize + 1],
+    /// ln(p / (1 - p)) of a probability of 12 bits, 8 bits behind the point.
+    stretched: [i16; 4_096],
 }
 
-fn learn(slot: &mut Slot, bit: bool, shares: &[i64; COUNT_MAX as usize + 1]) {
-    let count = *slot & ((1 << SLOT_SHIFT) - 1);
-    let probability = i64::from(*slot >> SLOT_SHIFT);
-    let goal = if bit { (1 << 22) - 1 } else { 0 };
-    let moved = probability + ((goal - probability) * shares[count as usize] >> 16);
-    *slot = (moved as u32) << SLOT_SHIFT | (count + 1).min(COUNT_MAX);
-}
-
-/// ln(p / (1 - p)) of a probability of 12 bits, 8 bits behind the point.
-fn stretch(probability: u32) -> i32 {
-    static TABLE: OnceLock<Vec<i16>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        let mut table = vec![2_047i16; 4_096];
+fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let mut stretched = [2_047i16; 4_096];
         let mut next = 0;
         for x in -2_047..=2_047 {
             let upto = squash(x);
             for at in next..=upto {
-                table[at as usize] = x as i16;
+                stretched[at as usize] = x as i16;
             }
             next = next.max(upto + 1);
         }
-        table
-    });
-    i32::from(table[probability as usize])
+
+        Tables {
+            shares: std::array::from_fn(|n| 65_536 * 10 / (n as i64 * 10 + 15)),
+            stretched,
+        }
+    })
 }
 
-/// The other way round.
+fn learn(slot: &mut Slot, bit: bool, tables: &Tables) {
+    let count = *slot & ((1 << SLOT_SHIFT) - 1);
+    let probability = i64::from(*slot >> SLOT_SHIFT);
+    let goal = if bit { (1 << 22) - 1 } else { 0 };
+    let moved = probability + ((goal - probability) * tables.shares[count as usize] >> 16);
+    *slot = (moved as u32) << SLOT_SHIFT | (count + 1).min(COUNT_MAX);
+}
+
+/// The probability, of 4,096, whose ln(p / (1 - p)) this is, 8 bits behind the point.
 fn squash(x: i32) -> i32 {
     const KNOTS: [i32; 33] = [
         1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1_101, 1_546, 2_047, 2_549, 2_994,
@@ -103,6 +107,7 @@ pub(super) fn context_of(words: &[u32]) -> u32 {
 /// All predictions of a stream.
 #[derive(Clone)]
 pub(super) struct Model {
+    tables: &'static Tables,
     slots: Vec<Slot>,
     letters: Vec<Slot>,
     weights: Vec<[i32; LETTER_CONTEXTS]>,
@@ -111,6 +116,7 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new() -> Self {
         Self {
+            tables: tables(),
             slots: vec![UNKNOWN; 1 << SLOTS_LOG2],
             letters: vec![UNKNOWN; 1 << LETTER_SLOTS_LOG2],
             weights: vec![[WEIGHT_ONE * 3 / 10; LETTER_CONTEXTS]; WEIGHT_SETS],
@@ -133,7 +139,7 @@ impl Model {
     fn bit_at(&mut self, coder: &mut impl BitCoder, place: u32, given: bool) -> bool {
         let slot = &mut self.slots[place as usize & ((1 << SLOTS_LOG2) - 1)];
         let bit = coder.bit(ones_of(*slot), given);
-        learn(slot, bit, shares());
+        learn(slot, bit, self.tables);
         bit
     }
 
@@ -164,13 +170,14 @@ impl Model {
     ) -> u8 {
         const MASK: u32 = (1 << LETTER_SLOTS_LOG2) - 1;
         let weights = &mut self.weights[set as usize % WEIGHT_SETS];
-        let shares = shares();
+        let tables = self.tables;
         let mut node = 1u32;
 
         for n in (0..8).rev() {
             let spread = node.wrapping_mul(0x9e37_79b1) >> 7;
             let places = contexts.map(|c| (c.wrapping_add(spread) & MASK) as usize);
-            let votes = places.map(|at| stretch(self.letters[at] >> 20));
+            let votes =
+                places.map(|at| i32::from(tables.stretched[self.letters[at] as usize >> 20]));
             let sum: i64 = votes
                 .iter()
                 .zip(weights.iter())
@@ -186,7 +193,7 @@ impl Model {
                 *weight = weight.saturating_add((vote * error + 0x2000) >> 14);
             }
             for at in places {
-                learn(&mut self.letters[at], bit, shares);
+                learn(&mut self.letters[at], bit, tables);
             }
             node = node << 1 | u32::from(bit);
         }

@@ -105,10 +105,9 @@ impl StreamEntry {
             seq,
             leaf: self.leaf,
         };
-        let record = self.is_change.then(|| {
-            self.record
-                .unwrap_or_else(|| RecordId::of_first(&first))
-        });
+        let record = self
+            .is_change
+            .then(|| self.record.unwrap_or_else(|| RecordId::of_first(&first)));
 
         HeldEntry {
             leaf: self.leaf,

@@ -158,8 +158,7 @@ impl RangeEncoder {
             if let Some(first) = first
                 && first | free <= self.high
             {
-                self.front
-                    .extend(&first.to_be_bytes()[..count as usize]);
+                self.front.extend(&first.to_be_bytes()[..count as usize]);
                 break;
             }
         }

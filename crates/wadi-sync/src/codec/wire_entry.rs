@@ -139,7 +139,11 @@ impl WireBody {
                 put_bytes(&mut out, 1, text);
                 let field = if text.is_empty() { 1 } else { 2 };
                 for head in heads {
-                    put_message(&mut out, field, &head_bytes(&head.log, head.size, &head.root));
+                    put_message(
+                        &mut out,
+                        field,
+                        &head_bytes(&head.log, head.size, &head.root),
+                    );
                 }
             }
             Self::Change(change) => {

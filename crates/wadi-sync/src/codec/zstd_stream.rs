@@ -96,3 +96,147 @@ impl ZstdDecoder {
         decode_plain(&out[..at])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Body, Change, Common, Entry, LogId, LogKey, Peaks, Put, Value, VerifiedBlock};
+
+    fn blocks(count: u64) -> Vec<Block> {
+        let key = LogKey::from_seed(&[1; 32]);
+        let log = LogId {
+            node: key.node(),
+            epoch: wadi_log::Epoch([2; 8]),
+            lane: wadi_log::Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
+
+        let mut peaks = Peaks::default();
+        (0..count)
+            .map(|n| {
+                let puts = vec![Put {
+                    key: "vehicle.plate".into(),
+                    value: Value::Text(format!("11-A-{n}")),
+                }];
+                let change = Change {
+                    puts,
+                    ..Default::default()
+                };
+
+                let common = Common {
+                    wall_ms: n as i64,
+                    officer: "OF-0001".into(),
+                    ..Default::default()
+                };
+
+                let entry = Entry {
+                    common,
+                    body: Body::Change(change),
+                };
+                let block = VerifiedBlock::author(&key, log, &peaks, &[entry], 0, vec![]).unwrap();
+                let from = peaks.size();
+
+                peaks = block.peaks().clone();
+                Block {
+                    from,
+                    entries: block.entries().iter().map(|e| e.bytes().to_vec()).collect(),
+                    checkpoint: block.checkpoint().clone(),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn blocks_survive_a_stream_in_order_and_later_ones_cost_less() {
+        let (mut encoder, mut decoder) = (ZstdEncoder::new().unwrap(), ZstdDecoder::new().unwrap());
+        let mut sizes = vec![];
+        for block in blocks(5) {
+            let frame = encoder.encode(&block).unwrap();
+            sizes.push(frame.len());
+            assert_eq!(decoder.decode(&frame[1..]).unwrap(), block);
+        }
+
+        assert!(sizes[4] < sizes[0], "{sizes:?}");
+    }
+
+    #[test]
+    fn a_frame_that_inflates_without_bound_is_refused() {
+        let mut encoder = Encoder::new(19).unwrap();
+        let zeros = vec![0; 4 * BODY_BYTES_MAX];
+        let mut out = vec![0; 64 * 1024];
+        let mut buffer = OutBuffer::around(&mut out[..]);
+
+        encoder
+            .run(&mut InBuffer::around(&zeros), &mut buffer)
+            .unwrap();
+        encoder.flush(&mut buffer).unwrap();
+
+        let at = buffer.pos();
+        let frame = [&[FRAME_MARK], &out[..at]].concat();
+        assert_eq!(
+            ZstdDecoder::new()
+                .unwrap()
+                .decode(&frame[1..])
+                .unwrap_err()
+                .code(),
+            "bad_block"
+        );
+    }
+
+    /// An encoder as it was before its tables were made smaller.
+    fn with_default_tables() -> ZstdEncoder {
+        let mut encoder = Encoder::new(ZSTD_LEVEL).unwrap();
+        encoder
+            .set_parameter(CParameter::WindowLog(WINDOW_LOG2))
+            .unwrap();
+        ZstdEncoder(encoder)
+    }
+
+    #[test]
+    fn streams_of_either_size_of_tables_are_read_alike_and_cost_alike() {
+        let mut bytes = Vec::new();
+        for mut encoder in [with_default_tables(), ZstdEncoder::new().unwrap()] {
+            let mut decoder = ZstdDecoder::new().unwrap();
+            let mut stream = 0;
+            for block in blocks(300) {
+                let frame = encoder.encode(&block).unwrap();
+                stream += frame.len();
+                assert_eq!(decoder.decode(&frame[1..]).unwrap(), block);
+            }
+
+            bytes.push(stream as f64);
+        }
+
+        assert!(
+            bytes[1] < bytes[0] * 1.02,
+            "{} bytes before, {} now",
+            bytes[0],
+            bytes[1]
+        );
+    }
+
+    #[test]
+    fn a_mebibyte_and_a_byte_is_refused_before_it_is_inflated() {
+        for inflated in [(1 << 20) + 1, 64 << 20] {
+            let ZstdEncoder(mut encoder) = ZstdEncoder::new().unwrap();
+            let zeros = vec![0; inflated];
+            let mut out = vec![0; zstd::zstd_safe::compress_bound(inflated)];
+            let mut buffer = OutBuffer::around(&mut out[..]);
+            let mut input = InBuffer::around(&zeros);
+            while input.pos() < zeros.len() {
+                encoder.run(&mut input, &mut buffer).unwrap();
+            }
+
+            encoder.flush(&mut buffer).unwrap();
+            let at = buffer.pos();
+            let frame = [&[FRAME_MARK], &out[..at]].concat();
+
+            let mut decoder = ZstdDecoder::new().unwrap();
+            let refused = decoder.decode(&frame[1..]).unwrap_err();
+            assert!(
+                refused.to_string().contains("inflates to more than"),
+                "{refused}"
+            );
+        }
+    }
+}

@@ -9,8 +9,8 @@ use std::{
     process::Command,
 };
 use wadi_log::{
-    Block, Body, Change, Common, Epoch, Entry, Lane, LogId, LogKey, Peaks, Put, RecordId,
-    Reference, Value, VerifiedBlock,
+    Block, Body, Change, Checkpoint, Common, Entry, Epoch, Lane, LogId, LogKey, Peaks, Put,
+    Reading, RecordId, Reference, SignedCheckpoint, Value, VerifiedBlock,
 };
 use wadi_sync::{HeldEntry, HeldKey, HeldParts};
 
@@ -39,8 +39,7 @@ impl Ledger {
             match ask {
                 HeldKey::Entry(log, seq) => {
                     let found = self.entries.get(&(log, seq));
-                    held.entries
-                        .extend(found.map(|entry| ((log, seq), *entry)));
+                    held.entries.extend(found.map(|entry| ((log, seq), *entry)));
                 }
                 HeldKey::Peaks(log, size) => {
                     let found = self.peaks.get(&(log, size));
@@ -96,7 +95,12 @@ impl Author {
         let entries = std::mem::take(&mut self.waiting);
         let hub_time_s = START_MS / 1_000;
         let made = VerifiedBlock::author(
-            &self.key, self.log, &self.peaks, &entries, hub_time_s, vec![],
+            &self.key,
+            self.log,
+            &self.peaks,
+            &entries,
+            hub_time_s,
+            vec![],
         )
         .unwrap();
         let from = self.peaks.size();
@@ -167,13 +171,18 @@ fn change_of(set: &Map<String, Json>) -> (String, BTreeMap<String, Value>, Vec<S
         status.insert("type".into(), "status.noted".into());
         events.push(Json::Object(status));
     }
-    (officer, fields, events.iter().map(Json::to_string).collect())
+    (
+        officer,
+        fields,
+        events.iter().map(Json::to_string).collect(),
+    )
 }
 
 impl Workload {
     /// Made by scripts/workload.py.
     pub fn make(n: usize, seed: u64) -> Self {
-        let dir = std::env::temp_dir().join(format!("wadi-workload-{n}-{seed}-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("wadi-workload-{n}-{seed}-{}", std::process::id()));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/workload.py");
         let made = Command::new("python3")
             .arg(script)
@@ -207,7 +216,9 @@ impl Workload {
     }
 
     pub fn json_zstd19_bytes(&self) -> usize {
-        zstd::bulk::compress(self.json().as_bytes(), 19).unwrap().len()
+        zstd::bulk::compress(self.json().as_bytes(), 19)
+            .unwrap()
+            .len()
     }
 
     /// What both held before, and the blocks that site and hub wrote during the outage: runs of so
@@ -292,4 +303,49 @@ fn write_all(
     }
     blocks.extend(author.seal());
     blocks
+}
+
+/// Logs that grow by an entry at a time; both ends hold all that came before.
+#[derive(Default)]
+pub struct LiveLogs {
+    pub past: Ledger,
+    peaks: BTreeMap<LogId, Peaks>,
+}
+
+impl LiveLogs {
+    pub fn next_block(&mut self, log: LogId, entry: Vec<u8>) -> Block {
+        let peaks = self.peaks.entry(log).or_default();
+        let (seq, leaf) = (peaks.size(), wadi_log::leaf_hash(&entry));
+        peaks.append(leaf);
+        let record = match Entry::read(&entry) {
+            Ok(Reading::Entry(Entry {
+                body: Body::Change(change),
+                ..
+            })) => {
+                let first = Reference { log, seq, leaf };
+                Some(change.record.unwrap_or_else(|| RecordId::of_first(&first)))
+            }
+            _ => None,
+        };
+        self.past
+            .entries
+            .insert((log, seq), HeldEntry { leaf, record });
+        self.past.peaks.insert((log, seq + 1), peaks.clone());
+        let checkpoint = Checkpoint {
+            log,
+            size: seq + 1,
+            root: peaks.root(),
+            hub_time_s: 0,
+            logs: vec![],
+        };
+        let signature = [0; 64];
+        Block {
+            from: seq,
+            entries: vec![entry],
+            checkpoint: SignedCheckpoint {
+                checkpoint,
+                signature,
+            },
+        }
+    }
 }
