@@ -131,35 +131,81 @@ fn measure_live_logs() {
     }
 }
 
+/// How blocks are cut: as a site signs them while it is alone, as they are read for a link that
+/// comes up, and one for each write while a link is up.
+const CUTS: [(&str, usize); 3] = [("signed", 8 * 1024), ("backlog", 32 * 1024), ("live", 0)];
+
+/// The bar: blocks of the workload beside the plain JSON of its operations under zstd -19.
+const BACKLOG_RATIO_MAX: f64 = 0.50;
+/// Bytes of a live block of one write, its signature of 64 with it.
+const LIVE_BYTES_MAX: f64 = 80.0;
+
+fn us_an_entry(seconds: f64, blocks: &[&[Block]]) -> f64 {
+    let entries = blocks
+        .iter()
+        .flat_map(|b| b.iter())
+        .map(|b| b.entries.len());
+    (seconds * 1e7 / entries.sum::<usize>() as f64).round() / 10.0
+}
+
 #[test]
-fn measure() {
-    let n: usize = std::env::var("WADI_WORKLOAD_N").map_or(10_000, |n| n.parse().unwrap());
-    let seed: u64 = std::env::var("WADI_WORKLOAD_SEED").map_or(11, |n| n.parse().unwrap());
+fn the_workload_costs_less_than_its_json_and_a_write_hardly_more_than_its_signature() {
+    let var = |name: &str, default: u64| {
+        std::env::var(name).map_or(default, |n| n.parse().expect("a number"))
+    };
+    let n = var("WADI_WORKLOAD_N", 10_000) as usize;
+    let seed = var("WADI_WORKLOAD_SEED", 11);
     let workload = Workload::make(n, seed);
-    let json = workload.json_zstd19_bytes();
-    println!("json raw {} zstd19 {json}", workload.json_bytes());
-    for (name, run_bytes) in [("backlog", 8 * 1024), ("long", 32 * 1024), ("live", 0)] {
+    let (json, json_zstd19) = (workload.json_bytes(), workload.json_zstd19_bytes());
+    println!("n {n}, seed {seed}: JSON {json} bytes, {json_zstd19} under zstd -19");
+    println!("blocks   codec    site bytes  blocks  hub bytes  blocks  of JSON  us encode  decode");
+
+    for (cut, run_bytes) in CUTS {
         let (past, site, hub) = workload.logs(run_bytes);
         for version in CodecVersion::ALL {
             let costs = [&site, &hub].map(|blocks| send(version, blocks, &past));
-            let bytes: usize = costs.iter().map(|c| c.bytes).sum();
+            let bytes = costs[0].bytes + costs[1].bytes;
+            let ratio = bytes as f64 / json_zstd19 as f64;
+            let blocks = [&site[..], &hub[..]];
+            let [encode, decode] = [
+                costs.iter().map(|c| c.encode_s).sum(),
+                costs.iter().map(|c| c.decode_s).sum(),
+            ]
+            .map(|seconds| us_an_entry(seconds, &blocks));
             println!(
-                "{name} {version:?}: {bytes} = {:.3} of json; site {} ({} blocks), hub {} ({}); enc {:.0} us/entry dec {:.0}",
-                bytes as f64 / json as f64,
+                "{cut:8} {:8} {:10} {:7} {:10} {:7} {ratio:8.3} {encode:10} {decode:7}",
+                format!("{version:?}"),
                 costs[0].bytes,
                 site.len(),
                 costs[1].bytes,
                 hub.len(),
-                costs.iter().map(|c| c.encode_s).sum::<f64>() * 1e6 / 2200.0,
-                costs.iter().map(|c| c.decode_s).sum::<f64>() * 1e6 / 2200.0,
             );
+            println!(
+                "{}",
+                serde_json::json!({
+                    "blocks": cut,
+                    "codec": version.mark(),
+                    "json_zstd19_bytes": json_zstd19,
+                    "block_bytes": bytes,
+                    "ratio": (ratio * 1e3).round() / 1e3,
+                    "encode_us": encode,
+                    "decode_us": decode,
+                })
+            );
+
+            if version == CodecVersion::Columns && cut == "backlog" {
+                assert!(ratio <= BACKLOG_RATIO_MAX, "{ratio:.3}");
+            }
+            if version == CodecVersion::Columns && cut == "live" {
+                let each = bytes as f64 / (site.len() + hub.len()) as f64;
+                assert!(each <= LIVE_BYTES_MAX, "{each:.1} bytes a write");
+            }
         }
+
         for (who, blocks) in [("site", &site), ("hub", &hub)] {
-            let line: Vec<String> = parts(blocks, &past)
-                .iter()
-                .map(|(n, b)| format!("{n} {b:.0}"))
-                .collect();
-            println!("   {who}: {}", line.join(", "));
+            let of = |(part, bytes): &(String, f64)| format!("{part} {bytes:.0}");
+            let parts: Vec<String> = parts(blocks, &past).iter().map(of).collect();
+            println!("         {who}: {}", parts.join(", "));
         }
     }
 }

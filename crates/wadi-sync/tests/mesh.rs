@@ -106,7 +106,8 @@ impl Member {
         let known = self.changes_of(lane);
         let entries: Vec<Entry> = (0..r.random_range(1..5))
             .map(|_| {
-                let value = Value::Text("x".repeat(r.random_range(1..1_500)));
+                let long = if r.random_bool(0.05) { 1_500 } else { 100 };
+                let value = Value::Text("x".repeat(r.random_range(1..long)));
                 let on = known.get(r.random_range(0..known.len().max(1) * 2));
                 let change = Change {
                     record: on.map(|(_, record)| *record),

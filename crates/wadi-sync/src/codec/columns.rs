@@ -9,7 +9,7 @@ use super::{
     range_coder::BitCoder,
 };
 use crate::SyncError;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Values that a column remembers, at most.
 const REMEMBERED_MAX: usize = 256;
@@ -72,7 +72,8 @@ struct Column {
 #[derive(Clone)]
 pub(super) struct Columns {
     model: Model,
-    columns: HashMap<ColumnId, Column>,
+    /// Shared with all streams that began with the dictionary, until one changes it.
+    columns: HashMap<ColumnId, Arc<Column>>,
     remembered: usize,
     /// Texts of the entry at hand.
     entry: Vec<(ColumnId, Vec<u8>)>,
@@ -243,7 +244,7 @@ impl Columns {
         }
 
         let known = self.known_column(column);
-        let state = self.columns.entry(known).or_default();
+        let state = Arc::make_mut(self.columns.entry(known).or_default());
         if found.is_none() && !state.texts.is_empty() {
             let last = &state.last;
             let again = last.len() < REMEMBERED_BYTES;
@@ -395,7 +396,7 @@ impl Columns {
 
     fn column(&mut self, column: ColumnId) -> &mut Column {
         let known = self.known_column(column);
-        self.columns.entry(known).or_default()
+        Arc::make_mut(self.columns.entry(known).or_default())
     }
 }
 

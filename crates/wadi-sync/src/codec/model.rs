@@ -173,9 +173,19 @@ impl Model {
         let tables = self.tables;
         let mut node = 1u32;
 
+        let mut lines = [0; LETTER_CONTEXTS];
+
         for n in (0..8).rev() {
-            let spread = node.wrapping_mul(0x9e37_79b1) >> 7;
-            let places = contexts.map(|c| (c.wrapping_add(spread) & MASK) as usize);
+            if n % 4 == 3 {
+                // Predictions of half a letter lie in one line of the processor's cache.
+                lines = contexts.map(|c| context_of(&[c, node]) & MASK & !15);
+            }
+            let within = if n >= 4 {
+                node
+            } else {
+                node & (0xf >> (n + 1)) | 1 << (3 - n)
+            };
+            let places = lines.map(|line| (line | within) as usize);
             let votes =
                 places.map(|at| i32::from(tables.stretched[self.letters[at] as usize >> 20]));
             let sum: i64 = votes
