@@ -38,8 +38,8 @@ pub use bundle::{
     LogRange, Manifest, Party,
 };
 pub use codec::{
-    BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, HeldEntry,
-    HeldKey, HeldParts, Part, ReadFrame, Reliance, SaidFrame, Unresolved, decode_plain,
+    BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, CostPart,
+    HeldEntry, HeldKey, HeldParts, ReadFrame, Reliance, SaidFrame, Unresolved, decode_plain,
     encode_plain, fits_frame,
 };
 pub use frontiers::FrontierPart;

@@ -5,8 +5,10 @@ mod workload;
 
 use std::{collections::BTreeMap, time::Instant};
 use wadi_log::Block;
-use wadi_sync::{BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, Part, ReadFrame, Reliance};
-use workload::{Ledger, Workload};
+use wadi_sync::{
+    BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, CostPart, ReadFrame, Reliance,
+};
+use workload::{HeldLogs, WorkloadLines};
 
 /// Bytes and seconds of a stream.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ struct Cost {
 }
 
 /// Sends blocks over one stream to a receiver that holds what both held before.
-fn send(version: CodecVersion, blocks: &[Block], past: &Ledger) -> Cost {
+fn send(version: CodecVersion, blocks: &[Block], past: &HeldLogs) -> Cost {
     let mut encoder = BlockEncoder::of_version(version).unwrap();
     let mut decoder = BlockDecoder::new().unwrap();
     let mut cost = Cost::default();
@@ -43,7 +45,7 @@ fn send(version: CodecVersion, blocks: &[Block], past: &Ledger) -> Cost {
     cost
 }
 
-fn parts(blocks: &[Block], past: &Ledger) -> Vec<(String, f64)> {
+fn parts(blocks: &[Block], past: &HeldLogs) -> Vec<(String, f64)> {
     let mut meter = BlockMeter::new();
     let mut sums: Vec<(String, f64)> = Vec::new();
     for block in blocks {
@@ -68,7 +70,7 @@ fn parts(blocks: &[Block], past: &Ledger) -> Vec<(String, f64)> {
 #[ignore = "writes the file that WADI_CODEC_SAMPLE names"]
 fn write_a_sample() {
     let to = std::env::var("WADI_CODEC_SAMPLE").expect("the file to write");
-    let (_, site, hub) = Workload::make(1_000, 7).logs(8 * 1024);
+    let (_, site, hub) = WorkloadLines::make(1_000, 7).logs(8 * 1024);
     let taken = [&site[..], &hub[..]].concat();
     let mut out = Vec::new();
     for entry in taken.iter().flat_map(|block| &block.entries).step_by(5) {
@@ -87,7 +89,7 @@ fn measure_live_logs() {
     let mut rest = &bytes[..];
     let mut logs = workload::LiveLogs::default();
     let mut meters: BTreeMap<_, BlockMeter> = BTreeMap::new();
-    let mut sums = [0.0; Part::ALL.len()];
+    let mut sums = [0.0; CostPart::ALL.len()];
     let mut by_kind: BTreeMap<(u8, u8), (usize, f64)> = BTreeMap::new();
     let only = std::env::var("WADI_CODEC_NODE").unwrap_or_default();
     while rest.len() > 30 {
@@ -112,7 +114,7 @@ fn measure_live_logs() {
             .enumerate()
         {
             sums[n] += bytes;
-            if *part != Part::Signatures {
+            if *part != CostPart::Signatures {
                 total += bytes;
             }
         }
@@ -120,7 +122,7 @@ fn measure_live_logs() {
         sum.0 += 1;
         sum.1 += total;
     }
-    for (part, bytes) in Part::ALL.iter().zip(sums) {
+    for (part, bytes) in CostPart::ALL.iter().zip(sums) {
         println!("{}: {bytes:.0}", part.name());
     }
     for ((kind, lane), (count, bytes)) in by_kind {
@@ -155,7 +157,7 @@ fn the_workload_costs_less_than_its_json_and_a_write_hardly_more_than_its_signat
     };
     let n = var("WADI_WORKLOAD_N", 10_000) as usize;
     let seed = var("WADI_WORKLOAD_SEED", 11);
-    let workload = Workload::make(n, seed);
+    let workload = WorkloadLines::make(n, seed);
     let (json, json_zstd19) = (workload.json_bytes(), workload.json_zstd19_bytes());
     println!("n {n}, seed {seed}: JSON {json} bytes, {json_zstd19} under zstd -19");
     println!("blocks   codec    site bytes  blocks  hub bytes  blocks  of JSON  us encode  decode");

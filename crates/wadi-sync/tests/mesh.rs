@@ -508,12 +508,12 @@ impl World {
 const LINKS: [(usize, usize); 5] = [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0)];
 
 /// What a world came to.
-struct Outcome {
+struct WorldOutcome {
     frames: BTreeMap<u8, usize>,
     unresolved: usize,
 }
 
-fn run(seed: u64) -> Outcome {
+fn run(seed: u64) -> WorldOutcome {
     let mut r = StdRng::seed_from_u64(seed);
     let mut members = vec![
         member(2, "hub", Role::Hub, "HUB"),
@@ -610,7 +610,7 @@ fn run(seed: u64) -> Outcome {
         );
     }
 
-    Outcome {
+    WorldOutcome {
         frames: world.frames,
         unresolved: world.unresolved,
     }
@@ -624,7 +624,7 @@ fn whatever_the_links_do_all_hold_what_they_may_in_the_end() {
         None => 0..400,
     };
 
-    let all: Vec<Outcome> = seeds.map(run).collect();
+    let all: Vec<WorldOutcome> = seeds.map(run).collect();
     if all.len() > 1 {
         for version in CodecVersion::ALL {
             let mark = version.mark();

@@ -7,25 +7,19 @@
 
 use super::{
     columns::{ColumnId, Columns, column_of},
-    event_shape::{HoleValue, fill_shape, holes_of, split_event},
     model::context_of,
-    names::Names,
-    range_coder::{BitCoder, Part},
-    wire_entry::{
-        BOOT_KIND, CHANGE_KIND, SEEN_KIND, WireBody, WireChange, WireEntry, WireHead,
-        WireReference, WireValue,
-    },
+    names::NameTable,
+    range_coder::{BitCoder, CostPart},
+    wire_entry::{BOOT_KIND, CHANGE_KIND, SEEN_KIND, WireBody, WireChange, WireEntry, WireHead},
 };
 use crate::SyncError;
 use std::collections::{HashMap, VecDeque};
 use wadi_log::{Checkpoint, Crossing, Epoch, Hash, Lane, LogId, NodeId, SignedCheckpoint};
 
 /// Records' newest entries by which further ones are likely to go on.
-const OPEN_ENTRIES: usize = 64;
+pub(super) const OPEN_ENTRIES: usize = 64;
 /// Bytes that a reference or a head comes to.
-const REFERENCE_BYTES: usize = 76;
-/// Numbers from here on are times in milliseconds, if anything.
-const TIME_LEAST: u64 = 100_000_000_000;
+pub(super) const REFERENCE_BYTES: usize = 76;
 /// Bytes of a body of an unknown kind that are worth expecting; the rest stands word for word.
 const EXPECTED_BYTES_MAX: usize = 4 * 1024;
 
@@ -86,38 +80,38 @@ struct LogMemory {
 
 /// A time's bases: what it may lie near to.
 #[derive(Clone, Copy, Default)]
-struct TimeMemory {
-    last: i64,
-    costs: [u32; 3],
-    signs: [bool; 3],
+pub(super) struct TimeMemory {
+    pub(super) last: i64,
+    pub(super) costs: [u32; 3],
+    pub(super) signs: [bool; 3],
 }
 
 /// What both ends remember.
 #[derive(Clone)]
 pub(super) struct ColumnStream {
     pub(super) columns: Columns,
-    keys: Names,
-    shapes: Names,
-    nodes: Names,
-    epochs: Names,
+    pub(super) keys: NameTable,
+    pub(super) shapes: NameTable,
+    nodes: NameTable,
+    epochs: NameTable,
     logs: Vec<LogId>,
     log_memory: HashMap<LogId, LogMemory>,
     last_log: u32,
-    open: VecDeque<(LogId, u64)>,
-    times: HashMap<ColumnId, TimeMemory>,
+    pub(super) open: VecDeque<(LogId, u64)>,
+    pub(super) times: HashMap<ColumnId, TimeMemory>,
     devices: HashMap<u32, u64>,
     hub_time_s: i64,
 }
 
 /// Logs, times and devices that are remembered at most: those beyond are said in full.
 const LOGS_MAX: usize = 250;
-const TIMES_MAX: usize = 512;
+pub(super) const TIMES_MAX: usize = 512;
 
-fn bad(why: &str) -> SyncError {
+pub(super) fn bad(why: &str) -> SyncError {
     SyncError::BadBlock(why.into())
 }
 
-fn column(name: &str) -> ColumnId {
+pub(super) fn column(name: &str) -> ColumnId {
     column_of(name.as_bytes(), 0)
 }
 
@@ -125,10 +119,10 @@ impl ColumnStream {
     pub(super) fn new() -> Self {
         Self {
             columns: Columns::new(),
-            keys: Names::default(),
-            shapes: Names::default(),
-            nodes: Names::default(),
-            epochs: Names::default(),
+            keys: NameTable::default(),
+            shapes: NameTable::default(),
+            nodes: NameTable::default(),
+            epochs: NameTable::default(),
             logs: Vec::new(),
             log_memory: HashMap::new(),
             last_log: 0,
@@ -142,8 +136,8 @@ impl ColumnStream {
     /// Forgets whose logs were spoken of: a dictionary teaches what is said, and not by whom.
     pub(super) fn forget_logs(&mut self) {
         self.columns.doubt();
-        self.nodes = Names::default();
-        self.epochs = Names::default();
+        self.nodes = NameTable::default();
+        self.epochs = NameTable::default();
         self.logs.clear();
         self.log_memory.clear();
         self.last_log = 0;
@@ -206,9 +200,9 @@ impl ColumnStream {
             Origin::Epochs => (&mut self.epochs, 8, column("log.epoch")),
         };
         let at = names.place_of(given).filter(|_| C::ENCODES);
-        let at = at.unwrap_or(Names::NEW);
+        let at = at.unwrap_or(NameTable::NEW);
         let at = self.columns.choice(c, context, 8, at);
-        if at != Names::NEW {
+        if at != NameTable::NEW {
             let name = names.get(at).map(<[u8]>::to_vec);
             return name.ok_or_else(|| bad("it names a node that was never named"));
         }
@@ -224,7 +218,7 @@ impl ColumnStream {
         c: &mut impl BitCoder,
         given: (LogId, u64, usize),
     ) -> Result<(LogId, u64, usize), SyncError> {
-        c.begin(Part::Blocks);
+        c.begin(CostPart::Blocks);
         let log = self.log(c, &given.0)?;
         let end = self.log_memory.get(&log).map_or(0, |memory| memory.end);
         let ahead = given.1.wrapping_sub(end) as i64;
@@ -246,7 +240,7 @@ impl ColumnStream {
         (log, size): (LogId, u64),
         root: HashForm,
     ) -> Result<(SignedCheckpoint, HashForm), SyncError> {
-        c.begin(Part::Blocks);
+        c.begin(CostPart::Blocks);
         let head = &given.checkpoint;
         let later = head.hub_time_s.wrapping_sub(self.hub_time_s);
         let later = self.columns.number(c, column("head.hub_time"), later)?;
@@ -273,7 +267,7 @@ impl ColumnStream {
         }
 
         let root = self.hash(c, column("head.root"), root)?;
-        c.begin(Part::Signatures);
+        c.begin(CostPart::Signatures);
         let signature = c.raw(&given.signature, 64)?;
         let memory = self.log_memory(log);
         memory.end = size;
@@ -294,7 +288,7 @@ impl ColumnStream {
     }
 
     /// A hash in one of its forms.
-    fn hash(
+    pub(super) fn hash(
         &mut self,
         c: &mut impl BitCoder,
         column: ColumnId,
@@ -305,7 +299,7 @@ impl ColumnStream {
             HashForm::Held => 1,
             HashForm::Said(_) => 2,
         };
-        c.begin(Part::Hashes);
+        c.begin(CostPart::Hashes);
         Ok(match self.columns.choice(c, column, 2, form) {
             0 => HashForm::Stream,
             1 => HashForm::Held,
@@ -323,7 +317,7 @@ impl ColumnStream {
         given: &[u8],
     ) -> Result<SaidEntry, SyncError> {
         self.columns.begin_entry();
-        c.begin(Part::Others);
+        c.begin(CostPart::Others);
         let parts = WireEntry::read(given).filter(|e| C::ENCODES && e.has_plain_texts());
         let verbatim = column("entry.verbatim");
         if self.columns.flag(c, verbatim, parts.is_none()) {
@@ -389,7 +383,7 @@ impl ColumnStream {
         log: LogId,
         given: &WireEntry,
     ) -> Result<WireEntry, SyncError> {
-        c.begin(Part::Authors);
+        c.begin(CostPart::Authors);
         let cols = &mut self.columns;
         let kind = cols.number(c, column("entry.kind"), given.kind as i64)? as u64;
         let department = cols.text(c, column("entry.department"), &given.department, None)?;
@@ -405,7 +399,7 @@ impl ColumnStream {
             self.devices.insert(hash, device_seq);
         }
 
-        c.begin(Part::Times);
+        c.begin(CostPart::Times);
         let wall_ms = self.log_memory(log).wall_ms;
         let later = given.wall_ms.wrapping_sub(wall_ms);
         let later = self.columns.number(c, column("entry.wall"), later)?;
@@ -443,7 +437,7 @@ impl ColumnStream {
         kind: u64,
         given: &[u8],
     ) -> Result<Vec<u8>, SyncError> {
-        c.begin(Part::Others);
+        c.begin(CostPart::Others);
         let name = column_of(b"entry.body", kind as u32);
         let long = given.len() > EXPECTED_BYTES_MAX;
         if !self.columns.flag(c, column("entry.long"), long) {
@@ -463,7 +457,7 @@ impl ColumnStream {
         given: &[WireHead],
         hashes: &mut Vec<HashForm>,
     ) -> Result<Vec<WireHead>, SyncError> {
-        c.begin(Part::References);
+        c.begin(CostPart::References);
         let count = column("heads.count");
         let count = self.columns.number(c, count, given.len() as i64)?;
         let mut heads = Vec::new();
@@ -474,7 +468,7 @@ impl ColumnStream {
                 size: 0,
                 root: [0; 32],
             });
-            c.begin(Part::References);
+            c.begin(CostPart::References);
             let log = self.log(c, &given.log)?;
             let before = self.log_memory(log).referenced;
             let ahead = given.size.wrapping_sub(before) as i64;
@@ -494,341 +488,6 @@ impl ColumnStream {
         Ok(heads)
     }
 
-    fn change(
-        &mut self,
-        c: &mut impl BitCoder,
-        forms: &impl Forms,
-        at: (LogId, u64),
-        given: &WireChange,
-        wall_ms: i64,
-    ) -> Result<(WireChange, RecordForm, Vec<HashForm>), SyncError> {
-        c.begin(Part::References);
-        let count = column("change.dependencies");
-        let count = self.columns.number(c, count, given.based_on.len() as i64)?;
-        let mut hashes = Vec::new();
-        let mut based_on = Vec::new();
-        for n in 0..count.max(0) as usize {
-            self.columns.take_room(REFERENCE_BYTES)?;
-            let given = given.based_on.get(n).cloned();
-            let given = given.unwrap_or_else(|| WireReference {
-                log: nowhere(),
-                seq: 0,
-                leaf: [0; 32],
-            });
-            c.begin(Part::References);
-            let (log, seq) = self.reference(c, at, (given.log, given.seq))?;
-            let leaf = forms.leaf(&given.log, given.seq, &given.leaf);
-            hashes.push(self.hash(c, column("change.leaf"), leaf)?);
-            based_on.push(WireReference {
-                log,
-                seq,
-                leaf: [0; 32],
-            });
-        }
-
-        let record = self.record(c, forms, given)?;
-        if self.open.len() == OPEN_ENTRIES {
-            self.open.pop_back();
-        }
-        self.open.push_front(at);
-
-        let is_new = record == RecordForm::New;
-        let puts = self.puts(c, &given.puts, wall_ms, is_new)?;
-        let events = self.events(c, &given.events, wall_ms, is_new)?;
-        let change = WireChange {
-            record: None,
-            based_on,
-            puts,
-            events,
-        };
-
-        Ok((change, record, hashes))
-    }
-
-    /// Where a dependency stands: among the newest entries that nothing has built upon yet, or
-    /// anywhere.
-    fn reference<C: BitCoder>(
-        &mut self,
-        c: &mut C,
-        (own, own_seq): (LogId, u64),
-        given: (LogId, u64),
-    ) -> Result<(LogId, u64), SyncError> {
-        let open = self.open.iter().position(|at| C::ENCODES && *at == given);
-        let near = column("change.near");
-        if !self.open.is_empty() && self.columns.flag(c, near, open.is_some()) {
-            let rank = open.unwrap_or(0) as u32;
-            let rank = self.columns.choice(c, column("change.rank"), 6, rank);
-            let found = self.open.remove(rank as usize);
-            return found.ok_or_else(|| bad("it builds on an entry that was never said"));
-        }
-
-        let (log, seq) = given;
-        let log = self.log(c, &log)?;
-        if log == own {
-            let back = own_seq.wrapping_sub(seq) as i64;
-            let back = self.columns.number(c, column("change.back"), back)?;
-            return Ok((log, own_seq.wrapping_sub(back as u64)));
-        }
-
-        let seq = self.columns.number(c, column("change.seq"), seq as i64)?;
-        Ok((log, seq as u64))
-    }
-
-    fn record(
-        &mut self,
-        c: &mut impl BitCoder,
-        forms: &impl Forms,
-        given: &WireChange,
-    ) -> Result<RecordForm, SyncError> {
-        let first = given.based_on.first();
-        let form = match (&given.record, first) {
-            (None, _) => RecordForm::New,
-            (Some(record), Some(dependency)) => {
-                let WireReference { log, seq, leaf } = dependency;
-                if forms.is_record_of(log, *seq, record) {
-                    RecordForm::OfDependency
-                } else if begins(log, *seq, leaf) == *record {
-                    RecordForm::BegunByDependency
-                } else {
-                    RecordForm::Said(*record)
-                }
-            }
-            (Some(record), None) => RecordForm::Said(*record),
-        };
-        let number = match form {
-            RecordForm::New => 0,
-            RecordForm::OfDependency => 1,
-            RecordForm::BegunByDependency => 2,
-            RecordForm::Said(_) => 3,
-        };
-
-        c.begin(Part::Hashes);
-        let name = column("change.record");
-        Ok(match self.columns.choice(c, name, 2, number) {
-            0 => RecordForm::New,
-            1 => RecordForm::OfDependency,
-            2 => RecordForm::BegunByDependency,
-            _ => {
-                let given = match form {
-                    RecordForm::Said(record) => record,
-                    _ => [0; 32],
-                };
-                RecordForm::Said(raw_hash(c, HashForm::Said(given))?)
-            }
-        })
-    }
-
-    fn puts(
-        &mut self,
-        c: &mut impl BitCoder,
-        given: &[(Vec<u8>, WireValue)],
-        wall_ms: i64,
-        is_new: bool,
-    ) -> Result<Vec<(Vec<u8>, WireValue)>, SyncError> {
-        let mut puts: Vec<(Vec<u8>, WireValue)> = Vec::new();
-        let mut before = u32::from(is_new) << 8;
-        let mut last_time = wall_ms;
-        while let Some((key, at)) = self.next_name(
-            c,
-            NameList::Keys,
-            given.get(puts.len()).map(|(key, _)| &key[..]),
-            before,
-        )? {
-            before = u32::from(is_new) << 8 | at;
-            let name = column_of(&key, 1);
-            let none = WireValue::Null;
-            let given = given.get(puts.len()).map_or(&none, |(_, value)| value);
-            let form = match given {
-                WireValue::Text(_) => 0,
-                WireValue::Int(_) => 1,
-                WireValue::Null => 2,
-                WireValue::Flag(_) => 3,
-            };
-
-            let form = self.columns.choice(c, column_of(&key, 2), 2, form);
-            let value = match (form, given) {
-                (0, given) => {
-                    let text = match given {
-                        WireValue::Text(text) => &text[..],
-                        _ => b"",
-                    };
-                    // Of two keys of which one goes on where the other ends, the values may, too.
-                    let like = puts.iter().rev().find_map(|(other, value)| match value {
-                        WireValue::Text(text) if key.starts_with(other) => Some(&text[..]),
-                        _ => None,
-                    });
-                    c.begin(Part::Texts);
-                    WireValue::Text(self.columns.text(c, name, text, like)?)
-                }
-                (1, given) => {
-                    let int = match given {
-                        WireValue::Int(int) => *int,
-                        _ => 0,
-                    };
-                    WireValue::Int(self.amount(c, name, int, wall_ms, &mut last_time)?)
-                }
-                (2, _) => WireValue::Null,
-                (_, given) => {
-                    let flag = *given == WireValue::Flag(true);
-                    WireValue::Flag(self.columns.flag(c, name, flag))
-                }
-            };
-            puts.push((key, value));
-        }
-
-        Ok(puts)
-    }
-
-    fn events(
-        &mut self,
-        c: &mut impl BitCoder,
-        given: &[Vec<u8>],
-        wall_ms: i64,
-        is_new: bool,
-    ) -> Result<Vec<Vec<u8>>, SyncError> {
-        let mut events = Vec::new();
-        let mut before = u32::from(is_new) << 8;
-        let mut last_time = wall_ms;
-        loop {
-            let text = given.get(events.len());
-            // An event without a shape is one with an empty shape and one value.
-            let parts = text.map(|text| {
-                split_event(text)
-                    .unwrap_or_else(|| (Vec::new(), vec![HoleValue::Text(text.clone())]))
-            });
-            let shape = parts.as_ref().map(|(shape, _)| &shape[..]);
-            let Some((shape, at)) = self.next_name(c, NameList::Shapes, shape, before)? else {
-                return Ok(events);
-            };
-
-            before = u32::from(is_new) << 8 | at;
-            let given = parts.map_or(Vec::new(), |(_, values)| values);
-            if shape.is_empty() {
-                let whole = match given.first() {
-                    Some(HoleValue::Text(text)) => &text[..],
-                    _ => b"",
-                };
-                events.push(self.columns.text(c, column("event.whole"), whole, None)?);
-                continue;
-            }
-
-            let mut values = Vec::new();
-            for (n, hole) in holes_of(&shape).into_iter().enumerate() {
-                let given = given.get(n);
-                values.push(if hole.is_number {
-                    let number = match given {
-                        Some(HoleValue::Number(number)) => *number,
-                        _ => 0,
-                    };
-                    let number = self.amount(c, hole.column, number, wall_ms, &mut last_time)?;
-                    HoleValue::Number(number)
-                } else {
-                    let text = match given {
-                        Some(HoleValue::Text(text)) => &text[..],
-                        _ => b"",
-                    };
-                    c.begin(Part::Texts);
-                    HoleValue::Text(self.columns.text(c, hole.column, text, None)?)
-                });
-            }
-            events.push(fill_shape(&shape, &values));
-        }
-    }
-
-    /// The next key or shape of a list, expected from the one before it; none at the list's end.
-    fn next_name<C: BitCoder>(
-        &mut self,
-        c: &mut C,
-        table: NameList,
-        given: Option<&[u8]>,
-        before: u32,
-    ) -> Result<Option<(Vec<u8>, u32)>, SyncError> {
-        const LIST_END: u32 = 254;
-        c.begin(Part::Keys);
-        let (names, name) = match table {
-            NameList::Keys => (&mut self.keys, column("change.key")),
-            NameList::Shapes => (&mut self.shapes, column("change.shape")),
-        };
-        let at = match given {
-            None => LIST_END,
-            Some(name) => match C::ENCODES {
-                true => names.place_of(name).unwrap_or(Names::NEW),
-                false => Names::NEW,
-            },
-        };
-        let context = context_of(&[name, before]);
-        let at = self.columns.choice(c, context, 8, at);
-        if at == LIST_END {
-            return Ok(None);
-        }
-
-        if at == Names::NEW {
-            let text = self.columns.text(c, name, given.unwrap_or(b""), None)?;
-            let at = names.push(&text);
-            return Ok(Some((text, at)));
-        }
-
-        let known = names.get(at).map(<[u8]>::to_vec);
-        let known = known.ok_or_else(|| bad("it names a key that was never said"))?;
-        self.columns.take_room(known.len())?;
-        Ok(Some((known, at)))
-    }
-
-    /// A number, which is a time where it is as large as one.
-    fn amount(
-        &mut self,
-        c: &mut impl BitCoder,
-        name: ColumnId,
-        given: i64,
-        wall_ms: i64,
-        last_time: &mut i64,
-    ) -> Result<i64, SyncError> {
-        c.begin(Part::Numbers);
-        let is_time = given.unsigned_abs() >= TIME_LEAST;
-        if !self.columns.flag(c, context_of(&[name, 1]), is_time) {
-            return self.columns.number(c, name, given);
-        }
-
-        let time = self.time(c, name, given, wall_ms, *last_time)?;
-        *last_time = time;
-        Ok(time)
-    }
-
-    /// A time, by what it lies near to: the last one of its column, the entry's, or the last one of
-    /// the entry; whichever was nearest so far.
-    fn time(
-        &mut self,
-        c: &mut impl BitCoder,
-        name: ColumnId,
-        given: i64,
-        wall_ms: i64,
-        last_time: i64,
-    ) -> Result<i64, SyncError> {
-        let mut memory = self.times.get(&name).copied().unwrap_or_default();
-        let bases = [last_time, memory.last, wall_ms];
-        let nearest = (0..3).min_by_key(|n| memory.costs[*n]).unwrap_or(0);
-        let later = given.wrapping_sub(bases[nearest]);
-        let later = self
-            .columns
-            .number(c, context_of(&[name, 2, nearest as u32]), later)?;
-        let time = bases[nearest].wrapping_add(later);
-
-        for (n, base) in bases.into_iter().enumerate() {
-            let later = time.wrapping_sub(base);
-            let bits = 64 - later.unsigned_abs().leading_zeros();
-            let turned = (later < 0) != memory.signs[n];
-            let cost = bits * 16 + if turned { 16 } else { 0 };
-            memory.costs[n] = (memory.costs[n] * 7 + cost * 8) / 8;
-            memory.signs[n] = later < 0;
-        }
-        memory.last = time;
-        if self.times.len() < TIMES_MAX || self.times.contains_key(&name) {
-            self.times.insert(name, memory);
-        }
-
-        Ok(time)
-    }
-
     fn log_memory(&mut self, log: LogId) -> &mut LogMemory {
         let known = self.log_memory.len() < LOGS_MAX || self.log_memory.contains_key(&log);
         self.log_memory
@@ -843,12 +502,6 @@ enum Origin {
     Epochs,
 }
 
-#[derive(Clone, Copy)]
-enum NameList {
-    Keys,
-    Shapes,
-}
-
 /// A log that nobody has: what stands in place of none.
 pub(super) fn nowhere() -> LogId {
     LogId {
@@ -859,17 +512,7 @@ pub(super) fn nowhere() -> LogId {
     }
 }
 
-/// The record that an entry begins.
-pub(super) fn begins(log: &LogId, seq: u64, leaf: &[u8; 32]) -> [u8; 32] {
-    let first = wadi_log::Reference {
-        log: *log,
-        seq,
-        leaf: Hash(*leaf),
-    };
-    wadi_log::RecordId::of_first(&first).0
-}
-
-fn raw_hash(c: &mut impl BitCoder, given: HashForm) -> Result<[u8; 32], SyncError> {
+pub(super) fn raw_hash(c: &mut impl BitCoder, given: HashForm) -> Result<[u8; 32], SyncError> {
     let given = match given {
         HashForm::Said(hash) => hash,
         _ => [0; 32],

@@ -9,7 +9,7 @@ use super::{
     column_stream::{ColumnStream, Forms, HashForm, RecordForm, SaidEntry},
     dictionary::primed,
     past::{HeldKey, HeldParts, StreamEntry, StreamPast},
-    range_coder::{BitCoder, CostCounter, Part, RangeDecoder, RangeEncoder},
+    range_coder::{BitCoder, CostCounter, CostPart, RangeDecoder, RangeEncoder},
     wire_entry::{WireBody, WireEntry},
 };
 use crate::SyncError;
@@ -157,7 +157,7 @@ impl ColumnEncoder {
         &mut self,
         block: &Block,
         held: &HeldParts,
-    ) -> Result<[f64; Part::ALL.len()], SyncError> {
+    ) -> Result<[f64; CostPart::ALL.len()], SyncError> {
         let mut counter = CostCounter::new();
         self.say(&mut counter, block, held, Reliance::Stream)?;
         Ok(counter.bits)
@@ -445,7 +445,7 @@ impl ColumnDecoder {
                     }
                     RecordForm::BegunByDependency => {
                         let first = first?;
-                        Some(super::column_stream::begins(
+                        Some(super::column_change::begins(
                             &first.log,
                             first.seq,
                             &first.leaf,

@@ -39,7 +39,7 @@ pub(super) fn column_of(name: &[u8], part: u32) -> ColumnId {
 
 /// What is asked of a column, so that its guesses do not mix.
 #[derive(Clone, Copy)]
-enum Ask {
+enum Guess {
     Same = 1,
     Negative,
     Digits,
@@ -51,11 +51,13 @@ enum Ask {
     Resembles,
     Letter,
     Length,
+    Bits,
+    Bit,
 }
 
 /// What a column remembers.
 #[derive(Clone, Default)]
-struct Column {
+struct ColumnMemory {
     texts: Vec<Box<[u8]>>,
     hashes: Vec<u32>,
     next: usize,
@@ -73,7 +75,7 @@ struct Column {
 pub(super) struct Columns {
     model: Model,
     /// Shared with all streams that began with the dictionary, until one changes it.
-    columns: HashMap<ColumnId, Arc<Column>>,
+    columns: HashMap<ColumnId, Arc<ColumnMemory>>,
     remembered: usize,
     /// Texts of the entry at hand.
     entry: Vec<(ColumnId, Vec<u8>)>,
@@ -152,22 +154,22 @@ impl Columns {
         given: i64,
     ) -> Result<i64, SyncError> {
         self.take_room(1)?;
-        let of = |ask: Ask, more: u32| context_of(&[column, ask as u32, more]);
+        let of = |ask: Guess, more: u32| context_of(&[column, ask as u32, more]);
         let state = self.column(column);
         let (last, history) = (state.last_number, state.history & 0xf);
         let same = self
             .model
-            .flag(coder, of(Ask::Same, history), given == last);
+            .flag(coder, of(Guess::Same, history), given == last);
 
         self.column(column).history = history << 2 | u32::from(same);
         if same {
             return Ok(last);
         }
 
-        let negative = self.model.flag(coder, of(Ask::Negative, 0), given < 0);
+        let negative = self.model.flag(coder, of(Guess::Negative, 0), given < 0);
         let magnitude = given.unsigned_abs();
         let digits = magnitude.checked_ilog10().unwrap_or(0);
-        let digits = self.model.choice(coder, of(Ask::Digits, 0), 5, digits) + 1;
+        let digits = self.model.choice(coder, of(Guess::Digits, 0), 5, digits) + 1;
         let mut read = 0u64;
         let mut before = 0;
 
@@ -175,7 +177,7 @@ impl Columns {
             let digit = (magnitude / 10u64.saturating_pow(place) % 10) as u32;
             // Digits behind the first two stand for themselves.
             let near = if digits - place <= 2 { before } else { 0 };
-            let context = of(Ask::Digit, digits << 16 | place << 8 | near);
+            let context = of(Guess::Digit, digits << 16 | place << 8 | near);
             before = self.model.choice(coder, context, 4, digit);
             read = read.wrapping_mul(10).wrapping_add(u64::from(before));
         }
@@ -186,6 +188,33 @@ impl Columns {
         };
         self.column(column).last_number = number;
         Ok(number)
+    }
+
+    /// A number of which the first bits tell something, and the rest nothing: a position.
+    pub(super) fn position(
+        &mut self,
+        coder: &mut impl BitCoder,
+        column: ColumnId,
+        given: u64,
+    ) -> Result<u64, SyncError> {
+        self.take_room(1)?;
+        let of = |ask: Guess, more: u32| context_of(&[column, ask as u32, more]);
+        let bits = 64 - given.leading_zeros();
+        let bits = self.model.choice(coder, of(Guess::Bits, 0), 7, bits);
+        if bits > 64 {
+            return Err(SyncError::BadBlock("a number of more than 64 bits".into()));
+        }
+
+        let mut read = u64::from(bits > 0);
+        for place in (0..bits.saturating_sub(1)).rev() {
+            // Two bits behind the first are expected by those before them.
+            let near = if bits - place <= 3 { read as u32 } else { 0 };
+            let context = of(Guess::Bit, bits << 16 | place << 8 | near);
+            let bit = self.model.flag(coder, context, given >> place & 1 == 1);
+            read = read << 1 | u64::from(bit);
+        }
+
+        Ok(read)
     }
 
     /// A text without a zero byte: one that stands in this entry already, the last of this column,
@@ -227,7 +256,7 @@ impl Columns {
         given: &[u8],
     ) -> Result<Option<Vec<u8>>, SyncError> {
         self.take_room(1)?;
-        let of = |ask: Ask, more: u32| context_of(&[column, ask as u32, more]);
+        let of = |ask: Guess, more: u32| context_of(&[column, ask as u32, more]);
         let state = self.column(column);
         let (history, alike) = (state.history & 0xff, state.alike);
         let alike = alike.and_then(|of| self.entry.iter().find(|(c, _)| *c == of));
@@ -237,7 +266,7 @@ impl Columns {
         if let Some((_, other)) = alike
             && self
                 .model
-                .flag(coder, of(Ask::Alike, history & 0xf), other == given)
+                .flag(coder, of(Guess::Alike, history & 0xf), other == given)
         {
             found = Some(other.clone());
             by = 1;
@@ -251,7 +280,7 @@ impl Columns {
             if again
                 && self
                     .model
-                    .flag(coder, of(Ask::Again, history), **last == *given)
+                    .flag(coder, of(Guess::Again, history), **last == *given)
             {
                 found = Some(last.to_vec());
                 by = 2;
@@ -263,10 +292,10 @@ impl Columns {
                 };
                 if self
                     .model
-                    .flag(coder, of(Ask::Known, history), at.is_some())
+                    .flag(coder, of(Guess::Known, history), at.is_some())
                 {
                     let at = at.unwrap_or(0) as u32;
-                    let at = self.model.choice(coder, of(Ask::Which, 0), 8, at);
+                    let at = self.model.choice(coder, of(Guess::Which, 0), 8, at);
                     let text = state.texts.get(at as usize);
                     let text = text.ok_or_else(|| {
                         SyncError::BadBlock("it names a value that was never said".into())
@@ -291,7 +320,7 @@ impl Columns {
         column: ColumnId,
         given: &[u8],
     ) -> Result<Vec<u8>, SyncError> {
-        let length = context_of(&[column, Ask::Length as u32]);
+        let length = context_of(&[column, Guess::Length as u32]);
         let count = self.number(coder, length, given.len() as i64)?;
         let count = usize::try_from(count).map_err(|_| too_large())?;
         if count > self.room {
@@ -325,7 +354,8 @@ impl Columns {
                 let expected = other.get(at).copied().unwrap_or(END);
                 let place = text.len().min(15) as u32;
                 let is_end = u32::from(expected == END);
-                let context = context_of(&[column, Ask::Resembles as u32, place, hits & 3, is_end]);
+                let context =
+                    context_of(&[column, Guess::Resembles as u32, place, hits & 3, is_end]);
                 let resembles = self.model.flag(coder, context, letter == expected);
 
                 hits = hits << 1 | u32::from(resembles);
@@ -394,13 +424,13 @@ impl Columns {
         }
     }
 
-    fn column(&mut self, column: ColumnId) -> &mut Column {
+    fn column(&mut self, column: ColumnId) -> &mut ColumnMemory {
         let known = self.known_column(column);
         Arc::make_mut(self.columns.entry(known).or_default())
     }
 }
 
-impl Column {
+impl ColumnMemory {
     fn place_of(&self, text: &[u8]) -> Option<usize> {
         let hash = text_hash(text);
         let all = self.hashes.iter().zip(&self.texts);
@@ -434,7 +464,7 @@ fn letter_contexts(
         at.map_or(0x100, |at| u32::from(text[at]))
     };
     let place = text.len().min(24) as u32;
-    let ask = Ask::Letter as u32;
+    let ask = Guess::Letter as u32;
     let over = last.get(text.len()).map_or(0x100, |l| u32::from(*l));
 
     [

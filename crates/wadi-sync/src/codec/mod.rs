@@ -4,6 +4,7 @@
 //! what both ends hold. Each end tells in its Hello what it reads; whoever tells nothing reads
 //! version 1. What is carried for others and what lies in bundles stands for itself.
 
+mod column_change;
 mod column_stream;
 mod columnar;
 mod columns;
@@ -18,7 +19,7 @@ mod zstd_stream;
 
 pub use columnar::{Reliance, Unresolved};
 pub use past::{HeldEntry, HeldKey, HeldParts};
-pub use range_coder::Part;
+pub use range_coder::CostPart;
 
 use crate::{SyncError, bounds::count_fields, pb};
 use columnar::{ColumnDecoder, ColumnEncoder, SaidBlock};
@@ -180,10 +181,10 @@ impl BlockMeter {
         &mut self,
         block: &Block,
         held: &HeldParts,
-    ) -> Result<Vec<(Part, f64)>, SyncError> {
+    ) -> Result<Vec<(CostPart, f64)>, SyncError> {
         let bits = self.0.cost_of(block, held)?;
-        let of = |(part, bits): (Part, f64)| (part, bits / 8.0);
-        Ok(Part::ALL.into_iter().zip(bits).map(of).collect())
+        let of = |(part, bits): (CostPart, f64)| (part, bits / 8.0);
+        Ok(CostPart::ALL.into_iter().zip(bits).map(of).collect())
     }
 }
 

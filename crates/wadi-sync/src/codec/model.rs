@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 
 /// Predictions of numbers, choices and flags: 256 KiB.
 const SLOTS_LOG2: u32 = 16;
-/// Predictions of letters: 512 KiB.
+/// Predictions of letters: 512 KiB, in lines of half a letter each.
 const LETTER_SLOTS_LOG2: u32 = 17;
+/// Places of a line. The first holds the context that the line is of.
+const LINE: usize = 16;
 /// A prediction is an average over the last so many bits, about.
 const COUNT_MAX: u32 = 255;
 /// What was learned from the dictionary counts for so many bits at most: a stream that is otherwise
@@ -92,6 +94,28 @@ fn squash(x: i32) -> i32 {
     (KNOTS[at] * (128 - weight) + KNOTS[at + 1] * weight + 64) >> 7
 }
 
+/// Where the line of a context begins: one of two places, of which the less known is given up where
+/// neither is the context's.
+fn line_of(letters: &mut [Slot], context: u32) -> usize {
+    let first = context as usize * LINE & ((1 << LETTER_SLOTS_LOG2) - 1);
+    let second = first ^ LINE;
+    for line in [first, second] {
+        if letters[line] == context {
+            return line;
+        }
+    }
+
+    let known = |line: usize| letters[line + 1] & ((1 << SLOT_SHIFT) - 1);
+    let line = if known(first) <= known(second) {
+        first
+    } else {
+        second
+    };
+    letters[line..line + LINE].fill(UNKNOWN);
+    letters[line] = context;
+    line
+}
+
 /// Mixes words into one that names a context.
 pub(super) fn context_of(words: &[u32]) -> u32 {
     let mut hash = 0x9e37_79b9u32;
@@ -125,7 +149,8 @@ impl Model {
 
     /// Takes what was learned so far as a first guess.
     pub(super) fn doubt(&mut self) {
-        for slot in self.slots.iter_mut().chain(&mut self.letters) {
+        let lines = self.letters.chunks_exact_mut(LINE);
+        for slot in lines.flat_map(|l| &mut l[1..]).chain(&mut self.slots) {
             let count = *slot & ((1 << SLOT_SHIFT) - 1);
             *slot = *slot - count + count.min(PRIMED_COUNT_MAX);
         }
@@ -168,7 +193,6 @@ impl Model {
         set: u32,
         given: u8,
     ) -> u8 {
-        const MASK: u32 = (1 << LETTER_SLOTS_LOG2) - 1;
         let weights = &mut self.weights[set as usize % WEIGHT_SETS];
         let tables = self.tables;
         let mut node = 1u32;
@@ -177,15 +201,14 @@ impl Model {
 
         for n in (0..8).rev() {
             if n % 4 == 3 {
-                // Predictions of half a letter lie in one line of the processor's cache.
-                lines = contexts.map(|c| context_of(&[c, node]) & MASK & !15);
+                lines = contexts.map(|c| line_of(&mut self.letters, context_of(&[c, node])));
             }
             let within = if n >= 4 {
                 node
             } else {
                 node & (0xf >> (n + 1)) | 1 << (3 - n)
             };
-            let places = lines.map(|line| (line | within) as usize);
+            let places = lines.map(|line| line + within as usize);
             let votes =
                 places.map(|at| i32::from(tables.stretched[self.letters[at] as usize >> 20]));
             let sum: i64 = votes

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-/// Names in a list at most; those beyond are said in full each time.
+/// NameTable in a list at most; those beyond are said in full each time.
 const NAMES_MAX: usize = 250;
 /// Bytes of a name in a list at most; a longer one is said in full each time.
 const NAME_BYTES_MAX: usize = 512;
 
-/// Names by place, in the order in which they came.
+/// NameTable by place, in the order in which they came.
 #[derive(Clone, Default)]
-pub(super) struct Names {
+pub(super) struct NameTable {
     names: Vec<Vec<u8>>,
     places: HashMap<Vec<u8>, u32>,
 }
 
-impl Names {
+impl NameTable {
     /// Stands for a name that is not in the list.
     pub(super) const NEW: u32 = 255;
 

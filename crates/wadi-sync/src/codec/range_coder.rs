@@ -16,7 +16,7 @@ pub(super) trait BitCoder {
     const ENCODES: bool;
 
     /// What comes next belongs to a part, for whoever measures.
-    fn begin(&mut self, _: Part) {}
+    fn begin(&mut self, _: CostPart) {}
 
     /// One bit, which is 1 with a probability of `ones` of 65,536.
     fn bit(&mut self, ones: u32, given: bool) -> bool;
@@ -31,7 +31,7 @@ pub(super) trait BitCoder {
 
 /// What bytes are spent on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Part {
+pub enum CostPart {
     /// Where a block stands, and what its checkpoint says.
     Blocks,
     /// Signatures of checkpoints.
@@ -54,7 +54,7 @@ pub enum Part {
     Others,
 }
 
-impl Part {
+impl CostPart {
     /// All of them.
     pub const ALL: [Self; 10] = [
         Self::Blocks,
@@ -88,15 +88,15 @@ impl Part {
 
 /// Counts what each part costs, in bits; it writes nothing.
 pub(super) struct CostCounter {
-    part: Part,
-    pub(super) bits: [f64; Part::ALL.len()],
+    part: CostPart,
+    pub(super) bits: [f64; CostPart::ALL.len()],
 }
 
 impl CostCounter {
     pub(super) fn new() -> Self {
         Self {
-            part: Part::Blocks,
-            bits: [0.0; Part::ALL.len()],
+            part: CostPart::Blocks,
+            bits: [0.0; CostPart::ALL.len()],
         }
     }
 }
@@ -104,7 +104,7 @@ impl CostCounter {
 impl BitCoder for CostCounter {
     const ENCODES: bool = true;
 
-    fn begin(&mut self, part: Part) {
+    fn begin(&mut self, part: CostPart) {
         self.part = part;
     }
 

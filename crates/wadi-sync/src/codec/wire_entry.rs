@@ -225,7 +225,7 @@ fn put_message(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
 }
 
 /// A field of a message.
-enum Field<'a> {
+enum WireField<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
@@ -244,15 +244,15 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The next field; what is neither a number nor bytes stands in no entry.
-fn take_field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
+fn take_field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, WireField<'a>)> {
     let tag = take_varint(bytes)?;
     match tag & 7 {
-        0 => Some((tag >> 3, Field::Number(take_varint(bytes)?))),
+        0 => Some((tag >> 3, WireField::Number(take_varint(bytes)?))),
         2 => {
             let length = usize::try_from(take_varint(bytes)?).ok()?;
             let (inner, rest) = bytes.split_at_checked(length)?;
             *bytes = rest;
-            Some((tag >> 3, Field::Bytes(inner)))
+            Some((tag >> 3, WireField::Bytes(inner)))
         }
         _ => None,
     }
@@ -264,17 +264,17 @@ fn read_entry(mut bytes: &[u8]) -> Option<WireEntry> {
     let mut body: &[u8] = &[];
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Number(n)) => version = n,
-            (2, Field::Number(n)) => entry.kind = n,
-            (3, Field::Number(n)) => entry.wall_ms = n as i64,
-            (4, Field::Number(n)) => entry.doubt_ms = n,
-            (5, Field::Number(n)) => entry.happened_ms = Some(n as i64),
-            (6, Field::Bytes(b)) => entry.happened_source = b.into(),
-            (7, Field::Bytes(b)) => entry.officer = b.into(),
-            (8, Field::Bytes(b)) => entry.department = b.into(),
-            (9, Field::Bytes(b)) => entry.device = b.into(),
-            (10, Field::Number(n)) => entry.device_seq = n,
-            (11, Field::Bytes(b)) => body = b,
+            (1, WireField::Number(n)) => version = n,
+            (2, WireField::Number(n)) => entry.kind = n,
+            (3, WireField::Number(n)) => entry.wall_ms = n as i64,
+            (4, WireField::Number(n)) => entry.doubt_ms = n,
+            (5, WireField::Number(n)) => entry.happened_ms = Some(n as i64),
+            (6, WireField::Bytes(b)) => entry.happened_source = b.into(),
+            (7, WireField::Bytes(b)) => entry.officer = b.into(),
+            (8, WireField::Bytes(b)) => entry.department = b.into(),
+            (9, WireField::Bytes(b)) => entry.device = b.into(),
+            (10, WireField::Number(n)) => entry.device_seq = n,
+            (11, WireField::Bytes(b)) => body = b,
             _ => return None,
         }
     }
@@ -298,11 +298,11 @@ fn read_heads(mut bytes: &[u8], heads_field: u64) -> Option<WireBody> {
     let mut heads = Vec::new();
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (field, Field::Bytes(b)) if field == heads_field => {
+            (field, WireField::Bytes(b)) if field == heads_field => {
                 let (log, size, root) = read_head(b)?;
                 heads.push(WireHead { log, size, root });
             }
-            (1, Field::Bytes(b)) => text = b.into(),
+            (1, WireField::Bytes(b)) => text = b.into(),
             _ => return None,
         }
     }
@@ -315,9 +315,9 @@ fn read_head(mut bytes: &[u8]) -> Option<(LogId, u64, [u8; 32])> {
     let (mut log, mut number, mut hash) = (None, 0, None);
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Bytes(b)) => log = Some(LogId::from_slice(b).ok()?),
-            (2, Field::Number(n)) => number = n,
-            (3, Field::Bytes(b)) => hash = Some(b.try_into().ok()?),
+            (1, WireField::Bytes(b)) => log = Some(LogId::from_slice(b).ok()?),
+            (2, WireField::Number(n)) => number = n,
+            (3, WireField::Bytes(b)) => hash = Some(b.try_into().ok()?),
             _ => return None,
         }
     }
@@ -329,13 +329,13 @@ fn read_change(mut bytes: &[u8]) -> Option<WireChange> {
     let mut change = WireChange::default();
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Bytes(b)) => change.record = Some(b.try_into().ok()?),
-            (2, Field::Bytes(b)) => {
+            (1, WireField::Bytes(b)) => change.record = Some(b.try_into().ok()?),
+            (2, WireField::Bytes(b)) => {
                 let (log, seq, leaf) = read_head(b)?;
                 change.based_on.push(WireReference { log, seq, leaf });
             }
-            (3, Field::Bytes(b)) => change.puts.push(read_put(b)?),
-            (4, Field::Bytes(b)) => change.events.push(b.into()),
+            (3, WireField::Bytes(b)) => change.puts.push(read_put(b)?),
+            (4, WireField::Bytes(b)) => change.events.push(b.into()),
             _ => return None,
         }
     }
@@ -347,13 +347,15 @@ fn read_put(mut bytes: &[u8]) -> Option<(Vec<u8>, WireValue)> {
     let (mut key, mut value) = (Vec::new(), None);
     while !bytes.is_empty() {
         match take_field(&mut bytes)? {
-            (1, Field::Bytes(b)) => key = b.into(),
-            (2, Field::Bytes(mut b)) => {
+            (1, WireField::Bytes(b)) => key = b.into(),
+            (2, WireField::Bytes(mut b)) => {
                 value = Some(match take_field(&mut b)? {
-                    (1, Field::Number(1)) => WireValue::Null,
-                    (2, Field::Bytes(text)) => WireValue::Text(text.into()),
-                    (3, Field::Number(n)) => WireValue::Int((n >> 1) as i64 ^ -((n & 1) as i64)),
-                    (4, Field::Number(n @ 0..=1)) => WireValue::Flag(n == 1),
+                    (1, WireField::Number(1)) => WireValue::Null,
+                    (2, WireField::Bytes(text)) => WireValue::Text(text.into()),
+                    (3, WireField::Number(n)) => {
+                        WireValue::Int((n >> 1) as i64 ^ -((n & 1) as i64))
+                    }
+                    (4, WireField::Number(n @ 0..=1)) => WireValue::Flag(n == 1),
                     _ => return None,
                 });
             }

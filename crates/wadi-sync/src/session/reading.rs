@@ -27,9 +27,9 @@ pub(super) struct LaneReader {
 /// Blocks of each log that are not answered yet, in order. A refusal of this session's own waits
 /// for those that the driver has in hand: the sender counts answers.
 #[derive(Default)]
-pub(super) struct AnswerOrder(BTreeMap<LogId, VecDeque<Due>>);
+pub(super) struct AnswerOrder(BTreeMap<LogId, VecDeque<DueAnswer>>);
 
-enum Due {
+enum DueAnswer {
     /// The driver answers.
     Driver,
     /// This session refuses it; so much is held.
@@ -38,7 +38,7 @@ enum Due {
 
 impl AnswerOrder {
     fn handed_out(&mut self, log: LogId) {
-        self.0.entry(log).or_default().push_back(Due::Driver);
+        self.0.entry(log).or_default().push_back(DueAnswer::Driver);
     }
 
     /// Whether a refusal may be said at once.
@@ -46,7 +46,7 @@ impl AnswerOrder {
         let Some(due) = self.0.get_mut(&log) else {
             return true;
         };
-        due.push_back(Due::Refusal(held));
+        due.push_back(DueAnswer::Refusal(held));
         false
     }
 
@@ -58,7 +58,7 @@ impl AnswerOrder {
         };
 
         due.pop_front();
-        while let Some(Due::Refusal(held)) = due.front() {
+        while let Some(DueAnswer::Refusal(held)) = due.front() {
             refused.push(*held);
             due.pop_front();
         }

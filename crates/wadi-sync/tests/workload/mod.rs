@@ -18,7 +18,7 @@ use wadi_sync::{HeldEntry, HeldKey, HeldParts};
 const START_MS: i64 = 1_772_341_200_000;
 
 /// The workload's lines.
-pub struct Workload {
+pub struct WorkloadLines {
     base: Vec<String>,
     site: Vec<String>,
     hub: Vec<String>,
@@ -27,12 +27,12 @@ pub struct Workload {
 
 /// Logs that both held before: what either end's store answers.
 #[derive(Default)]
-pub struct Ledger {
+pub struct HeldLogs {
     entries: HashMap<(LogId, u64), HeldEntry>,
     peaks: HashMap<(LogId, u64), Peaks>,
 }
 
-impl Ledger {
+impl HeldLogs {
     pub fn answer(&self, asks: BTreeSet<HeldKey>) -> HeldParts {
         let mut held = HeldParts::default();
         for ask in asks {
@@ -56,7 +56,7 @@ impl Ledger {
 }
 
 /// A node that writes one log.
-struct Author {
+struct LogWriter {
     key: LogKey,
     log: LogId,
     peaks: Peaks,
@@ -65,7 +65,7 @@ struct Author {
     waiting: Vec<Entry>,
 }
 
-impl Author {
+impl LogWriter {
     fn new(seed: u8, crossing: &str) -> Self {
         let key = LogKey::from_seed(&[seed; 32]);
         let log = LogId {
@@ -178,7 +178,7 @@ fn change_of(set: &Map<String, Json>) -> (String, BTreeMap<String, Value>, Vec<S
     )
 }
 
-impl Workload {
+impl WorkloadLines {
     /// Made by scripts/workload.py.
     pub fn make(n: usize, seed: u64) -> Self {
         let dir =
@@ -223,11 +223,11 @@ impl Workload {
 
     /// What both held before, and the blocks that site and hub wrote during the outage: runs of so
     /// many bytes, or of one entry.
-    pub fn logs(&self, run_bytes: usize) -> (Ledger, Vec<Block>, Vec<Block>) {
-        let mut past = Ledger::default();
+    pub fn logs(&self, run_bytes: usize) -> (HeldLogs, Vec<Block>, Vec<Block>) {
+        let mut past = HeldLogs::default();
         let mut records = Records::new();
         let seed = self.seed as u8;
-        let mut site = Author::new(seed ^ 0x55, "TRB");
+        let mut site = LogWriter::new(seed ^ 0x55, "TRB");
         let base = write_all(&mut site, &self.base, &mut records, 8 * 1024);
         let mut peaks = Peaks::default();
         for block in &base {
@@ -243,14 +243,14 @@ impl Workload {
 
         let mut of_hub = records.clone();
         let site = write_all(&mut site, &self.site, &mut records, run_bytes);
-        let mut hub = Author::new(seed ^ 0x77, "TRB");
+        let mut hub = LogWriter::new(seed ^ 0x77, "TRB");
         let hub = write_all(&mut hub, &self.hub, &mut of_hub, run_bytes);
         (past, site, hub)
     }
 }
 
 fn write_all(
-    author: &mut Author,
+    author: &mut LogWriter,
     lines: &[String],
     records: &mut Records,
     run_bytes: usize,
@@ -308,7 +308,7 @@ fn write_all(
 /// Logs that grow by an entry at a time; both ends hold all that came before.
 #[derive(Default)]
 pub struct LiveLogs {
-    pub past: Ledger,
+    pub past: HeldLogs,
     peaks: BTreeMap<LogId, Peaks>,
 }
 
