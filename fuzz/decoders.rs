@@ -11,7 +11,7 @@ use wadi_log::{
     parse_note, verify_block, verify_evidence,
 };
 use wadi_sync::{
-    BlockDecoder, FrameReader, Manifest, Message, Receipt, decode_plain, encode_plain,
+    BlockDecoder, FrameReader, Manifest, Message, Receipt, decode_plain, encode_plain, fits_frame,
 };
 
 /// A name, which its fuzz target has too, and what it does with bytes.
@@ -104,7 +104,9 @@ fn block_frame(bytes: &[u8]) {
     let (one, two) = bytes.split_at(bytes.len() / 2);
     let _ = decoder.decode(bytes);
     let _ = decoder.decode(one);
-    let _ = decoder.decode(two);
+    if let Ok(block) = decoder.decode(two) {
+        assert!(fits_frame(&block), "it could not be sent on");
+    }
 }
 
 fn checkpoint(bytes: &[u8]) {

@@ -23,9 +23,9 @@ use wadi_log::{
     Reference, SignedCheckpoint, Stretch, Tip, Value, VerifiedBlock, hex,
 };
 use wadi_sync::{
-    BlockEncoder, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
-    LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum, TreeAsk,
-    encode_plain,
+    BlockEncoder, CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter,
+    FrontierPart, LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum,
+    TreeAsk, encode_plain,
 };
 
 /// Spoilt inputs of each decoder.
@@ -154,6 +154,7 @@ fn messages() -> Vec<Message> {
             hub_time_s: 1_767_225_600,
             remembers: Some(Hash([3; 32])),
             rate_bits_s: Some(64_000),
+            codecs: vec![CodecVersion::Columns.mark()],
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {
@@ -338,7 +339,12 @@ fn good(name: &str) -> Vec<Vec<u8>> {
     match name {
         "entry" => entries().iter().map(|e| e.encode().unwrap()).collect(),
         "block" => vec![encode_plain(&block())],
-        "block_frame" => vec![BlockEncoder::new().unwrap().encode(&block()).unwrap()],
+        "block_frame" => CodecVersion::ALL
+            .map(|version| {
+                let mut encoder = BlockEncoder::of_version(version).unwrap();
+                encoder.encode(&block()).unwrap()
+            })
+            .into(),
 
         "checkpoint" => vec![
             control_head().to_bytes(),
@@ -447,8 +453,10 @@ fn good_inputs_are_good() {
     }
 
     assert_eq!(decode_plain(&good("block")[0]).unwrap(), block());
-    let frame = &good("block_frame")[0];
-    assert_eq!(BlockDecoder::new().unwrap().decode(frame).unwrap(), block());
+    for frame in good("block_frame") {
+        let mut decoder = BlockDecoder::new().unwrap();
+        assert_eq!(decoder.decode(&frame).unwrap(), block());
+    }
     assert!(SignedCheckpoint::from_bytes(&good("checkpoint")[0]).is_ok());
     assert!(Enrolment::from_bytes(&good("enrolment")[0]).is_ok());
     assert!(ForkProof::from_bytes(&good("fork_proof")[0]).is_ok());

@@ -179,6 +179,7 @@ impl Wire {
             hub_time_s: 0,
             remembers: None,
             rate_bits_s: None,
+            codecs: vec![],
         };
 
         self.to.send(Arriving::Message(hello)).await.unwrap();
@@ -420,7 +421,9 @@ impl Clone {
                     path,
                 }))
             }
-            Query::Carried { .. }
+            Query::HeldForBlock { .. }
+            | Query::HeldForFrame { .. }
+            | Query::Carried { .. }
             | Query::Stretches { .. }
             | Query::Tree { .. }
             | Query::Digests => QueryAnswer::Block(None),

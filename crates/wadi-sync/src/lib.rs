@@ -38,7 +38,9 @@ pub use bundle::{
     LogRange, Manifest, Party,
 };
 pub use codec::{
-    BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, decode_plain, encode_plain, fits_frame,
+    BLOCK_FRAME_BYTES_MAX, BlockDecoder, BlockEncoder, BlockMeter, CodecVersion, CostPart,
+    HeldEntry, HeldKey, HeldParts, ReadFrame, Reliance, SaidFrame, Unresolved, decode_plain,
+    encode_plain, fits_frame,
 };
 pub use frontiers::FrontierPart;
 pub use message::{

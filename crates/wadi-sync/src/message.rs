@@ -189,6 +189,8 @@ pub enum Message {
         remembers: Option<Hash>,
         /// What the sender has provisioned for this link, bits a second, where it knows.
         rate_bits_s: Option<u64>,
+        /// Marks of the versions of the block codec that the sender reads beside the first.
+        codecs: Vec<u8>,
     },
     Members(Vec<Enrolment>),
     Frontier {

@@ -21,6 +21,8 @@ pub enum RefuseReason {
     NotEnrolled,
     /// This node may not take the log.
     OutsideGrant,
+    /// The block leaves out what this node does not hold: it is sent again in full.
+    Unresolved,
     /// Little room is left on the disk: what is not urgent has to wait.
     DiskLow,
     /// The disk is full.
@@ -53,6 +55,7 @@ impl RefuseReason {
             "retry" => Self::Retry,
             "not_enrolled" => Self::NotEnrolled,
             "outside_grant" => Self::OutsideGrant,
+            "unresolved" => Self::Unresolved,
             "disk_low" => Self::DiskLow,
             "disk_full" => Self::DiskFull,
             "store_conflict" => Self::StoreConflict,
@@ -74,6 +77,7 @@ impl RefuseReason {
             Self::Retry => "retry",
             Self::NotEnrolled => "not_enrolled",
             Self::OutsideGrant => "outside_grant",
+            Self::Unresolved => "unresolved",
             Self::DiskLow => "disk_low",
             Self::DiskFull => "disk_full",
             Self::StoreConflict => "store_conflict",
@@ -98,6 +102,7 @@ impl RefuseReason {
             | Self::Retry
             | Self::NotEnrolled
             | Self::OutsideGrant
+            | Self::Unresolved
             | Self::DiskLow
             | Self::Other { .. } => false,
         }
@@ -110,6 +115,7 @@ impl RefuseReason {
             Self::Retry => pb::RefuseReason::Retry as i32,
             Self::NotEnrolled => pb::RefuseReason::NotEnrolled as i32,
             Self::OutsideGrant => pb::RefuseReason::OutsideGrant as i32,
+            Self::Unresolved => pb::RefuseReason::Unresolved as i32,
             Self::DiskLow => pb::RefuseReason::DiskLow as i32,
             Self::DiskFull => pb::RefuseReason::DiskFull as i32,
             Self::StoreConflict => pb::RefuseReason::StoreConflict as i32,
@@ -134,6 +140,7 @@ impl RefuseReason {
             Ok(Known::Retry) => Self::Retry,
             Ok(Known::NotEnrolled) => Self::NotEnrolled,
             Ok(Known::OutsideGrant) => Self::OutsideGrant,
+            Ok(Known::Unresolved) => Self::Unresolved,
             Ok(Known::DiskLow) => Self::DiskLow,
             Ok(Known::DiskFull) => Self::DiskFull,
             Ok(Known::StoreConflict) => Self::StoreConflict,
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_number_of_the_proto_comes_back_as_the_reason_that_it_stands_for() {
-        for number in 1..=11 {
+        for number in 1..=12 {
             assert!(pb::RefuseReason::try_from(number).is_ok());
             let reason = RefuseReason::from_wire(number, "database_slow".into()).unwrap();
             assert_eq!(reason.number(), number, "{reason}");
@@ -175,7 +182,7 @@ mod tests {
         }
 
         assert!(
-            pb::RefuseReason::try_from(12).is_err(),
+            pb::RefuseReason::try_from(13).is_err(),
             "a new number wants a place here"
         );
     }

@@ -12,6 +12,7 @@ mod io;
 mod members;
 mod peer_log;
 mod phase;
+mod reading;
 mod receive;
 mod sending;
 mod window;
@@ -20,7 +21,7 @@ pub use io::{Input, Output, Query, QueryAnswer, Snapshot};
 pub(crate) use peer_log::PeerLog;
 
 use crate::{
-    codec::BlockDecoder,
+    codec::CodecVersion,
     frontiers::{FrontierExchange, FrontierMemory},
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
@@ -29,6 +30,7 @@ use crate::{
 use carrying::Carrying;
 use members::{UnknownAuthors, members_digest};
 use phase::SessionPhase;
+use reading::{AnswerOrder, LaneReader};
 use std::collections::BTreeMap;
 use wadi_log::{
     Cosignature, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, Scope, Tip,
@@ -64,7 +66,10 @@ pub struct Session {
     pub(crate) exchange: FrontierExchange,
     pub(crate) memory: FrontierMemory,
     window: SendWindow,
-    decoders: BTreeMap<Lane, BlockDecoder>,
+    readers: BTreeMap<Lane, LaneReader>,
+    answer_order: AnswerOrder,
+    /// The newest version of the block codec that this node speaks.
+    codec: CodecVersion,
     carrying: Carrying,
     unknown_authors: UnknownAuthors,
     message_bytes: u64,
@@ -83,11 +88,19 @@ impl Session {
             exchange: FrontierExchange::default(),
             memory: FrontierMemory::default(),
             window: SendWindow::default(),
-            decoders: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            answer_order: AnswerOrder::default(),
+            codec: CodecVersion::Columns,
             carrying: Carrying::default(),
             unknown_authors: UnknownAuthors::default(),
             message_bytes: 0,
         }
+    }
+
+    /// A session that speaks no newer version of the block codec than this one.
+    pub fn speaking(mut self, codec: CodecVersion) -> Self {
+        self.codec = codec;
+        self
     }
 
     /// The node that the peer's certificate names.
@@ -202,15 +215,21 @@ impl Session {
         match input {
             Input::Connected(snapshot) => self.say_hello(*snapshot, out),
             Input::MessageReceived(message) => return self.receive_message(message, out),
-            Input::FrameReceived { lane, bytes } => return self.receive_frame(lane, &bytes, out),
+            Input::FrameReceived { lane, bytes } => return self.receive_frame(lane, bytes, out),
             Input::StoreAnswered(query, answer) => return self.use_answer(query, answer, out),
             Input::BlockCommitted {
                 log,
                 to,
                 tip,
                 cosignature,
-            } => self.acknowledge(log, to, tip, cosignature, out),
-            Input::BlockRefused { log, held, reason } => self.refuse_block(log, held, reason, out),
+            } => {
+                self.acknowledge(log, to, tip, cosignature, out);
+                self.refuse_behind(log, out);
+            }
+            Input::BlockRefused { log, held, reason } => {
+                self.refuse_block(log, held, reason, out);
+                self.refuse_behind(log, out);
+            }
             Input::LogsGrew(tips) => {
                 for (log, tip) in tips {
                     self.note_growth(log, tip);
@@ -319,10 +338,19 @@ impl Session {
             hub_time_s,
             remembers,
             rate_bits_s,
+            codecs: self.codec_marks(),
         }));
 
         // Proofs travel first.
         self.send_forks(forks, out);
+    }
+
+    /// The marks of the versions of the block codec that this node reads. Version 1 alone is told
+    /// by none, as earlier versions tell it.
+    fn codec_marks(&self) -> Vec<u8> {
+        let known = CodecVersion::ALL.into_iter();
+        let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
+        newer.map(CodecVersion::mark).collect()
     }
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.

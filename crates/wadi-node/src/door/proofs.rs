@@ -3,6 +3,7 @@
 use crate::door::Door;
 use wadi_log::{Body, Hash, LogId, LogState, Peaks, RecordId, VerifiedEntry, proof};
 use wadi_store::{CosignedHead, Store, StoreError};
+use wadi_sync::{HeldEntry, HeldKey, HeldParts};
 
 /// What the store gives of something, or nothing where it will not; an error where it may in a
 /// moment, so that nobody takes a database which is away for one that does not hold it.
@@ -59,6 +60,39 @@ pub(crate) async fn peaks_at(store: &dyn Store, log: &LogId, size: u64) -> Optio
         .collect();
 
     Peaks::from_parts(size, &bytes).ok()
+}
+
+/// What is held of all that a block may leave out; what is not held, or does not read, is left out
+/// of the answer.
+pub(crate) async fn held_parts(
+    store: &dyn Store,
+    keys: &[HeldKey],
+) -> Result<HeldParts, StoreError> {
+    let mut held = HeldParts::default();
+    for key in keys {
+        match *key {
+            HeldKey::Entry(log, seq) => {
+                let read = given(store.entries(&log, seq, 1).await)?.unwrap_or_default();
+                if let Some(found) = read.first().filter(|e| e.entry.reference().seq == seq) {
+                    let entry = HeldEntry {
+                        leaf: found.entry.reference().leaf,
+                        record: record_of(&found.entry),
+                    };
+                    held.entries.insert((log, seq), entry);
+                }
+            }
+            HeldKey::Root(log, size) => {
+                let root = known_root(store, &log, size).await?;
+                held.roots.extend(root.map(|root| ((log, size), root)));
+            }
+            HeldKey::Peaks(log, size) => {
+                let peaks = peaks_at(store, &log, size).await;
+                held.peaks.extend(peaks.map(|peaks| ((log, size), peaks)));
+            }
+        }
+    }
+
+    Ok(held)
 }
 
 /// The record that an entry speaks of, if it speaks of one.

@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::{
-    door::proofs::{given, known_root},
+    door::proofs::{given, held_parts, known_root},
     links::{
         questions::Questions,
         stretches::{short_hashes, stretches},
@@ -16,8 +16,9 @@ use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId, Tip};
 use wadi_store::StoreError;
 use wadi_sync::{Input, Query, QueryAnswer};
 
-/// Bytes of a block: about 8 KiB, ending at a checkpoint.
-const BLOCK_BYTES: usize = 8 * 1024;
+/// Bytes of the entries of a block at most, where it can end at a checkpoint by then. In columns they
+/// travel in some 1.5 KB, of which a signature of 64 bytes is a small part.
+const BLOCK_BYTES: usize = 32 * 1024;
 
 /// What a link answers.
 #[derive(Default)]
@@ -69,6 +70,9 @@ impl Link<'_> {
         Ok(match query {
             Query::Block { log, from } => {
                 QueryAnswer::Block(given(self.read_block(log, *from).await)?.flatten())
+            }
+            Query::HeldForBlock { keys, .. } | Query::HeldForFrame { keys, .. } => {
+                QueryAnswer::Held(held_parts(&*self.door.store, keys).await?)
             }
             Query::Carried { log, from } => {
                 let found = given(self.door.store.carried_block(log, *from).await)?.flatten();
@@ -122,8 +126,8 @@ impl Link<'_> {
         })
     }
 
-    /// The block of a log from a position on: to the last checkpoint within about 8 KiB, or else to
-    /// the first.
+    /// The block of a log from a position on: to the last checkpoint within [`BLOCK_BYTES`], or else
+    /// to the first.
     pub(super) async fn read_block(
         &self,
         log: &LogId,

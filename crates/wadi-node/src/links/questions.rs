@@ -28,7 +28,10 @@ impl Questions {
         match query {
             Query::Digests | Query::Tree { .. } | Query::Stretches { .. } => true,
             Query::Roots { for_peer, .. } | Query::Branch { for_peer, .. } => *for_peer,
-            Query::Block { .. } | Query::Carried { .. } => false,
+            Query::Block { .. }
+            | Query::HeldForBlock { .. }
+            | Query::HeldForFrame { .. }
+            | Query::Carried { .. } => false,
         }
     }
 

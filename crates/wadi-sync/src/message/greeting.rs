@@ -23,6 +23,7 @@ pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
         hub_time_s: m.hub_time_s,
         remembers,
         rate_bits_s: Some(m.rate_bits_s).filter(|rate| *rate > 0),
+        codecs: m.codecs.clone(),
     })
 }
 

@@ -26,7 +26,7 @@ struct EarlierMessage {
     hello: Option<EarlierHello>,
 }
 
-fn hello(rate_bits_s: Option<u64>) -> Message {
+fn hello(rate_bits_s: Option<u64>, codecs: &[u8]) -> Message {
     let key = LogKey::from_seed(&[2; 32]);
     let enrolment = Enrolment {
         name: "hub".into(),
@@ -48,18 +48,20 @@ fn hello(rate_bits_s: Option<u64>) -> Message {
         hub_time_s: 7,
         remembers: Some(Hash([3; 32])),
         rate_bits_s,
+        codecs: codecs.into(),
     }
 }
 
 #[test]
-fn earlier_versions_read_a_hello_with_a_rate_and_are_read_without_one() {
-    let told = hello(Some(256_000)).encode();
-    assert_eq!(Message::decode(&told).unwrap(), hello(Some(256_000)));
+fn earlier_versions_read_a_hello_with_a_rate_and_codecs_and_are_read_without_them() {
+    let later = hello(Some(256_000), &[0x12, 0x23]);
+    let told = later.encode();
+    assert_eq!(Message::decode(&told).unwrap(), later);
 
     let earlier = EarlierMessage::decode(&told[..]).expect("it skips what it does not know");
     assert_eq!(
         Message::decode(&earlier.encode_to_vec()).unwrap(),
-        hello(None)
+        hello(None, &[])
     );
 }
 

@@ -16,6 +16,7 @@ impl Message {
                 hub_time_s,
                 remembers,
                 rate_bits_s,
+                codecs,
             } => Of::Hello(pb::Hello {
                 version: *version,
                 enrolment: enrolment.to_bytes(),
@@ -24,6 +25,7 @@ impl Message {
                 hub_time_s: *hub_time_s,
                 remembers: remembers.map(|r| r.0.to_vec()).unwrap_or_default(),
                 rate_bits_s: rate_bits_s.unwrap_or(0),
+                codecs: codecs.clone(),
             }),
             Self::Members(all) => Of::Members(greeting::members_out(all)),
             Self::Frontier { folded, part } => Of::Frontier(greeting::frontier_out(folded, *part)),

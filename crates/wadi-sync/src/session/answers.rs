@@ -20,6 +20,13 @@ impl Session {
                 self.send_due_block(log, from, block, out)?;
                 self.pump(out);
             }
+            (Query::HeldForBlock { log, from, .. }, answer) => {
+                self.send_parked(log, from, answer, out)?;
+                self.pump(out);
+            }
+            (Query::HeldForFrame { lane, .. }, answer) => {
+                return self.resume_frames(lane, answer, out);
+            }
             (Query::Block { log, from }, _) if from < self.own_tip(&log).size => {
                 self.rest_log(
                     log,

@@ -1,6 +1,7 @@
 //! What a session is told, what it asks the store, and what it wants done.
 
 use crate::{
+    codec::{HeldKey, HeldParts},
     message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Range, ScopeSum, TreeAsk},
     refuse_reason::RefuseReason,
 };
@@ -121,6 +122,14 @@ pub enum Query {
     },
     /// The checkpoint held of a log, and the leaf at a position with its audit path.
     Branch { log: LogId, at: u64, for_peer: bool },
+    /// What the next block of a log, from a position on, leaves out where this node holds it.
+    HeldForBlock {
+        log: LogId,
+        from: u64,
+        keys: Vec<HeldKey>,
+    },
+    /// What the block that came last on a lane's stream leaves out.
+    HeldForFrame { lane: Lane, keys: Vec<HeldKey> },
     /// The carried block of a log that begins there.
     Carried { log: LogId, from: u64 },
     /// Entries of a tree of a log, proven; a tree that is held as the log or beside it.
@@ -147,6 +156,7 @@ pub enum Query {
 #[allow(missing_docs)]
 pub enum QueryAnswer {
     Block(Option<Block>),
+    Held(HeldParts),
     Roots(BTreeMap<u64, Hash>),
     Branch(Option<Branch>),
     Stretches(Fetched),

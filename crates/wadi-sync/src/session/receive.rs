@@ -5,14 +5,14 @@ use super::{
     send_refusal,
 };
 use crate::{
-    codec::{BlockDecoder, decode_plain, fits_frame},
+    codec::{CodecVersion, decode_plain, fits_frame},
     forks::{PROBES_PER_ROUND, Side},
     message::{Message, Range, SyncError, TreeAsk},
     refuse_reason::RefuseReason,
     visible::may_take,
 };
-use std::collections::{BTreeSet, btree_map::Entry};
-use wadi_log::{Enrolment, Hash, Lane, LogId, NodeId, Role, Tip};
+use std::collections::BTreeSet;
+use wadi_log::{Enrolment, Hash, LogId, NodeId, Role, Tip};
 
 /// Enrolments in one message.
 const MEMBERS_PER_MESSAGE: usize = 200;
@@ -39,7 +39,10 @@ impl Session {
                 hub_time_s,
                 remembers,
                 rate_bits_s: _,
+                codecs,
             } => {
+                let best = CodecVersion::best_of(&codecs).min(self.codec);
+                self.window.use_codec(best);
                 self.memory.note_peers(remembers);
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
@@ -263,43 +266,6 @@ impl Session {
         for (log, size) in self.unknown_authors.take_known(&known) {
             send_refusal(out, log, size, RefuseReason::Retry);
         }
-    }
-
-    pub(super) fn receive_frame(
-        &mut self,
-        lane: Lane,
-        bytes: &[u8],
-        out: &mut Vec<Output>,
-    ) -> Result<(), SyncError> {
-        if self.peer.is_none() || self.start.is_none() {
-            return Err(SyncError::OutOfOrder("a block"));
-        }
-
-        let decoder = match self.decoders.entry(lane) {
-            Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(BlockDecoder::new()?),
-        };
-        let block = decoder.decode(bytes)?;
-        let log = block.checkpoint.checkpoint.log;
-        if log.lane != lane {
-            return Err(SyncError::BadBlock(
-                "it came on another lane's stream".into(),
-            ));
-        }
-
-        if self.may_take_here(&log) {
-            out.push(Output::IngestBlock(block));
-            return Ok(());
-        }
-
-        note_refusal(
-            out,
-            log.origin(),
-            "outside_grant",
-            "the peer sent a log that this node may not take",
-        );
-        send_refusal(out, log, 0, RefuseReason::OutsideGrant);
-        Ok(())
     }
 
     /// What of a peer's offer goes on where something ends here is wanted.

@@ -1,12 +1,12 @@
 //! What goes to the peer: which blocks, when, and what its answers to them come to.
 
 use super::{
-    Output, Query, Session, note_refusal,
+    Output, Query, QueryAnswer, Session, note_refusal,
     peer_log::{Way, next_block_at},
     window::DueBlock,
 };
 use crate::{
-    codec::{encode_plain, fits_frame},
+    codec::{HeldKey, HeldParts, encode_plain, fits_frame},
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
 };
@@ -123,8 +123,59 @@ impl Session {
             return Ok(());
         }
 
+        let keys: Vec<HeldKey> = self
+            .window
+            .asks_of(&log, &block)?
+            .into_iter()
+            .filter(|key| self.is_held_there(key))
+            .collect();
+        if keys.is_empty() {
+            return self.send_frame(log, block, &HeldParts::default(), out);
+        }
+
+        // What the peer holds is left out where this node's store tells the same.
+        let from = block.from;
+        let query = Query::HeldForBlock { log, from, keys };
+        self.window.park(&query, log, block);
+        out.push(Output::AskStore(query));
+        Ok(())
+    }
+
+    /// Whether the peer is known to hold what a block could leave out.
+    fn is_held_there(&self, key: &HeldKey) -> bool {
+        let (log, reach) = key.reach();
+        let known = self.logs.get(&log);
+        self.visible(&log)
+            && known.is_some_and(|l| l.checked && l.fork_search.is_none() && l.theirs >= reach)
+    }
+
+    /// The store told what a block may leave out.
+    pub(super) fn send_parked(
+        &mut self,
+        log: LogId,
+        from: u64,
+        answer: QueryAnswer,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
+        let held = match answer {
+            QueryAnswer::Held(held) => held,
+            _ => HeldParts::default(),
+        };
+        match self.window.unpark(log, from) {
+            Some(block) => self.send_frame(log, block, &held, out),
+            None => Ok(()),
+        }
+    }
+
+    fn send_frame(
+        &mut self,
+        log: LogId,
+        block: Block,
+        held: &HeldParts,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
         let to = block.checkpoint.checkpoint.size;
-        let bytes = self.window.send(log, block)?;
+        let bytes = self.window.send(log, block, held)?;
         self.logs.entry(log).or_default().sent = to;
         out.push(Output::SendFrame {
             lane: log.lane,
@@ -230,6 +281,12 @@ impl Session {
     ) -> bool {
         let link = self.logs.entry(log).or_default();
         match reason {
+            // What was left out may have been rebuilt wrongly: once more, and in full.
+            RefuseReason::Unresolved | RefuseReason::Other { .. }
+                if self.window.say_in_full(&log) && link.rewind(size) =>
+            {
+                self.window.void(&log);
+            }
             RefuseReason::Gap => {
                 if link.rewind(size) {
                     self.window.void(&log);

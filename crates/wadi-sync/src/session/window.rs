@@ -1,7 +1,10 @@
 //! What is on its way to the peer, and what is loaded next.
 
 use super::io::Query;
-use crate::{codec::BlockEncoder, message::SyncError};
+use crate::{
+    codec::{BlockEncoder, CodecVersion, HeldKey, HeldParts, Reliance},
+    message::SyncError,
+};
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use wadi_log::{Block, Lane, LogId, SignedCheckpoint};
 
@@ -33,15 +36,75 @@ pub(crate) struct DueBlock {
 }
 
 /// The blocks in flight, the streams that they take, and what the store was asked for.
-#[derive(Default)]
 pub(crate) struct SendWindow {
     loading: BTreeSet<Query>,
+    /// Blocks of which the store is asked what they may leave out, by log and beginning.
+    parked: BTreeMap<(LogId, u64), Block>,
+    /// The version of the codec that both ends speak.
+    codec: CodecVersion,
+    /// Logs whose blocks leave nothing out in this session: the peer could not rebuild one.
+    in_full: BTreeSet<LogId>,
     in_flight: Vec<SentBlock>,
     encoders: BTreeMap<Lane, BlockEncoder>,
     sent_bytes: u64,
 }
 
+impl Default for SendWindow {
+    fn default() -> Self {
+        Self {
+            loading: BTreeSet::new(),
+            parked: BTreeMap::new(),
+            codec: CodecVersion::Zstd,
+            in_full: BTreeSet::new(),
+            in_flight: Vec::new(),
+            encoders: BTreeMap::new(),
+            sent_bytes: 0,
+        }
+    }
+}
+
 impl SendWindow {
+    /// Which version the streams speak that begin from now on.
+    pub(crate) fn use_codec(&mut self, codec: CodecVersion) {
+        self.codec = codec;
+    }
+
+    /// What a block could leave out if the peer holds it.
+    pub(crate) fn asks_of(
+        &mut self,
+        log: &LogId,
+        block: &Block,
+    ) -> Result<BTreeSet<HeldKey>, SyncError> {
+        if self.in_full.contains(log) {
+            return Ok(BTreeSet::new());
+        }
+
+        Ok(self.encoder(log.lane)?.asks_of(block))
+    }
+
+    /// Keeps a block while the store is asked.
+    pub(crate) fn park(&mut self, query: &Query, log: LogId, block: Block) {
+        self.loading.insert(query.clone());
+        self.parked.insert((log, block.from), block);
+    }
+
+    /// The block that was kept.
+    pub(crate) fn unpark(&mut self, log: LogId, from: u64) -> Option<Block> {
+        self.parked.remove(&(log, from))
+    }
+
+    /// Blocks of a log leave nothing out from here on; false where they already leave nothing out.
+    pub(crate) fn say_in_full(&mut self, log: &LogId) -> bool {
+        self.codec > CodecVersion::Zstd && self.in_full.insert(*log)
+    }
+
+    fn encoder(&mut self, lane: Lane) -> Result<&mut BlockEncoder, SyncError> {
+        Ok(match self.encoders.entry(lane) {
+            Entry::Occupied(e) => e.into_mut(),
+            Entry::Vacant(e) => e.insert(BlockEncoder::of_version(self.codec)?),
+        })
+    }
+
     /// Bytes of block frames handed out so far.
     pub(crate) fn sent_bytes(&self) -> u64 {
         self.sent_bytes
@@ -99,13 +162,20 @@ impl SendWindow {
     }
 
     /// Encodes a block for its lane's stream; it is in flight from here on.
-    pub(crate) fn send(&mut self, log: LogId, block: Block) -> Result<Vec<u8>, SyncError> {
+    /// What of it the peer holds, `held` tells.
+    pub(crate) fn send(
+        &mut self,
+        log: LogId,
+        block: Block,
+        held: &HeldParts,
+    ) -> Result<Vec<u8>, SyncError> {
         let to = block.checkpoint.checkpoint.size;
-        let encoder = match self.encoders.entry(log.lane) {
-            Entry::Occupied(e) => e.into_mut(),
-            Entry::Vacant(e) => e.insert(BlockEncoder::new()?),
+        let reliance = match self.in_full.contains(&log) {
+            true => Reliance::Nothing,
+            false => Reliance::Stream,
         };
-        let frame = encoder.encode(&block)?;
+        let encoder = self.encoder(log.lane)?;
+        let frame = encoder.encode_with(&block, held, reliance)?;
 
         self.sent_bytes += frame.len() as u64;
         self.in_flight.push(SentBlock {
@@ -137,9 +207,10 @@ impl SendWindow {
     }
 
     fn loads_block_of(&self, log: &LogId) -> bool {
-        self.loading
-            .iter()
-            .any(|q| matches!(q, Query::Block { log: l, .. } if l == log))
+        self.loading.iter().any(|q| match q {
+            Query::Block { log: of, .. } | Query::HeldForBlock { log: of, .. } => of == log,
+            _ => false,
+        })
     }
 }
 
@@ -203,7 +274,8 @@ mod tests {
         let mut window = SendWindow::default();
         let bulk = log(Lane::Passage, 1);
         while window.has_room_for_bulk() {
-            window.send(bulk, noise(bulk, 30 * 1024)).unwrap();
+            let block = noise(bulk, 30 * 1024);
+            window.send(bulk, block, &HeldParts::default()).unwrap();
         }
 
         assert!(window.sent_bytes() as usize >= WINDOW_BYTES);
