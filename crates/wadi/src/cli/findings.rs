@@ -6,7 +6,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, print_line},
+    print::{self, member_text, print_answer},
     words,
 };
 use clap::{Args, Subcommand};
@@ -170,7 +170,7 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
         FindingsCommand::Show { finding, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
             if let Some(text) = words::finding_text(&value).filter(|_| !json) {
-                print_line!("{text}");
+                print::words_lines(&text);
             }
 
             print_answer(json, &value, print::pretty);
@@ -281,7 +281,7 @@ fn assign_findings(
 
 fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
-    print_answer(json, &value, |v| {
+    let in_words = |v: &Value| {
         let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
@@ -293,7 +293,7 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
                 word(Group::Phase, "phase"),
                 word(Group::FindingState, "state"),
                 member_text(f, "record"),
-                member_text(f, "text"),
+                words::found_text(f),
             ]));
         }
 
@@ -304,7 +304,11 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
         }
 
         out
-    });
+    };
+    match json {
+        true => print_answer(json, &value, in_words),
+        false => print::words_lines(&in_words(&value)),
+    }
 
     Ok(if value["count"] == 0 {
         Exit::Done
