@@ -286,15 +286,20 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
             let word = |group, member| words::beside(group, &member_text(f, member));
-            table.add_row(print::row([
+            let mut cells = print::row([
                 member_text(f, "finding"),
                 word(Group::Rule, "rule"),
                 member_text(f, "severity"),
                 word(Group::Phase, "phase"),
                 word(Group::FindingState, "state"),
                 member_text(f, "record"),
-                words::found_text(f),
-            ]));
+                String::new(),
+            ]);
+            // What others wrote in it is escaped there, and isolated from our words.
+            if let Some(what) = cells.last_mut() {
+                *what = words::found_text(f);
+            }
+            table.add_row(cells);
         }
 
         let shown = all.map_or(0, Vec::len);
