@@ -177,6 +177,34 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
     let rule = "R22 (شاهد على نفسه)\nمن قام بالإجراء هو نفسه المصادق عليه";
     assert!(shown.starts_with(rule), "{shown}");
 
+    // It says in Arabic what was found, at the hub and, once it is published, at the crossing.
+    let told = format!(
+        "الموظف \u{2068}OF-1\u{2069} هو من قام بالإجراء على السجل \u{2068}{truck}\u{2069} وهو نفسه \
+         \u{2068}المصادق عليه\u{2069}: \u{2068}وزن المركبة\u{2069}"
+    );
+    assert!(shown.lines().any(|line| line == told), "{shown}");
+    let wide = |site: &Site| text(&run_in("ar_IQ.UTF-8", site, &["findings", "list"]).stdout);
+    assert!(wide(hub).contains(&told), "{}", wide(hub));
+    world.wait("the crossing is told in Arabic", || {
+        wide(trb).contains(&told)
+    });
+    let record = text(&run_in("ar_IQ.UTF-8", trb, &["record", "show", &truck]).stdout);
+    let line = format!("R22 (شاهد على نفسه): {told}");
+    assert!(record.lines().any(|l| l == line), "{record}");
+
+    // Programs read the English text as ever, and the sentence beside it.
+    for site in [hub, trb] {
+        let found = site.get(&format!("/v1/findings/{finding}")).expect("found");
+        let english = format!("OF-1 is both performer and attested_by of weighed on {truck}");
+        assert_eq!(found["text"], english.as_str());
+        let values = json!({
+            "officer": {"officer": "OF-1"}, "role": {"code": "attested_by"},
+            "event": {"event": "weighed"}, "record": {"record": truck},
+        });
+        let sentence = json!({"id": "R22-attested", "values": values});
+        assert_eq!(found["sentence"], sentence);
+    }
+
     let as_json = run_in(
         "ar_IQ.UTF-8",
         hub,

@@ -32,6 +32,7 @@ const NEVER: &[(&str, &[&str])] = &[
             "serde_json",
             "wadi-log",
             "wadi-record",
+            "wadi-reconcile",
             "wadi-node",
         ],
     ),

@@ -14,6 +14,7 @@ mod assets;
 mod chart;
 mod control;
 mod findings;
+mod found_sentence;
 mod frame;
 mod home;
 mod moment;

@@ -87,7 +87,7 @@ mod tests {
             "claims": [{"officer": "OF-1", "value": "x"}, {"officer": "OF-2"}],
             "with": {"record": cited}, "officer": "Y".repeat(65),
         });
-        let found = Contradiction::new("d", 0, String::new(), evidence);
+        let found = Contradiction::new("d", 0, said("it"), evidence);
         let about = gathered(&dossier(anchor, linked, 0), &found);
 
         let set = |values: &[&str]| -> BTreeSet<String> {
@@ -105,7 +105,7 @@ mod tests {
         let claims: Vec<Json> = (0..5_000)
             .map(|n| json!({"officer": format!("O{n}")}))
             .collect();
-        let found = Contradiction::new("d", 0, String::new(), json!({"claims": claims}));
+        let found = Contradiction::new("d", 0, said("it"), json!({"claims": claims}));
         let anchor = passage("P1", json!({}), &[]);
         let about = gathered(&dossier(anchor, vec![], 0), &found);
         assert_eq!(about["officer"].len(), VALUES_MAX);

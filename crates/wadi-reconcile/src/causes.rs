@@ -6,7 +6,13 @@
 //! first and the last are named. Should there still be too many causes of one rule on one record,
 //! the earliest are told each for itself and the rest in one line.
 
-use crate::{Contradiction, Dossier, Phase, numbers::magnitude, short_hash, text::bounded};
+use crate::{
+    Contradiction, Dossier, Phase,
+    numbers::{magnitude, whole},
+    sentence::{english, more_findings, more_of_this_kind},
+    short_hash,
+    text::bounded,
+};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +23,9 @@ pub(crate) const FINDINGS_MAX: usize = 100;
 pub(crate) const SHOWN_EACH_END: usize = 10;
 /// Letters of a finding's sentence.
 pub(crate) const TEXT_LETTERS_MAX: usize = 1_000;
+/// Letters of a value of the sentence, and members of a list in it.
+const VALUE_LETTERS_MAX: usize = 200;
+const VALUE_MEMBERS_MAX: usize = 10;
 /// Letters of a text in the evidence.
 const EVIDENCE_LETTERS_MAX: usize = 300;
 /// Levels of lists and objects in the evidence.
@@ -25,6 +34,8 @@ const EVIDENCE_DEPTH_MAX: usize = 8;
 /// A contradiction as it becomes a finding.
 pub(crate) struct JudgedContradiction {
     pub(crate) contradiction: Contradiction,
+    /// Its sentence in English.
+    pub(crate) text: String,
     pub(crate) phase: Phase,
     pub(crate) evidence_digest: String,
 }
@@ -104,11 +115,8 @@ fn merge_cause(dossier: &Dossier, all: Vec<Contradiction>) -> Option<JudgedContr
     first.through_ms = through_ms;
 
     if count > 1 {
-        first.text = format!(
-            "{} (and {} more of this kind)",
-            first.text,
-            count.saturating_sub(1)
-        );
+        let more = more_of_this_kind(whole(count.saturating_sub(1)));
+        first.sentence.then.push(more);
     }
 
     let basis = first.basis.as_ref().unwrap_or(&first.evidence).to_string();
@@ -134,17 +142,9 @@ fn distinct<'a>(all: &[&'a str]) -> Vec<Json> {
 fn the_rest(dossier: &Dossier, rest: &[JudgedContradiction]) -> Option<JudgedContradiction> {
     let firm = rest.iter().any(|t| t.phase == Phase::Firm);
     let soonest = rest.iter().min_by_key(|t| t.contradiction.through_ms)?;
-    let texts: Vec<Json> = rest
-        .iter()
-        .map(|t| Json::from(t.contradiction.text.as_str()))
-        .collect();
+    let texts: Vec<Json> = rest.iter().map(|t| Json::from(t.text.as_str())).collect();
     let count = rest.len();
     let contradiction = Contradiction {
-        text: format!(
-            "{count} more findings of this rule on {}",
-            dossier.anchor.printed()
-        ),
-        evidence: json!({"count": count, "findings": ends(&texts)}),
         concerns: if firm {
             Vec::new()
         } else {
@@ -154,8 +154,8 @@ fn the_rest(dossier: &Dossier, rest: &[JudgedContradiction]) -> Option<JudgedCon
         ..Contradiction::new(
             "the rest",
             soonest.contradiction.at_ms,
-            String::new(),
-            Json::Null,
+            more_findings(whole(count), dossier.anchor.printed()),
+            json!({"count": count, "findings": ends(&texts)}),
         )
     };
 
@@ -175,11 +175,15 @@ fn bounded_contradiction(
     evidence_digest: String,
 ) -> JudgedContradiction {
     let phase = dossier.phase(&contradiction);
-    contradiction.text = bounded(&contradiction.text, TEXT_LETTERS_MAX);
+    let text = bounded(&english(&contradiction.sentence), TEXT_LETTERS_MAX);
+    contradiction.sentence = contradiction
+        .sentence
+        .bounded(VALUE_LETTERS_MAX, VALUE_MEMBERS_MAX);
     contradiction.evidence = bounded_json(&contradiction.evidence, EVIDENCE_DEPTH_MAX);
 
     JudgedContradiction {
         contradiction,
+        text,
         phase,
         evidence_digest,
     }

@@ -8,7 +8,9 @@
 use crate::{
     Contradiction, Dossier, Finding, Rule, about,
     causes::{JudgedContradiction, one_for_each_cause},
-    life, short_hash,
+    life,
+    sentence::{english, sentences},
+    short_hash,
 };
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,19 +21,23 @@ pub const RULE_FAILED: Rule = Rule {
     code: "R00",
     name: "rule_failed",
     severity: 1,
+    sentences: SENTENCES,
     judge: |_| Vec::new(),
 };
+
+sentences! {
+    Unreadable = "R00-unreadable" { record: record }
+    Failed = "R00-failed" { rule: rule, record: record, name: detail }
+}
+
 /// The discriminator where no rule could be asked.
 const EVERY_RULE: &str = "every rule";
 
 /// What these rules find on a dossier's anchor.
 pub(crate) fn judge_each(rules: &'static [Rule], dossier: &Dossier) -> Vec<Finding> {
     if dossier.anchor.is_unreadable() {
-        return failed(
-            dossier,
-            EVERY_RULE,
-            "the record could not be read, and no rule was asked",
-        );
+        let record = dossier.anchor.printed();
+        return failed(dossier, EVERY_RULE, Says::Unreadable { record });
     }
 
     rules
@@ -43,11 +49,12 @@ pub(crate) fn judge_each(rules: &'static [Rule], dossier: &Dossier) -> Vec<Findi
                 findings(rule, dossier, (rule.judge)(dossier))
             }));
             judged.unwrap_or_else(|_| {
-                let why = format!(
-                    "{} could not judge this record, and what it found before stands",
-                    rule.name
-                );
-                failed(dossier, rule.code, &why)
+                let says = Says::Failed {
+                    rule: rule.code,
+                    record: dossier.anchor.printed(),
+                    name: rule.name,
+                };
+                failed(dossier, rule.code, says)
             })
         })
         .collect()
@@ -56,7 +63,11 @@ pub(crate) fn judge_each(rules: &'static [Rule], dossier: &Dossier) -> Vec<Findi
 fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) -> Vec<Finding> {
     let cut_sentence = dossier.cut_sentence();
     let finding = |mut told: JudgedContradiction| {
-        told.contradiction.text.push_str(&cut_sentence);
+        if let Some(cut) = &cut_sentence {
+            told.text += &format!(" {}", english(cut));
+            told.contradiction.sentence.then.push(cut.clone());
+        }
+
         let id = short_hash(&[
             rule.code,
             &dossier.anchor.id,
@@ -70,6 +81,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             evidence_digest: told.evidence_digest,
             about: about::gathered(dossier, &told.contradiction),
             contradiction: told.contradiction,
+            text: told.text,
             phase: told.phase,
             cut: dossier.cut.clone(),
         }
@@ -82,13 +94,12 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
 }
 
 /// Nothing of what the record or the panic says is repeated here: it may be what did the harm.
-fn failed(dossier: &Dossier, rule: &str, why: &str) -> Vec<Finding> {
-    let text = format!("{rule} failed on {}: {why}", dossier.anchor.printed());
+fn failed(dossier: &Dossier, rule: &str, says: Says<'_>) -> Vec<Finding> {
     let evidence = json!({"rule": rule, "record": dossier.anchor.printed()});
     findings(
         &RULE_FAILED,
         dossier,
-        vec![Contradiction::new(rule, 0, text, evidence)],
+        vec![Contradiction::new(rule, 0, says, evidence)],
     )
 }
 

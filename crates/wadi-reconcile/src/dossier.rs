@@ -1,8 +1,9 @@
 //! What a rule sees: a record, the records one link away, and its cohorts.
 
-use crate::{Contradiction, Fact, Facts, Phase, numbers};
+use crate::{Contradiction, Fact, Facts, Phase, numbers, sentence};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::Policy;
+use wadi_words::Sentence;
 
 /// A record with the records one link away, of any crossing, and with its cohorts.
 #[derive(Clone, Debug)]
@@ -111,19 +112,13 @@ impl Dossier {
         })
     }
 
-    /// Where it was cut: a sentence's end, empty for a whole one.
-    pub(crate) fn cut_sentence(&self) -> String {
-        if self.cut.is_empty() {
-            return String::new();
-        }
+    /// Where it was cut; nothing for a whole one.
+    pub(crate) fn cut_sentence(&self) -> Option<Sentence> {
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let kinds = self.cut.iter();
+        let kinds = kinds.map(|(kind, cut)| (kind.as_str(), whole(cut.taken), whole(cut.of)));
 
-        let kinds: Vec<String> = self
-            .cut
-            .iter()
-            .map(|(kind, cut)| format!("{} of {} records of kind {kind}", cut.taken, cut.of))
-            .collect();
-
-        format!(" [only {} were looked at]", kinds.join(" and "))
+        (!self.cut.is_empty()).then(|| sentence::cut(kinds))
     }
 
     /// Every crossing of the country.

@@ -1,12 +1,13 @@
 //! What a rule is, what it says, and what becomes of that: a finding with its phase and its life.
 
-use crate::{Dossier, DossierCut, Facts, Life};
+use crate::{Dossier, DossierCut, Facts, Life, SentenceShape};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
+use wadi_words::Sentence;
 
 /// Whether something that is still on its way may yet explain a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,8 +35,8 @@ pub struct Contradiction {
     pub discriminator: String,
     /// When what it is about happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
-    /// What was found, in a sentence.
-    pub text: String,
+    /// What was found.
+    pub sentence: Sentence,
     /// The facts that it rests on; a change of these reopens a decided finding.
     pub evidence: Json,
     /// Crossings whose records may yet explain it.
@@ -53,13 +54,13 @@ impl Contradiction {
     pub(crate) fn new(
         discriminator: impl Into<String>,
         at_ms: i64,
-        text: String,
+        sentence: impl Into<Sentence>,
         evidence: Json,
     ) -> Self {
         Self {
             discriminator: discriminator.into(),
             at_ms,
-            text,
+            sentence: sentence.into(),
             evidence,
             concerns: Vec::new(),
             through_ms: at_ms,
@@ -112,6 +113,8 @@ pub struct Finding {
     pub evidence_digest: String,
     /// What was found.
     pub contradiction: Contradiction,
+    /// The same in an English sentence.
+    pub text: String,
     /// Its phase.
     pub phase: Phase,
     /// What people have made of it.
@@ -135,7 +138,8 @@ impl Finding {
             "phase": self.phase.name(),
             "record": anchor.printed(),
             "crossing": anchor.crossing(),
-            "text": c.text,
+            "text": self.text,
+            "sentence": c.sentence,
             "evidence": c.evidence,
             "evidence_digest": self.evidence_digest,
             "at_ms": c.at_ms,
@@ -168,6 +172,8 @@ pub struct Rule {
     pub name: &'static str,
     /// 1 is highest.
     pub severity: u8,
+    /// What it may say.
+    pub sentences: &'static [SentenceShape],
     pub(crate) judge: fn(&Dossier) -> Vec<Contradiction>,
 }
 

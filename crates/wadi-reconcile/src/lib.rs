@@ -22,6 +22,7 @@ mod finding;
 mod life;
 mod numbers;
 mod rules;
+mod sentence;
 mod text;
 
 pub use asks::{Ask, asks};
@@ -31,8 +32,11 @@ pub use facts::{Fact, Facts};
 pub use finding::{Contradiction, Finding, Phase, Rule};
 pub use life::{Disposition, Life, life};
 pub use rules::RULES;
+pub use sentence::{SentenceShape, every_sentence, explained_since};
+pub use wadi_words::Sentence;
 
 pub(crate) use finding::short_hash;
+pub(crate) use sentence::sentences;
 
 /// An hour in milliseconds.
 pub(crate) const HOUR_MS: i64 = 3_600_000;

@@ -23,6 +23,11 @@ pub(crate) fn total(all: impl IntoIterator<Item = i64>) -> i64 {
     all.into_iter().fold(0, i64::saturating_add)
 }
 
+/// A count, for a sentence.
+pub(crate) fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A count's order of magnitude: none, one, up to nine, up to ninety-nine, … What rests on it
 /// changes when the count grows beyond reason, and not with each repetition.
 pub(crate) fn magnitude(count: usize) -> u32 {

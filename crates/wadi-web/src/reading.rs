@@ -19,6 +19,7 @@ use wadi_record::{
     Department, HoldType, Kind, LOOKOUT_FIELD, PERSONS_READ_BY, Policy, identifies_person,
     reads_lookout, tells_of_person,
 };
+use wadi_words::{Language, Sentence};
 
 /// How often counts of reads are written down: a power cut loses the last ones.
 const READS_WRITTEN_MS: i64 = 10_000;
@@ -230,12 +231,9 @@ impl ReadRight<'_> {
         Err(forbidden("withheld", why))
     }
 
-    /// Takes out of a finding which document it is about.
+    /// Takes out of a finding who a traveller is.
     pub(crate) fn show_finding(&self, finding: &mut Value) {
-        let document = finding["evidence"]["document"].as_str().map(String::from);
-        let tells = document.is_some()
-            || PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default());
-        if !tells {
+        if !finding_tells_of_person(finding) {
             return;
         }
 
@@ -244,9 +242,11 @@ impl ReadRight<'_> {
             tally.persons_shown = true;
         } else {
             if let Some(evidence) = finding.get_mut("evidence").and_then(Value::as_object_mut) {
-                evidence.remove("document");
+                evidence.retain(|name, _| !PERSON_EVIDENCE.contains(&name.as_str()));
             }
-            finding["text"] = "what it says of a traveller is withheld".into();
+            let withheld = Sentence::new("withheld", []);
+            finding["text"] = Language::English.finding_text(&withheld).into();
+            finding["sentence"] = json!(withheld);
             tally.withheld.insert("text".into());
         }
 
@@ -306,6 +306,28 @@ fn listed<'v>(object: &'v mut Value, member: &str) -> impl Iterator<Item = &'v m
 
 /// Rules whose findings are about a traveller.
 const PERSON_RULES: &[&str] = &["R25"];
+/// Members of a finding's evidence that hold what a document or a traveller's field says.
+const PERSON_EVIDENCE: &[&str] = &["document", "claims", "before", "value"];
+
+/// Whether a finding, or the event that published it, tells who a traveller is: it is about a
+/// document, or about the values of a field that identifies somebody.
+fn finding_tells_of_person(finding: &Value) -> bool {
+    // In an event a sentence stands as a text.
+    let published = finding["sentence"].as_str();
+    let published: Option<Value> = published.and_then(|text| serde_json::from_str(text).ok());
+    let sentence = published.as_ref().unwrap_or(&finding["sentence"]);
+
+    let fields = [
+        &finding["evidence"]["field"],
+        &sentence["values"]["field"]["field"],
+    ];
+    PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default())
+        || finding["evidence"]["document"].is_string()
+        || fields
+            .into_iter()
+            .filter_map(Value::as_str)
+            .any(identifies_person)
+}
 
 impl Drop for ReadRight<'_> {
     /// Counts what was shown. Nobody waits for the note.
@@ -380,9 +402,24 @@ impl Tally {
         self.persons
     }
 
+    /// Takes out of what the hub published of a finding who a traveller is.
+    fn take_published(&mut self, published: &mut Value) {
+        if !finding_tells_of_person(published) {
+            return;
+        }
+
+        self.persons_shown |= self.persons;
+        if let Some(members) = published.as_object_mut().filter(|_| !self.persons) {
+            members.retain(|name, _| !matches!(name.as_str(), "text" | "sentence"));
+            self.withheld.insert("finding".into());
+        }
+    }
+
     fn take_event(&mut self, event: &mut Value, member: &str) {
         if !self.keeps_event(event) {
             event[member] = json!({});
+        } else if event["type"] == "finding" {
+            self.take_published(&mut event[member]);
         }
     }
 
@@ -390,6 +427,8 @@ impl Tally {
     fn take_raw_event(&mut self, event: &mut Value) {
         if !self.keeps_event(event) {
             *event = json!({"type": event["type"]});
+        } else if event["type"] == "finding" {
+            self.take_published(event);
         }
     }
 }
@@ -450,6 +489,41 @@ mod tests {
         ];
         assert!(tally.withheld.iter().eq(withheld));
         assert!(!tally.persons_shown && !tally.lookout_shown);
+    }
+
+    #[test]
+    fn what_a_finding_says_of_a_traveller_is_taken_out_wherever_it_stands() {
+        let of_field = |name: &str| {
+            json!({"id": "R13-contested", "values": {"field": {"field": name}}}).to_string()
+        };
+        let published = |rule: &str, sentence: &str| json!({"type": "finding", "rule": rule, "text": "t", "sentence": sentence});
+        let person = of_field("person.1.document_hash");
+        for (said, is_taken) in [
+            (published("R25", ""), true),
+            (published("R13", &person), true),
+            (published("R13", &of_field("seal.1")), false),
+            (published("R02", "no sentence"), false),
+        ] {
+            let (mut raw, mut beside) = (said.clone(), json!({"type": "finding", "data": said}));
+            let mut tally = Tally::of(false, true);
+            tally.take_raw_event(&mut raw);
+            tally.take_event(&mut beside, "data");
+            for left in [&raw, &beside["data"]] {
+                let is_left = left["text"].is_string() && left["sentence"].is_string();
+                assert_eq!(is_left, !is_taken, "{left}");
+                assert_eq!(left["rule"], said["rule"]);
+            }
+            assert_eq!(tally.withheld.contains("finding"), is_taken);
+
+            // Who reads it is counted.
+            let mut tally = Tally::of(true, true);
+            let mut whole = said.clone();
+            tally.take_raw_event(&mut whole);
+            assert_eq!((&whole, tally.persons_shown), (&said, is_taken));
+        }
+
+        let found = json!({"rule": "R32", "evidence": {"field": "person.2.nationality"}});
+        assert!(finding_tells_of_person(&found));
     }
 
     #[test]

@@ -29,6 +29,7 @@ macro_rules! files {
             files!($language, "problems_writes"),
             files!($language, "rules_goods"),
             files!($language, "rules_vehicles"),
+            files!($language, "sentences"),
             files!($language, "states"),
         ]
     };
@@ -138,8 +139,26 @@ pub(crate) fn sentence(
     name: &str,
     arguments: &FluentArgs<'_>,
 ) -> Option<String> {
+    message(language, Group::Console, name, arguments)
+}
+
+/// What a finding says in one language alone, with what its places ask for.
+pub(crate) fn finding_sentence(
+    language: Language,
+    id: &str,
+    arguments: &FluentArgs<'_>,
+) -> Option<String> {
+    message(language, Group::Sentence, id, arguments)
+}
+
+fn message(
+    language: Language,
+    group: Group,
+    name: &str,
+    arguments: &FluentArgs<'_>,
+) -> Option<String> {
     let catalogue = Catalogue::of(language);
-    let (id, _) = Group::Console.message_id(name);
+    let (id, _) = group.message_id(name);
     let pattern = catalogue.bundle.get_message(&id)?.value()?;
     catalogue.filled(pattern, arguments)
 }
@@ -152,7 +171,7 @@ pub fn every_text(language: Language) -> BTreeMap<Group, BTreeMap<String, Text>>
         .ids
         .iter()
         .filter_map(|id| Group::of_message(id))
-        .filter(|(group, _)| *group != Group::Console)
+        .filter(|(group, _)| Group::ALL.contains(group))
     {
         let Some(title) = title(language, group, &name) else {
             continue;
@@ -190,8 +209,8 @@ mod tests {
                     let (group, name) = Group::of_message(id)
                         .unwrap_or_else(|| panic!("{file}.ftl: {id} is of no group"));
                     assert_eq!(group.message_id(&name).0, id, "{file}.ftl");
-                    // What the places of a page's sentence ask for is known to that page.
-                    if group == Group::Console {
+                    // What the places of a sentence ask for is known to whoever says it.
+                    if !Group::ALL.contains(&group) {
                         continue;
                     }
                     assert!(

@@ -29,6 +29,9 @@ pub enum Group {
     Safety,
     /// What asks for somebody's attention at a node, as disk_low.
     Alarm,
+    /// What findings say, as R02-left. Not among [`Group::ALL`]: its messages are sentences with
+    /// values ([`crate::Sentence`]).
+    Sentence,
     /// What stands on the console's pages. Not among [`Group::ALL`]: it names nothing.
     Console,
 }
@@ -67,6 +70,7 @@ impl Group {
             Self::Disposition => "disposition",
             Self::Safety => "safety",
             Self::Alarm => "alarm",
+            Self::Sentence => "sentence",
             Self::Console => "console",
         }
     }
@@ -108,7 +112,7 @@ impl Group {
         let (group, name) = id.split_once('-')?;
         let group = Self::ALL
             .into_iter()
-            .chain([Self::Console])
+            .chain([Self::Sentence, Self::Console])
             .find(|g| g.name() == group)?;
         let name = match group.is_dotted() {
             true => name.replace('-', "."),

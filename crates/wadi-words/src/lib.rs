@@ -1,5 +1,5 @@
 //! What people read, in their language: the names of states, kinds, events, fields, departments and
-//! rules, and what went wrong with what to do about it.
+//! rules, what went wrong with what to do about it, and the sentences of findings.
 //!
 //! The texts lie in `catalogue/`, a folder for each language, as Project Fluent writes them. The
 //! codes that programs rely on are never translated: a text stands beside its code. A name that no
@@ -12,8 +12,10 @@ mod catalogue;
 mod group;
 mod language;
 mod lookups;
+mod sentence;
 
 pub use catalogue::{Text, every_text};
 pub use group::Group;
 pub use language::Language;
 pub use lookups::Filling;
+pub use sentence::{Sentence, SentencePart, SentenceValue};

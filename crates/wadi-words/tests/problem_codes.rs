@@ -38,6 +38,7 @@ const GIVERS: &[(&str, &str)] = &[
     ("wadi-record/src", "refuse("),
     ("wadi-record/src", "refused("),
     ("wadi-record/src", "code:"),
+    ("wadi-record/src/authority.rs", "no("),
     ("wadi-node/src", "refused("),
     ("wadi-node/src", "code:"),
     ("wadi-log/src/evidence", "bad("),

@@ -84,12 +84,24 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
         shown_lines(&text)
     };
 
+    write_line(&shown);
+}
+
+fn write_line(shown: &str) {
     let mut out = io::stdout();
     if let Err(error) = writeln!(out, "{shown}").and_then(|()| out.flush())
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         let _ = UNWRITTEN.set(error.to_string());
     }
+}
+
+/// Writes lines with words of the catalogue, which isolate what others wrote from the direction of
+/// the words around it. All that others wrote is escaped by then ([`shown`]).
+pub(crate) fn words_lines(text: &str) {
+    let is_isolate = |c: char| matches!(c, '\u{2068}' | '\u{2069}');
+    let hides = |c: char| c != '\n' && !is_isolate(c) && (c.is_control() || is_hidden(c));
+    write_line(&escape(text, hides));
 }
 
 /// Clears the terminal.

@@ -2,10 +2,14 @@
 //! `LANG`). Codes stay, and a text stands beside its code. In English nothing is added: the codes
 //! are English, and scripts read what they always read. `--json` is never translated.
 
-use crate::{failure::Failure, print::shown};
+use crate::{
+    failure::Failure,
+    print::{member_text, shown},
+};
+use serde::Deserialize;
 use serde_json::Value;
-use std::sync::OnceLock;
-use wadi_words::{Group, Language};
+use std::{collections::BTreeMap, sync::OnceLock};
+use wadi_words::{Group, Language, Sentence};
 
 /// The language of whoever runs this process.
 fn language() -> Language {
@@ -73,8 +77,49 @@ fn record_text_in(language: Language, record: &Value) -> Option<String> {
     .into_iter()
     .flatten()
     .chain(flags)
+    .chain(published_in(language, record))
     .collect();
     Some(all.join("\n")).filter(|text| !text.is_empty())
+}
+
+/// What a finding says: in English its text, in another language its sentence where this version
+/// knows it.
+pub(crate) fn found_text(finding: &Value) -> String {
+    found_text_in(language(), finding)
+}
+
+fn found_text_in(language: Language, finding: &Value) -> String {
+    // A published one stands in an event, which holds its sentence as a text.
+    let sentence = match &finding["sentence"] {
+        Value::String(text) => serde_json::from_str(text).ok(),
+        json => Sentence::deserialize(json).ok(),
+    };
+    let told = sentence
+        .filter(|_| language != Language::English)
+        .and_then(|sentence| language.finding_text(&sentence));
+    told.unwrap_or_else(|| member_text(finding, "text"))
+}
+
+/// What the hub found on a record and published there: of each finding what was said last, unless
+/// that withdrew it.
+fn published_in(language: Language, record: &Value) -> Vec<String> {
+    let events = record["events"].as_array().into_iter().flatten();
+    let published = events.filter(|e| e["type"] == "finding" && e["counts"] == true);
+    let mut latest: BTreeMap<&str, &Value> = BTreeMap::new();
+    for said in published.map(|e| &e["data"]) {
+        latest.insert(said["finding"].as_str().unwrap_or_default(), said);
+    }
+
+    let standing = latest.values().filter(|said| said["phase"] != "WITHDRAWN");
+    let line = |said: &&Value| {
+        let rule = beside_in(
+            language,
+            Group::Rule,
+            said["rule"].as_str().unwrap_or_default(),
+        );
+        format!("{rule}: {}", found_text_in(language, said))
+    };
+    standing.map(line).collect()
 }
 
 /// What a finding is about, before its JSON is printed for a person; nothing in English.
@@ -96,6 +141,7 @@ fn finding_text_in(language: Language, finding: &Value) -> Option<String> {
     let all = [
         beside_in(language, Group::Rule, rule),
         language.more(Group::Rule, rule).unwrap_or_default(),
+        found_text_in(language, finding),
         beside_in(language, Group::Phase, phase),
         beside_in(language, Group::FindingState, state),
     ];
@@ -130,6 +176,43 @@ mod tests {
 
         let unknown = Failure::new("of_tomorrow", "why");
         assert_eq!(failure_text_in(Arabic, &unknown), "why [of_tomorrow]");
+    }
+
+    #[test]
+    fn a_finding_is_told_by_its_sentence_and_one_without_by_its_text() {
+        let sentence = json!({"id": "R02-left", "values": {
+            "passage": {"record": "TRB-P-1"}, "hold": {"record": "TRB-H\u{202e}1"},
+        }});
+        let text = "TRB-P-1 left while hold TRB-H-1 was open";
+        let finding = json!({"rule": "R02", "text": text, "sentence": sentence});
+        assert_eq!(found_text_in(English, &finding), text);
+        let told = found_text_in(Arabic, &finding);
+        assert!(
+            told.contains("الحجز \u{2068}TRB-H\\u{202e}1\u{2069}"),
+            "{told:?}"
+        );
+        assert!(finding_text_in(Arabic, &finding).unwrap().contains(&told));
+
+        for unknown in [
+            json!(null),
+            json!("{"),
+            json!({"id": "of-tomorrow", "values": {}}),
+        ] {
+            let finding = json!({"text": "x\u{202e}y", "sentence": unknown});
+            assert_eq!(found_text_in(Arabic, &finding), "x\\u{202e}y");
+        }
+
+        // On its record it stands as it was published, and until it is withdrawn.
+        let said = |id: &str, phase: &str| {
+            json!({"type": "finding", "counts": true, "data": {
+                "finding": id, "rule": "R02", "phase": phase, "text": text,
+                "sentence": sentence.to_string(),
+            }})
+        };
+        let events = [said("a", "FIRM"), said("b", "FIRM"), said("b", "WITHDRAWN")];
+        let shown = record_text_in(Arabic, &json!({"kind": "passage", "events": events}));
+        let wanted = format!("passage (عبور)\nR02 (خرج وهو محجوز): {told}");
+        assert_eq!(shown, Some(wanted));
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(super) struct SeenFinding {
     pub record: String,
     pub crossing: String,
     pub text: String,
+    /// The text for other languages, as the API gives it.
+    #[serde(default)]
+    pub sentence: Option<Value>,
     #[serde(default)]
     pub evidence: Option<Value>,
     pub at_ms: i64,

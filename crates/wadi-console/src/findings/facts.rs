@@ -1,8 +1,9 @@
 //! The facts behind a finding, in words.
 
+use super::words::crossing_name;
 use crate::{moment::Moment, records::record_path};
 use serde_json::Value;
-use wadi_words::Language;
+use wadi_words::{Filling, Group, Language};
 
 /// Lines that a page shows; the rest is in the finding's file.
 const LINES_MAX: usize = 80;
@@ -15,6 +16,8 @@ const DEPTH_MAX: usize = 4;
 pub(super) struct FactLine {
     pub name: String,
     pub text: String,
+    /// The code that the text names.
+    pub code: Option<String>,
     pub moment: Option<Moment>,
     pub path: Option<String>,
     pub is_code: bool,
@@ -24,15 +27,41 @@ pub(super) struct FactLine {
 
 /// What a member of the evidence is called.
 fn fact_name(language: Language, member: &str) -> String {
-    for group in ["findings-fact", "records-member"] {
-        let id = format!("{group}-{member}");
-        let named = language.sentence(&id, []);
-        if named != id {
-            return named;
-        }
-    }
+    ["findings-fact", "records-member"]
+        .into_iter()
+        .find_map(|group| worded(language, group, member))
+        .unwrap_or_else(|| member.replace('_', " "))
+}
 
-    member.replace('_', " ")
+/// What the catalogue says of a name in a group of the console's sentences; none where nothing.
+fn worded(language: Language, group: &str, name: &str) -> Option<String> {
+    let id = format!("{group}-{}", name.replace(' ', "-"));
+    Some(language.sentence(&id, [])).filter(|said| *said != id)
+}
+
+/// What a value is called that is a code; none where it is none, or one that nobody knows.
+fn code_name(language: Language, member: &str, code: &str) -> Option<String> {
+    let group = match member {
+        "type" | "after" => Group::Event,
+        "field" | "fields" => Group::Field,
+        "department" => Group::Department,
+        "code" => Group::Problem,
+        "rule" => Group::Rule,
+        "state" => Group::State,
+        "missing" => Group::Kind,
+        "lacks" => return worded(language, "records-lack", code),
+        "as" => return worded(language, "records-member", code),
+        "direction" => return worded(language, "records-word", code),
+        "what" => return worded(language, "findings-what", code.trim_start_matches("the ")),
+        "to" | "from" | "exit" | "ended_at" | "crossing" | "crossings" => {
+            return Some(crossing_name(language, code)).filter(|name| name != code);
+        }
+        _ => return None,
+    };
+
+    language
+        .has(group, code)
+        .then(|| language.title(group, code))
 }
 
 /// A finding's evidence as lines.
@@ -68,6 +97,7 @@ fn tell(
     let line = |text: String| FactLine {
         name: name.clone(),
         text,
+        code: None,
         moment: None,
         path: None,
         is_code: false,
@@ -101,6 +131,11 @@ fn scalar(
     records: &[String],
     line: &dyn Fn(String) -> FactLine,
 ) -> FactLine {
+    if let (Some(ms), "by_ms") = (value.as_i64(), member) {
+        let seconds = Filling::from(ms / 1_000);
+        return line(language.sentence("findings-seconds", [("n", seconds)]));
+    }
+
     if let Some(ms) = value.as_i64().filter(|_| member.ends_with("_ms")) {
         return FactLine {
             moment: Some(Moment::of_ms(ms)),
@@ -114,18 +149,14 @@ fn scalar(
         return line(word.map_or_else(|| value.to_string(), |id| language.sentence(id, [])));
     };
 
-    let told = match member {
-        "type" => language.event(text),
-        "field" => language.field(text),
-        "department" => language.department(text),
-        "code" => language.problem_title(text),
-        "lacks" => {
-            let id = format!("findings-lack-{text}");
-            let said = language.sentence(&id, []);
-            if said == id { text.clone() } else { said }
-        }
-        _ => text.chars().take(CHARS_MAX).collect(),
-    };
+    if let Some(named) = code_name(language, member, text) {
+        return FactLine {
+            code: Some(text.clone()),
+            ..line(named)
+        };
+    }
+
+    let told = text.chars().take(CHARS_MAX).collect();
     FactLine {
         path: records.contains(text).then(|| record_path(text, "")),
         is_code: records.contains(text) || is_reference(text),
@@ -155,9 +186,41 @@ mod tests {
             named("TRB-H-1").path.as_deref(),
             Some("/console/records/TRB-H-1")
         );
-        assert_eq!(named("left through a gate").depth, 0);
+        let gate = named("left through a gate");
+        assert_eq!((gate.depth, gate.code.as_deref()), (0, Some("gate.out")));
         assert_eq!((named("OF-2").depth, named("<b>").depth), (1, 1));
         assert!(lines.iter().any(|l| l.moment.is_some()));
+    }
+
+    #[test]
+    fn codes_are_told_in_the_language_of_the_page_and_stand_beside() {
+        let evidence = json!({
+            "missing": "customs-entry", "lacks": ["closed check", "of tomorrow"], "to": "QAM",
+            "what": "the day", "field": "container.3", "state": "PAID", "as": "witness",
+            "code": "no_authority", "by_ms": -7_000,
+        });
+        let lines = fact_lines(Language::Arabic, &evidence, &[]);
+        let told = |code: &str| {
+            let line = lines.iter().find(|l| l.code.as_deref() == Some(code));
+            line.unwrap_or_else(|| panic!("{code}")).text.clone()
+        };
+        assert_eq!(told("customs-entry"), "بيان جمركي");
+        assert_eq!(told("closed check"), "إغلاق التدقيق");
+        assert_eq!(told("QAM"), "القائم");
+        assert_eq!(told("the day"), "يوم المنفذ");
+        assert_eq!(told("container.3"), "الحاوية \u{2068}3\u{2069}");
+        assert_eq!(told("PAID"), "مدفوع الرسوم");
+        assert_eq!(told("no_authority"), "لا صلاحية لهذا الإجراء");
+        assert!(!told("witness").is_ascii());
+
+        // An adjudication's code is a number, and a length of time no moment.
+        let unknown = lines
+            .iter()
+            .find(|l| l.text == "of tomorrow")
+            .expect("told");
+        assert_eq!(unknown.code, None);
+        let by = lines.iter().find(|l| l.text.contains("-7")).expect("told");
+        assert!(by.moment.is_none() && by.text.contains('ث'));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
+    found_sentence::FoundSentence,
     frame::PageFrame,
     moment::Moment,
     records::{
@@ -94,7 +95,7 @@ struct FindingPage {
     rule: String,
     rule_title: String,
     rule_text: String,
-    text: String,
+    said: FoundSentence,
     severity: u8,
     phase: String,
     is_firm: bool,
@@ -259,7 +260,7 @@ async fn gathered(
         id: found.finding,
         path,
         rule: found.rule,
-        text: found.text,
+        said: FoundSentence::of(language, found.sentence.as_ref(), &found.text),
         state: found.state,
         record: found.record,
         assignee: found.assignee,

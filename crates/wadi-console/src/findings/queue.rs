@@ -7,8 +7,8 @@ use super::{
     finding_path, words,
 };
 use crate::{
-    Console, answer, api::Refused, frame::PageFrame, moment::Moment, records::record_path,
-    values::query_escaped, visitor::Visitor,
+    Console, answer, api::Refused, found_sentence::FoundSentence, frame::PageFrame, moment::Moment,
+    records::record_path, values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -136,7 +136,7 @@ pub(super) struct QueueLine {
     pub(super) decide: String,
     pub(super) rule: String,
     pub(super) title: String,
-    pub(super) text: String,
+    pub(super) said: FoundSentence,
     pub(super) severity: u8,
     pub(super) record: String,
     pub(super) record_path: String,
@@ -196,7 +196,7 @@ pub(super) fn line(language: Language, found: &SeenFinding, back: &str) -> Queue
         path: format!("{path}?back={back}"),
         rule: found.rule.clone(),
         title: language.rule_title(&found.rule),
-        text: found.text.clone(),
+        said: FoundSentence::of(language, found.sentence.as_ref(), &found.text),
         severity: found.severity.unwrap_or(0),
         record: found.record.clone(),
         record_path: record_path(&found.record, ""),

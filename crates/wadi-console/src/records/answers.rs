@@ -258,6 +258,8 @@ pub(super) struct ShownFinding {
     pub phase: String,
     pub state: String,
     pub text: String,
+    #[serde(default)]
+    pub sentence: Option<Value>,
     pub at_ms: i64,
 }
 

@@ -16,8 +16,8 @@ use super::{
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
-    values::query_escaped, visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, found_sentence::FoundSentence,
+    frame::PageFrame, moment::Moment, values::query_escaped, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -131,7 +131,7 @@ struct RelatedLine {
 struct FindingLine {
     path: String,
     title: String,
-    text: String,
+    said: FoundSentence,
     state: String,
     phase: String,
     is_firm: bool,
@@ -303,7 +303,7 @@ fn finding(language: Language, one: &ShownFinding) -> FindingLine {
     FindingLine {
         path: format!("/console/findings/{}", query_escaped(&one.finding)),
         title: language.rule_title(&one.rule),
-        text: one.text.clone(),
+        said: FoundSentence::of(language, one.sentence.as_ref(), &one.text),
         state: language.finding_state(&one.state),
         phase: language.phase(&one.phase),
         is_firm: one.phase == "FIRM",

@@ -1,6 +1,6 @@
 //! What an entry says, in words: events with their members, values with their units.
 
-use crate::moment::Moment;
+use crate::{found_sentence::FoundSentence, moment::Moment};
 use serde_json::{Map, Value};
 use wadi_record::{FieldType, Kind, Unit, ValueType, event_type, known_field};
 use wadi_words::{Filling, Language};
@@ -254,7 +254,8 @@ fn member_value(language: Language, event: &str, member: &str, given: &Value) ->
 pub(crate) fn event_words(language: Language, name: &str, of: &Map<String, Value>) -> EventWords {
     // What a finding rests on is a digest, and its id a hash: its own page tells of both.
     let is_of_finding = name.starts_with("finding");
-    let is_shown = |member: &str| !is_of_finding || !matches!(member, "evidence" | "finding");
+    let is_shown =
+        |member: &str| !is_of_finding || !matches!(member, "evidence" | "finding" | "sentence");
     let members = in_table_order(name, of).filter(|(member, _)| is_shown(member));
 
     EventWords {
@@ -262,10 +263,26 @@ pub(crate) fn event_words(language: Language, name: &str, of: &Map<String, Value
         members: members
             .map(|(member, given)| NamedValue {
                 name: member_name(language, member),
-                value: member_value(language, name, member, given),
+                value: match (name, member.as_str()) {
+                    ("finding", "text") => ShownValue::text(found_text(language, of)),
+                    _ => member_value(language, name, member, given),
+                },
             })
             .collect(),
     }
+}
+
+/// What a published finding says, in the language.
+fn found_text(language: Language, event: &Map<String, Value>) -> String {
+    let text = |member: &str| {
+        event
+            .get(member)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let sentence: Option<Value> = serde_json::from_str(text("sentence")).ok();
+    let told = FoundSentence::of(language, sentence.as_ref(), text("text"));
+    short(&told.text())
 }
 
 /// An event as a history has it: an object, or a text that does not read.

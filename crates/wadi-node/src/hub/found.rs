@@ -2,10 +2,11 @@
 //! go, and what has to be said of it.
 
 use crate::hub::publishing::{Edition, News, caused_by};
+use serde_json::json;
 use std::collections::BTreeMap;
 use wadi_log::RecordId;
 use wadi_reconcile::{
-    Dossier, Facts, Finding, Phase, RULE_FAILED, life, reconcile, stands_unjudged,
+    Dossier, Facts, Finding, Phase, RULE_FAILED, explained_since, life, reconcile, stands_unjudged,
 };
 use wadi_store::{AboutRow, Batch, FindingRow};
 
@@ -50,7 +51,8 @@ pub(super) fn compare_with_before(
                 rule: row.rule.clone(),
                 phase: row.phase.clone(),
                 evidence: row.evidence.clone(),
-                text: found.contradiction.text.clone(),
+                text: found.text.clone(),
+                sentence: json!(found.contradiction.sentence).to_string(),
                 caused_by: caused_by(found),
             });
         }
@@ -62,6 +64,7 @@ pub(super) fn compare_with_before(
         }
     }
 
+    let (text, sentence) = explained_since();
     // What a rule that failed found before stands, for nobody knows better.
     for (finding, row) in gone
         .into_iter()
@@ -76,7 +79,8 @@ pub(super) fn compare_with_before(
                 rule: row.rule.clone(),
                 phase: WITHDRAWN.into(),
                 evidence,
-                text: "what has come since explains it".into(),
+                text: text.clone(),
+                sentence: json!(sentence).to_string(),
                 caused_by: None,
             });
         }

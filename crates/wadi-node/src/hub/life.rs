@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use wadi_log::{Lane, RecordId, Role};
-use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES};
+use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES, Sentence};
 use wadi_record::{Draft, Kind};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
@@ -233,7 +233,7 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             .iter()
             .chain([&RULE_FAILED])
             .find(|r| r.code == text("rule"));
-        let json = json!({
+        let mut json = json!({
             "finding": id,
             "rule": text("rule"),
             "name": rule.map(|r| r.name),
@@ -248,6 +248,12 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             "assignee": life.assignee,
             "life": life.json(),
         });
+
+        // A hub of an older version says none.
+        let sentence: Option<Sentence> = serde_json::from_str(text("sentence")).ok();
+        if let Some(sentence) = sentence {
+            json["sentence"] = json!(sentence);
+        }
 
         out.push(PublishedFinding {
             severity: rule.map_or(u8::MAX, |r| r.severity),

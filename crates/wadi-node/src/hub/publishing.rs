@@ -24,6 +24,9 @@ const ENTRY_EVENTS: usize = 12;
 const ENTRY_BYTES: usize = 20_000;
 /// Letters of a sentence that is published.
 const TEXT_LETTERS: usize = 500;
+/// Bytes of what other languages are told it by. A longer one is read in English where the record
+/// belongs to.
+const SENTENCE_BYTES_MAX: usize = 1_000;
 const HOUR_MS: i64 = 3_600_000;
 /// What could not be said for another reason than how much was said is tried again after this,
 /// milliseconds.
@@ -41,6 +44,8 @@ pub(crate) struct News {
     pub(crate) phase: String,
     pub(crate) evidence: String,
     pub(crate) text: String,
+    /// The same for other languages: a sentence's JSON.
+    pub(crate) sentence: String,
     /// Which node's entries it rests on, where it tells.
     pub(crate) caused_by: Option<NodeId>,
 }
@@ -283,12 +288,15 @@ fn entries(record: RecordId, anchor: &Facts, news: &[News]) -> Vec<Write> {
     let mut told: BTreeSet<&str> = BTreeSet::new();
 
     for n in news.iter().filter(|n| told.insert(&n.finding)) {
-        let said = json!({
+        let mut said = json!({
             "finding": n.finding, "rule": n.rule, "phase": n.phase, "evidence": n.evidence,
             "text": n.text.chars().take(TEXT_LETTERS).collect::<String>(),
         });
-        let size = said.to_string().len();
+        if n.sentence.len() <= SENTENCE_BYTES_MAX {
+            said["sentence"] = n.sentence.as_str().into();
+        }
 
+        let size = said.to_string().len();
         events = events.saturating_add(1);
         bytes = bytes.saturating_add(size);
         let draft = match out.pop() {
@@ -335,6 +343,7 @@ mod tests {
             phase: "FIRM".into(),
             evidence: "e".into(),
             text: "نص ".repeat(400),
+            sentence: "s".repeat(SENTENCE_BYTES_MAX + n % 2),
             caused_by: None,
         };
 
@@ -374,6 +383,11 @@ mod tests {
             said.contains("f000") && !said.contains("f001"),
             "the severe ones come first"
         );
+        assert!(said.contains("sentence"));
+
+        let long: Vec<News> = news(2).split_off(1);
+        let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), long, 10 * HOUR_MS);
+        assert!(!format!("{:?}", edition.writes).contains("sentence"));
     }
 
     #[test]

@@ -44,6 +44,10 @@ const ANCHORS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a time has passed that something waits for.
 const TICK: Duration = Duration::from_secs(5);
+/// Where it is kept which version found what there is, and that version: another number where a
+/// finding tells more or other things. Then every record is looked at afresh.
+const VERSION: &str = "version";
+const FINDINGS_VERSION: &str = "2";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
 /// The alarms, by what they are about.
@@ -134,7 +138,11 @@ impl Reconciler {
 
     /// How far it had come, and what was left to say, when the node stopped.
     async fn recall_cursor(&mut self) -> Result<(), StoreError> {
-        let cursor = self.store.local(&LocalScope::Reconcile, "cursor").await?;
+        let scope = LocalScope::Reconcile;
+        let version = self.store.local(&scope, VERSION).await?;
+        let is_current = version.as_deref() == Some(FINDINGS_VERSION);
+        let cursor = self.store.local(&scope, "cursor").await?;
+        let cursor = cursor.filter(|_| is_current);
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
         self.kept_cursor = self.cursor;
         self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
@@ -565,11 +573,15 @@ impl Reconciler {
 /// How far the changes were looked at. Terms that went before are asked for no more.
 fn keep_cursor(batch: &mut Batch, cursor: i64) {
     batch.project.gone_seen = Some(cursor);
-    batch.local.keys.push(LocalKey {
+    let kept = [
+        (VERSION, FINDINGS_VERSION.into()),
+        ("cursor", cursor.to_string()),
+    ];
+    batch.local.keys.extend(kept.map(|(key, value)| LocalKey {
         scope: LocalScope::Reconcile,
-        key: "cursor".into(),
-        value: cursor.to_string(),
-    });
+        key: key.into(),
+        value,
+    }));
 }
 
 /// A record as the rules see it.

@@ -162,13 +162,7 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
                 .as_str()
                 .unwrap()
                 .to_string();
-            let truck = finding
-                .contradiction
-                .text
-                .split(' ')
-                .next()
-                .unwrap()
-                .to_string();
+            let truck = finding.text.split(' ').next().unwrap().to_string();
             found.insert((truck, hold));
         }
     }

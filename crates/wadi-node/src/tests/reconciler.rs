@@ -19,7 +19,7 @@ use wadi_log::{
     RecordId, Role, VerifiedBlock,
 };
 use wadi_record::{HoldType, Passage, Policy, QuarantineHold};
-use wadi_store::{Batch, FindingFilter, FindingRow, ProjectedRows};
+use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, LocalScope, ProjectedRows};
 
 /// The seed of the keys of Traibeel's node.
 const TRB_SEED: u8 = 10;
@@ -351,6 +351,45 @@ async fn what_is_too_much_for_an_hour_is_said_in_the_next_ones_over_a_restart_to
 
     assert_eq!(published(&hub).await, wrong, "all of them in the end");
     assert!(!alarm(hub.status().await.unwrap().alarms));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_version_found_is_found_anew_at_the_first_start_of_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let hub = country.node(dir.path(), 2, "hub").await;
+    let draft = Passage::announce("in").text("container.1", "MSKU0000001");
+    let truck = write(&sites[0], "PORT", Target::New(None), draft).await;
+    hear(&hub, &sites[0], &mut BTreeMap::new()).await;
+    looked(&hub).await;
+
+    let found = of_rule(&hub, "R24").await.remove(0);
+    let said: Json = serde_json::from_str(&found.json).unwrap();
+    assert_eq!(said["sentence"]["id"], "R24-container", "{said}");
+    let entries = hub.store.record(&truck).await.unwrap().unwrap().entries;
+
+    // As a version left it that knew no sentences.
+    let mut older = said.clone();
+    older.as_object_mut().unwrap().remove("sentence");
+    let mut batch = Batch::default();
+    batch.findings.changed.push(FindingRow {
+        json: older.to_string(),
+        ..found.clone()
+    });
+    batch.local.keys.push(LocalKey {
+        scope: LocalScope::Reconcile,
+        key: "version".into(),
+        value: "1".into(),
+    });
+    hub.store.commit(batch).await.unwrap();
+    hub.stop().await;
+
+    let hub = country.node(dir.path(), 2, "hub").await;
+    let is_new = async || of_rule(&hub, "R24").await == [found.clone()];
+    until("the finding says its sentence", is_new).await;
+    looked(&hub).await;
+    let told = hub.store.record(&truck).await.unwrap().unwrap().entries;
+    assert_eq!(told, entries, "what was published is not published again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

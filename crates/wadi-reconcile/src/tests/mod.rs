@@ -148,6 +148,12 @@ pub(crate) fn event(kind: &str, at_ms: i64, data: Json) -> Json {
     })
 }
 
+/// A sentence that is nothing but a text.
+pub(crate) fn said(text: &str) -> wadi_words::Sentence {
+    let warning = wadi_words::SentenceValue::Text(text.into());
+    wadi_words::Sentence::new("R24-other", [("warning", warning)])
+}
+
 /// Phases of what one rule finds.
 pub(crate) fn phases(rule: &str, dossier: &Dossier) -> Vec<Phase> {
     reconcile(dossier)

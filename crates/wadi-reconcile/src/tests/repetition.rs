@@ -39,12 +39,9 @@ fn fifteen_thousand_refusals_of_one_officer_are_one_finding_that_names_the_ends(
     assert_eq!(evidence["events"]["first"].as_array().unwrap().len(), 10);
     assert_eq!(evidence["events"]["last"][9], "trb/log0@59:leaf");
     assert!(
-        all[0]
-            .contradiction
-            .text
-            .ends_with("(and 14999 more of this kind)"),
+        all[0].text.ends_with("(and 14999 more of this kind)"),
         "{}",
-        all[0].contradiction.text
+        all[0].text
     );
 }
 
@@ -90,11 +87,7 @@ fn too_many_causes_are_told_in_one_line_beyond_the_first_hundred() {
 
     let rest = found.last().unwrap();
     assert_eq!(rest.contradiction.evidence["count"], 300);
-    assert!(
-        rest.contradiction.text.starts_with("300 more findings"),
-        "{}",
-        rest.contradiction.text
-    );
+    assert!(rest.text.starts_with("300 more findings"), "{}", rest.text);
 
     assert_eq!(rest.phase, Phase::Firm);
 }
@@ -174,7 +167,6 @@ fn a_dossier_that_was_cut_says_so_in_its_findings_and_changes_none_of_them() {
     );
     assert!(
         one(&cut)
-            .contradiction
             .text
             .ends_with("[only 64 of 400 records of kind passage were looked at]")
     );

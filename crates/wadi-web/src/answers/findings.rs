@@ -52,8 +52,11 @@ pub(crate) struct FindingAnswer {
     record: String,
     /// The crossing's code.
     crossing: String,
-    /// What was found, in a sentence.
+    /// What was found, in an English sentence.
     text: String,
+    /// The same as a message of the catalogue with its values, for other languages. Left
+    /// out where the finding was made by a version that had none.
+    sentence: Option<FindingSentenceAnswer>,
     /// The facts that it rests on; a hub's alone.
     evidence: Option<Value>,
     /// The digest of those facts.
@@ -76,6 +79,19 @@ pub(crate) struct FindingAnswer {
     version: Option<String>,
     /// Where not all records that it might concern were looked at, by kind.
     dossier_cut: Option<BTreeMap<String, DossierCutAnswer>>,
+}
+
+/// What a finding says: a message of the catalogue of texts, with its values.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FindingSentenceAnswer {
+    /// The message's id, as R02-left.
+    id: String,
+    /// Its values by name. Each is an object of one member, named for what the value is: `record`,
+    /// `officer`, `crossing`, `number`, `event` and others.
+    values: BTreeMap<String, Value>,
+    /// What is said after it: sentences of the same form.
+    then: Option<Vec<Value>>,
 }
 
 /// What must be received before a finding is firm.

@@ -2,8 +2,8 @@
 
 problem-unauthorised = غير مصرّح بالدخول
     .help = يُعطى رمز دخول نافذ في `Authorization: Bearer`، ويُطلب من مشغّل العقدة.
-problem-token_expired = انتهت صلاحية رمز الدخول
-    .help = يُطلب رمز آخر من مشغّل العقدة.
+problem-token_expired = انتهت صلاحية الرمز
+    .help = يُطلب رمز آخر: رمز الدخول من مشغّل العقدة، ورمز الإفراج من المركز.
 problem-other_person = رمز الدخول لشخص آخر
     .help = لكل شخص رمز دخول خاص به.
 problem-not_for_devices = غير متاح للأجهزة

@@ -3,7 +3,7 @@
 problem-unauthorised = Not authorised
     .help = Give a token that holds, as `Authorization: Bearer`. Ask the operator of the node for one.
 problem-token_expired = Token has expired
-    .help = Ask the operator of the node for another one.
+    .help = Ask for another one: the operator of the node, or the hub where it is a release token.
 problem-other_person = Token of another person
     .help = Everybody speaks with a token of their own.
 problem-not_for_devices = Not for devices

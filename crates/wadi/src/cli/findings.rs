@@ -6,7 +6,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, print_line},
+    print::{self, member_text, print_answer},
     words,
 };
 use clap::{Args, Subcommand};
@@ -170,7 +170,7 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
         FindingsCommand::Show { finding, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
             if let Some(text) = words::finding_text(&value).filter(|_| !json) {
-                print_line!("{text}");
+                print::words_lines(&text);
             }
 
             print_answer(json, &value, print::pretty);
@@ -281,20 +281,25 @@ fn assign_findings(
 
 fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
-    print_answer(json, &value, |v| {
+    let in_words = |v: &Value| {
         let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
             let word = |group, member| words::beside(group, &member_text(f, member));
-            table.add_row(print::row([
+            let mut cells = print::row([
                 member_text(f, "finding"),
                 word(Group::Rule, "rule"),
                 member_text(f, "severity"),
                 word(Group::Phase, "phase"),
                 word(Group::FindingState, "state"),
                 member_text(f, "record"),
-                member_text(f, "text"),
-            ]));
+                String::new(),
+            ]);
+            // What others wrote in it is escaped there, and isolated from our words.
+            if let Some(what) = cells.last_mut() {
+                *what = words::found_text(f);
+            }
+            table.add_row(cells);
         }
 
         let shown = all.map_or(0, Vec::len);
@@ -304,7 +309,11 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
         }
 
         out
-    });
+    };
+    match json {
+        true => print_answer(json, &value, in_words),
+        false => print::words_lines(&in_words(&value)),
+    }
 
     Ok(if value["count"] == 0 {
         Exit::Done

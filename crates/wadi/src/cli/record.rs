@@ -7,7 +7,7 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, print_line, shown},
+    print::{self, member_text, print_answer, shown},
     words,
 };
 use clap::{Args, Subcommand};
@@ -307,7 +307,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
         RecordCommand::Show { id, at } => {
             let record = Client::at(&at)?.get(&format!("/v1/records/{id}"))?;
             if let Some(text) = words::record_text(&record).filter(|_| !json) {
-                print_line!("{text}");
+                print::words_lines(&text);
             }
 
             print_answer(json, &record, print::pretty);

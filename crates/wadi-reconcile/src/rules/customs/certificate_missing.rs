@@ -1,7 +1,7 @@
 //! R17: a quarantine commodity without certificate; a certificate used twice, or for more than it
 //! covers.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
 use wadi_record::{lies_under, normalise_reference};
@@ -10,8 +10,17 @@ pub(crate) const RULE: Rule = Rule {
     code: "R17",
     name: "certificate_missing",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Missing = "R17-missing" { entry: record, goods: names }
+    Reused = "R17-reused" { certificate: name, other: record }
+    Exceeded = "R17-exceeded" {
+        certificate: name, covers: number, used: number, records: records,
+    }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -93,11 +102,10 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(
                 "missing",
                 entry.began_ms(),
-                format!(
-                    "{} declares {} and names no certificate",
-                    entry.printed(),
-                    codes.join(", ")
-                ),
+                Says::Missing {
+                    entry: entry.printed(),
+                    goods: &codes,
+                },
                 json!({"hs_codes": codes, "due_ms": due_ms}),
             )
             .until([entry.crossing()], due_ms),
@@ -121,10 +129,10 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("reused {reference}"),
                     entry.began_ms(),
-                    format!(
-                        "certificate {reference} was used for {} already",
-                        other.printed()
-                    ),
+                    Says::Reused {
+                        certificate: reference,
+                        other: other.printed(),
+                    },
                     json!({"certificate": reference, "other": other.printed()}),
                 )
                 .until([other.crossing(), entry.crossing()], entry.began_ms()),
@@ -241,19 +249,19 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     let mut records: Vec<&str> = using.iter().map(|r| r.printed()).collect();
     records.sort_unstable();
 
-    let text = format!(
-        "certificate {reference} covers {} kg, and {} kg go by it: {}",
-        covers / 1_000,
-        used / 1_000,
-        records.join(", ")
-    );
+    let says = Says::Exceeded {
+        certificate: reference,
+        covers: covers / 1_000,
+        used: used / 1_000,
+        records: &records,
+    };
 
     let evidence =
         json!({"certificate": reference, "covers_g": covers, "used_g": used, "records": records});
     let found = Contradiction::new(
         format!("exceeded {reference}"),
         anchor.began_ms(),
-        text,
+        says,
         evidence,
     );
 

@@ -1,7 +1,7 @@
 //! R08: one declarant reference, transit reference or container in two live entries; one day of a
 //! crossing kept twice.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 use wadi_record::{SYSTEM_OFFICER, normalise_reference};
 
@@ -9,8 +9,13 @@ pub(crate) const RULE: Rule = Rule {
     code: "R08",
     name: "duplicate_reference",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Twice = "R08-twice" { what: code, value: name, other: record, record: record }
+}
 
 fn is_live(entry: &Facts) -> bool {
     entry.is_customs_entry() && entry.state() != "CANCELLED"
@@ -58,19 +63,29 @@ fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
 
     others.map(|other| {
         let day = anchor.field("date").unwrap_or_default().to_string();
-        found(anchor, other, ("the day", day))
+        found(anchor, other, (DAY, day))
     })
 }
 
-fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contradiction {
+/// What stands twice: its name in the catalogue, and as the evidence has it.
+type TwiceNamed = (&'static str, &'static str);
+
+const DAY: TwiceNamed = ("day", "the day");
+const DECLARANT: TwiceNamed = ("declarant", "declarant reference");
+const TRANSIT: TwiceNamed = ("transit", "transit reference");
+const CONTAINER: TwiceNamed = ("container", "container");
+
+fn found(anchor: &Facts, other: &Facts, (named, value): (TwiceNamed, String)) -> Contradiction {
+    let (code, what) = named;
     Contradiction::new(
         format!("{what} {value} {}", other.id),
         anchor.began_ms(),
-        format!(
-            "{what} {value} stands in {} and in {}",
-            other.printed(),
-            anchor.printed()
-        ),
+        Says::Twice {
+            what: code,
+            value: &value,
+            other: other.printed(),
+            record: anchor.printed(),
+        },
         json!({"what": what, "value": value, "other": other.printed()}),
     )
     // One of them may have been cancelled at a crossing that is dark.
@@ -81,23 +96,17 @@ fn found(anchor: &Facts, other: &Facts, (what, value): (&str, String)) -> Contra
 }
 
 /// What both entries name, as the first of them writes it.
-fn shared(a: &Facts, b: &Facts) -> Vec<(&'static str, String)> {
+fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
     let mut out = Vec::new();
     let declarant = |e: &Facts| e.field("declarant").map(normalise_reference);
     let mut put = |what, text: &str| out.push((what, text.to_string()));
 
     if a.shares(b, "declarant_ref") && declarant(a) == declarant(b) {
-        put(
-            "declarant reference",
-            a.field("declarant_ref").unwrap_or_default(),
-        );
+        put(DECLARANT, a.field("declarant_ref").unwrap_or_default());
     }
 
     if a.shares(b, "transit.ref") {
-        put(
-            "transit reference",
-            a.field("transit.ref").unwrap_or_default(),
-        );
+        put(TRANSIT, a.field("transit.ref").unwrap_or_default());
     }
 
     // A container comes back with other goods once the entry before has left.
@@ -105,7 +114,7 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(&'static str, String)> {
     if !left(a) && !left(b) {
         let own = a.texts("container", "").into_iter();
         own.filter(|c| b.has_among("container", c))
-            .for_each(|c| put("container", c));
+            .for_each(|c| put(CONTAINER, c));
     }
 
     out

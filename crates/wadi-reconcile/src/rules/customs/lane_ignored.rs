@@ -1,15 +1,22 @@
 //! R19: released from the red channel without inspection; a channel lowered without reason or by
 //! somebody who may not.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R19",
     name: "lane_ignored",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Uninspected = "R19-uninspected" { entry: record }
+    LoweredRefused = "R19-lowered-refused" { entry: record, why: refusal }
+    Lowered = "R19-lowered" { entry: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
@@ -28,10 +35,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(
                 "uninspected",
                 released_ms,
-                format!(
-                    "{} was in the red lane and released without inspection",
-                    entry.printed()
-                ),
+                Says::Uninspected {
+                    entry: entry.printed(),
+                },
                 json!({"released_ms": released_ms}),
             )
             .until([entry.crossing()], released_ms),
@@ -39,10 +45,17 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     for lowered in entry.said().filter(|e| e.kind() == "lane.lowered") {
-        let why = match lowered.refused() {
-            Some((_, why)) => why,
+        let printed = entry.printed();
+        let (why, says) = match lowered.refused() {
+            Some((code, why)) => (
+                why,
+                Says::LoweredRefused {
+                    entry: printed,
+                    why: (code, why),
+                },
+            ),
             None if lowered.text("reason").is_none_or(|r| r.trim().is_empty()) => {
-                "no reason was given"
+                ("no reason was given", Says::Lowered { entry: printed })
             }
             None => continue,
         };
@@ -50,7 +63,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let found = Contradiction::new(
             format!("lowered {} {why}", lowered.officer()),
             lowered.at_ms(),
-            format!("the lane of {} was lowered: {why}", entry.printed()),
+            says,
             json!({"officer": lowered.officer(), "why": why}),
         );
 

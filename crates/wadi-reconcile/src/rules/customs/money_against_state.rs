@@ -4,16 +4,31 @@
 use crate::{
     Contradiction, Dossier, Facts, Rule,
     numbers::{hours_ms, total},
+    sentences,
 };
 use serde_json::json;
 use wadi_record::Lack;
+use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R14",
     name: "money_against_state",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Cancelled = "R14-cancelled" { entry: record }
+    CancelRequested = "R14-cancel-requested" { entry: record }
+    Amount = "R14-amount" { entry: record, assessed: number, currency: name, paid: number }
+    Unpaid = "R14-unpaid" { entry: record }
+    Unduly = "R14-unduly" { officer: officer, act: code, entry: record, why: clauses }
+    NotAssessed = "R14-not-assessed" {}
+    Contested = "R14-contested" {}
+    Question = "R14-question" {}
+    UnderHold = "R14-under-hold" { entry: record, hold: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
@@ -34,27 +49,23 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     );
     let currency = |kind| entry.events(kind).filter_map(|e| e.text("currency")).last();
     let mut out = Vec::new();
-    let mut found = |what: &str, at_ms: i64, text: String| {
+    let mut found = |what: &str, at_ms: i64, says: Says<'_>| {
         let evidence =
             json!({"assessed_minor": assessed, "paid_minor": paid, "state": entry.state()});
         out.push(
-            Contradiction::new(what, at_ms, text, evidence).until([entry.crossing(), "HUB"], at_ms),
+            Contradiction::new(what, at_ms, says, evidence).until([entry.crossing(), "HUB"], at_ms),
         );
     };
 
     let printed = entry.printed();
     if let Some(at_ms) = entry.last_ms("paid") {
         if entry.has("cancelled") {
-            found(
-                "cancelled",
-                at_ms,
-                format!("{printed} was paid and cancelled"),
-            );
+            found("cancelled", at_ms, Says::Cancelled { entry: printed });
         } else if entry.flag("CANCEL_REQUESTED") {
             found(
                 "cancel requested",
                 at_ms,
-                format!("{printed} was paid while its cancellation was asked for"),
+                Says::CancelRequested { entry: printed },
             );
         }
 
@@ -65,10 +76,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         if let Some(due) = assessed.last()
             && *due != total
         {
-            let text = format!(
-                "{printed}: {due} {} assessed, {total} paid (minor units)",
-                money.unwrap_or("?")
-            );
+            let says = Says::Amount {
+                entry: printed,
+                assessed: *due,
+                currency: money.unwrap_or("?"),
+                paid: total,
+            };
 
             // The rest may be paid as long as nothing was released.
             let open = total < *due && !entry.has("entry.released");
@@ -78,7 +91,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 0
             };
 
-            found("amount", at_ms.saturating_add(more_ms), text);
+            found("amount", at_ms.saturating_add(more_ms), says);
         }
     }
 
@@ -86,7 +99,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         && paid.is_empty()
         && assessed.last().is_none_or(|due| *due > 0)
     {
-        found("unpaid", at_ms, format!("{printed} was released unpaid"));
+        found("unpaid", at_ms, Says::Unpaid { entry: printed });
     }
 
     out.extend(unduly(entry));
@@ -103,31 +116,33 @@ fn unduly(entry: &Facts) -> impl Iterator<Item = Contradiction> {
 
     forms.map(|(act, lacks)| {
         let done = match act.kind() {
-            "paid" => "took money for",
+            "paid" => "paid",
             _ => "released",
         };
-        let because =
-            |(lack, why): (Lack, &'static str)| lacks.contains(&lack.name()).then_some(why);
-        let why: Vec<&str> = [
-            (Lack::Assessment, "which was not assessed as it stood"),
-            (Lack::SettledFields, "of which a legal field was contested"),
-            (Lack::Answer, "on which a question was open"),
+        let because = |(lack, why): (Lack, Says<'_>)| {
+            let is_lacking = lacks.contains(&lack.name());
+            is_lacking.then(|| Sentence::from(why))
+        };
+        let why: Vec<Sentence> = [
+            (Lack::Assessment, Says::NotAssessed {}),
+            (Lack::SettledFields, Says::Contested {}),
+            (Lack::Answer, Says::Question {}),
         ]
         .into_iter()
         .filter_map(because)
         .collect();
 
-        let text = format!(
-            "{} {done} {}, {}",
-            act.officer(),
-            entry.printed(),
-            why.join(", ")
-        );
+        let says = Says::Unduly {
+            officer: act.officer(),
+            act: done,
+            entry: entry.printed(),
+            why,
+        };
         let evidence = json!({"type": act.kind(), "officer": act.officer(), "lacks": lacks});
         Contradiction::new(
             format!("{} {} {}", act.kind(), lacks.join(" "), act.officer()),
             act.at_ms(),
-            text,
+            says,
             evidence.clone(),
         )
         .of_cause(evidence)
@@ -149,13 +164,12 @@ fn under_hold<'a>(dossier: &'a Dossier) -> impl Iterator<Item = Contradiction> +
             .filter(|t| hold.was_open_at(*t))
             .min()?;
 
-        let text = format!(
-            "{} was released while hold {} on it was open",
-            entry.printed(),
-            hold.printed()
-        );
+        let says = Says::UnderHold {
+            entry: entry.printed(),
+            hold: hold.printed(),
+        };
         let evidence = json!({"hold": hold.printed(), "released_ms": at_ms});
-        let found = Contradiction::new(format!("hold {}", hold.id), at_ms, text, evidence);
+        let found = Contradiction::new(format!("hold {}", hold.id), at_ms, says, evidence);
 
         // The hold's own release may still be on its way.
         Some(found.until([hold.crossing(), entry.crossing(), "HUB"], at_ms))

@@ -1,14 +1,23 @@
 //! R16: declared, unloaded and stored counts differ.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R16",
     name: "package_count",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Items = "R16-items" { entry: record, total: number, items: number }
+    Unloaded = "R16-unloaded" { declared: number, unloaded: number, truck: record }
+    Reloaded = "R16-reloaded" { truck: record, unloaded: number, reloaded: number }
+    Counted = "R16-counted" { hold: record, held: number, slot: name, counted: number }
+    Stored = "R16-stored" { unloaded: number, source: record, stored: number, holds: records }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -35,15 +44,16 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
     if let (Some(total), Some(items)) = (entry.int("total_packages"), items)
         && total != items
     {
-        let text = format!(
-            "{}: {total} packages declared in all, {items} by its items",
-            entry.printed()
-        );
+        let says = Says::Items {
+            entry: entry.printed(),
+            total,
+            items,
+        };
 
         out.push(Contradiction::new(
             "items",
             entry.began_ms(),
-            text,
+            says,
             json!({"total": total, "items": items}),
         ));
     }
@@ -66,10 +76,11 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("unloaded {}", truck.id),
                     at_ms,
-                    format!(
-                        "{declared} packages declared, {unloaded} unloaded from {}",
-                        truck.printed()
-                    ),
+                    Says::Unloaded {
+                        declared,
+                        unloaded,
+                        truck: truck.printed(),
+                    },
                     json!({"declared": declared, "unloaded": unloaded}),
                 )
                 // The rest may have been unloaded and not be heard of yet.
@@ -85,15 +96,16 @@ fn reloaded(truck: &Facts) -> Option<Contradiction> {
     let (unloaded, reloaded) = (total(truck, "unloaded")?, total(truck, "reloaded")?);
     let at_ms = truck.last_ms("reloaded").unwrap_or_default();
     (unloaded != reloaded).then(|| {
-        let text = format!(
-            "{}: {unloaded} packages unloaded, {reloaded} reloaded",
-            truck.printed()
-        );
+        let says = Says::Reloaded {
+            truck: truck.printed(),
+            unloaded,
+            reloaded,
+        };
 
         Contradiction::new(
             "reloaded",
             at_ms,
-            text,
+            says,
             json!({"unloaded": unloaded, "reloaded": reloaded}),
         )
         .until([truck.crossing()], at_ms)
@@ -117,15 +129,17 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
 
     (held != found).then(|| {
         let slot = counted.text("slot").unwrap_or_default();
-        let text = format!(
-            "{}: {held} packages should lie in {slot}, {found} were counted",
-            hold.printed()
-        );
+        let says = Says::Counted {
+            hold: hold.printed(),
+            held,
+            slot,
+            counted: found,
+        };
 
         Contradiction::new(
             format!("slot {slot}"),
             counted.at_ms(),
-            text,
+            says,
             json!({"held": held, "counted": found}),
         )
         .until([hold.crossing()], counted.at_ms())
@@ -183,11 +197,12 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     let found = Contradiction::new(
         format!("stored {}", source.id),
         unloaded_ms.max(stored_ms),
-        format!(
-            "{unloaded} packages unloaded from {}, {stored} stored for {}",
-            source.printed(),
-            names.join(", ")
-        ),
+        Says::Stored {
+            unloaded,
+            source: source.printed(),
+            stored,
+            holds: &names,
+        },
         json!({"unloaded": unloaded, "stored": stored, "holds": names}),
     );
 

@@ -1,14 +1,22 @@
 //! R27: a transit that was not terminated.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R27",
     name: "transit_open",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Open = "R27-open" { passage: record, transit: name }
+    Elsewhere = "R27-elsewhere" {
+        passage: record, transit: name, exit: crossing, ended: crossing,
+    }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -32,30 +40,34 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     match exit {
         None => {
-            let text = format!("{printed}: transit {reference} was not terminated");
+            let says = Says::Open {
+                passage: printed,
+                transit: reference,
+            };
             let evidence = json!({
                 "transit": reference,
                 "left_ms": left_ms,
                 "due_ms": due_ms,
                 "exit": declared,
             });
-            vec![Contradiction::new("open", left_ms, text, evidence).until(concerns, due_ms)]
+            vec![Contradiction::new("open", left_ms, says, evidence).until(concerns, due_ms)]
         }
         // A diversion changes where it ends.
         Some(out) if out.has("diverted") || passage.has("diverted") => Vec::new(),
         Some(out) if declared.is_some_and(|to| to != out.crossing()) => {
-            let text = format!(
-                "{printed}: transit {reference} was to end at {}, and ended at {}",
-                declared.unwrap_or_default(),
-                out.crossing()
-            );
+            let says = Says::Elsewhere {
+                passage: printed,
+                transit: reference,
+                exit: declared.unwrap_or_default(),
+                ended: out.crossing(),
+            };
 
             let evidence =
                 json!({"transit": reference, "exit": declared, "ended_at": out.crossing()});
             vec![Contradiction::new(
                 "elsewhere",
                 out.ended_ms(),
-                text,
+                says,
                 evidence,
             )]
         }

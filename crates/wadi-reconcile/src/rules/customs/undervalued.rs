@@ -1,6 +1,6 @@
 //! R28, over the cohort of an HS code: a declared value a kilogram far below its peers'.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 use wadi_record::normalise_hs_code;
 
@@ -8,8 +8,13 @@ pub(crate) const RULE: Rule = Rule {
     code: "R28",
     name: "undervalued",
     severity: 3,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Undervalued = "R28-undervalued" { goods: name, own: name, median: name }
+}
 
 /// Declared value of an item's net or gross mass, minor units a kilogram; items in order.
 fn values(entry: &Facts) -> Vec<(String, String, f64)> {
@@ -75,9 +80,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             out.push(Contradiction::new(
                 item,
                 anchor.began_ms(),
-                format!(
-                    "{code}: {own:.0} a kilogram declared, {median:.0} by its peers (minor units)"
-                ),
+                Says::Undervalued {
+                    goods: &code,
+                    own: &format!("{own:.0}"),
+                    median: &format!("{median:.0}"),
+                },
                 // The peers change with every entry; what is held against this one is its own
                 // value.
                 json!({"hs_code": code, "per_kg_minor": own.round()}),

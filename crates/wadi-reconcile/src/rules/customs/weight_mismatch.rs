@@ -3,7 +3,8 @@
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
-    numbers::{apart, total},
+    numbers::{apart, total, whole},
+    sentences,
 };
 use serde_json::json;
 
@@ -11,8 +12,16 @@ pub(crate) const RULE: Rule = Rule {
     code: "R03",
     name: "weight_mismatch",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Declared = "R03-declared" { declared: number, weighed: number, trucks: records }
+    DeclaredItself = "R03-declared-itself" { declared: number, weighed: number, entry: record }
+    Spread = "R03-spread" { record: record, times: number, least: number, most: number }
+    AfterAssessment = "R03-after-assessment" { fields: fields, entry: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -92,10 +101,11 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
         Contradiction::new(
             "declared",
             at_ms,
-            format!(
-                "{declared_kg} kg declared, {net} kg weighed on {}",
-                names.join(", ")
-            ),
+            Says::Declared {
+                declared: declared_kg,
+                weighed: net,
+                trucks: &names,
+            },
             json!({"declared_kg": declared_kg, "weighed_kg": net, "weighings": weighings}),
         )
         // A second weighing, or an amended declaration, may still be on its way.
@@ -117,10 +127,11 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
         Contradiction::new(
             "declared itself",
             at_ms,
-            format!(
-                "{declared_kg} kg declared, {net} kg weighed for {}",
-                entry.printed()
-            ),
+            Says::DeclaredItself {
+                declared: declared_kg,
+                weighed: net,
+                entry: entry.printed(),
+            },
             json!({
                 "declared_kg": declared_kg,
                 "weighed_kg": net,
@@ -163,11 +174,12 @@ fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
         Contradiction::new(
             "spread",
             weighed.last_ms("weighed").unwrap_or_default(),
-            format!(
-                "{} was weighed {} times, from {least} to {most} kg",
-                weighed.printed(),
-                gross.len()
-            ),
+            Says::Spread {
+                record: weighed.printed(),
+                times: whole(gross.len()),
+                least,
+                most,
+            },
             json!({"gross_kg": gross}),
         )
     })
@@ -184,11 +196,10 @@ fn changed_after(entry: &Facts) -> Option<Contradiction> {
         Contradiction::new(
             "after assessment",
             entry.last_ms("assessed").unwrap_or_default(),
-            format!(
-                "{} was changed after the assessment of {}",
-                mass.join(", "),
-                entry.printed()
-            ),
+            Says::AfterAssessment {
+                fields: &mass,
+                entry: entry.printed(),
+            },
             json!({"fields": mass}),
         )
     })

@@ -1,14 +1,19 @@
 //! R23: a scale past its date.
 
-use crate::{Contradiction, Dossier, HOUR_MS, Rule};
+use crate::{Contradiction, Dossier, HOUR_MS, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R23",
     name: "calibration_expired",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Expired = "R23-expired" { record: record, scale: name, due: name }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -22,10 +27,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         Contradiction::new(
             format!("{scale} {due}"),
             e.at_ms(),
-            format!(
-                "{} was weighed on {scale}, whose calibration ended on {due}",
-                anchor.printed()
-            ),
+            Says::Expired {
+                record: anchor.printed(),
+                scale,
+                due,
+            },
             json!({"scale": scale, "calibration_due": due}),
         )
         .each(e.entry())

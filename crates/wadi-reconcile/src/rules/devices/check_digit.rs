@@ -1,15 +1,24 @@
 //! R24: check digits that do not agree (ISO 6346, ISO 3779), or did not when a document was read
 //! (ICAO 9303). Advisory: what an officer saw is recorded as seen.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R24",
     name: "check_digit",
     severity: 3,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Container = "R24-container" { container: name, why: detail }
+    VinCheck = "R24-vin-check" { vin: name }
+    Vin = "R24-vin" { vin: name }
+    Document = "R24-document" { n: name }
+    Other = "R24-other" { warning: text }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -20,14 +29,60 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter_map(|w| w.as_str());
 
     warnings
-        .map(|w| Contradiction::new(w, anchor.began_ms(), w.to_string(), json!({"warning": w})))
+        .map(|w| Contradiction::new(w, anchor.began_ms(), read(w), json!({"warning": w})))
         .collect()
+}
+
+/// How a record's projection words its warnings (`wadi_record::warnings`).
+const CONTAINER: &str = ": not a valid ISO 6346 container number (";
+const VIN_CHECK: &str =
+    ": its check digit does not agree (ISO 3779, as used in North America and China)";
+const VIN: &str = ": not a valid ISO 3779 vehicle number";
+const DOCUMENT: &str = ": the machine-readable zone of the document failed its check (ICAO 9303)";
+
+/// What a warning says. One that another version worded differently is said as it stands.
+fn read(warning: &str) -> Says<'_> {
+    let container = warning.rsplit_once(CONTAINER);
+    let container = container.and_then(|(number, why)| Some((number, why.strip_suffix(')')?)));
+    let person = warning.strip_suffix(DOCUMENT);
+
+    if let Some((container, why)) = container {
+        Says::Container { container, why }
+    } else if let Some(vin) = warning.strip_suffix(VIN_CHECK) {
+        Says::VinCheck { vin }
+    } else if let Some(vin) = warning.strip_suffix(VIN) {
+        Says::Vin { vin }
+    } else if let Some(n) = person.and_then(|person| person.strip_prefix("person.")) {
+        Says::Document { n }
+    } else {
+        Says::Other { warning }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Phase, tests::*};
+
+    #[test]
+    fn every_warning_that_a_record_gives_is_read() {
+        let text = |text: &str| wadi_log::Value::Text(text.into());
+        let warned = [
+            ("container.1", "CSQU3054384", "R24-container"),
+            ("vehicle.vin", "1M8GDM9A1KP042788", "R24-vin-check"),
+            ("vehicle.vin", "WVGZZZ5NZJM13139", "R24-vin"),
+            ("person.2.document_check", "failed", "R24-document"),
+        ];
+        for (field, value, id) in warned {
+            let warning = wadi_record::warnings(field, &text(value)).expect("a warning");
+            let sentence = wadi_words::Sentence::from(read(&warning));
+            assert_eq!(sentence.id, id);
+            assert_eq!(crate::sentence::english(&sentence), warning);
+        }
+
+        let other = wadi_words::Sentence::from(read("X: of another version"));
+        assert_eq!(other.id, "R24-other");
+    }
 
     #[test]
     fn a_wrong_digit_is_a_finding_of_the_lowest_severity() {

@@ -1,16 +1,31 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
 //! repeat.
 
-use crate::{Contradiction, Dossier, Rule, asks::sequence_back, numbers::seconds_ms};
+use crate::{
+    Contradiction, Dossier, Rule,
+    asks::sequence_back,
+    numbers::{seconds_ms, whole},
+    sentences,
+};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
+use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R20",
     name: "clock_or_sequence",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Repeat = "R20-repeat" { device: name, number: name, times: number }
+    GapOfOne = "R20-gap-of-one" { device: name, number: name, missing: name }
+    Gap = "R20-gap" { device: name, number: name, first: name, last: name }
+    Reversed = "R20-reversed" { node: node, seconds: number }
+    Outside = "R20-outside" { node: node, what: code, seconds: number, side: code }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
@@ -51,7 +66,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("repeat {device}"),
                     event.at_ms(),
-                    format!("{device} gave the number {n} {times} times"),
+                    Says::Repeat {
+                        device,
+                        number: &n.to_string(),
+                        times: whole(times),
+                    },
                     json!({"device": device, "number": n, "entries": [event.entry(), second]}),
                 )
                 .of_cause(json!({"device": device}))
@@ -69,16 +88,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .filter(|m| *m > 0)
             .find(|m| knows(device, *m))
         {
-            let missing = match last.saturating_add(1) {
-                first if first == before => format!("{first} is"),
-                first => format!("{first} to {before} are"),
-            };
-
             out.push(
                 Contradiction::new(
                     format!("gap {device}"),
                     event.at_ms(),
-                    format!("{device} gave the number {n}, and {missing} missing"),
+                    gap(device, n, last.saturating_add(1)..=before),
                     json!({"device": device, "missing": before}),
                 )
                 .of_cause(json!({"device": device}))
@@ -89,6 +103,29 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     out
+}
+
+/// That a device gave a number, and that those before it are missing.
+fn gap(device: &str, n: u64, missing: RangeInclusive<u64>) -> Sentence {
+    let [number, first, last] = [n, *missing.start(), *missing.end()].map(|n| n.to_string());
+    let (number, first, last) = (number.as_str(), first.as_str(), last.as_str());
+    if missing.start() == missing.end() {
+        let missing = first;
+        return Says::GapOfOne {
+            device,
+            number,
+            missing,
+        }
+        .into();
+    }
+
+    Says::Gap {
+        device,
+        number,
+        first,
+        last,
+    }
+    .into()
 }
 
 /// Somebody's clock stood before that of what was on the screen.
@@ -104,11 +141,8 @@ fn clocks(dossier: &Dossier) -> Vec<Contradiction> {
         let node = r["node"].as_str().unwrap_or_default();
         let seconds = r["by_ms"].as_i64().unwrap_or(0) / 1_000;
         let entry = r["entry"].as_str().unwrap_or_default();
-        let text = format!(
-            "{node} says it wrote {seconds} s before what it had read was written: \
-            one clock is wrong"
-        );
-        Contradiction::new(format!("clock {node}"), anchor.ended_ms(), text, r.clone())
+        let says = Says::Reversed { node, seconds };
+        Contradiction::new(format!("clock {node}"), anchor.ended_ms(), says, r.clone())
             .of_cause(json!({"node": node}))
             .each(entry)
     });
@@ -128,17 +162,12 @@ fn outside_brackets(dossier: &Dossier) -> Vec<Contradiction> {
         let outside_ms = d.outside_ms();
         let seconds = outside_ms.saturating_abs() / 1_000;
         let node = d.node.as_str();
-        let what = if d.happened {
-            "that something happened"
-        } else {
-            "that it wrote this"
+        let says = Says::Outside {
+            node,
+            what: if d.happened { "happened" } else { "wrote" },
+            seconds,
+            side: if outside_ms > 0 { "after" } else { "before" },
         };
-        let side = if outside_ms > 0 {
-            "after a hub had the entry"
-        } else {
-            "before a hub time that it had named by then"
-        };
-        let text = format!("{node} says {what} {seconds} s {side}: a clock is wrong");
         let evidence = json!({
             "entry": d.entry,
             "node": node,
@@ -151,7 +180,7 @@ fn outside_brackets(dossier: &Dossier) -> Vec<Contradiction> {
         Contradiction::new(
             format!("clock {node}"),
             dossier.anchor.ended_ms(),
-            text,
+            says,
             evidence,
         )
         .of_cause(json!({"node": node}))
@@ -223,7 +252,7 @@ mod tests {
         assert_eq!(phases("R20", &wide(29, 25)), [Phase::Pending]);
         assert_eq!(phases("R20", &wide(30, 25)), [Phase::Firm]);
 
-        let text = |d: &Dossier| crate::reconcile(d)[0].contradiction.text.clone();
+        let text = |d: &Dossier| crate::reconcile(d)[0].text.clone();
         assert_eq!(
             text(&wide(30, 25)),
             "G1 gave the number 30, and 6 to 29 are missing"

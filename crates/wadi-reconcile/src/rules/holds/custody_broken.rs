@@ -4,6 +4,7 @@
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     numbers::{hours_ms, total},
+    sentences,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -12,8 +13,15 @@ pub(crate) const RULE: Rule = Rule {
     code: "R18",
     name: "custody_broken",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Left = "R18-left" { hold: record }
+    Surplus = "R18-surplus" { hold: record, unit: code, came: number, went: number }
+    Warm = "R18-warm" { hold: record, temp: decimal, slot: name, limit: decimal }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -37,13 +45,12 @@ fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
     }
 
     let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
-    let text = format!(
-        "{} was released and never taken out of the store",
-        hold.printed()
-    );
+    let says = Says::Left {
+        hold: hold.printed(),
+    };
     let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
 
-    Some(Contradiction::new("left", released_ms, text, evidence).until([hold.crossing()], due_ms))
+    Some(Contradiction::new("left", released_ms, says, evidence).until([hold.crossing()], due_ms))
 }
 
 /// More went out of the store than came in.
@@ -66,14 +73,16 @@ fn surplus(hold: &Facts) -> Vec<Contradiction> {
         }
 
         let at_ms = hold.last_ms("store.out").unwrap_or_default();
-        let text = format!(
-            "{}: {unit} {came} came into the store and {went} went out",
-            hold.printed()
-        );
+        let says = Says::Surplus {
+            hold: hold.printed(),
+            unit,
+            came,
+            went,
+        };
         let found = Contradiction::new(
             format!("surplus {unit}"),
             at_ms,
-            text,
+            says,
             json!({"in": came, "out": went}),
         );
 
@@ -106,16 +115,18 @@ fn warmed(dossier: &Dossier) -> Option<Contradiction> {
 
     let slot = first.text("slot").unwrap_or_default();
     let temp = first.number("temp_c").unwrap_or_default();
-    let text = format!(
-        "{}: {temp} °C in slot {slot}, {limit} °C allowed",
-        hold.printed()
-    );
+    let says = Says::Warm {
+        hold: hold.printed(),
+        temp,
+        slot,
+        limit,
+    };
     let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
 
     Some(Contradiction::new(
         format!("warm {slot}"),
         first.at_ms(),
-        text,
+        says,
         evidence,
     ))
 }

@@ -1,6 +1,6 @@
 //! R02: a truck left while a hold on it, or on the customs entry of what it carries, was open.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 use wadi_record::KnownBy;
 
@@ -8,8 +8,14 @@ pub(crate) const RULE: Rule = Rule {
     code: "R02",
     name: "passed_while_held",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Left = "R02-left" { passage: record, hold: record }
+    LeftWithGoods = "R02-left-with-goods" { passage: record, hold: record, goods: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -52,10 +58,17 @@ fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
                 continue;
             }
 
-            all.extend(check(truck, hold).map(|found| Contradiction {
-                discriminator: format!("{} {}", hold.id, truck.id),
-                text: format!("{} of the goods of {}", found.text, goods.printed()),
-                ..found
+            all.extend(check(truck, hold).map(|found| {
+                Contradiction {
+                    discriminator: format!("{} {}", hold.id, truck.id),
+                    sentence: Says::LeftWithGoods {
+                        passage: truck.printed(),
+                        hold: hold.printed(),
+                        goods: goods.printed(),
+                    }
+                    .into(),
+                    ..found
+                }
             }));
         }
     }
@@ -75,11 +88,10 @@ fn check(passage: &Facts, hold: &Facts) -> Option<Contradiction> {
         Contradiction::new(
             hold.id.clone(),
             left_ms,
-            format!(
-                "{} left while hold {} was open",
-                passage.printed(),
-                hold.printed()
-            ),
+            Says::Left {
+                passage: passage.printed(),
+                hold: hold.printed(),
+            },
             json!({"hold": hold.printed(), "placed_ms": hold.held_from_ms(), "left_ms": left_ms}),
         )
         // A release made before the truck left may still be on its way, from the hold's crossing or

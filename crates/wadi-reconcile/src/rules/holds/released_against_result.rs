@@ -1,6 +1,6 @@
 //! R11: a result contradicts the release; a recall within sixty days.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -8,8 +8,13 @@ pub(crate) const RULE: Rule = Rule {
     code: "R11",
     name: "released_against_result",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Against = "R11-against" { hold: record, event: event }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -40,11 +45,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 bad.text("sample").unwrap_or_default()
             ),
             released.at_ms().max(bad.at_ms()),
-            format!(
-                "{} was released, and {} speaks against it",
-                hold.printed(),
-                bad.kind()
-            ),
+            Says::Against {
+                hold: hold.printed(),
+                event: bad.kind(),
+            },
             json!({
                 "release": released.entry(),
                 "type": bad.kind(),

@@ -1,14 +1,19 @@
 //! R01: a release by somebody who could not know of another open hold on the same target.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R01",
     name: "released_unseen_hold",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Unseen = "R01-unseen" { officer: officer, hold: record, other: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -31,12 +36,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("{} {}", released.officer(), other.id),
                     released.at_ms(),
-                    format!(
-                        "{} released {} and could not know of {}, open on the same target",
-                        released.officer(),
-                        hold.printed(),
-                        other.printed()
-                    ),
+                    Says::Unseen {
+                        officer: released.officer(),
+                        hold: hold.printed(),
+                        other: other.printed(),
+                    },
                     json!({
                         "officer": released.officer(),
                         "hold": other.printed(),

@@ -1,6 +1,6 @@
 //! R10: a hold past its deadline without a result; a sample without one.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeSet;
 use wadi_record::{EventType, event_type};
@@ -9,8 +9,14 @@ pub(crate) const RULE: Rule = Rule {
     code: "R10",
     name: "result_overdue",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Sample = "R10-sample" { hold: record, sample: name }
+    Hold = "R10-hold" { hold: record }
+}
 
 /// Results on a hold, of whatever kind.
 fn results(hold: &Facts) -> impl Iterator<Item = Fact<'_>> {
@@ -27,11 +33,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     let mut out = Vec::new();
-    let mut overdue = |discriminator: &str, what: String, at_ms: i64, due_ms: i64| {
+    let mut overdue = |discriminator: &str, says: Says<'_>, at_ms: i64, due_ms: i64| {
         let evidence = json!({"since_ms": at_ms, "due_ms": due_ms});
-        let text = format!("{}: {what} and has no result", hold.printed());
         out.push(
-            Contradiction::new(discriminator, at_ms, text, evidence)
+            Contradiction::new(discriminator, at_ms, says, evidence)
                 .until([hold.crossing()], due_ms),
         );
     };
@@ -46,7 +51,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 .unwrap_or(sample.at_ms().saturating_add(limit_ms));
             overdue(
                 &format!("sample {name}"),
-                format!("sample {name} was taken"),
+                Says::Sample {
+                    hold: hold.printed(),
+                    sample: name,
+                },
                 sample.at_ms(),
                 due_ms,
             );
@@ -60,7 +68,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let due_ms = hold
             .int("due_at_ms")
             .unwrap_or(placed_ms.saturating_add(limit_ms));
-        overdue("hold", "it was placed".into(), placed_ms, due_ms);
+        let says = Says::Hold {
+            hold: hold.printed(),
+        };
+        overdue("hold", says, placed_ms, due_ms);
     }
 
     out

@@ -1,14 +1,21 @@
 //! R06: diverted and not arrived within the limit, or arrived unannounced.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R06",
     name: "diversion_open",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    NotArrived = "R06-not-arrived" { passage: record, to: crossing }
+    Unannounced = "R06-unannounced" { passage: record, from: crossing }
+    UnannouncedFromUnknown = "R06-unannounced-from-unknown" { passage: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -44,10 +51,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     diverted.id(),
                     diverted.at_ms(),
-                    format!(
-                        "{} was diverted to {to} and has not arrived there",
-                        passage.printed()
-                    ),
+                    Says::NotArrived {
+                        passage: passage.printed(),
+                        to,
+                    },
                     json!({"diverted": diverted.entry(), "to": to, "due_ms": due_ms}),
                 )
                 .until([to, passage.crossing()], due_ms),
@@ -63,20 +70,23 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     for arrived in passage.events("arrived").filter(|_| !known) {
         let from = arrived.text("from").unwrap_or_default();
-        let concerns = if from.is_empty() {
-            dossier.everywhere()
+        let printed = passage.printed();
+        let (concerns, says) = if from.is_empty() {
+            let says = Says::UnannouncedFromUnknown { passage: printed };
+            (dossier.everywhere(), says)
         } else {
-            vec![from, passage.crossing()]
+            let says = Says::Unannounced {
+                passage: printed,
+                from,
+            };
+            (vec![from, passage.crossing()], says)
         };
 
         out.push(
             Contradiction::new(
                 format!("arrived from {from}"),
                 arrived.at_ms(),
-                format!(
-                    "{} arrived from {from}, which diverted no such truck",
-                    passage.printed()
-                ),
+                says,
                 json!({"from": from}),
             )
             .each(arrived.entry())

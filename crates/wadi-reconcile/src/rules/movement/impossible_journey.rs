@@ -3,6 +3,7 @@
 use crate::{
     Contradiction, Dossier, Facts, Rule,
     numbers::{apart, hours_ms},
+    sentences,
 };
 use serde_json::json;
 use wadi_record::normalise_plate;
@@ -11,8 +12,15 @@ pub(crate) const RULE: Rule = Rule {
     code: "R04",
     name: "impossible_journey",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    TwoPlaces = "R04-two-places" {
+        what: name, there: crossing, here: crossing, minutes: number, km: number, needed: number,
+    }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -50,13 +58,14 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
         Contradiction::new(
             other.id.clone(),
             here_ms,
-            format!(
-                "{same} was at {} and at {} within {} minutes; the {km} km between them take {}",
-                other.crossing(),
-                anchor.crossing(),
-                gap_ms / 60_000,
-                needed_ms / 60_000
-            ),
+            Says::TwoPlaces {
+                what: &same,
+                there: other.crossing(),
+                here: anchor.crossing(),
+                minutes: gap_ms / 60_000,
+                km: km.into(),
+                needed: needed_ms / 60_000,
+            },
             json!({
                 "what": same,
                 "other": other.printed(),

@@ -1,15 +1,20 @@
 //! R26: goods let inland before their entry was released, and not cleared within the limit (72
 //! hours by default).
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R26",
     name: "inland_overdue",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Inland = "R26-inland" { passage: record, entry: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
@@ -30,11 +35,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         Contradiction::new(
             truck.id.clone(),
             left_ms,
-            format!(
-                "{} went inland and {} was not released since",
-                truck.printed(),
-                entry.printed()
-            ),
+            Says::Inland {
+                passage: truck.printed(),
+                entry: entry.printed(),
+            },
             json!({"passage": truck.printed(), "left_ms": left_ms, "due_ms": due_ms}),
         )
         .until([entry.crossing(), "HUB"], due_ms)

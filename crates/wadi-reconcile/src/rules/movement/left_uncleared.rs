@@ -1,7 +1,7 @@
 //! R31: a vehicle left that nobody had cleared, or goods whose entry nobody had released; a scanner
 //! found something strange, and nobody looked into it before it left.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentence::reason_given, sentences};
 use serde_json::json;
 use wadi_record::Lack;
 
@@ -9,8 +9,13 @@ pub(crate) const RULE: Rule = Rule {
     code: "R31",
     name: "left_uncleared",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Left = "R31-left" { officer: officer, record: record, lack: code, why: clause }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -26,26 +31,23 @@ fn found(dossier: &Dossier, act: Fact<'_>, lacks: &[&str]) -> Option<Contradicti
     let anchor = &dossier.anchor;
     let is_lacking = |lack: Lack| lacks.contains(&lack.name());
     let what = if is_lacking(Lack::Clearance) {
-        "before it was cleared"
+        "clearance"
     } else if is_lacking(Lack::ClosedCheck) {
-        "while a check of it was open"
+        "closed-check"
     } else if is_lacking(Lack::CheckOfAnomaly) && !hold_looked_into(dossier, act) {
-        "after a scanner found an anomaly that nobody looked into"
+        "anomaly"
     } else if is_lacking(Lack::Release) {
-        "before it was released"
+        "release"
     } else {
         return None;
     };
 
-    let given = match act.text("reason") {
-        Some(reason) => format!("; the reason given: {reason}"),
-        None => "; no reason was given".into(),
+    let says = Says::Left {
+        officer: act.officer(),
+        record: anchor.printed(),
+        lack: what,
+        why: reason_given(act.text("reason")),
     };
-    let text = format!(
-        "{} let {} out {what}{given}",
-        act.officer(),
-        anchor.printed()
-    );
     let evidence = json!({
         "officer": act.officer(),
         "lacks": lacks,
@@ -57,7 +59,7 @@ fn found(dossier: &Dossier, act: Fact<'_>, lacks: &[&str]) -> Option<Contradicti
     let found = Contradiction::new(
         format!("{} {}", lacks.join(" "), act.officer()),
         act.at_ms(),
-        text,
+        says,
         evidence,
     )
     .of_cause(basis)

@@ -1,14 +1,19 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R15",
     name: "missing_counterpart",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Missing = "R15-missing" { record: record, missing: code }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -46,13 +51,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     };
 
     let concerns: Vec<&str> = elsewhere.chain(anywhere).collect();
-    let text = format!(
-        "{} has no {wanted} that shares its plate, container or reference",
-        anchor.printed()
-    );
+    let says = Says::Missing {
+        record: anchor.printed(),
+        missing: wanted,
+    };
     let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});
 
-    vec![Contradiction::new(wanted, anchor.began_ms(), text, evidence).until(concerns, due_ms)]
+    vec![Contradiction::new(wanted, anchor.began_ms(), says, evidence).until(concerns, due_ms)]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use crate::{
     Contradiction, Dossier, Facts, Rule,
     numbers::{apart, hours_ms},
+    sentences,
 };
 use serde_json::json;
 use wadi_record::{normalise_plate, plate_shape};
@@ -12,8 +13,15 @@ pub(crate) const RULE: Rule = Rule {
     code: "R07",
     name: "near_duplicate_vehicle",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    TwoPlates = "R07-two-plates" { theirs: name, own: name }
+    TwoNumbers = "R07-two-numbers" { plate: name, theirs: name, own: name }
+    Misread = "R07-misread" { own: name, theirs: name }
+}
 
 fn plate(p: &Facts) -> Option<String> {
     p.field("vehicle.plate")
@@ -46,25 +54,34 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
     let theirs = plate(other)?;
     let vins = (anchor.field("vehicle.vin"), other.field("vehicle.vin"));
     let one_vin = matches!(vins, (Some(a), Some(b)) if normalise_plate(a) == normalise_plate(b));
-    let text = if one_vin && theirs != own {
-        format!("one vehicle number under two plates, {theirs} and {own}")
+    let says = if one_vin && theirs != own {
+        Says::TwoPlates {
+            theirs: &theirs,
+            own,
+        }
     } else if theirs == own {
         let (Some(a), Some(b)) = vins else {
             return None;
         };
-        (normalise_plate(a) != normalise_plate(b))
-            .then(|| format!("{own} has two vehicle numbers, {b} and {a}"))?
+        (normalise_plate(a) != normalise_plate(b)).then_some(Says::TwoNumbers {
+            plate: own,
+            theirs: b,
+            own: a,
+        })?
     } else {
         let near = plate_shape(&theirs) == plate_shape(own)
             && anchor.crossing() == other.crossing()
             && apart(anchor.began_ms(), other.began_ms()) < together_ms;
-        near.then(|| format!("{own} and {theirs} may be one vehicle, misread"))?
+        near.then_some(Says::Misread {
+            own,
+            theirs: &theirs,
+        })?
     };
 
     Some(Contradiction::new(
         other.id.clone(),
         anchor.began_ms(),
-        text,
+        says,
         json!({"plates": [own, theirs], "vins": [vins.0, vins.1], "other": other.printed()}),
     ))
 }

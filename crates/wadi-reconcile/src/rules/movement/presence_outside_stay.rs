@@ -1,14 +1,20 @@
 //! R05: seen after the exit or before the entry.
 
-use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::seconds_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R05",
     name: "presence_outside_stay",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    AfterExit = "R05-after-exit" { passage: record, event: event }
+    BeforeEntry = "R05-before-entry" { passage: record, event: event }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -33,15 +39,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     stray
         .map(|e| {
-            let when = if left_ms.is_some_and(|t| e.at_ms() > t) {
-                "after it had left"
+            let (passage, event) = (passage.printed(), e.kind());
+            let (when, says) = if left_ms.is_some_and(|t| e.at_ms() > t) {
+                ("after it had left", Says::AfterExit { passage, event })
             } else {
-                "before it had come"
+                ("before it had come", Says::BeforeEntry { passage, event })
             };
             Contradiction::new(
                 format!("{} {when}", e.kind()),
                 e.at_ms(),
-                format!("{} was {} {when}", passage.printed(), e.kind()),
+                says,
                 json!({
                     "type": e.kind(),
                     "at_ms": e.at_ms(),
@@ -52,7 +59,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .of_cause(json!({"type": e.kind(), "came_ms": came_ms, "left_ms": left_ms}))
             .each(e.entry())
             // The gate's own record may be behind that of the pump.
-            .until([passage.crossing()], e.at_ms())
+            .until([dossier.anchor.crossing()], e.at_ms())
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! R09: a missing, changed or reused seal.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::BTreeSet;
 use wadi_record::field_term;
@@ -9,8 +9,15 @@ pub(crate) const RULE: Rule = Rule {
     code: "R09",
     name: "seal_broken",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Missing = "R09-missing" { passage: record }
+    Strange = "R09-strange" { seals: names, passage: record }
+    Reused = "R09-reused" { seal: name, other: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
@@ -34,10 +41,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(
                 "missing",
                 passage.ended_ms(),
-                format!(
-                    "{} left laden, and no seal of its container was recorded",
-                    passage.printed()
-                ),
+                Says::Missing {
+                    passage: passage.printed(),
+                },
                 json!({"containers": passage.texts("container", "")}),
             )
             .until([passage.crossing()], passage.ended_ms()),
@@ -58,11 +64,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 Contradiction::new(
                     format!("found {}", strange.join(" ")),
                     event.at_ms(),
-                    format!(
-                        "seal {} was found on {}, which came with other seals",
-                        strange.join(", "),
-                        passage.printed()
-                    ),
+                    Says::Strange {
+                        seals: &strange,
+                        passage: passage.printed(),
+                    },
                     json!({"found": strange, "recorded": lawful}),
                 )
                 .each(event.entry())
@@ -132,10 +137,10 @@ fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Cont
     Some(Contradiction::new(
         format!("reused {seal}"),
         passage.began_ms(),
-        format!(
-            "seal {seal} closed another container on {}",
-            other.printed()
-        ),
+        Says::Reused {
+            seal,
+            other: other.printed(),
+        },
         json!({"seal": seal, "other": other.printed()}),
     ))
 }

@@ -1,16 +1,36 @@
 //! R32: a field was changed by somebody who may, after a decision rested on it: an assessment, a
 //! release, a clearing, a link, or a lookout that had matched what it held.
 
-use crate::{Contradiction, Dossier, Facts, Rule};
+use crate::{Contradiction, Dossier, Facts, Rule, sentence::reason_given, sentences};
 use serde_json::{Value as Json, json};
 use wadi_record::{KnownBy, field_term, normalise_target};
+use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R32",
     name: "changed_after",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Changed = "R32-changed" {
+        officer: officer, field: field, record: record, before: text, value: text,
+        ground: clause, why: clause,
+    }
+    ChangedAmong = "R32-changed-among" {
+        officer: officer, field: field, record: record, before: text, value: text,
+        ground: clause, why: clause, n: number,
+    }
+    Assessed = "R32-assessed" {}
+    Released = "R32-released" {}
+    Cleared = "R32-cleared" {}
+    Linked = "R32-linked" {}
+    Hold = "R32-hold" { hold: record }
+    Entry = "R32-entry" { entry: record }
+    HeldGoods = "R32-held-goods" { hold: record, goods: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -54,11 +74,11 @@ fn of_trucks(dossier: &Dossier) -> Vec<Contradiction> {
             {
                 let ground = Ground {
                     name: format!("{} {}", hold.id, truck.id),
-                    words: format!(
-                        "while hold {} on the goods of {} rested on it",
-                        hold.printed(),
-                        goods.printed()
-                    ),
+                    says: Says::HeldGoods {
+                        hold: hold.printed(),
+                        goods: goods.printed(),
+                    }
+                    .into(),
                     concerns: concerned(hold, truck),
                 };
                 all.push(told(truck, change, &ground));
@@ -115,8 +135,8 @@ impl<'a> FieldChange<'a> {
 struct Ground {
     /// Its name, which tells it from others of one officer.
     name: String,
-    /// The same in a sentence.
-    words: String,
+    /// The same as a clause.
+    says: Sentence,
     /// Crossings that may yet tell otherwise.
     concerns: Vec<String>,
 }
@@ -139,18 +159,13 @@ fn found(dossier: &Dossier, change: FieldChange<'_>) -> Option<Contradiction> {
 /// The finding of a change of a record.
 fn told(changed: &Facts, change: FieldChange<'_>, ground: &Ground) -> Contradiction {
     let (officer, field) = (change.text("officer"), change.text("field"));
-    let why = match change.text("reason") {
-        "" => "no reason was given".into(),
-        reason => format!("the reason given: {reason}"),
-    };
-
-    let mut text = format!(
-        "{officer} changed {field} of {} from {} to {} {}; {why}",
-        changed.printed(),
-        change.0["before"],
-        change.0["value"],
-        ground.words,
+    let record = changed.printed();
+    let (before, value) = (
+        &change.0["before"].to_string(),
+        &change.0["value"].to_string(),
     );
+    let reason = Some(change.text("reason")).filter(|reason| !reason.is_empty());
+    let (why, rested) = (reason_given(reason), ground.says.clone());
     let mut evidence = json!({
         "officer": officer,
         "field": field,
@@ -159,14 +174,34 @@ fn told(changed: &Facts, change: FieldChange<'_>, ground: &Ground) -> Contradict
         "after": ground.name,
     });
 
-    if let Some(in_all) = untold(changed) {
-        text += &format!("; the record has {in_all} such changes, and not all are told");
-        evidence["changes_in_all"] = in_all.into();
-    }
+    let says = match untold(changed) {
+        None => Says::Changed {
+            officer,
+            field,
+            record,
+            before,
+            value,
+            ground: rested,
+            why,
+        },
+        Some(in_all) => {
+            evidence["changes_in_all"] = in_all.into();
+            Says::ChangedAmong {
+                officer,
+                field,
+                record,
+                before,
+                value,
+                ground: rested,
+                why,
+                n: i64::try_from(in_all).unwrap_or(i64::MAX),
+            }
+        }
+    };
 
     let basis = json!({"officer": officer, "after": ground.name});
     let name = format!("{} {officer}", ground.name);
-    let found = Contradiction::new(name, change.at_ms(), text, evidence)
+    let found = Contradiction::new(name, change.at_ms(), says, evidence)
         .of_cause(basis)
         .each(change.text("entry"));
 
@@ -184,17 +219,17 @@ fn untold(anchor: &Facts) -> Option<u64> {
 /// What its author knew of rests on it, in the record itself: nothing on its way changes that.
 fn own_ground(change: FieldChange<'_>) -> Option<Ground> {
     let after = change.text("after");
-    let words = match after {
+    let says = match after {
         "" => return None,
-        "assessed" => "after the assessment",
-        "released" => "after the release",
-        "cleared" => "after it was cleared",
-        _ => "after it was linked",
+        "assessed" => Says::Assessed {},
+        "released" => Says::Released {},
+        "cleared" => Says::Cleared {},
+        _ => Says::Linked {},
     };
 
     Some(Ground {
         name: after.into(),
-        words: words.into(),
+        says: says.into(),
         concerns: Vec::new(),
     })
 }
@@ -219,14 +254,15 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
     let entry = || entries.find(|e| e.state() != "CANCELLED" && named(e));
     let other = hold.or_else(entry)?;
 
-    let what = if other.is_hold() {
-        "hold"
+    let printed = other.printed();
+    let says = if other.is_hold() {
+        Says::Hold { hold: printed }
     } else {
-        "customs entry"
+        Says::Entry { entry: printed }
     };
     Some(Ground {
         name: other.id.clone(),
-        words: format!("while {what} {} rested on it", other.printed()),
+        says: says.into(),
         // Its release, or when it was said, may still be on its way.
         concerns: concerned(other, anchor),
     })
@@ -304,14 +340,11 @@ mod tests {
 
         let all_told = found(1);
         assert_eq!(all_told.evidence["changes_in_all"], Json::Null);
-        assert!(!all_told.text.contains("such changes"));
+        assert!(!crate::sentence::english(&all_told.sentence).contains("such changes"));
         let more = found(250);
         assert_eq!(more.evidence["changes_in_all"], 250);
-        assert!(
-            more.text.contains("the record has 250 such changes"),
-            "{}",
-            more.text
-        );
+        let told = crate::sentence::english(&more.sentence);
+        assert!(told.contains("the record has 250 such changes"), "{told}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     numbers::{hours_ms, seconds_ms},
+    sentences,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +12,24 @@ pub(crate) const RULE: Rule = Rule {
     code: "R21",
     name: "no_authority",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Refused = "R21-refused" { officer: officer, event: event, record: record, why: refusal }
+    RefusedField = "R21-refused-field" {
+        actor: name, field: field, record: record, why: refusal,
+    }
+    Revoked = "R21-revoked" { officer: officer, event: event, record: record }
+    Foreign = "R21-foreign" { record: record, why: refusal }
+    TokenTwice = "R21-token-twice" { hold: record }
+    TokenElsewhere = "R21-token-elsewhere" { hold: record, other: record }
+    OffShift = "R21-off-shift" { officer: officer, event: event, record: record }
+}
+
+/// The code of an entry that came from a crossing which the record does not belong to.
+const FOREIGN: &str = "foreign_crossing";
 
 /// Codes of refusals that are about the actor, and not about the act.
 const REFUSAL_CODES: [&str; 10] = [
@@ -58,19 +75,19 @@ fn refused(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
             e.officer()
         };
 
-        let text = format!(
-            "{} said {} on {}: {why}",
-            e.officer(),
-            e.kind(),
-            anchor.printed()
-        );
+        let says = Says::Refused {
+            officer: e.officer(),
+            event: e.kind(),
+            record: anchor.printed(),
+            why: (code, why),
+        };
 
         let evidence = json!({"type": e.kind(), "officer": e.officer(), "code": code});
         let basis = json!({"type": e.kind(), "actor": actor, "code": code});
         let found = Contradiction::new(
             format!("{code} {} {actor}", e.kind()),
             e.at_ms(),
-            text,
+            says,
             evidence,
         );
 
@@ -93,16 +110,17 @@ fn refused_fields(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
         } else {
             officer
         };
-        let said = format!(
-            "{actor} set {field} of {}: {}",
-            anchor.printed(),
-            text("why")
-        );
+        let says = Says::RefusedField {
+            actor,
+            field,
+            record: anchor.printed(),
+            why: (code, text("why")),
+        };
         let evidence = json!({"field": field, "officer": officer, "code": code});
         let basis = json!({"actor": actor, "code": code});
         let at_ms = put["at_ms"].as_i64().unwrap_or_default();
 
-        Contradiction::new(format!("{code} fields {actor}"), at_ms, said, evidence)
+        Contradiction::new(format!("{code} fields {actor}"), at_ms, says, evidence)
             .of_cause(basis)
             .each(entry)
     })
@@ -121,19 +139,18 @@ fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
             .revoked
             .get(e.officer())
             .filter(|since| e.at_ms() >= **since)?;
-        let text = format!(
-            "{} said {} on {} after being revoked",
-            e.officer(),
-            e.kind(),
-            anchor.printed()
-        );
+        let says = Says::Revoked {
+            officer: e.officer(),
+            event: e.kind(),
+            record: anchor.printed(),
+        };
 
         let evidence = json!({"officer": e.officer(), "revoked_ms": since_ms});
         Some(
             Contradiction::new(
                 format!("revoked {}", e.officer()),
                 e.at_ms(),
-                text,
+                says,
                 evidence,
             )
             .each(e.entry()),
@@ -144,22 +161,23 @@ fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
 /// Entries of a crossing to which the record was not handed over.
 fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
     let refused = anchor.json["refused"].as_array().into_iter().flatten();
-    refused
-        .filter(|r| r["code"] == "foreign_crossing")
-        .map(|r| {
-            let entry = r["entry"].as_str().unwrap_or_default();
-            let why = r["why"].as_str().unwrap_or_default();
-            let text = format!("an entry on {} does not count: {why}", anchor.printed());
-            let log = log_of(entry);
-            let found = Contradiction::new(
-                format!("foreign {log}"),
-                anchor.ended_ms(),
-                text,
-                json!({"log": log}),
-            );
+    refused.filter(|r| r["code"] == FOREIGN).map(|r| {
+        let entry = r["entry"].as_str().unwrap_or_default();
+        let why = r["why"].as_str().unwrap_or_default();
+        let says = Says::Foreign {
+            record: anchor.printed(),
+            why: (FOREIGN, why),
+        };
+        let log = log_of(entry);
+        let found = Contradiction::new(
+            format!("foreign {log}"),
+            anchor.ended_ms(),
+            says,
+            json!({"log": log}),
+        );
 
-            found.each(entry)
-        })
+        found.each(entry)
+    })
 }
 
 /// Tokens that were spent on a hold.
@@ -181,9 +199,11 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         .iter()
         .filter(|t| all.iter().filter(|o| o == t).count() > 1);
     let again = again.map(|token| {
-        let text = format!("a token was spent twice on {}", anchor.printed());
+        let says = Says::TokenTwice {
+            hold: anchor.printed(),
+        };
         let evidence = json!({"token": token, "other": anchor.printed()});
-        Contradiction::new(format!("token {token}"), anchor.ended_ms(), text, evidence)
+        Contradiction::new(format!("token {token}"), anchor.ended_ms(), says, evidence)
     });
 
     // Of two holds the later one carries the finding.
@@ -194,17 +214,16 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
     earlier
         .filter_map(|h| Some((h, tokens(h).find(|t| own.contains(t))?)))
         .map(|(h, token)| {
-            let text = format!(
-                "a token spent on {} was spent on {} already",
-                anchor.printed(),
-                h.printed()
-            );
+            let says = Says::TokenElsewhere {
+                hold: anchor.printed(),
+                other: h.printed(),
+            };
 
             let evidence = json!({"token": token, "other": h.printed()});
             Contradiction::new(
                 format!("token {token} {}", h.id),
                 anchor.ended_ms(),
-                text,
+                says,
                 evidence,
             )
         })
@@ -272,12 +291,11 @@ impl<'a> Shifts<'a> {
             Contradiction::new(
                 format!("off shift {} {}", act.kind(), act.officer()),
                 at_ms,
-                format!(
-                    "{} said {} on {} while off shift",
-                    act.officer(),
-                    act.kind(),
-                    anchor.printed()
-                ),
+                Says::OffShift {
+                    officer: act.officer(),
+                    event: act.kind(),
+                    record: anchor.printed(),
+                },
                 json!({"type": act.kind(), "officer": act.officer()}),
             )
             .each(act.entry())

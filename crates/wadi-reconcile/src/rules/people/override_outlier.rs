@@ -1,14 +1,19 @@
 //! R30, over the cohort of an officer: the rate of forced acts.
 
-use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R30",
     name: "override_outlier",
     severity: 3,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Forced = "R30-forced" { officer: officer, times: number, hours: number }
+}
 
 /// A gate opened without a device's read, or for a truck that was not cleared, with a reason.
 fn forced(p: &Facts) -> impl Iterator<Item = crate::Fact<'_>> {
@@ -45,11 +50,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             out.push(Contradiction::new(
                 format!("{} {}", act.officer(), act.id()),
                 act.at_ms(),
-                format!(
-                    "{} opened the gate by force {count} times within {} hours",
-                    act.officer(),
-                    window_ms / HOUR_MS
-                ),
+                Says::Forced {
+                    officer: act.officer(),
+                    times: count.into(),
+                    hours: window_ms / HOUR_MS,
+                },
                 json!({"officer": act.officer(), "count": count, "through_ms": own.0}),
             ));
         }

@@ -1,6 +1,6 @@
 //! R25: a person out who never came in, or in twice.
 
-use crate::{Contradiction, Dossier, Facts, Rule, text::head};
+use crate::{Contradiction, Dossier, Facts, Rule, sentences, text::head};
 use serde_json::json;
 use wadi_record::normalise_document;
 
@@ -8,8 +8,14 @@ pub(crate) const RULE: Rule = Rule {
     code: "R25",
     name: "person_in_out",
     severity: 3,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    InTwice = "R25-in-twice" { document: name }
+    OutTwice = "R25-out-twice" { document: name }
+}
 
 /// Letters of a document's hash that a sentence shows.
 const DOCUMENT_SHOWN_CHARS: usize = 8;
@@ -60,12 +66,13 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
     let before = same.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
     let last = before.max_by_key(|p| (p.began_ms(), p.id.clone()));
     let direction = anchor.field("direction")?;
-    let (text, other) = match (direction, last) {
+    let shown = head(&normalise_document(document), DOCUMENT_SHOWN_CHARS);
+    let (says, other) = match (direction, last) {
         ("in", Some(l)) if l.field("direction") == Some("in") => {
-            ("came in twice and never went out between", Some(l))
+            (Says::InTwice { document: &shown }, Some(l))
         }
         ("out", Some(l)) if l.field("direction") == Some("out") => {
-            ("went out twice and never came in between", Some(l))
+            (Says::OutTwice { document: &shown }, Some(l))
         }
         // Whoever came in before the window of the dossier is not known here: a resident goes out
         // first.
@@ -76,10 +83,7 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         Contradiction::new(
             document,
             anchor.began_ms(),
-            format!(
-                "the holder of document {}… {text}",
-                head(&normalise_document(document), DOCUMENT_SHOWN_CHARS)
-            ),
+            says,
             json!({
                 "document": document,
                 "direction": direction,

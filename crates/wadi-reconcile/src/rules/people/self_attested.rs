@@ -1,14 +1,19 @@
 //! R22: the performer attests.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R22",
     name: "self_attested",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Attested = "R22-attested" { officer: officer, role: code, event: event, record: record }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -30,11 +35,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         Contradiction::new(
             format!("{} {member} {name}", e.kind()),
             e.at_ms(),
-            format!(
-                "{name} is both performer and {member} of {} on {}",
-                e.kind(),
-                anchor.printed()
-            ),
+            Says::Attested {
+                officer: name,
+                role: member,
+                event: e.kind(),
+                record: anchor.printed(),
+            },
             json!({"type": e.kind(), "officer": name, "as": member}),
         )
         .each(e.entry())

@@ -1,7 +1,7 @@
 //! R12: an alarm that nobody adjudicated; an innocent code for goods that are not naturally
 //! radioactive; no secondary inspection.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms};
+use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use wadi_record::lies_under;
 
@@ -9,8 +9,15 @@ pub(crate) const RULE: Rule = Rule {
     code: "R12",
     name: "radiation_unresolved",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Alarm = "R12-alarm" { hold: record }
+    Innocent = "R12-innocent" { hold: record, goods: names }
+    Secondary = "R12-secondary" { hold: record }
+}
 
 /// Adjudicated as naturally occurring.
 const NORM_CODE: i64 = 4;
@@ -31,10 +38,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             Contradiction::new(
                 "alarm",
                 alarm_ms,
-                format!(
-                    "the radiation alarm on {} was not adjudicated",
-                    hold.printed()
-                ),
+                Says::Alarm {
+                    hold: hold.printed(),
+                },
                 json!({"alarm_ms": alarm_ms, "due_ms": due_ms}),
             )
             .until([hold.crossing()], due_ms),
@@ -62,11 +68,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             let found = Contradiction::new(
                 format!("innocent {}", judged.officer()),
                 judged.at_ms(),
-                format!(
-                    "{} was adjudicated as naturally occurring; {} is not",
-                    hold.printed(),
-                    codes.join(", ")
-                ),
+                Says::Innocent {
+                    hold: hold.printed(),
+                    goods: &codes,
+                },
                 json!({"officer": judged.officer(), "code": code, "hs_codes": codes}),
             );
 
@@ -80,10 +85,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                     Contradiction::new(
                         format!("secondary {}", judged.officer()),
                         judged.at_ms(),
-                        format!(
-                            "{} is a real alarm, and no secondary inspection was completed",
-                            hold.printed()
-                        ),
+                        Says::Secondary {
+                            hold: hold.printed(),
+                        },
                         json!({"officer": judged.officer(), "code": code, "due_ms": due_ms}),
                     )
                     .each(judged.entry())

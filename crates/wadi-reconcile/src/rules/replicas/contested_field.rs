@@ -1,15 +1,21 @@
 //! R13: concurrent values of a legal field.
 
-use crate::{Contradiction, Dossier, Rule};
+use crate::{Contradiction, Dossier, Rule, numbers::whole, sentences};
 use serde_json::{Value as Json, json};
 use wadi_record::{Kind, known_field};
+use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R13",
     name: "contested_field",
     severity: 2,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Contested = "R13-contested" { field: field, n: number, values: names }
+}
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let Ok(kind) = dossier.anchor.kind().parse::<Kind>() else {
@@ -27,11 +33,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .map(|c| c["value"].to_string())
             .collect();
 
-        format!(
-            "{name} has {} values, put without knowing of each other: {}",
-            values.len(),
-            values.join(", ")
-        )
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        Sentence::from(Says::Contested {
+            field: name,
+            n: whole(values.len()),
+            values: &values,
+        })
     };
 
     let at = |claims: &Json| {

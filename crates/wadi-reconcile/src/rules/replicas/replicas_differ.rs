@@ -1,7 +1,7 @@
 //! R29, over the cohort of one state of the logs: two nodes that hold the same entries and come to
 //! other documents.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -9,8 +9,13 @@ pub(crate) const RULE: Rule = Rule {
     code: "R29",
     name: "replicas_differ",
     severity: 1,
+    sentences: SENTENCES,
     judge,
 };
+
+sentences! {
+    Differ = "R29-differ" { one: crossing, other: crossing, scope: name }
+}
 
 /// Others that read the same entries differently from one digest, of which so many are compared.
 const DIFFERING_MAX: usize = 64;
@@ -51,12 +56,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             let found = Contradiction::new(
                 format!("{} {} {}", key(&own).0, key(&own).1, peer.crossing()),
                 own.at_ms().max(other.at_ms()),
-                format!(
-                    "{} and {} hold the same entries of {} and read them differently",
-                    anchor.crossing(),
-                    peer.crossing(),
-                    key(&own).0
-                ),
+                Says::Differ {
+                    one: anchor.crossing(),
+                    other: peer.crossing(),
+                    scope: key(&own).0,
+                },
                 json!({
                     "scope": key(&own).0,
                     "entries": key(&own).1,

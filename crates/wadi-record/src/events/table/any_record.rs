@@ -115,6 +115,7 @@ pub(super) const ROWS: &[EventType] = &[
             required("phase", Text),
             required("evidence", Text),
             optional("text", Text),
+            optional("sentence", Text),
         ],
         together: Together::Free,
         terms: &[Term {
