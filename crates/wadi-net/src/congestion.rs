@@ -9,8 +9,8 @@
 //! stays between one and one and a quarter of it. The lower bound is for traffic both ways: quinn
 //! withholds acknowledgements while stream data waits for the window or the pacer, so each side
 //! reads the other's backlog as a queue of its own. Without the bound both shrink to two packets
-//! and stay there. For the same reason a queue is what the quickest of the last acknowledgements says,
-//! not their mean.
+//! and stay there. For the same reason a queue is what the quickest of the last acknowledgements
+//! says, not their mean.
 //!
 //! The path of a satellite that passes by grows longer in steps, which are no queue: on short paths
 //! the round trip that counts as empty is the least of the last seconds.
