@@ -1,9 +1,14 @@
 //! Nodes as processes of their own over the lab's proxy: links that flap, whose address changes,
 //! and that lose packets in bursts. Nobody helps, and nothing is lost.
 
-use integration_tests::World;
+use integration_tests::{World, wadi};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::UdpSocket,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 use tokio::runtime::Runtime;
 use wadi_lab::{Heading, LinkCommand, LinkSchedule, UdpLink};
 
@@ -156,4 +161,115 @@ fn ten_percent_lost_in_bursts_cost_time_alone() {
     let [up, down] = Heading::BOTH.map(|way| pair.link.counters(way));
     assert!(up.lost.packets + down.lost.packets > 3, "{up:?} {down:?}");
     assert_eq!(up.dropped.packets, 0, "no queue ran over: {up:?}");
+}
+
+/// `wadi lab` as a process; it is killed with the test.
+struct Lab {
+    child: Child,
+    answers: BufReader<std::process::ChildStdout>,
+}
+
+impl Lab {
+    fn to(target: &UdpSocket) -> Self {
+        let target = target.local_addr().unwrap().to_string();
+        let mut child = Command::new(wadi())
+            .args(["lab", "--json", "--link", "lan", "--to", &target])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { child, answers }
+    }
+
+    fn order(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+    }
+
+    fn answer(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line:?}: {e}"))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_lab_takes_orders_while_it_runs_and_says_what_became_of_packets() {
+    let target = UdpSocket::bind("127.0.0.1:0").unwrap();
+    target
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let mut lab = Lab::to(&target);
+    let listen = lab.answer()["listen"].as_str().unwrap().to_string();
+
+    let caller = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut packet = [0; 64];
+    caller.send_to(b"one", &listen).unwrap();
+    let (n, before) = target.recv_from(&mut packet).unwrap();
+    assert_eq!(&packet[..n], b"one");
+
+    // An order is carried out before the next one is answered.
+    lab.order("down");
+    lab.order("counters");
+    assert_eq!(lab.answer()["up"]["delivered"]["packets"], 1);
+    caller.send_to(b"into the dark", &listen).unwrap();
+    let blocked = |lab: &mut Lab| {
+        lab.order("counters");
+        lab.answer()["up"]["blocked"]["bytes"] == 13
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !blocked(&mut lab) {
+        assert!(Instant::now() < deadline, "it was not counted");
+    }
+
+    lab.order("up");
+    lab.order("move");
+    lab.order("dwon");
+    lab.order("counters");
+    lab.answer();
+    caller.send_to(b"two", &listen).unwrap();
+    let (n, after) = target.recv_from(&mut packet).unwrap();
+    assert_eq!(&packet[..n], b"two", "what met the dark is lost");
+    assert_ne!(before, after, "it comes from another address");
+
+    let pid = lab.child.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let last = lab.answer();
+    assert_eq!(last["up"]["offered"]["packets"], 3, "{last}");
+    assert!(lab.child.wait().unwrap().success());
+    let mut told = String::new();
+    let errors = lab.child.stderr.as_mut().unwrap();
+    errors.read_to_string(&mut told).unwrap();
+    assert!(told.contains("did you mean down?"), "{told}");
+}
+
+#[test]
+fn a_wrong_link_is_told_the_nearest_right_one() {
+    for command in [
+        &["lab", "--to", "127.0.0.1:9", "--link", "sandstrom"][..],
+        &["demo", "--links", "sandstrom"],
+        &[
+            "bench",
+            "link",
+            "--workload",
+            "none",
+            "--links",
+            "sandstrom",
+        ],
+    ] {
+        let output = Command::new(wadi()).args(command).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {told}");
+        assert!(told.contains("did you mean sandstorm?"), "{told}");
+        assert!(told.contains("[unknown_links]"), "{told}");
+    }
 }

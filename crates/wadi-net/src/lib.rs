@@ -16,6 +16,8 @@ mod endpoint;
 #[cfg(test)]
 mod handshake_tests;
 mod identity;
+#[cfg(test)]
+mod lane_tests;
 mod late;
 mod link_rate;
 mod liveness;

@@ -261,7 +261,7 @@ async fn read_lanes(
 }
 
 /// Reads the frames of one lane, each from its stream or from the copy that came before it.
-async fn read_lane(
+pub(crate) async fn read_lane(
     mut stream: RecvStream,
     arriving: mpsc::Sender<Arriving>,
     copies: Arc<WaitingCopies>,

@@ -146,6 +146,8 @@ fn every_kind_of_link_makes_progress() {
     ] {
         let usage = usage(link, 1, SITE, bytes);
         assert!(usage.goodput >= least, "{link}: {usage:?}");
+        // Nothing is poured into a queue that cannot hold it.
+        assert!(usage.offered <= 1.2, "{link}: {usage:?}");
     }
 }
 
