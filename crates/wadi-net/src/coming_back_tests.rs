@@ -161,6 +161,36 @@ fn a_link_that_flaps_every_twenty_seconds_carries_what_is_given() {
 }
 
 #[test]
+fn a_flap_sends_no_more_than_what_was_on_its_way_twice() {
+    const FRAME_BYTES: usize = 4_096;
+    let mut site = DiallingSite::new("vsat-256", 1);
+    assert!(site.run_until(MINUTE, |w| w.is_connected(HUB)));
+    let flaps = LinkSchedule::alternating(Duration::from_secs(20), Duration::from_secs(20));
+    site.world.set_schedule(flaps);
+
+    let before = site.world.counters(Heading::Up);
+    let payload: usize = 500 * FRAME_BYTES;
+    for _ in 0..500 {
+        site.world.send(SITE, 1, FRAME_BYTES);
+    }
+    let all = |w: &VirtualWorld| w.transfers().iter().all(|t| t.arrived.is_some());
+    assert!(site.run_until(MINUTE * 10, all));
+
+    // Dials and probes meet a link that is down: those bytes are sent into the dark.
+    let after = site.world.counters(Heading::Up);
+    let offered = after.offered.bytes - before.offered.bytes;
+    let dark = after.blocked.bytes - before.blocked.bytes;
+    let flaps = site.world.established(HUB) - 1;
+    let twice = (offered - dark) as f64 - 1.03 * payload as f64;
+    println!("{flaps} flaps: {twice:.0} B twice, {dark} B into the dark");
+    assert!(flaps >= 3, "{flaps}");
+
+    // A bandwidth-delay product, and a handshake.
+    let most = 256_000.0 / 8.0 * 0.6 + 2_500.0;
+    assert!(twice <= flaps as f64 * most, "{twice}");
+}
+
+#[test]
 fn a_month_of_outages_needs_nobody() {
     let mut site = DiallingSite::new("vsat-256", 3);
     assert!(site.run_until(MINUTE, |w| w.is_connected(HUB)));
