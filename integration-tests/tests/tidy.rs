@@ -25,6 +25,20 @@ const NEVER: &[(&str, &[&str])] = &[
     ("wadi-store", &["quinn", "axum", "automerge"]),
     ("wadi-node", &["quinn", "axum", "sqlx"]),
     ("wadi-net", &["sqlx", "axum", "wadi-record"]),
+    // Links without nodes: nothing of the house, so that whoever has a link may test on it.
+    (
+        "wadi-lab",
+        &[
+            "sqlx",
+            "axum",
+            "wadi-node",
+            "wadi-store",
+            "wadi-net",
+            "wadi-log",
+            "wadi-sync",
+            "wadi-record",
+        ],
+    ),
     (
         "wadi-words",
         &[

@@ -5,6 +5,7 @@ use crate::{
     endpoint::PeerAddress,
     identity::server_name,
     link_rate::LinkRate,
+    liveness::{ANSWER_MAX, HANDSHAKE_MAX, next_pause},
     porch::{EXPIRED_CODE, Porch},
 };
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, VarInt};
@@ -17,14 +18,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-
-/// How long one attempt may last. Within it QUIC sends its first packet twice, after 0 and 2.1 s; a
-/// third would follow 4.2 s later, and each one more after twice as long: a new attempt finds a
-/// link that is back sooner.
-const ATTEMPT_MAX: Duration = Duration::from_secs(6);
-/// How much longer the pause is after each attempt that failed, and how much at most.
-const PAUSE_GROWTH: f64 = 1.1;
-const PAUSE_GROWTH_MAX: f64 = 1.5;
 
 pub(crate) struct Dialler {
     pub(crate) porch: Arc<Porch>,
@@ -45,22 +38,18 @@ pub(crate) struct Dialler {
 }
 
 impl Dialler {
-    /// Dials until stopped, with jitter and with pauses that hardly grow: the link is up for
+    /// Dials until stopped, with jitter and with pauses that do not grow: the link is up for
     /// minutes, and nobody is there to press a button. Returns why it ended.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) -> String {
-        let mut growth = 1.0;
         loop {
             if !self.porch.is_connected(&self.peer.node) {
-                let reached = tokio::select! {
-                    reached = self.reach() => reached,
+                tokio::select! {
+                    () = self.reach() => {}
                     _ = stopped.changed() => return "it was stopped".into(),
-                };
-                growth = if reached { 1.0 } else { next_growth(growth) };
+                }
             }
 
-            let pause = self
-                .redial
-                .mul_f64(growth * (0.75 + 0.5 * rand::random::<f64>()));
+            let pause = next_pause(self.redial, rand::random());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = stopped.changed() => return "it was stopped".into(),
@@ -68,12 +57,11 @@ impl Dialler {
         }
     }
 
-    /// Dials once, and serves the connection until it ends. Whether there was one.
-    async fn reach(&self) -> bool {
+    /// Dials once, and serves the connection until it ends.
+    async fn reach(&self) {
         let rate = LinkRate::provisioned(self.peer.rate_bits_s.unwrap_or(0));
-        let attempt = tokio::time::timeout(ATTEMPT_MAX, self.dial(&rate)).await;
-        let why = match attempt {
-            Ok(Ok(connection)) => {
+        let why = match self.dial(&rate).await {
+            Ok(connection) => {
                 let ended = self
                     .porch
                     .serve(connection, Some(self.peer.node), rate)
@@ -83,23 +71,22 @@ impl Dialler {
                     ended.is_some_and(|error| says_expired(&error)),
                     Ordering::Relaxed,
                 );
-                return true;
+                return;
             }
-            Ok(Err(why)) => why,
-            Err(_) => format!("no answer within {} s", ATTEMPT_MAX.as_secs()),
+            Err(why) => why,
         };
 
         self.turns.lock().expect("no panic holds it").pass_on();
         self.porch
             .node
             .note_peer(self.peer.node, |p| p.last_error = why);
-
-        false
     }
 
     async fn dial(&self, rate: &LinkRate) -> Result<Connection, String> {
-        let found: Vec<SocketAddr> = tokio::net::lookup_host(&self.peer.address)
+        let found = tokio::time::timeout(ANSWER_MAX, tokio::net::lookup_host(&self.peer.address));
+        let found: Vec<SocketAddr> = found
             .await
+            .map_err(|_| format!("{}: its name is not found in time", self.peer.address))?
             .map_err(|e| e.to_string())?
             .collect();
         let address = self
@@ -118,12 +105,23 @@ impl Dialler {
         config.transport_config(Arc::new(self.porch.transport(rate)));
 
         let name = server_name(&self.peer.node);
-        let connecting = self
+        let mut connecting = self
             .endpoint
             .connect_with(config, address, &name)
             .map_err(|e| e.to_string())?;
 
-        connecting.await.map_err(|error| {
+        // One that failed says why below.
+        if tokio::time::timeout(ANSWER_MAX, connecting.handshake_data())
+            .await
+            .is_err()
+        {
+            return Err(format!("no answer within {} s", ANSWER_MAX.as_secs()));
+        }
+        let shaken = tokio::time::timeout(HANDSHAKE_MAX, connecting)
+            .await
+            .map_err(|_| format!("no handshake within {} s", HANDSHAKE_MAX.as_secs()))?;
+
+        shaken.map_err(|error| {
             // A peer that does not let it in as late may do so as ever, when its clock is right
             // again.
             self.late_next
@@ -137,19 +135,4 @@ impl Dialler {
 fn says_expired(error: &ConnectionError) -> bool {
     let expired = VarInt::from_u32(EXPIRED_CODE);
     matches!(error, ConnectionError::ApplicationClosed(close) if close.error_code == expired)
-}
-
-fn next_growth(growth: f64) -> f64 {
-    (growth * PAUSE_GROWTH).min(PAUSE_GROWTH_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_by_half_and_no_more_however_long_the_outage() {
-        let after_an_outage = (0..10_000).fold(1.0, |growth, _| next_growth(growth));
-        assert_eq!(after_an_outage, 1.5);
-    }
 }

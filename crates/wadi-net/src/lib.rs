@@ -2,30 +2,37 @@
 //! of nodes.
 //!
 //! The settings are those of thin links (`docs/links.md`): no session resumption (it would outlive
-//! a revocation), no MTU discovery, small windows, a short idle timeout with quick redial, and a
-//! congestion controller that follows the queue's delay and not single losses.
+//! a revocation), no MTU discovery, windows that follow the link, a short idle timeout with quick
+//! redial, and a congestion controller that follows the queue's delay and not single losses.
 
 mod addresses;
 mod callers;
+#[cfg(test)]
+mod coming_back_tests;
 mod congestion;
+mod copies;
 mod dialler;
 mod endpoint;
+#[cfg(test)]
+mod handshake_tests;
 mod identity;
+#[cfg(test)]
+mod lane_tests;
 mod late;
-mod link_model;
 mod link_rate;
+mod liveness;
 mod porch;
 mod refusals;
 mod streams;
+#[cfg(test)]
+mod thin_link_tests;
 mod transport;
 #[cfg(test)]
 mod two_way_tests;
-#[cfg(test)]
-mod virtual_time;
+mod windows;
 
 pub use addresses::unreachable_from;
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
 pub use identity::{Identity, peer_of, serial_of, spki_hash};
-pub use link_model::{LinkProfile, LinkWay};
 pub use link_rate::LinkRate;

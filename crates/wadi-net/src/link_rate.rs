@@ -9,9 +9,9 @@ use std::sync::{
 /// The least rate that is believed, bits a second: below it nothing would arrive before the idle
 /// timeout.
 const RATE_MIN_BITS_S: u64 = 8_000;
-/// The largest rate that is believed of a peer alone. A link that carries more does not need to be
-/// told.
-const TOLD_RATE_MAX_BITS_S: u64 = 8_000_000;
+/// The largest rate that is believed of a peer alone. It bounds how far a window may grow; what it
+/// must not shrink below has a bound of its own.
+const TOLD_RATE_MAX_BITS_S: u64 = 100_000_000;
 
 /// The rate of one connection's link. Its congestion controller reads it; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,12 @@ impl LinkRate {
             bits_s.clamp(RATE_MIN_BITS_S, TOLD_RATE_MAX_BITS_S)
         };
         self.0.told.store(believed, Ordering::Relaxed);
+    }
+
+    /// What this node has provisioned itself, bits a second.
+    pub fn provisioned_bits_s(&self) -> Option<u64> {
+        let rate = self.0.provisioned.load(Ordering::Relaxed);
+        (rate > 0).then_some(rate)
     }
 
     /// The smaller of what both know, bits a second.

@@ -6,6 +6,7 @@ use crate::{
     identity::peer_of,
     late::{LATE_ALPN, ends_s},
     link_rate::LinkRate,
+    liveness::{LOOK_PERIOD, SilenceWatch},
     refusals::Refusals,
     streams::run_connection,
     transport::Transport,
@@ -38,26 +39,46 @@ pub(crate) struct Porch {
 }
 
 /// Connections by peer: where two nodes dial each other at once, the one that the smaller id
-/// dialled stays.
+/// dialled stays. Whoever dials anew has given its last connection up.
 #[derive(Default)]
-struct Board(Mutex<BTreeMap<NodeId, Connection>>);
+struct Board(Mutex<BTreeMap<NodeId, StandingConnection>>);
+
+struct StandingConnection {
+    connection: Connection,
+    /// By this node.
+    dialled: bool,
+}
+
+impl StandingConnection {
+    fn is_open(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+}
+
+/// Whether a connection takes the place of one that stands, by who dialled them.
+fn takes_place(me: NodeId, peer: NodeId, standing_dialled: bool, dialled: bool) -> bool {
+    let preferred = dialled == (me < peer);
+    preferred || standing_dialled == dialled
+}
 
 impl Board {
     /// Whether this connection may stand. One that it replaces is closed.
     fn admit(&self, me: NodeId, peer: NodeId, connection: &Connection, dialled: bool) -> bool {
         let mut board = self.0.lock().expect("no panic holds it");
-        let preferred = dialled == (me < peer);
-        if let Some(old) = board.get(&peer)
-            && old.close_reason().is_none()
-        {
-            if !preferred {
+        if let Some(old) = board.get(&peer).filter(|old| old.is_open()) {
+            if !takes_place(me, peer, old.dialled, dialled) {
                 connection.close(VarInt::from_u32(1), b"another connection stands");
                 return false;
             }
-            old.close(VarInt::from_u32(1), b"replaced by another connection");
+            old.connection
+                .close(VarInt::from_u32(1), b"replaced by another connection");
         }
 
-        board.insert(peer, connection.clone());
+        let standing = StandingConnection {
+            connection: connection.clone(),
+            dialled,
+        };
+        board.insert(peer, standing);
         true
     }
 
@@ -66,7 +87,7 @@ impl Board {
             .lock()
             .expect("no panic holds it")
             .get(peer)
-            .is_some_and(|c| c.close_reason().is_none())
+            .is_some_and(StandingConnection::is_open)
     }
 }
 
@@ -174,6 +195,7 @@ impl Porch {
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
+            why = silence(&connection) => why,
             () = self.follow_contact(peer, &connection) => unreachable!("it follows for ever"),
         };
         self.note_contact(peer, &connection).await;
@@ -279,6 +301,20 @@ impl Porch {
     }
 }
 
+/// Returns when a peer owes an answer for too long. Its connection is given up then, so that it is
+/// dialled anew.
+async fn silence(connection: &Connection) -> String {
+    let mut watch = SilenceWatch::default();
+    loop {
+        tokio::time::sleep(LOOK_PERIOD).await;
+        let stats = connection.stats();
+        let (received, sent) = (stats.udp_rx.datagrams, stats.udp_tx.datagrams);
+        if watch.is_half_dead(Instant::now(), received, sent, connection.rtt()) {
+            return "the peer does not answer any more".into();
+        }
+    }
+}
+
 /// Reads what the other end showed of itself.
 fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, NetError> {
     let identity = connection
@@ -303,4 +339,25 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
         ends_s: ends_s(certificate).unwrap_or(0),
         late,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_dials_anew_takes_the_place_of_what_it_dialled_before() {
+        let (small, large) = (NodeId([1; 16]), NodeId([2; 16]));
+        for (me, peer) in [(small, large), (large, small)] {
+            for dialled in [true, false] {
+                assert!(takes_place(me, peer, dialled, dialled));
+            }
+        }
+
+        // Both dialled at once: of the two, both ends keep the same.
+        assert!(takes_place(small, large, false, true));
+        assert!(takes_place(large, small, true, false));
+        assert!(!takes_place(small, large, true, false));
+        assert!(!takes_place(large, small, false, true));
+    }
 }

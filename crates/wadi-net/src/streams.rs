@@ -1,9 +1,17 @@
 //! Messages and blocks on QUIC streams: the first bidirectional stream carries messages, one
 //! unidirectional stream a lane carries blocks, the urgent lanes with the higher priority.
 
-use crate::link_rate::LinkRate;
-use quinn::{Connection, RecvStream, SendStream};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use crate::{
+    copies::{FrameOrder, WaitingCopies, is_sent_twice, read_copies, send_copy},
+    link_rate::LinkRate,
+    windows::{FOLLOW_PERIOD, LinkSample, WindowFollower},
+};
+use quinn::{Connection, RecvStream, SendStream, VarInt};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 use wadi_log::{Lane, NodeId};
 use wadi_node::{Arriving, Leaving, Node, run_late_link, run_link};
@@ -14,7 +22,7 @@ const WAITING_MESSAGES_MAX: usize = 8;
 /// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole
 /// piece is acknowledged: of one large piece it would keep all until its last byte is, and send
 /// nothing behind it meanwhile.
-pub(crate) const PIECE_BYTES: usize = 2 * 1024;
+const PIECE_BYTES: usize = 2 * 1024;
 /// Messages are small and answer each other: they go before all blocks.
 const MESSAGE_PRIORITY: i32 = 100;
 
@@ -32,7 +40,9 @@ pub(crate) async fn run_connection(
 ) -> String {
     let (arriving, incoming) = mpsc::channel(WAITING_MESSAGES_MAX);
     let (outgoing, leaving) = mpsc::channel(WAITING_MESSAGES_MAX);
+    let (windows, holds) = (WindowFollower::new(rate.clone()), arriving.clone());
     let streams = async {
+        let copies = Arc::new(WaitingCopies::default());
         // Whoever dialled opens the message stream; a stream shows itself with its first bytes.
         let (send, recv) = if dialled {
             connection.open_bi().await
@@ -44,7 +54,8 @@ pub(crate) async fn run_connection(
         tokio::select! {
             r = write_all(&connection, send, leaving) => r,
             r = read_messages(recv, arriving.clone(), &rate) => r,
-            r = read_lanes(&connection, arriving) => r,
+            r = read_lanes(&connection, arriving, &copies) => r,
+            why = read_copies(&connection, &copies) => Err(why),
         }
     };
 
@@ -54,6 +65,7 @@ pub(crate) async fn run_connection(
             node.note_peer(peer, |p| p.rtt_ms = connection.rtt().as_millis() as u64);
         }
     };
+    let follow = follow_link(&connection, windows, holds);
 
     let link = async {
         match late {
@@ -71,11 +83,44 @@ pub(crate) async fn run_connection(
             ended.err().unwrap_or_else(|| "the peer closed its streams".into())
         }
         () = sample => unreachable!("it samples for ever"),
+        () = follow => unreachable!("it follows for ever"),
     };
 
     match connection.close_reason() {
         Some(reason) => reason.to_string(),
         None => why,
+    }
+}
+
+/// Lets the windows of a connection follow its link, and tells the session what the link holds,
+/// until it is dropped.
+async fn follow_link(
+    connection: &Connection,
+    mut windows: WindowFollower,
+    holds: mpsc::Sender<Arriving>,
+) {
+    let mut untold = None;
+    loop {
+        tokio::time::sleep(FOLLOW_PERIOD).await;
+        let stats = connection.stats();
+        let sample = LinkSample {
+            rtt: connection.rtt(),
+            congestion_window: stats.path.cwnd,
+            received_bytes: stats.udp_rx.bytes,
+        };
+
+        if let Some(windows) = windows.follow(Instant::now(), sample) {
+            connection.set_send_window(windows.send);
+            let receive = u32::try_from(windows.receive).unwrap_or(u32::MAX);
+            connection.set_receive_window(VarInt::from_u32(receive));
+            untold = Some(sample.congestion_window);
+        }
+        // A link that is busy with what came hears of it the next time.
+        if let Some(bytes) = untold
+            && holds.try_send(Arriving::LinkHolds(bytes)).is_ok()
+        {
+            untold = None;
+        }
     }
 }
 
@@ -135,17 +180,11 @@ async fn write_all(
                 Some(Leaving::Message(m)) => write_frame(&mut messages, &m.encode()).await?,
                 Some(Leaving::Frame(lane, bytes)) => {
                     if !lanes.contains_key(&lane) {
-                        let mut stream = connection.open_uni().await.map_err(|e| e.to_string())?;
+                        let stream = connection.open_uni().await.map_err(|e| e.to_string())?;
                         let _ = stream.set_priority(10 - lane as i32);
-                        let (sender, mut receiver) = mpsc::channel::<Vec<u8>>(64);
+                        let (sender, receiver) = mpsc::channel::<Vec<u8>>(64);
                         lanes.insert(lane, sender);
-                        tasks.spawn(async move {
-                            stream.write_all(&[lane as u8]).await.map_err(|e| e.to_string())?;
-                            while let Some(bytes) = receiver.recv().await {
-                                write_frame(&mut stream, &bytes).await?;
-                            }
-                            Ok::<(), String>(())
-                        });
+                        tasks.spawn(write_lane(connection.clone(), stream, lane, receiver));
                     }
                     // The session keeps at most its window in flight: the queue cannot grow beyond
                     // that.
@@ -156,6 +195,33 @@ async fn write_all(
             Some(ended) = tasks.join_next() => ended.map_err(|e| e.to_string())??,
         }
     }
+}
+
+/// Writes the frames of one lane, those that are urgent and small twice.
+async fn write_lane(
+    connection: Connection,
+    mut stream: SendStream,
+    lane: Lane,
+    mut frames: mpsc::Receiver<Vec<u8>>,
+) -> Result<(), String> {
+    // They end with this task.
+    let mut copies = tokio::task::JoinSet::new();
+    let mut number = 0;
+    stream
+        .write_all(&[lane as u8])
+        .await
+        .map_err(|e| e.to_string())?;
+
+    while let Some(bytes) = frames.recv().await {
+        write_frame(&mut stream, &bytes).await?;
+        if is_sent_twice(&connection, lane, bytes.len()) {
+            copies.spawn(send_copy(connection.clone(), lane, number, bytes));
+        }
+        number += 1;
+        while copies.try_join_next().is_some() {}
+    }
+
+    Ok(())
 }
 
 async fn read_messages(
@@ -180,26 +246,56 @@ async fn read_messages(
 async fn read_lanes(
     connection: &Connection,
     arriving: mpsc::Sender<Arriving>,
+    copies: &Arc<WaitingCopies>,
 ) -> Result<(), String> {
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             stream = connection.accept_uni() => {
-                let mut stream = stream.map_err(|e| e.to_string())?;
-                let arriving = arriving.clone();
-                tasks.spawn(async move {
-                    let mut lane = [0; 1];
-                    stream.read_exact(&mut lane).await.map_err(|e| e.to_string())?;
-                    let lane = Lane::from_u8(lane[0]).map_err(|e| e.to_string())?;
-                    while let Some(bytes) = read_frame(&mut stream, BLOCK_FRAME_BYTES_MAX).await? {
-                        if arriving.send(Arriving::Frame(lane, bytes)).await.is_err() {
-                            return Ok(());
-                        }
-                    }
-                    Ok::<(), String>(())
-                });
+                let stream = stream.map_err(|e| e.to_string())?;
+                tasks.spawn(read_lane(stream, arriving.clone(), copies.clone()));
             }
             Some(ended) = tasks.join_next() => ended.map_err(|e| e.to_string())??,
+        }
+    }
+}
+
+/// Reads the frames of one lane, each from its stream or from the copy that came before it.
+pub(crate) async fn read_lane(
+    mut stream: RecvStream,
+    arriving: mpsc::Sender<Arriving>,
+    copies: Arc<WaitingCopies>,
+) -> Result<(), String> {
+    let mut lane = [0; 1];
+    stream
+        .read_exact(&mut lane)
+        .await
+        .map_err(|e| e.to_string())?;
+    let lane = Lane::from_u8(lane[0]).map_err(|e| e.to_string())?;
+    let mut order = FrameOrder::default();
+
+    loop {
+        // Reading goes on where it was while copies are handed on: half a frame stays read.
+        let reading = read_frame(&mut stream, BLOCK_FRAME_BYTES_MAX);
+        tokio::pin!(reading);
+        let frame = loop {
+            tokio::select! {
+                biased;
+                frame = &mut reading => break frame?,
+                copy = copies.take(lane, order.next()) => {
+                    order.take_copy();
+                    if arriving.send(Arriving::Frame(lane, copy)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        };
+
+        let Some(frame) = frame else {
+            return Ok(());
+        };
+        if order.take_frame() && arriving.send(Arriving::Frame(lane, frame)).await.is_err() {
+            return Ok(());
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Settings of a connection on a thin link; `docs/links.md` has their reasons.
 
-use crate::{congestion::DelayTarget, link_rate::LinkRate};
+use crate::{
+    congestion::DelayTarget,
+    copies::DATAGRAM_BUFFER_BYTES,
+    link_rate::LinkRate,
+    windows::{RECEIVE_BYTES_MIN, SEND_BYTES_MIN, WINDOW_BYTES_MAX},
+};
 use quinn::{IdleTimeout, TransportConfig, VarInt, congestion::CubicConfig};
 use std::{sync::Arc, time::Duration};
 
@@ -33,10 +38,12 @@ impl Transport {
             .mtu_discovery_config(None)
             .initial_mtu(1200)
             .enable_segmentation_offload(false)
-            .datagram_receive_buffer_size(None)
-            .send_window(64 * 1024)
-            .stream_receive_window(small(128 * 1024))
-            .receive_window(small(256 * 1024))
+            .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER_BYTES))
+            .datagram_send_buffer_size(DATAGRAM_BUFFER_BYTES)
+            .send_window(SEND_BYTES_MIN)
+            // Those of a connection follow the link (`windows.rs`); that of a stream never changes.
+            .stream_receive_window(small(WINDOW_BYTES_MAX as u32))
+            .receive_window(small(RECEIVE_BYTES_MIN as u32))
             .max_concurrent_bidi_streams(small(1))
             .max_concurrent_uni_streams(small(8));
 

@@ -230,12 +230,8 @@ impl Session {
                 self.refuse_block(log, held, reason, out);
                 self.refuse_behind(log, out);
             }
-            Input::LogsGrew(tips) => {
-                for (log, tip) in tips {
-                    self.note_growth(log, tip);
-                }
-                self.pump(out);
-            }
+            Input::LinkHolds(bytes) => self.move_window(bytes, out),
+            Input::LogsGrew(tips) => self.note_growths(tips, out),
             Input::HeadRefreshed(log) => {
                 // Too early to be shown: it is when the frontiers are compared.
                 let running = self.phase.is_running();
@@ -298,6 +294,18 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    fn move_window(&mut self, link_bytes: u64, out: &mut Vec<Output>) {
+        self.window.set_link_holds(link_bytes);
+        self.pump(out);
+    }
+
+    fn note_growths(&mut self, tips: Vec<(LogId, Tip)>, out: &mut Vec<Output>) {
+        for (log, tip) in tips {
+            self.note_growth(log, tip);
+        }
+        self.pump(out);
     }
 
     fn say_hello(&mut self, snapshot: Snapshot, out: &mut Vec<Output>) {

@@ -19,7 +19,6 @@ mod output;
 mod pki;
 mod ports;
 mod print;
-mod thin_link;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -138,6 +137,9 @@ enum CliCommand {
         #[command(subcommand)]
         command: cli::account::AccountCommand,
     },
+    /// A link as thin as you like between two processes: a proxy with rate, delay, queue, loss and
+    /// outages.
+    Lab(cli::lab::LabArgs),
     /// The figures of docs/performance.md.
     Bench {
         #[command(subcommand)]
@@ -267,6 +269,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         CliCommand::Token { command } => run_blocking(move || cli::token::run(command, json)).await,
 
+        CliCommand::Lab(args) => cli::lab::run(args, json).await,
         CliCommand::Bench { command } => bench::run(command, json).await,
         CliCommand::Schema(args) => cli::schema::run(&args, json),
     }

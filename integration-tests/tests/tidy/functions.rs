@@ -58,7 +58,6 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
     ),
     ("crates/wadi-store/src/sqlite/mod.rs", "open", 91),
     ("crates/wadi-sync/src/message/wire.rs", "to_wire", 87),
-    ("crates/wadi-sync/src/session.rs", "dispatch", 82),
     (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",

@@ -53,6 +53,8 @@ pub enum Arriving {
     Message(Message),
     /// A block frame on a lane's stream.
     Frame(Lane, Vec<u8>),
+    /// Not from the peer, but from whoever carries its messages: what the link holds, bytes.
+    LinkHolds(u64),
 }
 
 /// What goes out to the peer.
@@ -374,13 +376,18 @@ impl<'n> Link<'n> {
 
     /// Something came from the peer.
     async fn hear_peer(&mut self, arriving: Arriving) {
-        let now_ms = self.door.now_ms();
-        self.door
-            .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
+        // What does not come from the peer is no contact.
+        if !matches!(arriving, Arriving::LinkHolds(_)) {
+            let now_ms = self.door.now_ms();
+            self.door
+                .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
+        }
+
         self.hear_clock(&arriving).await;
         self.inputs.push_back(match arriving {
             Arriving::Message(m) => Input::MessageReceived(m),
             Arriving::Frame(lane, bytes) => Input::FrameReceived { lane, bytes },
+            Arriving::LinkHolds(bytes) => Input::LinkHolds(bytes),
         });
     }
 

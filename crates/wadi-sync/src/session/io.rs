@@ -65,6 +65,9 @@ pub enum Input {
         held: u64,
         reason: RefuseReason,
     },
+    /// What the link to the peer holds, bytes, as its congestion control measured it: so much and
+    /// as much again may be in flight.
+    LinkHolds(u64),
     /// Logs grew here, by this node's own writing or from other peers.
     LogsGrew(Vec<(LogId, Tip)>),
     /// This node signed the head of one of its logs anew, with a newer hub time.

@@ -8,9 +8,11 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use wadi_log::{Block, Lane, LogId, SignedCheckpoint};
 
-/// Compressed bytes in flight before the next block waits for an acknowledgement: about two
-/// bandwidth-delay products of the fastest link to expect (512 kbit/s, 600 ms).
+/// Compressed bytes in flight before the next block waits for an acknowledgement, at least: about
+/// two bandwidth-delay products of 512 kbit/s in 600 ms.
 const WINDOW_BYTES: usize = 80 * 1024;
+/// At most, however much a link holds: each block in flight is remembered by its checkpoint.
+const WINDOW_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
 
@@ -47,6 +49,8 @@ pub(crate) struct SendWindow {
     in_flight: Vec<SentBlock>,
     encoders: BTreeMap<Lane, BlockEncoder>,
     sent_bytes: u64,
+    /// What the link holds, bytes, as far as it is known.
+    link_bytes: usize,
 }
 
 impl Default for SendWindow {
@@ -117,7 +121,19 @@ impl SendWindow {
 
     /// Whether nothing is loaded and a block that is not urgent may be.
     pub(crate) fn has_room_for_bulk(&self) -> bool {
-        self.loading.is_empty() && self.bytes_in_flight() < WINDOW_BYTES
+        self.loading.is_empty() && self.bytes_in_flight() < self.window_bytes()
+    }
+
+    /// The link holds so many bytes.
+    pub(crate) fn set_link_holds(&mut self, bytes: u64) {
+        self.link_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
+    /// Twice what the link holds: an acknowledgement takes a round trip and a commit.
+    fn window_bytes(&self) -> usize {
+        self.link_bytes
+            .saturating_mul(2)
+            .clamp(WINDOW_BYTES, WINDOW_BYTES_MAX)
     }
 
     /// Asks for a block by itself; false where it was asked for already.
@@ -139,7 +155,7 @@ impl SendWindow {
 
         for block in due {
             let urgent = block.lane <= Lane::Hold;
-            let window = WINDOW_BYTES + if urgent { URGENT_BYTES } else { 0 };
+            let window = self.window_bytes() + if urgent { URGENT_BYTES } else { 0 };
 
             // One block at a time is loaded: what is loaded later is fresher, and an urgent lane
             // waits for one at most.
@@ -281,6 +297,15 @@ mod tests {
         assert!(window.sent_bytes() as usize >= WINDOW_BYTES);
         assert!(window.choose(vec![due(Lane::Passage, 2)]).is_empty());
         assert_eq!(window.choose(vec![due(Lane::Hold, 1)]).len(), 1);
+
+        // A link that holds more lets more into flight, and no more than the most.
+        window.set_link_holds(750_000);
+        assert!(window.has_room_for_bulk());
+        assert_eq!(window.window_bytes(), 1_500_000);
+        window.set_link_holds(u64::MAX);
+        assert_eq!(window.window_bytes(), WINDOW_BYTES_MAX);
+        window.set_link_holds(2_400);
+        assert_eq!(window.window_bytes(), WINDOW_BYTES);
 
         window.void(&bulk);
         assert!(window.answered(&bulk).is_some_and(|f| f.void && f.to == 1));

@@ -4,17 +4,14 @@
 //! Both are processes of their own, with the settings that they have by default. The link is a
 //! userspace proxy between them, which counts each UDP payload that is offered to it.
 
-use crate::{
-    bench::pair::BenchPair,
-    failure::Failure,
-    thin_link::{Profile, ThinLink},
-};
+use crate::{bench::pair::BenchPair, cli::lab::link_failure, failure::Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
+use wadi_lab::{LinkProfile, UdpLink};
 
 /// How long the base may take over a fast link, and the outage's work over the thin one.
 const BASE_MAX: Duration = Duration::from_secs(600);
@@ -31,8 +28,9 @@ pub struct LinkArgs {
     /// Directory of the workload, as scripts/workload.py writes it.
     #[arg(long)]
     workload: PathBuf,
-    /// What the link is like: brisk, vsat, vsat-clear, vsat-64k or lan.
-    #[arg(long, default_value = "vsat-clear")]
+    /// What the link is like: vsat-64, vsat-256, vsat-512, vsat-10m, leo, cellular, hf-32, fibre,
+    /// sandstorm, brisk or lan; what is different stands behind it, as vsat-256,loss=5%.
+    #[arg(long, default_value = "vsat-256")]
     links: String,
     /// The program to measure, where it is not this one.
     #[arg(long)]
@@ -88,7 +86,7 @@ struct Offered {
 }
 
 impl Offered {
-    fn to(link: &ThinLink) -> Self {
+    fn to(link: &UdpLink) -> Self {
         Self {
             up: link.up_bytes(),
             down: link.down_bytes(),
@@ -97,13 +95,7 @@ impl Offered {
 }
 
 pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
-    let profile = Profile::named(&args.links).ok_or_else(|| {
-        let known = Profile::NAMES.join(", ");
-        Failure::usage(
-            "unknown_links",
-            format!("{:?} is none of {known}", args.links),
-        )
-    })?;
+    let profile: LinkProfile = args.links.parse().map_err(link_failure)?;
 
     let workload = Workload::read(&args.workload)?;
     let program = match args.program {
@@ -112,10 +104,10 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     };
 
     let dir = tempfile::tempdir()?;
-    let fast = Profile::named("lan").expect("a known name");
-    let rate_kbit_s = (profile.rate_bits_s / 1_000.0) as u64;
+    let fast = LinkProfile::named("lan").expect("a known name");
+    let rate_kbit_s = profile.provisioned_bits_s() / 1_000;
     let pair = BenchPair::start(&program, dir.path(), fast, rate_kbit_s, args.seed).await?;
-    let measured = measure(&pair, &workload, profile, args.seed).await;
+    let measured = measure(&pair, &workload, profile).await;
 
     pair.stop().await;
 
@@ -130,15 +122,14 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
 async fn measure(
     pair: &BenchPair,
     workload: &Workload,
-    profile: Profile,
-    seed: u64,
+    profile: LinkProfile,
 ) -> Result<Value, Failure> {
     // Both hold the base before the outage.
     let records = pair.site.import(workload.base.clone()).await?;
     pair.converged(BASE_MAX).await?;
 
     pair.cut_link().await?;
-    pair.link.reshape(profile, seed);
+    pair.link.reshape(profile);
     let (site, hub) = tokio::join!(
         pair.site.import(workload.site.clone()),
         pair.hub.edit(&workload.hub, &records)
@@ -184,7 +175,7 @@ async fn measure(
 }
 
 /// Waits for the first answer of the hub.
-async fn contact(link: &ThinLink, before: Offered) -> Result<Instant, Failure> {
+async fn contact(link: &UdpLink, before: Offered) -> Result<Instant, Failure> {
     let deadline = Instant::now() + WORK_MAX;
     while Offered::to(link).down == before.down {
         if Instant::now() > deadline {

@@ -7,7 +7,6 @@ use crate::{
     failure::Failure,
     pki::{Ca, scope_of},
     ports::free_addresses,
-    thin_link::{Profile, ThinLink},
 };
 use serde_json::Value;
 use std::{
@@ -18,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::process::{Child, Command};
+use wadi_lab::{LinkProfile, UdpLink};
 use wadi_log::{Crossing, Role};
 
 /// How often the two are asked how they stand: their answers take time of the processors, too.
@@ -40,7 +40,7 @@ pub struct Process {
 pub struct BenchPair {
     pub site: Process,
     pub hub: Process,
-    pub link: ThinLink,
+    pub link: UdpLink,
 }
 
 /// Where a process listens.
@@ -55,7 +55,7 @@ impl BenchPair {
     pub async fn start(
         program: &Path,
         dir: &Path,
-        profile: Profile,
+        profile: LinkProfile,
         rate_kbit_s: u64,
         seed: u64,
     ) -> Result<Self, Failure> {
@@ -85,7 +85,7 @@ impl BenchPair {
             http: free[n + 1],
         });
         let [hub_place, site_place] = &places;
-        let link = ThinLink::open(hub_place.quic, profile, seed).await?;
+        let link = UdpLink::open(hub_place.quic, profile, seed).await?;
         let peer = format!(
             "\n[[peer]]\nname = \"hub\"\naddress = \"{}\"\nrate_kbit_s = {rate_kbit_s}\n",
             link.address

@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod findings;
 mod history;
 pub(crate) mod import;
+pub(crate) mod lab;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod record;

@@ -17,9 +17,9 @@ mod traffic;
 pub use parent::die_with_demonstration;
 
 use crate::{
+    cli::lab,
     failure::{Exit, Failure},
     print::print_line,
-    thin_link::Profile,
 };
 use clap::Args;
 use network::{DemoNetwork, register_officers};
@@ -37,6 +37,7 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
+use wadi_lab::LinkProfile;
 use wadi_store::private;
 
 /// 2026-03-01T05:00:00Z, when the demonstration's day begins.
@@ -65,7 +66,8 @@ pub struct DemoArgs {
     /// Directory of the network; one directory a node in it.
     #[arg(long, default_value = "wadi-demo")]
     dir: PathBuf,
-    /// What links are like: brisk, vsat, vsat-64k or lan.
+    /// What links are like: vsat-64, vsat-256, vsat-512, vsat-10m, leo, cellular, hf-32, fibre,
+    /// sandstorm, brisk or lan; what is different stands behind it, as vsat-256,loss=5%.
     #[arg(long, default_value = "brisk")]
     links: String,
     /// What the hub stores in: sqlite, or postgres: a server of its own, started from the system's
@@ -97,12 +99,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
-    let profile = Profile::named(&args.links).ok_or_else(|| {
-        Failure::usage(
-            "unknown_links",
-            format!("{:?} is none of brisk, vsat, vsat-64k, lan", args.links),
-        )
-    })?;
+    let profile = args.links.parse().map_err(lab::link_failure)?;
 
     let signals = Signals::listen()?;
     let _mark = prepare_dir(&args.dir)?;
@@ -151,7 +148,7 @@ pub async fn run(args: DemoArgs, json: bool) -> Result<Exit, Failure> {
 async fn play(
     network: &mut DemoNetwork,
     args: &DemoArgs,
-    profile: Profile,
+    profile: LinkProfile,
     signals: &Signals,
     json: bool,
 ) -> Result<Ending, Failure> {

@@ -8,7 +8,6 @@ use crate::{
     failure::Failure,
     pki::{Ca, scope_of},
     ports::free_addresses,
-    thin_link::{Profile, ThinLink},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -23,6 +22,7 @@ use tokio::{
     process::{Child, Command},
     task::JoinHandle,
 };
+use wadi_lab::{LinkProfile, UdpLink};
 use wadi_log::{Crossing, Role};
 use wadi_store::{StoreError, TemporaryServer, private};
 
@@ -61,7 +61,7 @@ pub struct SiteProcess {
 #[derive(Default)]
 pub struct DemoNetwork {
     pub sites: Vec<SiteProcess>,
-    pub links: Vec<(String, String, ThinLink)>,
+    pub links: Vec<(String, String, UdpLink)>,
     /// A database server that is on its way, while the links and nodes are not there yet …
     starting: Option<JoinHandle<Result<TemporaryServer, StoreError>>>,
     /// … and one that runs. It stops after the nodes.
@@ -86,7 +86,7 @@ fn panicked(error: tokio::task::JoinError) -> Failure {
 impl DemoNetwork {
     /// Makes papers, links and configurations, and starts the hub's database server where it has
     /// one; no node runs yet.
-    pub async fn build(&mut self, args: &DemoArgs, profile: Profile) -> Result<(), Failure> {
+    pub async fn build(&mut self, args: &DemoArgs, profile: LinkProfile) -> Result<(), Failure> {
         let dir = std::path::absolute(&args.dir)?;
         let places = issue_papers(&dir)?;
         let mut peers = self.open_links(&places, profile, args.seed).await?;
@@ -132,7 +132,7 @@ impl DemoNetwork {
     async fn open_links(
         &mut self,
         places: &[(String, SiteAddresses)],
-        profile: Profile,
+        profile: LinkProfile,
         seed: u64,
     ) -> Result<BTreeMap<String, Vec<PeerConfig>>, Failure> {
         let mut pairs: Vec<(String, String)> = CROSSINGS
@@ -151,8 +151,8 @@ impl DemoNetwork {
             let Some((_, target)) = places.iter().find(|(name, _)| *name == to) else {
                 continue;
             };
-            let link = ThinLink::open(target.listen, profile, seed.wrapping_add(n as u64)).await?;
-            let rate_kbit_s = Some((profile.rate_bits_s / 1000.0) as u64);
+            let link = UdpLink::open(target.listen, profile, seed.wrapping_add(n as u64)).await?;
+            let rate_kbit_s = Some(profile.provisioned_bits_s() / 1_000);
             let peer = PeerConfig {
                 name: to.clone(),
                 address: link.address.to_string(),
