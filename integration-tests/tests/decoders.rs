@@ -253,6 +253,7 @@ fn messages() -> Vec<Message> {
             hub_time_s: 1_767_225_600,
             remembers: Some(Hash([3; 32])),
             rate_bits_s: Some(64_000),
+            software: String::new(),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {

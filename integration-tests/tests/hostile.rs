@@ -179,6 +179,7 @@ impl Wire {
             hub_time_s: 0,
             remembers: None,
             rate_bits_s: None,
+            software: String::new(),
         };
 
         self.to.send(Arriving::Message(hello)).await.unwrap();

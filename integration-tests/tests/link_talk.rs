@@ -227,6 +227,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         hub_time_s: 0,
         remembers: None,
         rate_bits_s: None,
+        software: String::new(),
     };
 
     let frontier = Message::Frontier {

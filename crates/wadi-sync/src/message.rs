@@ -189,6 +189,9 @@ pub enum Message {
         remembers: Option<Hash>,
         /// What the sender has provisioned for this link, bits a second, where it knows.
         rate_bits_s: Option<u64>,
+        /// The version of the sender's software; empty where it does not say. It is told to
+        /// people, and nothing is decided by it.
+        software: String,
     },
     Members(Vec<Enrolment>),
     Frontier {

@@ -35,6 +35,8 @@ use wadi_log::{
 };
 use window::SendWindow;
 
+/// The version of this software, as peers are told it.
+const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 /// The protocol's version.
 const PROTOCOL_VERSION: u32 = 1;
 /// Enrolments, ranges and sizes taken from one message at most.
@@ -319,6 +321,7 @@ impl Session {
             hub_time_s,
             remembers,
             rate_bits_s,
+            software: SOFTWARE.into(),
         }));
 
         // Proofs travel first.

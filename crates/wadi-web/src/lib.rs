@@ -16,6 +16,7 @@ mod changes;
 mod compare;
 mod control;
 mod day;
+mod differences;
 mod filters;
 mod finding_acts;
 mod finding_cases;
@@ -25,6 +26,7 @@ mod foresee;
 mod imports;
 mod language;
 mod limits;
+mod live;
 mod looks;
 mod openapi;
 mod pages;
@@ -105,10 +107,6 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}/related", get(records::related))
         .route("/v1/records/{id}/verification", get(records::verification))
         .route("/v1/changes", get(changes::changes))
-        .route("/v1/compare", get(compare::page))
-        .route("/v1/compare/logs", get(compare::logs))
-        .route("/v1/compare/root", get(compare::root))
-        .route("/v1/compare/{id}", get(compare::record))
         .route("/v1/findings", get(findings::list))
         .route("/v1/findings/assign", post(finding_acts::assign))
         .route("/v1/findings/recheck", post(findings::recheck))
@@ -127,14 +125,11 @@ pub fn router(node: Arc<Node>) -> Router {
             post(finding_desk::snooze).delete(finding_desk::wake),
         )
         .route("/v1/findings/{id}/acts", post(finding_acts::act))
-        .route("/v1/sites", get(sites::sites))
-        .route("/v1/sites/{site}/contacts", get(sites::contacts))
+        .merge(sites_routes())
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/resyncs", get(resyncs::list).post(resyncs::plan))
         .route("/v1/resyncs/{id}", get(resyncs::show))
         .route("/v1/resyncs/{id}/{act}", post(resyncs::act))
-        .route("/v1/verify/{peer}", get(resyncs::verify))
-        .route("/v1/refusals", get(sites::refusals))
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
@@ -165,6 +160,21 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(from_fn(language::problems_in_words))
 }
 
+/// How nodes stand, and in what they differ.
+fn sites_routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/v1/live", get(live::live))
+        .route("/v1/sites", get(sites::sites))
+        .route("/v1/sites/{site}/contacts", get(sites::contacts))
+        .route("/v1/refusals", get(sites::refusals))
+        .route("/v1/verify/{peer}", get(resyncs::verify))
+        .route("/v1/differences/{peer}", get(differences::differences))
+        .route("/v1/compare", get(compare::page))
+        .route("/v1/compare/logs", get(compare::logs))
+        .route("/v1/compare/root", get(compare::root))
+        .route("/v1/compare/{id}", get(compare::record))
+}
+
 /// Who signs in, with what, and who looked.
 fn accounts_routes() -> Router<Arc<Node>> {
     use accounts::sessions;
@@ -184,4 +194,5 @@ fn accounts_routes() -> Router<Arc<Node>> {
         .route("/v1/password", post(sessions::change_password))
         .route("/v1/sign-ins", get(accounts::sign_ins))
         .route("/v1/looks", get(looks::looks))
+        .route("/v1/looks/reading", post(looks::read_whole))
 }

@@ -439,6 +439,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
         hub_time_s: 1,
         remembers: None,
         rate_bits_s: None,
+        software: String::new(),
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();

@@ -105,6 +105,7 @@ pub(crate) async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) 
         hub_time_s: 0,
         remembers: None,
         rate_bits_s: None,
+        software: String::new(),
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();

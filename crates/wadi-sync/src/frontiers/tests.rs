@@ -193,6 +193,7 @@ fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_conne
         hub_time_s: 0,
         remembers: None,
         rate_bits_s: None,
+        software: String::new(),
     }));
 
     // Each part names 2,000 logs, three of which are held here.
@@ -282,6 +283,7 @@ fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
         hub_time_s: 0,
         remembers: None,
         rate_bits_s: None,
+        software: String::new(),
     }));
 
     let mut answers = |message: Message| {

@@ -30,7 +30,7 @@ impl Session {
         }
 
         match message {
-            // Its rate is for the porch, which knows the link.
+            // Its rate is for the porch, which knows the link; its software for the board.
             Message::Hello {
                 version,
                 enrolment,
@@ -38,7 +38,7 @@ impl Session {
                 members,
                 hub_time_s,
                 remembers,
-                rate_bits_s: _,
+                ..
             } => {
                 self.memory.note_peers(remembers);
                 self.check_hello(version, &enrolment)?;

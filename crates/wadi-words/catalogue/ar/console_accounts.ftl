@@ -88,6 +88,12 @@ console-looks-whole = { $n ->
    *[other] سُجّل { $n } اطّلاعاً، والسلسلة سليمة: لم يُغيَّر سطر ولم يُحذف.
 }
 console-looks-head = رأس السلسلة:
+console-looks-read-from = قُرئت من السطر { $n } فما بعده؛ ولم يُقرأ ما قبله منذ بدأت هذه العقدة.
+console-looks-reading = السلسلة كلها قيد القراءة: { $n }٪.
+console-looks-reading-again = تحديث
+console-looks-read-whole = قُرئت السلسلة كلها آخر مرة في
+console-looks-not-read = لم تُقرأ السلسلة كلها منذ بدأت هذه العقدة.
+console-looks-read-do = قراءة السلسلة كلها
 console-looks-broken = سلسلة الاطّلاع منقطعة
 console-looks-broken-at = السطر { $n } لا يتبع ما قبله: غُيّر، أو حُذفت أسطر. احفظ قاعدة بيانات هذه العقدة وأخبر الهيئة.
 console-looks-record = السجل

@@ -220,6 +220,7 @@ async fn feed(
             hub_time_s: 0,
             remembers: None,
             rate_bits_s: None,
+            software: String::new(),
         };
 
         let frontier = Message::Frontier {
