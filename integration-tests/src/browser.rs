@@ -348,7 +348,10 @@ impl Browser {
             "height": size["cssContentSize"]["height"],
             "scale": 1,
         });
-        let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        // Chromium shifts a short page that is written from right to left otherwise.
+        let is_long = size["cssContentSize"]["height"].as_f64()
+            > size["cssLayoutViewport"]["clientHeight"].as_f64();
+        let whole = json!({"format": "png", "captureBeyondViewport": is_long, "clip": clip});
         let shot = self.devtools("Page.captureScreenshot", whole);
         let bytes = BASE64_STANDARD.decode(shot["data"].as_str().unwrap_or_default());
 

@@ -316,8 +316,25 @@ fn two_nodes_are_compared_and_whoever_is_no_operator_only_reads() {
     let pages = Pages::of_operator(hub, "en");
     let equal = pages.get("/console/control/compare?peer=trb").html;
     assert!(equal.contains("Both hold the same"), "{equal}");
-    let dark = pages.get("/console/control/compare?peer=qam").html;
-    assert!(dark.contains("role=\"alert\""), "{dark}");
+    let none = pages
+        .get("/console/control/compare?peer=trb&records=yes")
+        .html;
+    assert!(none.contains("lacks nothing of the records"), "{none}");
+    let unknown = pages.get("/console/control/compare?peer=nobody");
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.html.contains("role=\"alert\""), "{}", unknown.html);
+
+    // Of one that is dark it is said so, and when it was in contact last.
+    world.site("trb").stop();
+    world.wait("it is dark", || {
+        hub.get("/v1/sites").unwrap()["peers"][0]["connected"] == false
+    });
+    for more in ["", "&records=yes"] {
+        let dark = pages.get(&format!("/console/control/compare?peer=trb{more}"));
+        assert_eq!(dark.status, 503);
+        assert!(dark.html.contains("not in contact"), "{}", dark.html);
+        assert!(dark.html.contains("Last contact"), "{}", dark.html);
+    }
 
     let body = json!({"name": "reader", "scope": {"is": "reader"}});
     let token = hub.post("/v1/tokens", &body).unwrap();
@@ -331,6 +348,63 @@ fn two_nodes_are_compared_and_whoever_is_no_operator_only_reads() {
             page.html
         );
     }
+}
+
+#[test]
+fn records_that_differ_are_shown_field_by_field_as_far_as_this_node_knows() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    // So narrow that what is written now is on its way for a while.
+    let hub_at = world.site("hub").listen;
+    let peer = format!("[[peer]]\nname = \"hub\"\naddress = \"{hub_at}\"\nrate_kbit_s = 8\n");
+    world.prepare("trb", &[], &peer);
+    world.boot("trb");
+    let trb = world.site("trb");
+    let id = trb.truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+    let mut state = 7_u64;
+    let mut noise = || {
+        let digit = |_: u32| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            char::from(b'a' + (state >> 40) as u8 % 26)
+        };
+        (0..1_200).map(digit).collect::<String>()
+    };
+    let remarks: Vec<String> = (0..30).map(|_| noise()).collect();
+    std::thread::scope(|scope| {
+        for (n, text) in remarks.iter().enumerate() {
+            scope.spawn(move || {
+                let truck = trb.truck(&format!("33-B-{n:05}"));
+                let remark = json!({"type": "remark", "text": text});
+                trb.say(&truck, "PORT", remark).unwrap();
+            });
+        }
+    });
+    trb.set(&id, "purpose", json!("goods"), None).unwrap();
+
+    let told = trb.get("/v1/differences/hub").unwrap();
+    assert_eq!(told["logs"][0]["state"], "ahead", "{told}");
+    let records = told["records"].as_array().expect("records");
+    let changed = records.iter().find(|r| r["id"] == id.as_str());
+    let changed = changed.unwrap_or_else(|| panic!("{told}"));
+    let fields = changed["fields"].as_array().expect("fields");
+    let purpose = json!({"field": "purpose", "here": "goods", "there": "passengers"});
+    assert!(fields.contains(&purpose), "{changed}");
+    let few = trb.get("/v1/differences/hub?limit=1").unwrap();
+    let count = few["records"].as_array().map(Vec::len);
+    assert_eq!((count, &few["has_more"]), (Some(1), &json!(true)), "{few}");
+
+    let pages = Pages::of_operator(trb, "en");
+    let page = pages.get("/console/control/compare?peer=hub&records=yes&scope=passage/TRB");
+    assert_eq!(page.status, 200);
+    assert!(page.html.contains("no such record there"), "{}", page.html);
+    for value in ["<bdi>goods</bdi>", "<bdi>passengers</bdi>"] {
+        assert!(page.html.contains(value), "{value}: {}", page.html);
+    }
+    let other = trb.get("/v1/differences/hub?scope=hold/TRB").unwrap();
+    assert_eq!(other["records"], json!([]), "{other}");
 }
 
 #[test]

@@ -32,6 +32,13 @@ fn the_board_shows_a_crossing_that_goes_dark_and_comes_back() {
     let up = board();
     assert!(up.contains(">up<"), "{up}");
     assert!(up.contains(" days"), "the certificate's days: {up}");
+    assert!(up.contains("<bdi>0.1.0</bdi>"), "its software: {up}");
+    let own = row_of(&english.get("/console/sites").html, "hub");
+    assert!(own.contains(" days"), "its own certificate: {own}");
+    assert!(own.contains("agrees with the hub"), "its own clock: {own}");
+    world.wait("the crossing knows its own clock", || {
+        trb.get("/v1/sites").unwrap()["clock_ahead_s"].is_i64()
+    });
 
     cable.pull();
     world.wait("it is dark", || board().contains(">dark<"));
@@ -40,6 +47,22 @@ fn the_board_shows_a_crossing_that_goes_dark_and_comes_back() {
     assert!(
         dark.contains("unknown"),
         "what it lacks nobody knows: {dark}"
+    );
+
+    // When the link will be up nobody knows yet, and it is said so, wherever it is asked.
+    let id = trb.truck("11-A-00002");
+    let record = trb.record(&id).unwrap();
+    assert_ne!(record["safety"], "at_hub", "{record}");
+    assert!(record["expected_at_hub"].is_null(), "{record}");
+    assert!(trb.get("/v1/sites").unwrap()["expected_at_hub"].is_null());
+    let status = integration_tests::run(&trb.dir, &["status"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("expected at the hub: unknown"), "{status}");
+    let page = Pages::of_operator(trb, "en").get(&format!("/console/records/{id}"));
+    assert!(
+        page.html.contains("when it will be at the hub is unknown"),
+        "{}",
+        page.html
     );
 
     let arabic = Pages::of_operator(hub, "ar").get("/console/sites").html;
@@ -137,4 +160,79 @@ fn somebody_who_watches_the_board_sees_a_link_go_and_come_without_loading_anew()
     browser.see("متصل");
     browser.click("tbody th a[href='/console/sites/trb']");
     browser.arrive("/console/sites/trb");
+}
+
+#[test]
+fn a_link_that_comes_at_its_hour_is_expected_then_on_every_page_alike() {
+    let (world, cable) = desert();
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    world.settle(&["hub", "trb"]);
+    cable.pull();
+    trb.stop();
+
+    // Up for ten minutes each day, the last time 22 hours ago: next in two hours.
+    let id = hub.get("/v1/sites").unwrap()["id"].clone();
+    let now_ms = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis() as i64;
+    let day_ms = 86_400_000_i64;
+    let contact = |days: i64| {
+        let began_ms = now_ms - days * day_ms + 7_200_000;
+        serde_json::json!({
+            "began_ms": began_ms, "ended_ms": began_ms + 600_000,
+            "sent_bytes": 9, "received_bytes": 9,
+        })
+    };
+    let contacts: Vec<_> = (1..=6).rev().map(contact).collect();
+    let kept = serde_json::json!({"contacts": contacts, "backlog": []});
+    let remembered = std::process::Command::new("python3")
+        .args([
+            "-c",
+            "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); \
+             d.execute(\"INSERT OR REPLACE INTO local (scope, key, value) VALUES ('contact', ?, ?)\", \
+             sys.argv[2:]); d.commit()",
+        ])
+        .arg(trb.dir.join("node.sqlite"))
+        .args([id.as_str().expect("an id").to_string(), kept.to_string()])
+        .status();
+    assert!(remembered.expect("python runs").success());
+    world.boot("trb");
+
+    let record = trb.truck("11-A-00003");
+    let told = trb.get("/v1/sites").unwrap();
+    let expected = &told["expected_at_hub"];
+    let at_ms = expected["at_ms"].as_i64().expect("a time");
+    assert!((at_ms - now_ms - 7_200_000).abs() < 300_000, "{expected}");
+    assert_eq!(
+        (&expected["by"], &expected["wrong_by_ms"]),
+        (&"hour_of_day".into(), &0.into())
+    );
+    assert_eq!(
+        told["peers"][0]["next_contact"]["at_ms"], expected["at_ms"],
+        "{told}"
+    );
+    assert_eq!(told["peers"][0]["dark_as_usual"], true, "{told}");
+    let of_record = &trb.record(&record).unwrap()["expected_at_hub"];
+    assert_eq!(of_record["by"], "hour_of_day", "{of_record}");
+
+    let status = integration_tests::run(&trb.dir, &["status"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("by this hour of earlier days"), "{status}");
+    let pages = Pages::of_operator(trb, "ar");
+    for path in [
+        "/console/sites".to_string(),
+        "/console/today".to_string(),
+        format!("/console/records/{record}"),
+    ] {
+        let page = pages.get(&path).html;
+        assert!(
+            page.contains("بحسب هذه الساعة في الأيام السابقة"),
+            "{path}: {page}"
+        );
+        assert!(
+            page.contains("صدق مثل هذا التقدير من قبل"),
+            "{path}: {page}"
+        );
+    }
 }

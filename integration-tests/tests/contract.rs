@@ -337,6 +337,17 @@ fn operate(asker: &mut Asker<'_>) {
     let verify = "/v1/verify/{peer}";
     asker.get(verify, "/v1/verify/hub?quick=true");
     let nobody = asker.get(verify, "/v1/verify/nobody");
+    let differences = "/v1/differences/{peer}";
+    for asked in [
+        "hub",
+        "nobody",
+        "hub?scope=passage/TRB",
+        "hub?scope=roof",
+        "hub?limit=101",
+    ] {
+        asker.get(differences, &format!("/v1/differences/{asked}"));
+    }
+
     assert_eq!(nobody["code"], "unknown_peer", "{nobody}");
 
     let resync = asker.post("/v1/resyncs", "/v1/resyncs", &json!({}));
@@ -578,9 +589,11 @@ fn try_whatever_is_described(site: &Site, dir: &Path, python: &Path, seed: &str,
         ])
         .args(["--seed", seed, "--max-examples", examples])
         .args(["--phases", "examples,coverage,fuzzing"])
-        // A stream that does not end; and a peer may be dark, which is no defect of a server.
+        // Streams that do not end; and a peer may be dark, which is no defect of a server.
         .args(["--exclude-path", "/v1/changes"])
+        .args(["--exclude-path", "/v1/live"])
         .args(["--exclude-path", "/v1/verify/{peer}"])
+        .args(["--exclude-path", "/v1/differences/{peer}"])
         // What a value means is in the tables of fields, events and members, and a record's id has
         // a check character: more than a schema can say.
         .args(["--exclude-checks", "positive_data_acceptance"])

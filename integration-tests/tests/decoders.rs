@@ -155,6 +155,7 @@ fn messages() -> Vec<Message> {
             remembers: Some(Hash([3; 32])),
             rate_bits_s: Some(64_000),
             codecs: vec![CodecVersion::Columns.mark()],
+            software: String::new(),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {

@@ -180,6 +180,7 @@ impl Wire {
             remembers: None,
             rate_bits_s: None,
             codecs: vec![],
+            software: String::new(),
         };
 
         self.to.send(Arriving::Message(hello)).await.unwrap();

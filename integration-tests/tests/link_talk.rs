@@ -228,6 +228,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
+        software: String::new(),
     };
 
     let frontier = Message::Frontier {

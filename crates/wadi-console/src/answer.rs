@@ -100,12 +100,15 @@ impl Refused {
         }
 
         let frame = visitor.frame(&self.title, "");
-        page_with(
+        let mut answer = page_with(
             self.http_status(),
             &RefusedPage {
                 f: &frame,
                 refused: self,
             },
-        )
+        );
+        // Whoever keeps what was typed tells the same on a page of its own.
+        answer.extensions_mut().insert(self.clone());
+        answer
     }
 }

@@ -4,7 +4,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::ConnectInfo,
-    http::{HeaderMap, Method, Request, StatusCode, header},
+    http::{HeaderMap, Method, Request, StatusCode, header, response},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::SocketAddr;
@@ -13,6 +13,10 @@ use wadi_words::Language;
 
 /// Bytes of an answer that a page reads at most.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A request with this header is a screen's own: nobody may sit before it, and a session that is
+/// used by nobody else ends all the same.
+pub(crate) const UNATTENDED: &str = "wadi-unattended";
 
 /// The routes of the HTTP API.
 #[derive(Clone)]
@@ -75,6 +79,8 @@ pub(crate) struct ApiCaller {
     pub language: Language,
     /// Where the browser asks from.
     pub from: Option<SocketAddr>,
+    /// Whether a page asks by itself, and nobody for it.
+    pub is_unattended: bool,
 }
 
 impl Api {
@@ -116,6 +122,17 @@ impl Api {
         self.ask(asker, Method::DELETE, path, None, None).await
     }
 
+    /// Begins an answer that goes on: what comes is handed on as it comes.
+    pub(crate) async fn stream(&self, asker: &ApiCaller, path: &str) -> Result<Body, Refused> {
+        let (parts, body) = self.begin(asker, Method::GET, path, None, None).await?;
+        if parts.status.is_success() {
+            return Ok(body);
+        }
+
+        let body = whole(asker.language, body).await?;
+        Err(refusal(asker.language, parts.status, &body))
+    }
+
     async fn ask(
         &self,
         asker: &ApiCaller,
@@ -124,11 +141,36 @@ impl Api {
         body: Option<Vec<u8>>,
         key: Option<&str>,
     ) -> Result<Raw, Refused> {
+        let (parts, body) = self.begin(asker, method, path, body, key).await?;
+        let body = whole(asker.language, body).await?;
+        if !parts.status.is_success() {
+            return Err(refusal(asker.language, parts.status, &body));
+        }
+
+        Ok(Raw {
+            headers: parts.headers,
+            body,
+        })
+    }
+
+    /// Asks; the answer's head is there when it returns.
+    async fn begin(
+        &self,
+        asker: &ApiCaller,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        key: Option<&str>,
+    ) -> Result<(response::Parts, Body), Refused> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", asker.bearer))
             .header(header::ACCEPT_LANGUAGE, asker.language.tag());
+        if asker.is_unattended {
+            request = request.header(UNATTENDED, "1");
+        }
+
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -145,23 +187,17 @@ impl Api {
             .body(Body::from(body.unwrap_or_default()))
             .map_err(|error| broken(asker.language, error))?;
         let answer = self.routes.clone().oneshot(request).await;
-        let (parts, body) = match answer {
-            Ok(answer) => answer.into_parts(),
+        match answer {
+            Ok(answer) => Ok(answer.into_parts()),
             Err(never) => match never {},
-        };
-
-        let body = to_bytes(body, ANSWER_BYTES_MAX)
-            .await
-            .map_err(|error| broken(asker.language, error))?;
-        if !parts.status.is_success() {
-            return Err(refusal(asker.language, parts.status, &body));
         }
-
-        Ok(Raw {
-            headers: parts.headers,
-            body,
-        })
     }
+}
+
+/// An answer's whole body.
+async fn whole(language: Language, body: Body) -> Result<Bytes, Refused> {
+    let read = to_bytes(body, ANSWER_BYTES_MAX).await;
+    read.map_err(|error| broken(language, error))
 }
 
 /// Reads an answer of the API. One that does not read is a fault of ours, and is told as one.

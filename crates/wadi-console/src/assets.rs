@@ -62,8 +62,8 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let text = concat!(
         include_str!("../assets/script/begin.js"),
         include_str!("../assets/script/findings.js"),
+        include_str!("../assets/script/live.js"),
         include_str!("../assets/script/records.js"),
-        include_str!("../assets/script/sites.js"),
         include_str!("../assets/script/today.js"),
     );
     Asset::new(

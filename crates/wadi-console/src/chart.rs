@@ -182,8 +182,15 @@ pub(crate) fn lines(
     written: &dyn Fn(f64) -> String,
     lines: &[ChartLine],
 ) -> String {
-    let highest = lines.iter().flat_map(|line| &line.points).map(|p| p.1);
-    drawn_over(title, axis, written, top_of(highest), |chart| {
+    let values = || lines.iter().flat_map(|line| &line.points).map(|p| p.1);
+    // What is below nothing, as a store that freezes, is drawn below it.
+    let lowest = values().filter(|v| v.is_finite()).fold(0.0, f64::min) * 1.08;
+    let highest = values().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let top = match (lowest < 0.0, highest > 0.0) {
+        (true, false) => 0.0,
+        _ => top_of(values()),
+    };
+    drawn_over(title, axis, written, lowest..top, |chart| {
         for line in lines {
             let points = line.points.iter().copied().filter(|p| p.1.is_finite());
             let points: Vec<(i64, f64)> = points.take(MARKS_MAX).collect();
@@ -202,7 +209,7 @@ pub(crate) fn bars(
     bars: &[ChartBar],
 ) -> String {
     let top = top_of(bars.iter().map(|bar| bar.value));
-    drawn_over(title, axis, written, top, |chart| {
+    drawn_over(title, axis, written, 0.0..top, |chart| {
         let rectangles = bars.iter().take(MARKS_MAX).map(|bar| {
             let corners = [(bar.from, 0.0), (bar.to, bar.value)];
             Rectangle::new(corners, bar.tone.colour().filled())
@@ -257,12 +264,12 @@ fn top_of(values: impl Iterator<Item = f64>) -> f64 {
     if highest > 0.0 { highest * 1.08 } else { 1.0 }
 }
 
-/// A chart with an upright axis from nothing to `top`.
+/// A chart with an upright axis over `values`.
 fn drawn_over(
     title: &str,
     axis: &ChartAxis,
     written: &dyn Fn(f64) -> String,
-    top: f64,
+    values: Range<f64>,
     draw: impl FnOnce(&mut OnSvg<'_>) -> Drawn,
 ) -> String {
     let drawn = on_svg(HEIGHT, |area| {
@@ -270,7 +277,7 @@ fn drawn_over(
             .margin(6)
             .x_label_area_size(AXIS_HEIGHT - 8)
             .y_label_area_size(VALUES_WIDTH)
-            .build_cartesian_2d(axis.coordinates(), RangedCoordf64::from(0.0..top))?;
+            .build_cartesian_2d(axis.coordinates(), RangedCoordf64::from(values))?;
         draw_mesh(&mut chart, axis, written)?;
         draw(&mut chart)
     });

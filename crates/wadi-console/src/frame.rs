@@ -130,6 +130,18 @@ impl PageFrame {
             .sentence(name, [("what", Filling::from(what))])
     }
 
+    /// What a part of the page is made of, by names with blanks between, each with its number: as
+    /// `data-live` has it, and the stream that tells of changes is asked for. The numbers were read
+    /// before anything else of the page, so that no change is missed.
+    pub(crate) fn live(&self, parts: &str) -> String {
+        let number = |part: &str| {
+            let number = self.who.live.get(part).copied().unwrap_or(0);
+            format!("{part}={number}")
+        };
+        let numbers: Vec<String> = parts.split_whitespace().map(number).collect();
+        numbers.join("&")
+    }
+
     /// What somebody is, as tokens say it: officer, operator, reader.
     pub(crate) fn say_is(&self, is: &str) -> String {
         self.say(&format!("is-{is}"))

@@ -1,8 +1,13 @@
 //! The first page: where a visitor's work begins.
 
-use crate::{Console, answer, frame::PageFrame, visitor::Visitor};
+use crate::{
+    Console, answer,
+    api::Refused,
+    frame::PageFrame,
+    visitor::{Guest, Visitor},
+};
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{extract::State, http::StatusCode, response::Response};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -16,4 +21,11 @@ pub(crate) async fn show(State(_): State<Console>, visitor: Visitor) -> Response
     answer::page(&HomePage {
         f: visitor.frame(&title, "home"),
     })
+}
+
+/// An address of the console at which there is nothing.
+pub(crate) async fn nowhere(Guest(visitor): Guest) -> Response {
+    let language = visitor.language();
+    let detail = language.sentence("home-nowhere", []);
+    Refused::new(language, StatusCode::NOT_FOUND, "not_found", detail).page(&visitor)
 }

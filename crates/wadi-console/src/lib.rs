@@ -13,10 +13,12 @@ mod api;
 mod assets;
 mod chart;
 mod control;
+mod expected;
 mod findings;
 mod found_sentence;
 mod frame;
 mod home;
+mod live;
 mod moment;
 mod people;
 mod records;
@@ -29,7 +31,7 @@ mod visitor;
 use axum::{
     Router,
     middleware::from_fn,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use tower_http::compression::CompressionLayer;
 
@@ -55,6 +57,7 @@ pub fn router(api: Router, over_tls: bool) -> Router {
         .route("/console/sign-in", get(sign_in::show).post(sign_in::enter))
         .route("/console/sign-out", post(sign_in::leave))
         .route("/console/language", post(frame::switch_language))
+        .route("/console/live", get(live::follow))
         .route("/console/assets/{name}", get(assets::serve))
         .merge(today::routes())
         .merge(records::routes())
@@ -62,6 +65,7 @@ pub fn router(api: Router, over_tls: bool) -> Router {
         .merge(sites::routes())
         .merge(control::routes())
         .merge(people::routes())
+        .route("/console/{*elsewhere}", any(home::nowhere))
         .layer(from_fn(visitor::forms_are_ours))
         .layer(from_fn(answer::strict_headers))
         .layer(CompressionLayer::new().gzip(true))

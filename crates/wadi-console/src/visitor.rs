@@ -5,7 +5,7 @@
 
 use crate::{
     Console,
-    api::{ApiCaller, Refused},
+    api::{self, ApiCaller, Refused},
     frame::PageFrame,
 };
 use axum::{
@@ -16,7 +16,7 @@ use axum::{
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 use wadi_words::Language;
 
 /// The cookie of a session. Its prefix has the browser hold that it is of this host alone.
@@ -69,6 +69,9 @@ pub(crate) struct Who {
     /// The node's time, Unix milliseconds.
     #[serde(default)]
     pub now_ms: i64,
+    /// A number for each part of what the node shows: another one once the part changed.
+    #[serde(default)]
+    pub live: BTreeMap<String, u64>,
 }
 
 /// A text that may be null.
@@ -99,6 +102,7 @@ impl Guest {
                 bearer: String::new(),
                 language: language(headers),
                 from,
+                is_unattended: false,
             },
             here: here.into(),
             who: Who::default(),
@@ -234,6 +238,7 @@ impl FromRequestParts<Console> for Visitor {
                 bearer: bearer.into(),
                 language,
                 from: address_of(parts),
+                is_unattended: parts.headers.contains_key(api::UNATTENDED),
             },
             here,
             who: Who::default(),

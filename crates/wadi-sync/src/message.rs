@@ -191,6 +191,9 @@ pub enum Message {
         rate_bits_s: Option<u64>,
         /// Marks of the versions of the block codec that the sender reads beside the first.
         codecs: Vec<u8>,
+        /// The version of the sender's software; empty where it does not say. It is told to
+        /// people, and nothing is decided by it.
+        software: String,
     },
     Members(Vec<Enrolment>),
     Frontier {

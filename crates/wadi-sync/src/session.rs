@@ -37,6 +37,8 @@ use wadi_log::{
 };
 use window::SendWindow;
 
+/// The version of this software, as peers are told it.
+const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
 /// The protocol's version.
 const PROTOCOL_VERSION: u32 = 1;
 /// Enrolments, ranges and sizes taken from one message at most.
@@ -347,6 +349,7 @@ impl Session {
             remembers,
             rate_bits_s,
             codecs: self.codec_marks(),
+            software: SOFTWARE.into(),
         }));
 
         // Proofs travel first.

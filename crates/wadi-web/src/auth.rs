@@ -22,6 +22,10 @@ const USE_NOTED_MS: i64 = 3_600_000;
 /// A session that was not used for so long has ended. Uses are noted to the hour.
 const SESSION_IDLE_MS: i64 = 4 * 3_600_000;
 
+/// A request with this header is a screen's, which asks for itself while nobody may sit before it:
+/// it is no use of a session, which ends all the same.
+const UNATTENDED: &str = "wadi-unattended";
+
 /// What a token's bearer may say.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -148,7 +152,10 @@ impl FromRequestParts<Arc<Node>> for Token {
             check_registered(node, &token.scope)?;
         }
 
-        token.note_use(node, now_ms);
+        if !parts.headers.contains_key(UNATTENDED) {
+            token.note_use(node, now_ms);
+        }
+
         Ok(token)
     }
 }
@@ -205,6 +212,16 @@ impl Token {
     /// Whether it still may do anything: it is known, and has not ended.
     pub(crate) async fn still_holds(&self, node: &Node) -> bool {
         !self.has_expired(node) && matches!(node.tokens().scope_of(&self.hash).await, Ok(Some(_)))
+    }
+
+    /// The token as it is kept by now; none where it was revoked, or does not read.
+    pub(crate) async fn read_anew(&self, node: &Node) -> Result<Option<Self>, NodeError> {
+        let kept = node.tokens().scope_of(&self.hash).await?;
+        let token = kept.and_then(|kept| serde_json::from_str::<Self>(&kept).ok());
+        Ok(token.map(|token| Self {
+            hash: self.hash.clone(),
+            ..token
+        }))
     }
 
     /// Notes that it was used. Nobody waits for that, and a full disk or a database that is away

@@ -16,6 +16,7 @@ mod changes;
 mod compare;
 mod control;
 mod day;
+mod differences;
 mod filters;
 mod finding_acts;
 mod finding_cases;
@@ -25,6 +26,7 @@ mod foresee;
 mod imports;
 mod language;
 mod limits;
+mod live;
 mod looks;
 mod openapi;
 mod pages;
@@ -106,10 +108,6 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}/related", get(records::related))
         .route("/v1/records/{id}/verification", get(records::verification))
         .route("/v1/changes", get(changes::changes))
-        .route("/v1/compare", get(compare::page))
-        .route("/v1/compare/logs", get(compare::logs))
-        .route("/v1/compare/root", get(compare::root))
-        .route("/v1/compare/{id}", get(compare::record))
         .route("/v1/findings", get(findings::list))
         .route("/v1/findings/assign", post(finding_acts::assign))
         .route("/v1/findings/recheck", post(findings::recheck))
@@ -159,9 +157,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(from_fn(language::problems_in_words))
 }
 
-/// How nodes stand, what was refused, and what mends them.
+/// How nodes stand, in what they differ, what was refused, and what mends them.
 fn sites_routes() -> Router<Arc<Node>> {
     Router::new()
+        .route("/v1/live", get(live::live))
         .route("/v1/sites", get(sites::sites))
         .route("/v1/sites/{site}/contacts", get(sites::contacts))
         .route("/v1/quarantine", get(quarantine::list))
@@ -171,6 +170,11 @@ fn sites_routes() -> Router<Arc<Node>> {
         .route("/v1/verify/{peer}", get(resyncs::verify))
         .route("/v1/refusals", get(refusals::refusals))
         .route("/v1/refusals/dismiss", post(refusals::dismiss))
+        .route("/v1/differences/{peer}", get(differences::differences))
+        .route("/v1/compare", get(compare::page))
+        .route("/v1/compare/logs", get(compare::logs))
+        .route("/v1/compare/root", get(compare::root))
+        .route("/v1/compare/{id}", get(compare::record))
 }
 
 /// Who signs in, with what, and who looked.
@@ -192,4 +196,5 @@ fn accounts_routes() -> Router<Arc<Node>> {
         .route("/v1/password", post(sessions::change_password))
         .route("/v1/sign-ins", get(accounts::sign_ins))
         .route("/v1/looks", get(looks::looks))
+        .route("/v1/looks/reading", post(looks::read_whole))
 }

@@ -1,21 +1,50 @@
 //! Looks at personal data: who was shown who a traveller is, or what a lookout seeks, and of which
 //! record. Each is a line of a chain of this node's, written before the answer goes out.
 
-use crate::{Problem, Token, accounts::ChainQuery, answers::LooksAnswer};
+use crate::{
+    Problem, Token,
+    accounts::chain_page,
+    answers::{ChainReadingAnswer, LooksAnswer},
+};
 use axum::{
     Json,
     extract::{Query, Request, State, rejection::QueryRejection},
+    http::StatusCode,
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{cell::RefCell, sync::Arc};
-use wadi_node::Node;
+use utoipa::IntoParams;
+use wadi_node::{ChainVerdict, Node, ToldHeads};
 
 /// Lines of the chain that are read for one page that asks for a person or a record.
 const SEARCHED_MAX: u32 = 20_000;
 /// Lines read at once in a search.
 const SEARCH_STEP: u32 = 1_000;
+
+/// Which looks.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct LooksQuery {
+    /// Lines before this number.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// Lines at most, 500 at most; 100, where it is left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only lines of this person.
+    who: Option<String>,
+    /// Only lines about this record.
+    record: Option<String>,
+    /// Read the whole chain before the answer, and say whether it is whole.
+    verify: bool,
+    /// Read what is newer than what was read before, and say whether it follows on that; of a
+    /// chain of which nothing was read since the node's start, the newest 20,000 lines.
+    newer: bool,
+}
 
 tokio::task_local! {
     /// Looks of the request that is being answered.
@@ -60,12 +89,7 @@ pub(crate) async fn looks_are_kept(
     }
 
     let why = "looks at personal data cannot be written down at this moment, and too many wait";
-    Problem::new(
-        axum::http::StatusCode::SERVICE_UNAVAILABLE,
-        "look_not_kept",
-        why,
-    )
-    .into_response()
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "look_not_kept", why).into_response()
 }
 
 /// Whether they are written, or wait for the next.
@@ -84,7 +108,7 @@ async fn append_looks(node: &Node, looks: Vec<Value>) -> bool {
 #[utoipa::path(
     get,
     path = "/v1/looks",
-    params(ChainQuery),
+    params(LooksQuery),
     tag = "accounts",
     responses(
         (status = 200, description = "looks", body = LooksAnswer),
@@ -94,11 +118,11 @@ async fn append_looks(node: &Node, looks: Vec<Value>) -> bool {
 pub(crate) async fn looks(
     State(node): State<Arc<Node>>,
     token: Token,
-    query: Result<Query<ChainQuery>, QueryRejection>,
+    query: Result<Query<LooksQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
     let Query(query) = query?;
-    let (mut before, limit) = query.page()?;
+    let (mut before, limit) = chain_page(query.before, query.limit)?;
     let is_asked = |line: &Value| {
         let is = |member: &str, asked: &Option<String>| {
             asked.as_deref().is_none_or(|asked| line[member] == asked)
@@ -131,20 +155,68 @@ pub(crate) async fn looks(
         }
     }
 
-    let verdict = match query.verify {
-        true => Some(verdict_json(&node).await?),
-        false => None,
+    let is_judged = query.verify || query.newer || node.looks().reading().is_some();
+    let told_heads = match is_judged {
+        true => node.looks().told_heads().await?,
+        false => ToldHeads::default(),
     };
-    Ok(Json(
-        json!({"looks": told, "before": before, "verified": verdict}),
-    ))
+    let verdict = match (query.verify, query.newer) {
+        (true, _) => {
+            let _turn = crate::limits::expensive().await?;
+            Some(node.looks().verify().await?)
+        }
+        (false, true) => Some(node.looks().verify_newer().await?),
+        (false, false) => None,
+    };
+    Ok(Json(json!({
+        "looks": told,
+        "before": before,
+        "verified": verdict.map(|verdict| verdict_json(&verdict, &told_heads)),
+        "reading": reading_json(&node, &told_heads),
+    })))
 }
 
-async fn verdict_json(node: &Node) -> Result<Value, Problem> {
-    let _turn = crate::limits::expensive().await?;
-    let verdict = node.looks().verify().await?;
-    let told = node.looks().told_heads().await?;
-    Ok(json!({
+/// Begins to read the whole chain of looks; `/v1/looks` tells how far that has come (`reading`).
+/// One that is under way goes on. For the auditors of the commission and the operator.
+#[utoipa::path(
+    post,
+    path = "/v1/looks/reading",
+    tag = "accounts",
+    responses(
+        (status = 202, description = "it is being read", body = ChainReadingAnswer),
+        (status = 403, body = Problem),
+    ),
+)]
+pub(crate) async fn read_whole(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    token.auditor()?;
+    let reader = node.clone();
+    tokio::spawn(async move { reader.looks().read_whole().await });
+    let told_heads = node.looks().told_heads().await?;
+    Ok((StatusCode::ACCEPTED, Json(reading_json(&node, &told_heads))))
+}
+
+/// How far the last reading of the whole chain has come, and what it found.
+fn reading_json(node: &Node, told_heads: &ToldHeads) -> Value {
+    let told = |reading: wadi_node::ChainReading| {
+        json!({
+            "read": reading.read,
+            "of": reading.of,
+            "ended_ms": reading.ended_ms,
+            "failed": reading.failed,
+            "verdict": reading.verdict.as_ref().map(|verdict| verdict_json(verdict, told_heads)),
+        })
+    };
+    node.looks().reading().map_or_else(
+        || json!({"read": 0, "of": 0, "ended_ms": null, "failed": null, "verdict": null}),
+        told,
+    )
+}
+
+fn verdict_json(verdict: &ChainVerdict, told: &ToldHeads) -> Value {
+    json!({
         "whole": verdict.broken_at.is_none() && told.contradicted.is_none(),
         "first": verdict.first,
         "last": verdict.last,
@@ -152,5 +224,5 @@ async fn verdict_json(node: &Node) -> Result<Value, Problem> {
         "broken_at": verdict.broken_at,
         "told_heads": told.borne_out,
         "contradicts_told": told.contradicted,
-    }))
+    })
 }

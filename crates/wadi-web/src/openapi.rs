@@ -2,8 +2,9 @@
 
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day,
-    finding_acts, finding_cases, finding_desk, findings, imports, language, looks, quarantine,
-    record_files, record_lists, records, refusals, release_tokens, resyncs, sites, tokens, whoami,
+    differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
+    looks, quarantine, record_files, record_lists, records, refusals, release_tokens, resyncs,
+    sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -144,8 +145,9 @@ fn describe(status: &str, answer: &mut Response) {
         record_lists::list, record_files::file, records::create, records::show,
         records::append, records::history,
         records::document,
-        records::evidence, records::related, records::verification, changes::changes,
+        records::evidence, records::related, records::verification, changes::changes, live::live,
         compare::page, compare::logs, compare::root, compare::record,
+        differences::differences,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
@@ -163,7 +165,7 @@ fn describe(status: &str, answer: &mut Response) {
         accounts::sessions::sign_in, accounts::sessions::show_invitation,
         accounts::sessions::accept_invitation, accounts::sessions::sessions,
         accounts::sessions::end_session, accounts::sessions::change_password,
-        accounts::sessions::own_link, looks::looks
+        accounts::sessions::own_link, looks::looks, looks::read_whole
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

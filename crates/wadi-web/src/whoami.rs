@@ -1,6 +1,6 @@
 //! Who speaks, and with whom: what a page or a program begins with.
 
-use crate::{Token, TokenScope, answers::WhoAnswer};
+use crate::{Token, TokenScope, answers::WhoAnswer, live::versions_json};
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -39,5 +39,6 @@ pub(crate) async fn whoami(State(node): State<Arc<Node>>, token: Token) -> Json<
         "role": me.role.name(),
         "crossing": me.crossing.map(|c| c.to_string()).unwrap_or_default(),
         "now_ms": node.now_ms(),
+        "live": versions_json(&node.live().borrow()),
     }))
 }

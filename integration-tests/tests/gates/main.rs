@@ -440,6 +440,7 @@ async fn a_resync_ships_before_it_does_anything_else() {
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
+        software: String::new(),
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();

@@ -106,6 +106,7 @@ pub(crate) async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) 
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
+        software: String::new(),
     };
 
     to.send(Arriving::Message(hello)).await.unwrap();

@@ -122,6 +122,48 @@ pub(super) struct OfficerRead {
     pub name: String,
 }
 
+/// In what this node and a peer differ.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DifferencesRead {
+    pub logs: Vec<DifferingLogRead>,
+    pub records: Vec<DifferingRecordRead>,
+    pub has_more: bool,
+    pub bytes: u64,
+}
+
+/// A log of which both hold other entries.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DifferingLogRead {
+    pub log: String,
+    pub lane: String,
+    pub crossing: String,
+    pub state: String,
+    pub here: u64,
+    pub there: u64,
+}
+
+/// A record of which the peer lacks entries.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DifferingRecordRead {
+    pub record: String,
+    pub id: String,
+    pub kind: String,
+    pub state_here: String,
+    pub state_there: Option<String>,
+    pub lacking: u64,
+    pub fields: Vec<DifferingFieldRead>,
+    pub events: Vec<String>,
+    pub withheld: Vec<String>,
+}
+
+/// A field that differs.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DifferingFieldRead {
+    pub field: String,
+    pub here: Value,
+    pub there: Value,
+}
+
 /// Whether this node and a peer hold the same.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct VerifyRead {

@@ -14,12 +14,11 @@ pub(super) struct QueueAnswer {
     pub next_after: Option<String>,
 }
 
-/// How many there are of one rule, phase and state.
+/// How many there are of one rule and phase, in one state each.
 #[derive(Deserialize)]
 pub(super) struct QueueCount {
     pub rule: String,
     pub phase: String,
-    pub state: String,
     pub count: u64,
 }
 
@@ -73,6 +72,13 @@ pub(super) struct SeenLife {
     pub disposition: Option<String>,
     pub proposal: Option<SeenProposal>,
     pub acts: Vec<SeenAct>,
+}
+
+impl SeenLife {
+    /// Who proposed; empty where nobody did.
+    pub(super) fn proposer(&self) -> &str {
+        self.proposal.as_ref().map_or("", |p| p.officer.as_str())
+    }
 }
 
 /// The proposal that waits, or was decided.

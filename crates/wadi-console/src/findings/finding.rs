@@ -54,6 +54,17 @@ pub(super) struct TypedAct {
     pub(super) back: String,
 }
 
+impl TypedAct {
+    /// The same, leading back to no page but the console's own.
+    fn leading_back(self) -> Self {
+        let back = match self.back.as_str() {
+            "" => String::new(),
+            back => own_path(back).into(),
+        };
+        Self { back, ..self }
+    }
+}
+
 /// A link to a case, or a record.
 struct AboutLink {
     what: String,
@@ -204,11 +215,7 @@ async fn gathered(
         severity: found.severity.unwrap_or(0),
         phase: language.phase(&found.phase),
         is_firm: found.phase == "FIRM",
-        waits: found
-            .waits_for
-            .as_ref()
-            .filter(|_| found.phase == "PENDING")
-            .map(|wait| words::waits(language, wait)),
+        waits: words::waits_of(language, &found),
         state_name: language.finding_state(&found.state),
         disposition: found
             .life
@@ -222,12 +229,7 @@ async fn gathered(
         record_path: record_path(&found.record, ""),
         history_path: record_path(&found.record, "/history"),
         version: found.version.clone().unwrap_or_default(),
-        proposer: found
-            .life
-            .proposal
-            .as_ref()
-            .map(|p| p.officer.clone())
-            .unwrap_or_default(),
+        proposer: found.life.proposer().into(),
         facts: fact_lines(language, &evidence, &records),
         entries: entry_lines(language, &history, &evidence.to_string(), &found),
         acts: act_lines(language, &found, rights.settles),
@@ -241,22 +243,9 @@ async fn gathered(
             .map(|record| (record.clone(), record_path(record, "/evidence")))
             .collect(),
         withheld: !found.withheld.is_empty(),
-        snoozed: snoozed.map(|s| {
-            let wait = super::answers::SeenWait {
-                crossings: s.crossings.clone(),
-                through_ms: s.through_ms,
-                missing: Vec::new(),
-            };
-            words::waits(language, &wait)
-        }),
+        snoozed: snoozed.map(|put_aside| words::snoozed_until(language, put_aside)),
         dispositions: DISPOSITIONS.iter().map(named).collect(),
-        typed: TypedAct {
-            back: match typed.back.as_str() {
-                "" => String::new(),
-                back => own_path(back).into(),
-            },
-            ..typed
-        },
+        typed: typed.leading_back(),
         id: found.finding,
         path,
         rule: found.rule,

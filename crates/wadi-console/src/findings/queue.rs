@@ -206,16 +206,12 @@ pub(super) fn line(language: Language, found: &SeenFinding, back: &str) -> Queue
         is_open: !matches!(found.state.as_str(), "RESOLVED" | "WAIVED"),
         waits_for_decision: found.state == "PENDING_RESOLUTION",
         assignee: found.assignee.clone(),
-        waits: found
-            .waits_for
-            .as_ref()
-            .filter(|_| found.phase == "PENDING")
-            .map(|wait| words::waits(language, wait)),
+        waits: words::waits_of(language, found),
     }
 }
 
 /// How many there are of each value of a column.
-fn counted(counts: &[QueueCount], of: impl Fn(&QueueCount) -> &str) -> BTreeMap<String, u64> {
+fn counted(counts: &[&QueueCount], of: impl Fn(&QueueCount) -> &str) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
     for count in counts {
         let sum: &mut u64 = all.entry(of(count).to_string()).or_default();
@@ -290,6 +286,50 @@ pub(super) async fn page(
     }
 }
 
+/// The firm ones and the pending ones, as far as they are asked for. Where a value does not exist
+/// the page stands, and tells the refusal.
+async fn read_both(
+    console: &Console,
+    visitor: &Visitor,
+    query: &QueueQuery,
+    refused: &mut Option<Refused>,
+) -> Result<[Option<QueueAnswer>; 2], Refused> {
+    let phase = query.get("phase");
+    let mut answers: [Option<QueueAnswer>; 2] = [None, None];
+    let asked = [("FIRM", ROWS), ("PENDING", PENDING_ROWS)];
+    for (answer, (of, rows)) in answers.iter_mut().zip(asked) {
+        if !phase.is_empty() && phase != of {
+            continue;
+        }
+
+        // The cursor is that of the firm ones, where both are shown.
+        let path = match (phase, of) {
+            ("", "PENDING") => query.with("after", "").asked(of, rows),
+            _ => query.asked(of, ROWS),
+        };
+        match console.api.get::<QueueAnswer>(&visitor.asker, &path).await {
+            Ok(read) => *answer = Some(read),
+            Err(bad) if bad.status == 422 => {
+                *answer = Some(QueueAnswer::default());
+                refused.get_or_insert(bad);
+            }
+            Err(bad) => return Err(bad),
+        }
+    }
+
+    Ok(answers)
+}
+
+/// The views that somebody saved, and which of them is shown.
+fn view_links(desk: &SeenDesk, shown: &str) -> Vec<ViewLink> {
+    let link = |view: &super::answers::SeenView| ViewLink {
+        name: view.name.clone(),
+        path: format!("{QUEUE}?{}", view.query),
+        chosen: view.query == shown,
+    };
+    desk.views.iter().map(link).collect()
+}
+
 async fn gathered(
     console: &Console,
     visitor: &Visitor,
@@ -299,32 +339,7 @@ async fn gathered(
 ) -> Result<QueuePage, Refused> {
     let language = visitor.language();
     let asker = &visitor.asker;
-    let phase = query.get("phase");
-    let mut answers: [Option<QueueAnswer>; 2] = [None, None];
-    for (place, (of, rows)) in [("FIRM", ROWS), ("PENDING", PENDING_ROWS)]
-        .into_iter()
-        .enumerate()
-    {
-        if !phase.is_empty() && phase != of {
-            continue;
-        }
-
-        // The cursor is that of the firm ones, where both are shown.
-        let asked = match (phase, of) {
-            ("", "PENDING") => query.with("after", "").asked(of, rows),
-            _ => query.asked(of, ROWS),
-        };
-        match console.api.get::<QueueAnswer>(asker, &asked).await {
-            Ok(answer) => answers[place] = Some(answer),
-            // A value that does not exist: the page stands, and says so.
-            Err(bad) if bad.status == 422 => {
-                answers[place] = Some(QueueAnswer::default());
-                refused.get_or_insert(bad);
-            }
-            Err(bad) => return Err(bad),
-        }
-    }
-
+    let answers = read_both(console, visitor, &query, &mut refused).await?;
     // Only auditors have a desk.
     let desk: SeenDesk = console
         .api
@@ -346,28 +361,14 @@ async fn gathered(
         })
     };
     let count = |answer: &Option<QueueAnswer>| answer.as_ref().map_or(0, |a| a.count);
-    let all: Vec<&QueueCount> = [firm, pending]
-        .into_iter()
-        .flatten()
-        .flat_map(|a| &a.counts)
-        .collect();
-    let all: Vec<QueueCount> = all
-        .into_iter()
-        .map(|c| QueueCount {
-            rule: c.rule.clone(),
-            phase: c.phase.clone(),
-            state: c.state.clone(),
-            count: c.count,
-        })
-        .collect();
-
-    let paged = if phase == "PENDING" { pending } else { firm };
-    let next = paged.as_ref().and_then(|a| a.next_after.clone());
-    let next = next.map(|after| {
-        let mut further = query.clone();
-        further.given.insert("after".into(), after);
-        further.path()
-    });
+    let of_both = [firm, pending].into_iter().flatten();
+    let all: Vec<&QueueCount> = of_both.flat_map(|a| &a.counts).collect();
+    let paged = match query.get("phase") {
+        "PENDING" => pending,
+        _ => firm,
+    };
+    let next = paged.as_ref().and_then(|a| a.next_after.as_deref());
+    let next = next.map(|after| query.with("after", after).path());
     let view = query.view();
     let title = language.sentence("findings-title", []);
     Ok(QueuePage {
@@ -389,15 +390,7 @@ async fn gathered(
             format!("{rule} · {}", language.rule_title(rule))
         }),
         crossings: members.codes(),
-        views: desk
-            .views
-            .iter()
-            .map(|view_of| ViewLink {
-                name: view_of.name.clone(),
-                path: format!("{QUEUE}?{}", view_of.query),
-                chosen: view_of.query == view,
-            })
-            .collect(),
+        views: view_links(&desk, &view),
         snoozed: desk.snoozed.len(),
         snoozed_path: query.with("snoozed", "only").path(),
         view,

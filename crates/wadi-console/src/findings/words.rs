@@ -1,6 +1,6 @@
 //! What pages say of findings: what a pending one waits for, and what people did.
 
-use super::answers::{SeenAct, SeenWait};
+use super::answers::{SeenAct, SeenFinding, SeenSnooze, SeenWait};
 use crate::moment::Moment;
 use wadi_words::{Filling, Language};
 
@@ -53,6 +53,25 @@ pub(super) fn waits(language: Language, wait: &SeenWait) -> String {
             ("n", Filling::from(more)),
         ],
     )
+}
+
+/// What a finding waits for, where it is pending.
+pub(super) fn waits_of(language: Language, found: &SeenFinding) -> Option<String> {
+    let wait = found
+        .waits_for
+        .as_ref()
+        .filter(|_| found.phase == "PENDING");
+    wait.map(|wait| waits(language, wait))
+}
+
+/// Until when a finding is put aside.
+pub(super) fn snoozed_until(language: Language, put_aside: &SeenSnooze) -> String {
+    let wait = SeenWait {
+        crossings: put_aside.crossings.clone(),
+        through_ms: put_aside.through_ms,
+        missing: Vec::new(),
+    };
+    waits(language, &wait)
 }
 
 /// A length of time, as people say it.

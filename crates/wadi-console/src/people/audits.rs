@@ -1,7 +1,12 @@
 //! What auditors read of people: who signed in, and who looked at personal data.
 
 use crate::{
-    Console, answer::page, frame::PageFrame, moment::Moment, values::query_escaped,
+    Console,
+    answer::{page, see_other},
+    api::Refused,
+    frame::PageFrame,
+    moment::Moment,
+    values::query_escaped,
     visitor::Visitor,
 };
 use askama::Template;
@@ -90,6 +95,9 @@ struct LooksPage {
     record: String,
     next: String,
     verdict: ChainSaid,
+    reading: ReadingSaid,
+    /// When the chain was read whole last.
+    read_at: Option<Moment>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +105,33 @@ struct LooksSaid {
     looks: Vec<LookSaid>,
     before: Option<u64>,
     verified: Option<ChainSaid>,
+    #[serde(default)]
+    reading: ReadingSaid,
+}
+
+/// How far reading the whole chain has come.
+#[derive(Default, Deserialize)]
+struct ReadingSaid {
+    read: u64,
+    of: u64,
+    ended_ms: Option<i64>,
+    failed: Option<String>,
+    verdict: Option<ChainSaid>,
+}
+
+impl ReadingSaid {
+    fn is_under_way(&self) -> bool {
+        self.ended_ms.is_none() && self.of > 0
+    }
+
+    /// How much of it is read, of a hundred.
+    fn percent(&self) -> u64 {
+        (self.read * 100).checked_div(self.of).unwrap_or(0).min(100)
+    }
+
+    fn is_broken(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|v| !v.whole)
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,6 +146,7 @@ struct LookSaid {
 #[derive(Default, Deserialize)]
 struct ChainSaid {
     whole: bool,
+    first: u64,
     last: u64,
     head: String,
     broken_at: Option<u64>,
@@ -129,6 +165,11 @@ impl ChainSaid {
     /// Heads of it that were told, and that it bears out.
     fn told(&self) -> u64 {
         self.told_heads
+    }
+
+    /// The oldest line that was read for it.
+    fn oldest(&self) -> u64 {
+        self.first
     }
 
     /// Where it is broken.
@@ -154,7 +195,7 @@ pub(crate) async fn looks(
             asked += &format!("&{name}={}", query_escaped(value.trim()));
         }
     }
-    let mut path = format!("/v1/looks?verify=true&limit={LINES}{asked}");
+    let mut path = format!("/v1/looks?newer=true&limit={LINES}{asked}");
     if let Some(before) = query.before {
         path += &format!("&before={before}");
     }
@@ -176,5 +217,20 @@ pub(crate) async fn looks(
         record: query.record,
         next: asked,
         verdict: said.verified.unwrap_or_default(),
+        read_at: said.reading.ended_ms.map(Moment::of_ms),
+        reading: said.reading,
     })
+}
+
+/// Has the whole chain of looks read; the page tells how far that has come.
+pub(crate) async fn read_looks(State(console): State<Console>, visitor: Visitor) -> Response {
+    let nothing = serde_json::json!({});
+    let begun: Result<serde_json::Value, Refused> = console
+        .api
+        .post(&visitor.asker, "/v1/looks/reading", &nothing, None)
+        .await;
+    match begun {
+        Ok(_) => see_other("/console/people/looks"),
+        Err(refused) => refused.page(&visitor),
+    }
 }

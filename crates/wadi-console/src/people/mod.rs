@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/console/people/accounts/act", post(accounts::act))
         .route("/console/people/sign-ins", get(audits::sign_ins))
         .route("/console/people/looks", get(audits::looks))
+        .route("/console/people/looks/reading", post(audits::read_looks))
         .route(
             "/console/invitation",
             get(invitation::show).post(invitation::accept),

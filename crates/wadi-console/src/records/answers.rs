@@ -1,5 +1,6 @@
 //! What the pages read of the API's answers.
 
+use crate::expected::ExpectedRead;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ pub(super) struct ShownRecord {
     pub after_assessment: Vec<String>,
     pub withheld: Vec<String>,
     pub safety: Option<String>,
+    pub expected_at_hub: Option<ExpectedRead>,
     pub begun_ms: Option<i64>,
     pub last_ms: Option<i64>,
 }

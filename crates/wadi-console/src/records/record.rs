@@ -10,14 +10,15 @@ use super::{
     api_path,
     history::Steps,
     list::{Badge, badges},
-    plots::weighings_svg,
+    plots::{PlotWithTable, moves, temperatures, weighings_svg},
     reasons::{Reason, reasons},
     record_path, times,
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, found_sentence::FoundSentence,
-    frame::PageFrame, moment::Moment, values::query_escaped, visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, expected::ExpectedWords,
+    found_sentence::FoundSentence, frame::PageFrame, moment::Moment, values::query_escaped,
+    visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -168,6 +169,9 @@ struct RecordPage {
     changed_after_more: u64,
     holds: Vec<HoldSpan>,
     weighings: Option<String>,
+    temperatures: Option<PlotWithTable>,
+    moves: Option<PlotWithTable>,
+    expected: Option<ExpectedWords>,
     events: Vec<EventLine>,
     events_left_out: usize,
     related: Vec<RelatedLine>,
@@ -388,9 +392,11 @@ async fn shown(
         all.iter().map(line).collect()
     };
     let more_changes = record.changed_after_count as usize;
+    let frame = visitor.frame(&title, PART);
+    let expected = expected_words(&frame, &record);
 
     Ok(RecordPage {
-        f: visitor.frame(&title, PART),
+        f: frame,
         tabs: RecordTabs::of(&record.id, if is_now { "record" } else { "" }),
         kind,
         crossing: record.crossing.clone(),
@@ -411,6 +417,9 @@ async fn shown(
         changed_after_more: more_changes.saturating_sub(record.changed_after.len()) as u64,
         holds: holds(language, &record),
         weighings: weighings_svg(language, &record),
+        temperatures: temperatures(language, &record),
+        moves: moves(language, &record, visitor.who.now_ms),
+        expected,
         events: events(language, &record),
         events_left_out: record.events.len().saturating_sub(EVENTS_MAX),
         related: related(language, &others),
@@ -423,6 +432,12 @@ async fn shown(
         document: record_path(&record.id, "/document"),
         id: record.id,
     })
+}
+
+/// When a record that is not at the hub is expected there; nothing where it is there.
+fn expected_words(f: &PageFrame, record: &ShownRecord) -> Option<ExpectedWords> {
+    let is_here = record.safety.as_deref().is_some_and(|s| s != "at_hub");
+    is_here.then(|| ExpectedWords::at_hub(f, record.expected_at_hub.as_ref()))
 }
 
 /// What was withheld, in words: a field or a type of event.

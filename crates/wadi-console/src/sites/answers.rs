@@ -1,5 +1,6 @@
 //! What these pages read of the API's answers.
 
+use crate::expected::ExpectedRead;
 use serde::Deserialize;
 
 /// How the node and its peers stand.
@@ -16,6 +17,9 @@ pub(crate) struct SitesRead {
     pub alarms: Vec<String>,
     pub degraded: Option<DegradedRead>,
     pub software: String,
+    pub certificate_ends_s: Option<i64>,
+    pub clock_ahead_s: Option<i64>,
+    pub expected_at_hub: Option<ExpectedRead>,
     pub scopes: Vec<ScopeRead>,
     pub peers: Vec<PeerRead>,
     pub forks: Vec<String>,
@@ -53,7 +57,9 @@ pub(crate) struct PeerRead {
     pub contacts_in_hour: u64,
     pub usual_dark_ms: Option<i64>,
     pub dark_as_usual: Option<bool>,
+    pub next_contact: Option<ExpectedRead>,
     pub certificate_ends_s: Option<i64>,
+    pub software: Option<String>,
     pub backlog: Option<Vec<LaneRead>>,
     pub caught_up_in_ms: Option<i64>,
     pub last_contact_ms: i64,

@@ -5,12 +5,16 @@ use super::{
     map,
     when::length,
 };
-use crate::{frame::PageFrame, moment::Moment};
+use crate::{expected::ExpectedWords, frame::PageFrame, moment::Moment};
 use std::collections::BTreeMap;
 
 /// Days left to a certificate from which on somebody should renew it.
 const CERTIFICATE_DAYS: i64 = 30;
 const DAY_S: i64 = 86_400;
+/// Seconds of which nobody need be told: the hub's time comes in whole ones, over slow links.
+const CLOCK_MOMENT_S: i64 = 5;
+/// Seconds from which on entries are found to be of a wrong time, as policies have it.
+const CLOCK_DOUBT_S: i64 = 120;
 
 /// One node on the board.
 pub(crate) struct BoardLine {
@@ -32,6 +36,8 @@ pub(crate) struct BoardLine {
     pub oldest_unwitnessed: String,
     pub backlog: Option<Vec<BacklogLine>>,
     pub expected: String,
+    /// When its link is expected to be up, or what it holds to be at the hub.
+    pub expected_at: Option<ExpectedWords>,
     pub verified: Option<Moment>,
     pub clock: ToldShortly,
     pub certificate: ToldShortly,
@@ -137,10 +143,18 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
         oldest_unsent: oldest.clone(),
         oldest_unwitnessed: oldest,
         backlog: None,
-        expected: f.say("sites-not-applicable"),
+        expected: match (&sites.expected_at_hub, sites.unsent) {
+            (_, 0) => f.say("sites-nothing"),
+            (Some(_), _) => String::new(),
+            (None, _) => f.say("sites-unknown"),
+        },
+        expected_at: sites
+            .expected_at_hub
+            .as_ref()
+            .map(|read| ExpectedWords::at_hub(f, Some(read))),
         verified: verified(sites, &sites.crossing),
-        clock: ToldShortly::of(f.say("sites-unknown")),
-        certificate: ToldShortly::of(f.say("sites-unknown")),
+        clock: own_clock(f, sites),
+        certificate: certificate(f, sites.certificate_ends_s, sites.now_ms / 1_000),
         disk,
         software: sites.software.clone(),
         refusals: 0,
@@ -161,6 +175,7 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
     let expected = match peer.caught_up_in_ms {
         Some(0) => f.say("sites-nothing"),
         Some(ms) => length(f, ms),
+        None if peer.next_contact.is_some() => String::new(),
         None => unknown(),
     };
     let ago_ms = sites.now_ms - peer.last_contact_ms;
@@ -186,11 +201,15 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
             lanes.iter().map(line).collect()
         }),
         expected,
+        expected_at: peer
+            .next_contact
+            .as_ref()
+            .map(|read| ExpectedWords::of_link(f, read)),
         verified: verified(sites, &crossing),
         clock: told_alarm(f, peer, "clock"),
-        certificate: certificate(f, peer, sites.now_ms / 1_000),
+        certificate: certificate(f, peer.certificate_ends_s, sites.now_ms / 1_000),
         disk: told_alarm(f, peer, "disk"),
-        software: unknown(),
+        software: peer.software.clone().unwrap_or_else(unknown),
         refusals,
         name: peer.node.clone(),
         crossing,
@@ -245,8 +264,24 @@ fn told_alarm(f: &PageFrame, peer: &PeerRead, about: &str) -> ToldShortly {
     }
 }
 
-fn certificate(f: &PageFrame, peer: &PeerRead, now_s: i64) -> ToldShortly {
-    let Some(ends_s) = peer.certificate_ends_s else {
+/// By how much this node's clock differs from the hub's time; a hub's, from what it goes by.
+fn own_clock(f: &PageFrame, sites: &SitesRead) -> ToldShortly {
+    let Some(ahead_s) = sites.clock_ahead_s else {
+        return ToldShortly::of(f.say("sites-unknown"));
+    };
+    let text = match ahead_s.abs() {
+        ..CLOCK_MOMENT_S => f.say("sites-clock-right"),
+        _ if ahead_s > 0 => f.say_of("sites-clock-ahead", &length(f, ahead_s * 1_000)),
+        _ => f.say_of("sites-clock-behind", &length(f, -ahead_s * 1_000)),
+    };
+    match ahead_s.abs() >= CLOCK_DOUBT_S {
+        true => ToldShortly::bad(text, &f.say("sites-alarm-clock")),
+        false => ToldShortly::of(text),
+    }
+}
+
+fn certificate(f: &PageFrame, ends_s: Option<i64>, now_s: i64) -> ToldShortly {
+    let Some(ends_s) = ends_s else {
         return ToldShortly::of(f.say("sites-unknown"));
     };
     let days = (ends_s - now_s) / DAY_S;

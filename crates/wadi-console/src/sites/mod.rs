@@ -197,6 +197,7 @@ mod tests {
             bearer: "t".into(),
             language,
             from: None,
+            is_unattended: false,
         };
         let visitor = Visitor {
             asker,

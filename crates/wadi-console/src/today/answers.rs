@@ -1,5 +1,6 @@
 //! What these pages read of the API's answers.
 
+use crate::expected::ExpectedRead;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -152,6 +153,7 @@ pub(super) struct ReadWritten {
 pub(super) struct LinkStanding {
     pub unsent: u64,
     pub oldest_unsent_ms: Option<i64>,
+    pub expected_at_hub: Option<ExpectedRead>,
     pub alarms: Vec<String>,
     pub peers: Vec<PeerStanding>,
 }

@@ -7,7 +7,10 @@ use super::{
     given::FormGiven,
     times,
 };
-use crate::{Console, answer::made_or_refused, api::Refused, frame::PageFrame, visitor::Visitor};
+use crate::{
+    Console, answer::made_or_refused, api::Refused, expected::ExpectedWords, frame::PageFrame,
+    visitor::Visitor,
+};
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
@@ -98,6 +101,8 @@ struct TodayPage {
     on_shift: Vec<OnShift>,
     standing: LinkStanding,
     unsent: String,
+    /// When it is expected at the hub; none where there is nothing to expect.
+    expected: Option<ExpectedWords>,
     links: Vec<LinkLine>,
     forms: Vec<FormLink>,
     all_forms: String,
@@ -154,6 +159,9 @@ async fn today(
         language,
         today: now,
     };
+    let frame = visitor.frame(&title, "today");
+    let expected = (standing.unsent > 0)
+        .then(|| ExpectedWords::at_hub(&frame, standing.expected_at_hub.as_ref()));
     Ok(TodayPage {
         date: date.to_string(),
         before: before.to_string(),
@@ -174,7 +182,8 @@ async fn today(
         all_forms: format!("/console/today/forms?department={}", authority.department),
         departments: departments_for(visitor, &authority),
         department: authority.department,
-        f: visitor.frame(&title, "today"),
+        expected,
+        f: frame,
     })
 }
 

@@ -63,6 +63,8 @@ struct LostPage {
     action: String,
     /// What was typed.
     kept: Vec<(String, String)>,
+    /// Why the node cannot take it now; none where the session ended.
+    refused: Option<Refused>,
 }
 
 /// Which form: a kind of record, and an event of it.
@@ -257,28 +259,52 @@ pub(super) async fn take(
     body: Bytes,
 ) -> Response {
     let given = FormGiven::read(&body);
-    let Ok(visitor) = visitor else {
-        return lost(&headers, &uri, &name, &given);
+    let refused = match visitor {
+        Ok(visitor) => match taken(&console, &visitor, &name, given.clone()).await {
+            Ok(answer) => return answer,
+            // Trying again changes nothing about it.
+            Err(refused) if refused.status < 500 && refused.status != 401 => {
+                return refused.page(&visitor);
+            }
+            Err(refused) => Some(refused),
+        },
+        // Where it could not be asked who it is, the answer says why.
+        Err(answer) => answer.extensions().get::<Refused>().cloned(),
     };
-
-    let taken = taken(&console, &visitor, &name, given.clone()).await;
-    match taken {
-        Ok(answer) => answer,
-        Err(refused) if refused.status == 401 => lost(&headers, &uri, &name, &given),
-        Err(refused) => refused.page(&visitor),
-    }
+    let refused = refused.filter(|refused| refused.status != 401);
+    kept(&headers, &uri, &name, &given, refused)
 }
 
-/// The session ended while the form was filled in.
-fn lost(headers: &HeaderMap, uri: &Uri, name: &FormName, given: &FormGiven) -> Response {
+/// What was typed, kept in the page: the session ended while the form was filled in, or the node
+/// cannot take it now.
+fn kept(
+    headers: &HeaderMap,
+    uri: &Uri,
+    name: &FormName,
+    given: &FormGiven,
+    refused: Option<Refused>,
+) -> Response {
     let Guest(nobody) = Guest::at(uri.path(), headers, None);
-    let title = nobody.language().sentence("today-lost-title", []);
+    let title = match refused {
+        None => "today-lost-title",
+        Some(_) => "today-kept-title",
+    };
+    let title = nobody.language().sentence(title, []);
+    let status = refused
+        .as_ref()
+        .map_or(StatusCode::UNAUTHORIZED, Refused::http_status);
+    let dropped: &[&str] = match refused {
+        None => &[PROOF_FIELD],
+        // The session is the same: it goes through as it is.
+        Some(_) => &[],
+    };
     let lost = LostPage {
         f: nobody.frame(&title, "today"),
         action: action_of(name),
-        kept: given.without(&[PROOF_FIELD]),
+        kept: given.without(dropped),
+        refused,
     };
-    page_with(StatusCode::UNAUTHORIZED, &lost)
+    page_with(status, &lost)
 }
 
 /// A form again, with what is wrong about it.

@@ -20,10 +20,13 @@ pub struct KnownPage {
     pub looked_at: usize,
 }
 
-/// The entries that were taken in by a time, without those that still waited for others then.
-fn taken_in(stored: &[StoredEntry], known_ms: i64) -> Vec<Reference> {
+/// The entries that somebody holds who holds those, without those that wait for others then.
+pub(super) fn taken_in(
+    stored: &[StoredEntry],
+    holds: impl Fn(&StoredEntry) -> bool,
+) -> Vec<Reference> {
     let mut based_on: BTreeMap<Reference, &[Reference]> = BTreeMap::new();
-    for one in stored.iter().filter(|s| s.received_ms <= known_ms) {
+    for one in stored.iter().filter(|s| holds(s)) {
         let change = match one.entry.entry().map(|entry| &entry.body) {
             Some(Body::Change(change)) => change,
             _ => continue,
@@ -65,12 +68,21 @@ impl Reads {
         known_ms: i64,
     ) -> Result<Option<Json>, NodeError> {
         let stored = self.door.store.record_entries(id).await?;
-        let known = taken_in(&stored, known_ms);
+        self.record_of_entries(id, &taken_in(&stored, |s| s.received_ms <= known_ms))
+            .await
+    }
+
+    /// A record as of entries of it; nothing where those do not make one.
+    pub(super) async fn record_of_entries(
+        &self,
+        id: &RecordId,
+        known: &[Reference],
+    ) -> Result<Option<Json>, NodeError> {
         if known.is_empty() {
             return Ok(None);
         }
 
-        match self.record_at(id, &known, None).await {
+        match self.record_at(id, known, None).await {
             Ok(record) => Ok(Some(record)),
             // Its first entry came later than others of it.
             Err(NodeError::NoRecord(_)) => Ok(None),

@@ -10,6 +10,8 @@ use wadi_store::{LocalKey, LocalScope};
 
 /// Lines read together.
 const LINES_AT_ONCE: u32 = 1_000;
+/// Lines that are verified where nothing of the chain was yet, and only what is newer is asked for.
+const NEWEST_MAX: u64 = 20_000;
 /// Lines that wait while they cannot be written; past that they are refused.
 const WAITING_MAX: usize = 10_000;
 
@@ -22,6 +24,25 @@ pub struct LocalChain {
     waiting: Mutex<WaitingLines>,
     /// How far it is written, once that was read.
     head: tokio::sync::Mutex<Option<ChainHead>>,
+    /// What was verified last and was whole, in this process.
+    verified: Mutex<Option<ChainVerdict>>,
+    /// The last time that it was read whole.
+    read_whole: Mutex<Option<ChainReading>>,
+}
+
+/// A reading of a whole chain, under way or ended.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ChainReading {
+    /// Lines read.
+    pub read: u64,
+    /// Lines that there were when it began.
+    pub of: u64,
+    /// When it ended, this node's clock, Unix milliseconds; none while it is under way.
+    pub ended_ms: Option<i64>,
+    /// Why it could not be read to its end.
+    pub failed: Option<String>,
+    /// What it found.
+    pub verdict: Option<ChainVerdict>,
 }
 
 /// Lines that are to be written, and how many were handed in so far.
@@ -51,10 +72,10 @@ pub struct ChainLine {
     pub text: String,
 }
 
-/// What reading a whole chain found.
+/// What reading a chain, or a part of it, found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChainVerdict {
-    /// The number of the oldest line that is kept.
+    /// The number of the oldest line that was read for it.
     pub first: u64,
     /// The number of the newest line.
     pub last: u64,
@@ -80,6 +101,8 @@ impl LocalChain {
             lines_max,
             waiting: Mutex::default(),
             head: tokio::sync::Mutex::default(),
+            verified: Mutex::default(),
+            read_whole: Mutex::default(),
         }
     }
 
@@ -202,10 +225,88 @@ impl LocalChain {
 
     /// Reads it whole, from its head to its oldest line.
     pub async fn verify(&self) -> Result<ChainVerdict, NodeError> {
+        let mut verdict = self.read_back(None, u64::MAX).await?;
+        // No more is gone at its beginning than was given up in time.
+        if verdict.first > verdict.last.saturating_sub(self.lines_max) + 1 {
+            verdict.broken_at.get_or_insert(verdict.first);
+        }
+
+        self.remember(&verdict);
+        Ok(verdict)
+    }
+
+    /// Reads what is newer than what was verified before in this process, and that it follows on
+    /// it; of a chain of which nothing was, the newest lines. Older ones that somebody changes
+    /// meanwhile are found by [`Self::verify`] alone.
+    pub async fn verify_newer(&self) -> Result<ChainVerdict, NodeError> {
+        let known = self.verified.lock().expect("no panic holds it").clone();
+        let lines_max = match &known {
+            Some(_) => u64::MAX,
+            None => NEWEST_MAX,
+        };
+        let mut verdict = self.read_back(known.as_ref(), lines_max).await?;
+        if let Some(known) = known
+            && verdict.broken_at.is_none()
+        {
+            verdict.first = known.first;
+        }
+
+        self.remember(&verdict);
+        Ok(verdict)
+    }
+
+    /// Begins to read it whole; nothing where that is under way. [`Self::reading`] tells how far it
+    /// has come.
+    pub async fn read_whole(&self) {
+        {
+            let mut reading = self.read_whole.lock().expect("no panic holds it");
+            let is_under_way = reading.as_ref().is_some_and(|r| r.ended_ms.is_none());
+            if is_under_way {
+                return;
+            }
+            *reading = Some(ChainReading::default());
+        }
+
+        let found = self.verify().await;
+        let ended_ms = Some(self.door.now_ms());
+        let mut reading = self.read_whole.lock().expect("no panic holds it");
+        let reading = reading.get_or_insert_default();
+        reading.ended_ms = ended_ms;
+        match found {
+            Ok(verdict) => reading.verdict = Some(verdict),
+            Err(error) => reading.failed = Some(error.to_string()),
+        }
+    }
+
+    /// The last time that it was read whole, or how far that has come.
+    pub fn reading(&self) -> Option<ChainReading> {
+        self.read_whole.lock().expect("no panic holds it").clone()
+    }
+
+    /// What is whole need not be read again.
+    fn remember(&self, verdict: &ChainVerdict) {
+        let mut verified = self.verified.lock().expect("no panic holds it");
+        *verified = verdict.broken_at.is_none().then(|| verdict.clone());
+    }
+
+    fn note_reading(&self, lines: u64, of: u64) {
+        let mut reading = self.read_whole.lock().expect("no panic holds it");
+        if let Some(reading) = reading.as_mut().filter(|r| r.ended_ms.is_none()) {
+            (reading.read, reading.of) = (reading.read + lines, of);
+        }
+    }
+
+    /// Reads it from its head back: to its oldest line, to what is known to be whole, or so many
+    /// lines.
+    async fn read_back(
+        &self,
+        known: Option<&ChainVerdict>,
+        lines_max: u64,
+    ) -> Result<ChainVerdict, NodeError> {
         // It is read as it is at one moment: what is written meanwhile follows on that.
-        let (known, on_disk) = {
-            let known = self.head.lock().await;
-            (known.clone(), self.read_head().await?)
+        let (head, on_disk) = {
+            let head = self.head.lock().await;
+            (head.clone(), self.read_head().await?)
         };
         let mut verdict = ChainVerdict {
             first: on_disk.n,
@@ -213,18 +314,27 @@ impl LocalChain {
             head: on_disk.hash.clone(),
             broken_at: None,
         };
-        if let Some(known) = &known
-            && (known.n, &known.hash) != (on_disk.n, &on_disk.hash)
+        if let Some(head) = &head
+            && (head.n, &head.hash) != (on_disk.n, &on_disk.hash)
         {
-            verdict.broken_at = Some(known.n.max(on_disk.n));
+            verdict.broken_at = Some(head.n.max(on_disk.n));
+        }
+        if let Some(known) = known
+            && known.last > on_disk.n
+        {
+            verdict.broken_at.get_or_insert(known.last);
         }
 
-        let mut needed = on_disk.hash;
+        let (mut needed, mut read) = (on_disk.hash, 0);
         let mut before = Some(on_disk.n + 1);
-        loop {
+        while read < lines_max {
             let lines = self.page(before, LINES_AT_ONCE).await?;
             let Some(last) = lines.last() else { break };
             before = Some(last.n);
+            read += lines.len() as u64;
+            if known.is_none() && lines_max == u64::MAX {
+                self.note_reading(lines.len() as u64, on_disk.n.min(self.lines_max));
+            }
 
             for line in &lines {
                 let is_next = line.n == verdict.first || line.n + 1 == verdict.first;
@@ -236,12 +346,14 @@ impl LocalChain {
 
                 verdict.first = line.n;
                 needed = said["prev"].as_str().unwrap_or_default().to_string();
+                if let Some(known) = known.filter(|known| line.n <= known.last) {
+                    // Here begins what was read before, where it is the same line still.
+                    if line.n < known.last || hash_of(&line.text) != known.head {
+                        verdict.broken_at.get_or_insert(known.last);
+                    }
+                    return Ok(verdict);
+                }
             }
-        }
-
-        // No more is gone at its beginning than was given up in time.
-        if verdict.first > verdict.last.saturating_sub(self.lines_max) + 1 {
-            verdict.broken_at.get_or_insert(verdict.first);
         }
 
         Ok(verdict)

@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 pub(crate) mod chain_heads;
 pub(crate) mod compare_pages;
+pub(crate) mod compare_peer;
 pub(crate) mod cursors;
 pub(crate) mod day;
 pub(crate) mod evidence;

@@ -79,8 +79,8 @@ impl Reads {
         Ok((id, kind.ok_or_else(|| NodeError::NoRecord(id.to_string()))?))
     }
 
-    /// A record as JSON, with what only this node knows: where it is safe, and whether a hold on it
-    /// is open.
+    /// A record as JSON, with what only this node knows: where it is safe, when it is expected at a
+    /// hub where it is not there, and whether a hold on it is open.
     pub async fn record(&self, id: &RecordId) -> Result<Json, NodeError> {
         let row = self
             .door
@@ -88,7 +88,12 @@ impl Reads {
             .record(id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-        self.record_json(&row).await
+        let mut json = self.record_json(&row).await?;
+        if json["safety"] != json!(Safety::AtHub) {
+            json["expected_at_hub"] = json!(self.expected_at_hub());
+        }
+
+        Ok(json)
     }
 
     /// A row as JSON, as [`Self::record`] gives it.

@@ -2,11 +2,17 @@
 
 use crate::{
     api::{Reads, alarms::INTEGRITY},
-    door::{contacts::PeerContacts, error::NodeError, scopes::ScopeDigest, status::ScrubStatus},
+    door::{
+        contacts::PeerContacts,
+        error::NodeError,
+        next_contact::{EstimatedBy, NextContact},
+        scopes::ScopeDigest,
+        status::ScrubStatus,
+    },
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
@@ -56,6 +62,13 @@ pub struct Status {
     pub peers: Vec<Json>,
     /// The version of this node's software.
     pub software: &'static str,
+    /// When its own certificate ends, Unix seconds.
+    pub certificate_ends_s: Option<i64>,
+    /// By how much its clock is ahead of the hub's time, seconds; less than nought, behind. None
+    /// where no hub was heard since this start.
+    pub clock_ahead_s: Option<i64>,
+    /// When what no hub holds yet is expected to be there; none where all is, or nobody knows.
+    pub expected_at_hub: Option<NextContact>,
     pub forks: Vec<String>,
     pub cuts: Vec<String>,
     /// What was refused last: subject, code and reason.
@@ -103,6 +116,13 @@ impl Reads {
             scopes,
             peers: self.peers_json(),
             software: env!("CARGO_PKG_VERSION"),
+            certificate_ends_s: Some(door.own_certificate_ends_s.load(Ordering::Relaxed))
+                .filter(|ends_s| *ends_s > 0),
+            clock_ahead_s: door.time.ahead_s(),
+            expected_at_hub: match unsent.is_empty() {
+                true => None,
+                false => self.expected_at_hub(),
+            },
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
             last_refused: refusals
@@ -194,7 +214,12 @@ impl Reads {
                         true => None,
                         false => contacts.is_dark_as_usual(now_ms),
                     },
-                    "certificate_ends_s": p.certificate_ends_s,
+                    "next_contact": match p.connected {
+                        true => None,
+                        false => contacts.next_contact(now_ms),
+                    },
+                    "certificate_ends_s": contacts.certificate_ends_s,
+                    "software": Some(&contacts.software).filter(|said| !said.is_empty()),
                     "backlog": seen(p.lanes.iter().map(lane).collect()),
                     "caught_up_in_ms": seen(p.caught_up_in_ms(now_ms).into()),
                     // Before this start it was in contact when its last contact ended.
@@ -209,6 +234,32 @@ impl Reads {
                 })
             })
             .collect()
+    }
+
+    /// When what is written now is expected to be at a hub: over a link that is up as fast as it
+    /// goes, else at the hour at which the link of a hub is expected. None where nobody knows.
+    pub(crate) fn expected_at_hub(&self) -> Option<NextContact> {
+        let now_ms = self.door.now_ms();
+        let peers = self.door.peers.lock().expect("no panic holds it").clone();
+        let is_hub = |id: &NodeId| {
+            self.door
+                .with_control(|c| c.role(id) == Some(Role::Hub) && !c.is_cut(id))
+        };
+        let expected = peers
+            .iter()
+            .filter(|(id, _)| is_hub(id))
+            .filter_map(|(id, p)| {
+                if !p.connected {
+                    return self.door.contacts.of(id).next_contact(now_ms);
+                }
+
+                Some(NextContact {
+                    at_ms: now_ms.saturating_add(p.caught_up_in_ms(now_ms)?),
+                    by: EstimatedBy::Pace,
+                    wrong_by_ms: None,
+                })
+            });
+        expected.min_by_key(|expected| expected.at_ms)
     }
 
     /// A member's role and crossing, as its enrolment has them.

@@ -1,5 +1,6 @@
 //! When each peer was in contact, and what went over: so that a link that is dark by habit is told
-//! from one that is dark against it. A node remembers this for itself, and tells it nobody.
+//! from one that is dark against it. A node remembers this for itself, and tells it nobody. When a
+//! link is expected to be up again is in [`super::next_contact`].
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -73,6 +74,10 @@ pub struct PeerContacts {
     pub contacts: VecDeque<Contact>,
     /// What it lacked, the oldest first.
     pub backlog: VecDeque<BacklogThen>,
+    /// When the certificate ends that it showed last, Unix seconds.
+    pub certificate_ends_s: Option<i64>,
+    /// The version of its software, as it said last; empty where it never did.
+    pub software: String,
     /// When this was written down, Unix milliseconds.
     #[serde(skip)]
     written_ms: i64,
@@ -147,10 +152,23 @@ impl PeerContacts {
         self.contacts.back().map(|c| c.ended_ms)
     }
 
-    /// Whether the link is dark no longer than it is as a rule. None where no habit is known.
+    /// Whether the link is dark no longer than it is as a rule, or than it was to be expected of the
+    /// hour at which it went dark. None where neither is known.
     pub fn is_dark_as_usual(&self, now_ms: i64) -> Option<bool> {
-        let (usual_ms, last_ms) = (self.usual_dark_ms()?, self.last_ms()?);
-        Some(now_ms.saturating_sub(last_ms) <= usual_ms)
+        let last_ms = self.last_ms()?;
+        let by_habit = self
+            .usual_dark_ms()
+            .map(|usual_ms| now_ms.saturating_sub(last_ms) <= usual_ms);
+        let by_hour = self
+            .next_contact(last_ms.saturating_add(1))
+            .map(|expected| {
+                let doubt_ms = expected.wrong_by_ms.unwrap_or(0).max(SAME_CONTACT_MS);
+                now_ms <= expected.at_ms.saturating_add(doubt_ms)
+            });
+        match (by_habit, by_hour) {
+            (None, None) => None,
+            (habit, hour) => Some(habit == Some(true) || hour == Some(true)),
+        }
     }
 }
 
@@ -199,6 +217,14 @@ impl Contacts {
             key: wadi_log::hex(&peer.0),
             value: serde_json::to_string(known).unwrap_or_default(),
         })
+    }
+
+    /// Remembers what a peer showed or said of itself. It is written down with its contact.
+    pub(crate) fn note(&self, peer: NodeId, note: impl FnOnce(&mut PeerContacts)) {
+        let mut peers = self.0.lock().expect("no panic holds it");
+        if let Some(known) = peers.get_mut(&peer) {
+            note(known);
+        }
     }
 
     /// What is remembered of one peer.

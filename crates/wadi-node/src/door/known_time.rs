@@ -366,6 +366,23 @@ impl KnownTime {
         ))
     }
 
+    /// By how much this machine's clock is ahead of the hub's time, or behind where it is less than
+    /// nought, seconds; at a hub, of the time that it goes by. None where no hub was heard since
+    /// this start.
+    pub(crate) fn ahead_s(&self) -> Option<i64> {
+        let now = self.now();
+        if self.is_hub {
+            return Some(now.machine_s.saturating_sub(self.now_s()));
+        }
+
+        let state = self.lock();
+        state
+            .hub
+            .believed()
+            .filter(|heard| heard.steady_s.is_some())?;
+        Some(now.machine_s.saturating_sub(state.hub.estimate(now)?))
+    }
+
     /// What is wrong with this machine's clock, or a hub's, and what to do about it.
     pub fn alarm(&self) -> Option<String> {
         let now = self.now();

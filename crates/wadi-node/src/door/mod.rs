@@ -17,7 +17,9 @@ pub(crate) mod hold_terms;
 pub(crate) mod hub_holdings;
 mod introduce;
 pub(crate) mod known_time;
+pub(crate) mod live;
 pub(crate) mod losses;
+pub(crate) mod next_contact;
 pub(crate) mod orders;
 pub(crate) mod peers;
 pub(crate) mod projections;
@@ -41,6 +43,7 @@ use error::NodeError;
 use event::Event;
 use hub_holdings::HubHoldings;
 use known_time::KnownTime;
+use live::{LiveParts, LiveVersions};
 use orders::Orders;
 use peers::LinkAsk;
 use projections::Projections;
@@ -50,7 +53,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
     },
     time::Duration,
 };
@@ -103,6 +106,8 @@ pub struct Door {
     pub(crate) time: Arc<KnownTime>,
     /// What happens, for whoever listens.
     pub(crate) events: broadcast::Sender<Event>,
+    /// What changed, for whoever shows it.
+    pub(crate) live: Arc<LiveParts>,
     /// The node's own enrolment.
     pub(crate) me: Enrolment,
     pub(crate) keys: NodeKeys,
@@ -121,6 +126,8 @@ pub struct Door {
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// What this node lacks and peers may hold.
     pub(crate) wants: Arc<Mutex<RepairQueue>>,
+    /// When this node's own certificate ends, Unix seconds; 0 where nobody said.
+    pub(crate) own_certificate_ends_s: AtomicI64,
     /// How the scrub stands.
     pub(crate) scrub: Mutex<ScrubStatus>,
     /// Has everything read through soon.
@@ -130,7 +137,7 @@ pub struct Door {
     /// Every record is to be looked at afresh by the reconciler.
     pub(crate) recheck: Arc<AtomicBool>,
     /// The cursor of the newest change that was reconciled.
-    pub(crate) reconciled: AtomicI64,
+    pub(crate) reconciled: watch::Sender<i64>,
     /// How often the reconciler found nothing left to look at.
     pub(crate) reconciler_rests: AtomicU64,
     /// What there is room for on the disk.
@@ -189,6 +196,11 @@ impl Door {
     /// A listener for what happens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Which parts of what is shown change from now on. It is told when they are durable.
+    pub fn live(&self) -> watch::Receiver<LiveVersions> {
+        self.live.follow()
     }
 
     /// What is known of logs, as far as it is durable. It stays what it is while it is looked at.
@@ -419,6 +431,6 @@ impl Door {
 
     /// The cursor of the newest change that was reconciled, with all before it.
     pub fn reconciled(&self) -> i64 {
-        self.reconciled.load(Ordering::Relaxed)
+        *self.reconciled.borrow()
     }
 }

@@ -1,8 +1,8 @@
 //! The boards: what each part of a node notes of itself, for status to read.
 
-use crate::door::Door;
+use crate::door::{Door, live::LivePart};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{Lane, NodeId};
 
 /// How a peer stands, for status.
@@ -18,8 +18,6 @@ pub struct PeerStatus {
     pub lanes: BTreeMap<Lane, (u64, u64)>,
     /// The most that it lacked since it lacked nothing, and when that was, node's clock.
     pub most_unsent: (u64, i64),
-    /// When the certificate ends that it showed last, Unix seconds.
-    pub certificate_ends_s: Option<i64>,
     /// Whether both held the same when last compared.
     pub in_step: bool,
     /// Bytes of blocks sent.
@@ -71,6 +69,19 @@ pub struct ScrubStatus {
 }
 
 impl PeerStatus {
+    /// Whether whoever shows it has to show it anew. What moves with every word of a peer (the time
+    /// of it, bytes, round trips) moves on the screen by itself.
+    fn looks_otherwise(&self, before: &Self) -> bool {
+        let shown = |status: &Self| Self {
+            last_contact_ms: 0,
+            sent_bytes: 0,
+            rtt_ms: 0,
+            most_unsent: (0, 0),
+            ..status.clone()
+        };
+        shown(self) != shown(before)
+    }
+
     /// Takes in what the peer lacks now.
     pub(crate) fn note_unsent(&mut self, unsent: u64, now_ms: i64) {
         self.unsent = unsent;
@@ -99,7 +110,16 @@ impl Door {
     pub fn contact_begins(&self, peer: NodeId, certificate_ends_s: i64) {
         self.contacts.begin(peer, self.now_ms());
         let ends_s = Some(certificate_ends_s).filter(|s| *s > 0);
-        self.note_peer(peer, |p| p.certificate_ends_s = ends_s);
+        self.contacts
+            .note(peer, |known| known.certificate_ends_s = ends_s);
+        self.live.moved(LivePart::Links);
+    }
+
+    /// A peer said which version of its software it runs.
+    pub(crate) fn note_software(&self, peer: NodeId, software: &str) {
+        self.contacts
+            .note(peer, |known| known.software = software.into());
+        self.live.moved(LivePart::Links);
     }
 
     /// A contact goes on, or ends: bytes sent and received on the wire since it began.
@@ -114,24 +134,32 @@ impl Door {
         }
     }
 
+    /// Says when this node's own certificate ends, Unix seconds.
+    pub fn set_own_certificate(&self, ends_s: i64) {
+        self.own_certificate_ends_s.store(ends_s, Ordering::Relaxed);
+    }
+
     /// Raises an alarm of the daemon's, or ends it.
     pub fn set_alarm(&self, about: &'static str, alarm: Option<String>) {
         let mut alarms = self.alarms.lock().expect("no panic holds it");
-        match alarm {
-            Some(text) => drop(alarms.insert(about, text)),
-            None => drop(alarms.remove(about)),
+        let before = match alarm.clone() {
+            Some(text) => alarms.insert(about, text),
+            None => alarms.remove(about),
+        };
+        if before != alarm {
+            self.live.moved(LivePart::Links);
         }
     }
 
     /// Changes how a peer stands, for status.
     pub fn note_peer(&self, peer: NodeId, change: impl FnOnce(&mut PeerStatus)) {
-        change(
-            self.peers
-                .lock()
-                .expect("no panic holds it")
-                .entry(peer)
-                .or_default(),
-        );
+        let mut peers = self.peers.lock().expect("no panic holds it");
+        let status = peers.entry(peer).or_default();
+        let before = status.clone();
+        change(status);
+        if status.looks_otherwise(&before) {
+            self.live.moved(LivePart::Links);
+        }
     }
 
     /// How the scrub stands.
@@ -148,6 +176,27 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_a_peer_is_no_change_and_a_link_that_ends_is_one() {
+        let up = PeerStatus {
+            connected: true,
+            ..PeerStatus::default()
+        };
+        let later = PeerStatus {
+            last_contact_ms: 7_000,
+            sent_bytes: 812,
+            rtt_ms: 640,
+            ..up.clone()
+        };
+        assert!(!later.looks_otherwise(&up));
+        assert!(PeerStatus::default().looks_otherwise(&later));
+        let behind = PeerStatus {
+            unsent: 3,
+            ..up.clone()
+        };
+        assert!(behind.looks_otherwise(&up));
+    }
 
     #[test]
     fn a_backlog_that_shrinks_says_when_it_will_be_gone() {

@@ -72,8 +72,6 @@ pub fn finding_version(evidence: &str, last_act: &str) -> String {
 
 /// How long a list may be behind what was done, at most.
 const LISTED_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is looked whether it still is.
-const LISTED_LOOK: Duration = Duration::from_millis(5);
 
 /// The event of an act, or why it may not be.
 fn event(
@@ -460,11 +458,8 @@ impl Findings {
     /// Waits until lists show what was done, a moment at most: whoever looks at the list next finds
     /// it there. Where the reconciler is further behind, the list follows.
     pub async fn listed(&self, changed: i64) {
-        let is_listed = async {
-            while self.door.reconciled() < changed {
-                tokio::time::sleep(LISTED_LOOK).await;
-            }
-        };
+        let mut reconciled = self.door.reconciled.subscribe();
+        let is_listed = reconciled.wait_for(|cursor| *cursor >= changed);
         let _ = tokio::time::timeout(LISTED_WITHIN, is_listed).await;
     }
 }

@@ -341,7 +341,7 @@ impl Reconciler {
 
         if let Some(cursor) = pending.cursor {
             self.kept_cursor = cursor;
-            node.reconciled.store(cursor, Ordering::Relaxed);
+            node.reconciled.send_replace(cursor);
         }
         Ok(())
     }

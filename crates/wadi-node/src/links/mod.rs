@@ -383,6 +383,10 @@ impl<'n> Link<'n> {
                 .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
         }
 
+        if let Arriving::Message(Message::Hello { software, .. }) = &arriving {
+            self.door.note_software(self.peer, software);
+        }
+
         self.hear_clock(&arriving).await;
         self.inputs.push_back(match arriving {
             Arriving::Message(m) => Input::MessageReceived(m),

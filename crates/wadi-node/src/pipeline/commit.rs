@@ -1,7 +1,7 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    door::{clock_doubts::Doubtful, event::Event, projections::Projected, suspects::Suspect},
+    door::{clock_doubts::Doubtful, event::Event, live, projections::Projected, suspects::Suspect},
     ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,
@@ -213,8 +213,16 @@ impl Sequencer {
             rows.for_each(|row| self.shared_terms.add(&row.id, &row.terms));
         }
 
+        let (moved, live) = (live::moved_by(&batch), self.live.clone());
         let store = self.store.clone();
-        tokio::spawn(async move { store.commit(batch).await })
+        tokio::spawn(async move {
+            let outcome = store.commit(batch).await;
+            if outcome.is_ok() {
+                live.all_moved(&moved);
+            }
+
+            outcome
+        })
     }
 
     /// What is suspected, should the sequencer end over this commit.

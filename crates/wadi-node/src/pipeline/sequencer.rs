@@ -4,8 +4,9 @@
 use crate::{
     door::{
         NodeKeys, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
-        disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, orders::Orders,
-        projections::Projections, shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
+        disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, live::LiveParts,
+        orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
+        tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
@@ -38,6 +39,8 @@ pub(crate) struct Sequencer {
     pub(crate) views: watch::Sender<Arc<LedgerView>>,
     pub(crate) time: Arc<KnownTime>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// What changed, for whoever shows it.
+    pub(crate) live: Arc<LiveParts>,
     pub(crate) records: RecordCache,
     /// What the rules are to read of the records that were written last.
     pub(crate) projections: Arc<Projections>,

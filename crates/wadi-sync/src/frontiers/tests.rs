@@ -194,6 +194,7 @@ fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_conne
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
+        software: String::new(),
     }));
 
     // Each part names 2,000 logs, three of which are held here.
@@ -284,6 +285,7 @@ fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
+        software: String::new(),
     }));
 
     let mut answers = |message: Message| {

@@ -8,6 +8,39 @@ use crate::{frontiers::FrontierPart, pb};
 use std::collections::BTreeMap;
 use wadi_log::{Enrolment, Epoch, Folded, Hash, LogError, LogId, NodeId, Tip};
 
+/// Characters of a software's version at most.
+const SOFTWARE_CHARS_MAX: usize = 40;
+
+/// A Hello as the wire has it; nothing of any other message.
+pub(super) fn hello_out(message: &Message) -> pb::Hello {
+    let Message::Hello {
+        version,
+        enrolment,
+        digest,
+        members,
+        hub_time_s,
+        remembers,
+        rate_bits_s,
+        codecs,
+        software,
+    } = message
+    else {
+        return pb::Hello::default();
+    };
+
+    pb::Hello {
+        version: *version,
+        enrolment: enrolment.to_bytes(),
+        digest: digest.0.to_vec(),
+        members: members.0.to_vec(),
+        hub_time_s: *hub_time_s,
+        remembers: remembers.map(|r| r.0.to_vec()).unwrap_or_default(),
+        rate_bits_s: rate_bits_s.unwrap_or(0),
+        codecs: codecs.clone(),
+        software: software.clone(),
+    }
+}
+
 pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
     let remembers = if m.remembers.is_empty() {
         None
@@ -24,7 +57,14 @@ pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
         remembers,
         rate_bits_s: Some(m.rate_bits_s).filter(|rate| *rate > 0),
         codecs: m.codecs.clone(),
+        software: software_in(&m.software),
     })
+}
+
+/// A version as it is kept: visible ASCII, and no more of it than a version needs.
+fn software_in(told: &str) -> String {
+    let visible = told.chars().filter(char::is_ascii_graphic);
+    visible.take(SOFTWARE_CHARS_MAX).collect()
 }
 
 pub(super) fn members_out(all: &[Enrolment]) -> pb::Members {

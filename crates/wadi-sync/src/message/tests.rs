@@ -49,11 +49,15 @@ fn hello(rate_bits_s: Option<u64>, codecs: &[u8]) -> Message {
         remembers: Some(Hash([3; 32])),
         rate_bits_s,
         codecs: codecs.into(),
+        software: match rate_bits_s {
+            Some(_) => "0.1.0".into(),
+            None => String::new(),
+        },
     }
 }
 
 #[test]
-fn earlier_versions_read_a_hello_with_a_rate_and_codecs_and_are_read_without_them() {
+fn earlier_versions_read_a_hello_with_rate_codecs_and_software_and_are_read_without() {
     let later = hello(Some(256_000), &[0x12, 0x23]);
     let told = later.encode();
     assert_eq!(Message::decode(&told).unwrap(), later);
@@ -63,6 +67,25 @@ fn earlier_versions_read_a_hello_with_a_rate_and_codecs_and_are_read_without_the
         Message::decode(&earlier.encode_to_vec()).unwrap(),
         hello(None, &[])
     );
+}
+
+#[test]
+fn a_version_that_is_told_is_short_and_visible_whatever_a_peer_says() {
+    use pb::message::Of;
+    let Of::Hello(told) = hello(None).to_wire() else {
+        panic!("a Hello");
+    };
+    let told = pb::Hello {
+        software: format!("0.1\u{202e}\n<b>{}", "9".repeat(5_000)),
+        ..told
+    };
+    let bytes = pb::Message {
+        of: Some(Of::Hello(told)),
+    };
+    let Message::Hello { software, .. } = Message::decode(&bytes.encode_to_vec()).unwrap() else {
+        panic!("a Hello");
+    };
+    assert_eq!((software.len(), software.get(..6)), (40, Some("0.1<b>")));
 }
 
 #[test]

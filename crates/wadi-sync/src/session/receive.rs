@@ -30,7 +30,7 @@ impl Session {
         }
 
         match message {
-            // Its rate is for the porch, which knows the link.
+            // Its rate is for the porch, which knows the link; its software for the board.
             Message::Hello {
                 version,
                 enrolment,
@@ -38,8 +38,8 @@ impl Session {
                 members,
                 hub_time_s,
                 remembers,
-                rate_bits_s: _,
                 codecs,
+                ..
             } => {
                 let best = CodecVersion::best_of(&codecs).min(self.codec);
                 self.window.use_codec(best);

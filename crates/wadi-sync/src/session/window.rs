@@ -63,6 +63,7 @@ impl Default for SendWindow {
             in_flight: Vec::new(),
             encoders: BTreeMap::new(),
             sent_bytes: 0,
+            link_bytes: 0,
         }
     }
 }

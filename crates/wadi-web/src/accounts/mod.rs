@@ -318,34 +318,29 @@ fn not_own(token: &Token, account: &str) -> Result<(), Problem> {
     }
 }
 
-/// Which lines.
+/// Which lines of a chain.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-pub struct ChainQuery {
+pub struct SignInsQuery {
     /// Lines before this number.
     #[param(minimum = 0)]
     before: Option<i64>,
     /// Lines at most, 500 at most; 100, where it is left out.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// Only lines of this person.
-    pub(crate) who: Option<String>,
-    /// Only lines about this record.
-    pub(crate) record: Option<String>,
-    /// Read the whole chain, and say whether it is whole.
-    pub(crate) verify: bool,
 }
 
-impl ChainQuery {
-    pub(crate) fn page(&self) -> Result<(Option<u64>, u32), Problem> {
-        let number = |before: i64| {
-            u64::try_from(before)
-                .map_err(|_| unprocessable("bad_value", "before: a number from 0 on"))
-        };
-        let before = self.before.map(number).transpose()?;
-        Ok((before, pages::rows(self.limit)?))
-    }
+/// A page of a chain: before which line, and how many of them.
+pub(crate) fn chain_page(
+    before: Option<i64>,
+    limit: Option<u32>,
+) -> Result<(Option<u64>, u32), Problem> {
+    let number = |before: i64| {
+        u64::try_from(before).map_err(|_| unprocessable("bad_value", "before: a number from 0 on"))
+    };
+    let before = before.map(number).transpose()?;
+    Ok((before, pages::rows(limit)?))
 }
 
 /// Who signed in, failed to, signed out, was invited, locked, unlocked: the newest first. For the
@@ -353,7 +348,7 @@ impl ChainQuery {
 #[utoipa::path(
     get,
     path = "/v1/sign-ins",
-    params(ChainQuery),
+    params(SignInsQuery),
     tag = "accounts",
     responses(
         (status = 200, description = "lines", body = SignInsAnswer),
@@ -363,11 +358,11 @@ impl ChainQuery {
 pub(crate) async fn sign_ins(
     State(node): State<Arc<Node>>,
     token: Token,
-    query: Result<Query<ChainQuery>, QueryRejection>,
+    query: Result<Query<SignInsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
     let Query(query) = query?;
-    let (before, limit) = query.page()?;
+    let (before, limit) = chain_page(query.before, query.limit)?;
     let lines = node.sign_ins().page(before, limit).await?;
     let next = lines.last().filter(|line| line.n > 1).map(|line| line.n);
     let told: Vec<Value> = lines

@@ -179,9 +179,30 @@ pub(crate) struct LooksAnswer {
     /// Where the next page begins; null after the last.
     #[schema(required = true)]
     before: Option<u64>,
-    /// What reading the whole chain found, where that was asked for.
+    /// What reading the chain, or what is newer of it, found, where that was asked for.
     #[schema(required = true)]
     verified: Option<ChainVerdictAnswer>,
+    /// The last time that the whole chain was read, or how far that has come.
+    reading: ChainReadingAnswer,
+}
+
+/// How far reading a whole chain has come.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChainReadingAnswer {
+    /// Lines read.
+    read: u64,
+    /// Lines that there were when it began; 0 where it never did, or just begins.
+    of: u64,
+    /// When it ended, Unix milliseconds; null while it is under way, or never was.
+    #[schema(required = true)]
+    ended_ms: Option<i64>,
+    /// Why it could not be read to its end.
+    #[schema(required = true)]
+    failed: Option<String>,
+    /// What it found.
+    #[schema(required = true)]
+    verdict: Option<ChainVerdictAnswer>,
 }
 
 /// A look.
@@ -210,7 +231,7 @@ pub(crate) struct LookLineAnswer {
 pub(crate) struct ChainVerdictAnswer {
     /// Whether every line follows from the one before, and bears out what was told of it.
     whole: bool,
-    /// The oldest line that is kept.
+    /// The oldest line that was read for it.
     first: u64,
     /// The newest line.
     last: u64,

@@ -3,6 +3,7 @@
 use crate::{Token, TokenScope};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What a control fact came to: its entries, or, of a dry run, what it would change.
@@ -240,4 +241,7 @@ pub(crate) struct WhoAnswer {
     crossing: String,
     /// The node's clock, Unix milliseconds.
     now_ms: i64,
+    /// A number for each part of what the node shows. It is another one once the part changed: see
+    /// `/v1/live`.
+    live: BTreeMap<String, u64>,
 }

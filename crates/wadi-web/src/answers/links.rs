@@ -155,6 +155,79 @@ pub(crate) struct VerifyAnswer {
     bytes: u64,
 }
 
+/// In what this node and a peer differ.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DifferencesAnswer {
+    /// The peer.
+    peer: String,
+    /// The logs that differ.
+    logs: Vec<DifferingLogAnswer>,
+    /// Records of which the peer lacks entries.
+    records: Vec<DifferingRecordAnswer>,
+    /// Whether there are more of them.
+    has_more: bool,
+    /// Bytes that asking the peer took, both ways.
+    bytes: u64,
+}
+
+/// A log of which both hold other entries.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DifferingLogAnswer {
+    /// The log.
+    log: String,
+    /// Its lane.
+    lane: String,
+    /// Its crossing.
+    crossing: String,
+    /// `ahead`: this node holds more; `behind`: the peer does; `forked`: each holds another branch.
+    state: String,
+    /// Entries held here.
+    here: u64,
+    /// Entries that the peer holds.
+    there: u64,
+}
+
+/// A record of which the peer lacks entries.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DifferingRecordAnswer {
+    /// The record.
+    record: String,
+    /// Its printed id.
+    id: String,
+    /// Its kind.
+    kind: String,
+    /// Its crossing.
+    crossing: String,
+    /// Its state here.
+    state_here: String,
+    /// Its state there; null where the peer has no such record.
+    #[schema(required = true)]
+    state_there: Option<String>,
+    /// Entries that the peer lacks.
+    lacking: u64,
+    /// The fields that differ.
+    fields: Vec<DifferingFieldAnswer>,
+    /// Types of the events that the peer lacks.
+    events: Vec<String>,
+    /// What the token does not read of it.
+    withheld: Vec<String>,
+}
+
+/// A field that differs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DifferingFieldAnswer {
+    /// The field.
+    field: String,
+    /// Its value here, all of them where it is contested; null where it has none.
+    here: Value,
+    /// Its value there.
+    there: Value,
+}
+
 /// A bundle that was planned.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! Records, and what became of writes.
 
+use super::ExpectedAnswer;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -184,6 +185,9 @@ pub(crate) struct RecordAnswer {
     withheld: Option<Vec<String>>,
     /// local_only, carried or at_hub: where its least safe entry is.
     safety: Option<String>,
+    /// When it is expected at a hub, of one record that is asked for and is not there; null where
+    /// nobody knows.
+    expected_at_hub: Option<ExpectedAnswer>,
     /// The cursor of its last change on this node.
     changed: Option<i64>,
     /// When it begins, as claimed, Unix milliseconds.

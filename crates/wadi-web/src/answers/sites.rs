@@ -59,6 +59,16 @@ pub(crate) struct SitesAnswer {
     peers: Vec<PeerAnswer>,
     /// The version of this node's software.
     software: String,
+    /// When its own certificate ends, Unix seconds; null where it has none.
+    #[schema(required = true)]
+    certificate_ends_s: Option<i64>,
+    /// By how much its clock is ahead of the hub's time, seconds, behind where it is less than
+    /// nought; null where no hub was heard since this start.
+    #[schema(required = true)]
+    clock_ahead_s: Option<i64>,
+    /// When what no hub holds yet is expected to be there; null where all is, or nobody knows.
+    #[schema(required = true)]
+    expected_at_hub: Option<ExpectedAnswer>,
     /// The logs that were forked, by origin.
     forks: Vec<String>,
     /// What was cut, and why.
@@ -153,10 +163,16 @@ pub(crate) struct PeerAnswer {
     /// is known.
     #[schema(required = true)]
     dark_as_usual: Option<bool>,
-    /// When the certificate ends that it showed last, Unix seconds; null where it showed none since
-    /// this start.
+    /// When its link is expected to be up, by the same hour of earlier weeks or days; null while it
+    /// is up, or where those say nothing.
+    #[schema(required = true)]
+    next_contact: Option<ExpectedAnswer>,
+    /// When the certificate ends that it showed last, Unix seconds; null where it showed none.
     #[schema(required = true)]
     certificate_ends_s: Option<i64>,
+    /// The version of its software, as it said last; null where it never did.
+    #[schema(required = true)]
+    software: Option<String>,
     /// What is still to go over, by lane; null while it is dark.
     #[schema(required = true)]
     backlog: Option<Vec<LaneBacklogAnswer>>,
@@ -195,6 +211,20 @@ pub(crate) struct ToldChainAnswer {
     lines: u64,
     /// SHA-256 of that line, in hexadecimal.
     head: String,
+}
+
+/// When something is expected.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectedAnswer {
+    /// When, this node's clock, Unix milliseconds.
+    at_ms: i64,
+    /// What it rests on: `hour_of_week`, `hour_of_day`, or `pace` of a link that is up.
+    by: String,
+    /// By how much such estimates were wrong before, half of them by no more, milliseconds; null
+    /// where none was made.
+    #[schema(required = true)]
+    wrong_by_ms: Option<i64>,
 }
 
 /// What is still to go over of a lane.

@@ -95,6 +95,12 @@ console-looks-told = { $n ->
     [few] وهي مطابقة لـ { $n } رؤوس أُبلغ بها المركز.
    *[other] وهي مطابقة لـ { $n } رأساً أُبلغ بها المركز.
 }
+console-looks-read-from = قُرئت من السطر { $n } فما بعده؛ ولم يُقرأ ما قبله منذ بدأت هذه العقدة.
+console-looks-reading = السلسلة كلها قيد القراءة: { $n }٪.
+console-looks-reading-again = تحديث
+console-looks-read-whole = قُرئت السلسلة كلها آخر مرة في
+console-looks-not-read = لم تُقرأ السلسلة كلها منذ بدأت هذه العقدة.
+console-looks-read-do = قراءة السلسلة كلها
 console-looks-broken = سلسلة الاطّلاع منقطعة
 console-looks-broken-at = السطر { $n } لا يتبع ما قبله: غُيّر، أو حُذفت أسطر. احفظ قاعدة بيانات هذه العقدة وأخبر الهيئة.
 console-looks-record = السجل

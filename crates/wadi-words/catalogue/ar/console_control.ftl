@@ -129,6 +129,7 @@ console-control-quarantine-other = لا يُحتسب
 console-control-choose = اختيار
 console-control-said = المضمون
 console-control-claimed = الوقت المدعى
+console-control-field = الحقل
 console-control-record = السجل
 console-control-log = السجل المتسلسل
 console-control-next = القيود التالية
@@ -150,6 +151,25 @@ console-control-compare-logs = { $n ->
 console-control-compare-logs-differing = المختلف منها: { $n }
 console-control-compare-wrong = الخطأ في هذا القرص: { $n }
 console-control-compare-fields = سجلًا سجلًا وحقلًا حقلًا، حيث يمكن بلوغ واجهتي العقدتين:
+console-control-compare-records = السجلات المختلفة
+console-control-compare-dark = تلك العقدة غير متصلة الآن: يمكن سؤالها عمّا لديها حين يعود رابطها.
+console-control-compare-here = هنا
+console-control-compare-there = هناك
+console-control-compare-unknown = موجود هناك وغير معروف هنا
+console-control-compare-no-records = لا ينقص العقدة الأخرى شيء من السجلات الموجودة هنا.
+console-control-compare-none-there = لا وجود لهذا السجل هناك
+console-control-compare-lacking = { $n ->
+    [one] ينقصها قيد واحد هناك
+    [two] ينقصها قيدان هناك
+    [few] ينقصها { $n } قيود هناك
+   *[other] ينقصها { $n } قيدًا هناك
+ }
+console-control-compare-events = حدث وغير معروف هناك
+console-control-compare-more = يوجد المزيد. اختر مسارًا واحدًا أدناه، أو أعد المقارنة بعد إعادة المزامنة.
+console-control-compare-of = كل سجل كما تصنعه القيود الموجودة في العقدة الأخرى. هي تذكر عدد ما لديها، وما ينتج عنها يُحسب هنا.
+console-control-log-behind = لديها أكثر
+console-control-log-forked = لديها فرع آخر
+console-control-log-ahead = لديها أقل
 console-control-held = المحفوظ هنا
 console-control-lane = المسار
 console-control-peer-has = العقدة الأخرى

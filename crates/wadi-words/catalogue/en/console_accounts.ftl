@@ -87,6 +87,12 @@ console-looks-told = { $n ->
     [one] It bears out the head that was told to the hub.
    *[other] It bears out { $n } heads that were told to the hub.
 }
+console-looks-read-from = Read from line { $n } on; older lines were not read since this node started.
+console-looks-reading = The whole chain is being read: { $n } %.
+console-looks-reading-again = Look again
+console-looks-read-whole = The whole chain was read last at
+console-looks-not-read = The whole chain was not read since this node started.
+console-looks-read-do = Read the whole chain
 console-looks-broken = The chain of looks is broken
 console-looks-broken-at = Line { $n } does not follow from what stands before it: it was changed, or lines were taken out. Keep this node's database, and tell the commission.
 console-looks-record = Record

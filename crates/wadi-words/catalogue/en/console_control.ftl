@@ -129,6 +129,7 @@ console-control-quarantine-other = does not count
 console-control-choose = Choose
 console-control-said = Says
 console-control-claimed = Claimed
+console-control-field = Field
 console-control-record = Record
 console-control-log = Log
 console-control-next = Next entries
@@ -151,6 +152,23 @@ console-control-compare-logs-differing = { $n ->
 }
 console-control-compare-wrong = { $n } wrong on this disk
 console-control-compare-fields = Record by record and field by field, where both nodes' interfaces can be reached:
+console-control-compare-records = Records that differ
+console-control-compare-dark = That node is not in contact: what it holds can be asked for when its link is up.
+console-control-compare-here = here
+console-control-compare-there = there
+console-control-compare-unknown = Held there and not known here
+console-control-compare-no-records = The other node lacks nothing of the records held here.
+console-control-compare-none-there = no such record there
+console-control-compare-lacking = { $n ->
+    [one] { $n } entry is lacking there
+   *[other] { $n } entries are lacking there
+ }
+console-control-compare-events = happened, and not known there
+console-control-compare-more = There are more. Choose one lane below, or compare again after a resync.
+console-control-compare-of = As the entries that the other node holds make each record. It says how many it holds; what they make is worked out here.
+console-control-log-behind = it holds more
+console-control-log-forked = it holds another branch
+console-control-log-ahead = it holds less
 console-control-held = What is held here
 console-control-lane = Lane
 console-control-peer-has = Peer

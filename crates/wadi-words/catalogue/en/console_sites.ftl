@@ -31,7 +31,18 @@ console-sites-last-contact = Last contact
 console-sites-oldest-unsent = Oldest unsent
 console-sites-oldest-unwitnessed = Oldest unwitnessed
 console-sites-backlog = Backlog
-console-sites-expected = Expected in
+console-sites-expected = Expected
+console-sites-clock-right = agrees with the hub
+console-sites-clock-ahead = { $what } ahead of the hub
+console-sites-clock-behind = { $what } behind the hub
+console-expected-at-hub = expected at the hub about
+console-expected-link = link expected about
+console-expected-unknown = when it will be at the hub is unknown
+console-expected-by-hour_of_week = by this hour of earlier weeks
+console-expected-by-hour_of_day = by this hour of earlier days
+console-expected-by-pace = as fast as it goes now
+console-expected-was-right = such estimates were right before
+console-expected-wrong-by = such estimates were wrong by { $what }
 console-sites-verified = Verified through
 console-sites-clock = Clock
 console-sites-certificate = Certificate
@@ -66,6 +77,7 @@ console-sites-minutes = { $n ->
    *[other] { $n } minutes
 }
 console-sites-seconds = { $n ->
+    [0] now
     [one] { $n } second
    *[other] { $n } seconds
 }

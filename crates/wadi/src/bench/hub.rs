@@ -221,6 +221,7 @@ async fn feed(
             remembers: None,
             rate_bits_s: None,
             codecs: vec![],
+            software: String::new(),
         };
 
         let frontier = Message::Frontier {

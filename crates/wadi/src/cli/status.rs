@@ -59,6 +59,12 @@ fn status_text(v: &Value) -> String {
         out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
     }
 
+    let has_unsent = v["unsent"].as_u64().unwrap_or(0) > 0;
+    if has_unsent && v["role"] != "hub" {
+        let expected = expected_text(&v["expected_at_hub"]);
+        out += &format!("expected at the hub: {expected}\n");
+    }
+
     if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
         out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
     }
@@ -100,6 +106,23 @@ fn status_text(v: &Value) -> String {
         Some(table) => format!("{out}\n{table}"),
         None => out,
     }
+}
+
+/// When something is expected, and by how much such estimates were wrong before.
+fn expected_text(v: &Value) -> String {
+    let Some(at_ms) = v["at_ms"].as_i64() else {
+        return "unknown".into();
+    };
+
+    let by = match v["by"].as_str() {
+        Some("hour_of_week") => "by this hour of earlier weeks",
+        Some("hour_of_day") => "by this hour of earlier days",
+        _ => "as fast as it goes now",
+    };
+    let wrong = v["wrong_by_ms"].as_i64().map_or_else(String::new, |ms| {
+        format!(", such estimates were wrong by {} min", ms / 60_000)
+    });
+    format!("about {} ({by}{wrong})", print::time_text(at_ms))
 }
 
 /// Through which time each crossing is heard; a hub's alone.
@@ -147,14 +170,18 @@ fn peers_table(v: &Value) -> Table {
             "unknown".into()
         };
 
-        let link = if up { "up" } else { "down" };
+        let link = match (up, p["next_contact"]["at_ms"].as_i64()) {
+            (true, _) => "up".into(),
+            (false, Some(ms)) => format!("down, expected about {}", print::time_text(ms)),
+            (false, None) => "down".into(),
+        };
         let known = |member: &str| match &p[member] {
             Value::Null => "unknown".into(),
             _ => member_text(p, member),
         };
         table.add_row([
             member_text(p, "node"),
-            link.into(),
+            link,
             ago,
             lacks,
             known("in_step"),

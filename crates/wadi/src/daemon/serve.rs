@@ -354,6 +354,7 @@ async fn tell_alarms(node: Arc<Node>) {
 }
 
 pub(super) async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
+    node.set_own_certificate(ends_s.unwrap_or(0));
     loop {
         node.set_alarm(
             "certificate",
