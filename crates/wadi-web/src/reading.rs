@@ -496,7 +496,11 @@ mod tests {
         let of_field = |name: &str| {
             json!({"id": "R13-contested", "values": {"field": {"field": name}}}).to_string()
         };
-        let published = |rule: &str, sentence: &str| json!({"type": "finding", "rule": rule, "text": "t", "sentence": sentence});
+        let published = |rule: &str, sentence: &str| {
+            let mut said = json!({"type": "finding", "rule": rule, "text": "t"});
+            said["sentence"] = sentence.into();
+            said
+        };
         let person = of_field("person.1.document_hash");
         for (said, is_taken) in [
             (published("R25", ""), true),

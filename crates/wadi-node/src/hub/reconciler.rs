@@ -44,10 +44,9 @@ const ANCHORS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a time has passed that something waits for.
 const TICK: Duration = Duration::from_secs(5);
-/// Where it is kept which version found what there is, and that version: another number where a
-/// finding tells more or other things. Then every record is looked at afresh.
-const VERSION: &str = "version";
+/// What a finding tells: by another number every record is looked at afresh. And where it is kept.
 const FINDINGS_VERSION: &str = "2";
+const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
 /// The alarms, by what they are about.
@@ -140,9 +139,8 @@ impl Reconciler {
     async fn recall_cursor(&mut self) -> Result<(), StoreError> {
         let scope = LocalScope::Reconcile;
         let version = self.store.local(&scope, VERSION).await?;
-        let is_current = version.as_deref() == Some(FINDINGS_VERSION);
-        let cursor = self.store.local(&scope, "cursor").await?;
-        let cursor = cursor.filter(|_| is_current);
+        let mut cursor = self.store.local(&scope, "cursor").await?;
+        cursor = cursor.filter(|_| version.as_deref() == Some(FINDINGS_VERSION));
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
         self.kept_cursor = self.cursor;
         self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
