@@ -8,6 +8,34 @@ use crate::{frontiers::FrontierPart, pb};
 use std::collections::BTreeMap;
 use wadi_log::{Enrolment, Epoch, Folded, Hash, LogError, LogId, NodeId, Tip};
 
+/// What a Hello says; nothing of any other message.
+pub(super) fn hello_out(message: &Message) -> pb::Hello {
+    let Message::Hello {
+        version,
+        enrolment,
+        digest,
+        members,
+        hub_time_s,
+        remembers,
+        rate_bits_s,
+        codecs,
+    } = message
+    else {
+        return pb::Hello::default();
+    };
+
+    pb::Hello {
+        version: *version,
+        enrolment: enrolment.to_bytes(),
+        digest: digest.0.to_vec(),
+        members: members.0.to_vec(),
+        hub_time_s: *hub_time_s,
+        remembers: remembers.map(|r| r.0.to_vec()).unwrap_or_default(),
+        rate_bits_s: rate_bits_s.unwrap_or(0),
+        codecs: codecs.clone(),
+    }
+}
+
 pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
     let remembers = if m.remembers.is_empty() {
         None

@@ -8,25 +8,7 @@ impl Message {
     /// The message as the wire has it.
     pub(super) fn to_wire(&self) -> Of {
         match self {
-            Self::Hello {
-                version,
-                enrolment,
-                digest,
-                members,
-                hub_time_s,
-                remembers,
-                rate_bits_s,
-                codecs,
-            } => Of::Hello(pb::Hello {
-                version: *version,
-                enrolment: enrolment.to_bytes(),
-                digest: digest.0.to_vec(),
-                members: members.0.to_vec(),
-                hub_time_s: *hub_time_s,
-                remembers: remembers.map(|r| r.0.to_vec()).unwrap_or_default(),
-                rate_bits_s: rate_bits_s.unwrap_or(0),
-                codecs: codecs.clone(),
-            }),
+            Self::Hello { .. } => Of::Hello(greeting::hello_out(self)),
             Self::Members(all) => Of::Members(greeting::members_out(all)),
             Self::Frontier { folded, part } => Of::Frontier(greeting::frontier_out(folded, *part)),
             Self::Unfold(nodes) => Of::Unfold(greeting::unfold_out(nodes)),

@@ -30,7 +30,6 @@ impl Session {
         }
 
         match message {
-            // Its rate is for the porch, which knows the link.
             Message::Hello {
                 version,
                 enrolment,
@@ -38,12 +37,10 @@ impl Session {
                 members,
                 hub_time_s,
                 remembers,
-                rate_bits_s: _,
+                rate_bits_s: _, // for the porch, which knows the link
                 codecs,
             } => {
-                let best = CodecVersion::best_of(&codecs).min(self.codec);
-                self.window.use_codec(best);
-                self.memory.note_peers(remembers);
+                self.note_hello(remembers, &codecs);
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
             }
@@ -126,6 +123,13 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    /// What a Hello tells of the peer itself: what it remembers, and how it reads blocks.
+    fn note_hello(&mut self, remembers: Option<Hash>, codecs: &[u8]) {
+        self.memory.note_peers(remembers);
+        let best = CodecVersion::best_of(codecs).min(self.codec);
+        self.window.use_codec(best);
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the
