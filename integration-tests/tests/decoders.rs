@@ -561,8 +561,7 @@ fn good_inputs_are_good() {
     let read = std::iter::from_fn(|| frames.read().unwrap());
     assert_eq!(read.count(), 3);
 
-    let receipt = receipt();
-    let (read, seal) = Receipt::read(&receipt).unwrap();
+    let (read, seal) = Receipt::read(&receipt()).unwrap();
     seal.verify(author()).unwrap();
     assert_eq!(read.cosignatures().unwrap().len(), 1);
 
