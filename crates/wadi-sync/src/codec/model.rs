@@ -25,7 +25,7 @@ const SUREST: u32 = 24;
 /// Contexts from which a letter is expected.
 pub(super) const LETTER_CONTEXTS: usize = 6;
 /// Sets of weights by which these are mixed.
-const WEIGHT_SETS: usize = 256;
+const WEIGHT_SETS: usize = 1_024;
 /// One, in a weight.
 const WEIGHT_ONE: i32 = 1 << 16;
 /// How fast weights follow.
