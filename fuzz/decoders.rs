@@ -6,12 +6,13 @@
 
 use std::sync::OnceLock;
 use wadi_log::{
-    Checkpoint, Cosignature, Crossing, Enrolment, Entry, Epoch, ForkProof, Lane, LogId, LogKey,
-    NodeId, Peaks, Reading, RecordId, Reference, Role, RootKey, Scope, SignedCheckpoint,
+    Block, Checkpoint, Cosignature, Crossing, Enrolment, Entry, Epoch, ForkProof, Lane, LogId,
+    LogKey, NodeId, Peaks, Reading, RecordId, Reference, Role, RootKey, Scope, SignedCheckpoint,
     parse_note, verify_block, verify_evidence,
 };
 use wadi_sync::{
-    BlockDecoder, FrameReader, Manifest, Message, Receipt, decode_plain, encode_plain, fits_frame,
+    BlockDecoder, BlockEncoder, CodecVersion, FrameReader, Manifest, Message, Receipt,
+    decode_plain, encode_plain, fits_frame,
 };
 
 /// A name, which its fuzz target has too, and what it does with bytes.
@@ -76,6 +77,16 @@ pub fn author() -> &'static Enrolment {
         };
         draft.issue(&root()).expect("a good enrolment")
     })
+}
+
+/// A block's frame in each version of the codec, the first of its stream.
+#[allow(dead_code, reason = "the test spoils them, the fuzz targets do not")]
+pub fn block_frames(block: &Block) -> Vec<Vec<u8>> {
+    let frame = |version| {
+        let mut encoder = BlockEncoder::of_version(version).expect("a context");
+        encoder.encode(block).expect("a good block")
+    };
+    CodecVersion::ALL.map(frame).into()
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -224,14 +224,8 @@ impl Session {
                 to,
                 tip,
                 cosignature,
-            } => {
-                self.acknowledge(log, to, tip, cosignature, out);
-                self.refuse_behind(log, out);
-            }
-            Input::BlockRefused { log, held, reason } => {
-                self.refuse_block(log, held, reason, out);
-                self.refuse_behind(log, out);
-            }
+            } => self.acknowledge(log, to, tip, cosignature, out),
+            Input::BlockRefused { log, held, reason } => self.refuse_block(log, held, reason, out),
             Input::LinkHolds(bytes) => self.move_window(bytes, out),
             Input::LogsGrew(tips) => self.note_growths(tips, out),
             Input::HeadRefreshed(log) => {
@@ -436,6 +430,7 @@ impl Session {
             refused: None,
         }));
 
+        self.refuse_behind(log, out);
         self.pump(out);
 
         // An own log that came back from a hub came without the hub's cosignature.
@@ -454,6 +449,7 @@ impl Session {
         }
 
         send_refusal(out, log, held, reason);
+        self.refuse_behind(log, out);
     }
 
     /// Tells that both hold the same, where nothing is left to do.

@@ -16,8 +16,8 @@ use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId, Tip};
 use wadi_store::StoreError;
 use wadi_sync::{Input, Query, QueryAnswer};
 
-/// Bytes of the entries of a block at most, where it can end at a checkpoint by then. In columns they
-/// travel in some 1.5 KB, of which a signature of 64 bytes is a small part.
+/// Bytes of the entries of a block at most, where it can end at a checkpoint by then. In columns
+/// they travel in some 1.5 KB, of which a signature of 64 bytes is a small part.
 const BLOCK_BYTES: usize = 32 * 1024;
 
 /// What a link answers.
@@ -126,8 +126,8 @@ impl Link<'_> {
         })
     }
 
-    /// The block of a log from a position on: to the last checkpoint within [`BLOCK_BYTES`], or else
-    /// to the first.
+    /// The block of a log from a position on: to the last checkpoint within [`BLOCK_BYTES`], or
+    /// else to the first.
     pub(super) async fn read_block(
         &self,
         log: &LogId,

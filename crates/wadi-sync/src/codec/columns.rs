@@ -258,7 +258,7 @@ impl Columns {
         self.take_room(1)?;
         let of = |ask: Guess, more: u32| context_of(&[column, ask as u32, more]);
         let state = self.column(column);
-        let (history, alike) = (state.history & 0xff, state.alike);
+        let (history, alike) = (state.history & 0xf, state.alike);
         let alike = alike.and_then(|of| self.entry.iter().find(|(c, _)| *c == of));
         let mut found = None;
         let mut by = 0;
@@ -353,9 +353,9 @@ impl Columns {
             if let Some(other) = like {
                 let expected = other.get(at).copied().unwrap_or(END);
                 let place = text.len().min(15) as u32;
-                let is_end = u32::from(expected == END);
+                let length = other.len().min(63) as u32;
                 let context =
-                    context_of(&[column, Guess::Resembles as u32, place, hits & 3, is_end]);
+                    context_of(&[column, Guess::Resembles as u32, place, hits & 3, length]);
                 let resembles = self.model.flag(coder, context, letter == expected);
 
                 hits = hits << 1 | u32::from(resembles);
@@ -372,7 +372,9 @@ impl Columns {
             }
 
             let contexts = letter_contexts(column, &text, word, &last);
-            let letter = self.model.letter(coder, &contexts, column, letter);
+            // A place in a text of one form has letters of one kind.
+            let set = context_of(&[column, text.len().min(11) as u32]);
+            let letter = self.model.letter(coder, &contexts, set, letter);
             if letter == END && count.is_none() {
                 break;
             }

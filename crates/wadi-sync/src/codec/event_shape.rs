@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn an_event_comes_back_from_its_shape_and_values() {
-        let text = br#"{"gate":"G1","kg":-20,"note":"a \"b\" \\","of":[1,2.5,"x",1e3,true],"type":"gate.in"}"#;
+        let text =
+            br#"{"gate":"G1","kg":-20,"note":"a \"b\" \\","of":[1,2.5,"x",1e3],"type":"in"}"#;
         let (shape, values) = split_event(text).unwrap();
         assert_eq!(fill_shape(&shape, &values), text);
         assert_eq!(
@@ -177,7 +178,7 @@ mod tests {
         );
         assert_eq!(holes_of(&shape).len(), values.len());
 
-        let other = br#"{"gate":"G2","kg":7,"note":"","of":[3,2.5,"y",1e3,true],"type":"gate.in"}"#;
+        let other = br#"{"gate":"G2","kg":7,"note":"","of":[3,2.5,"y",1e3],"type":"in"}"#;
         assert_eq!(split_event(other).unwrap().0, shape, "the same shape");
     }
 

@@ -1,7 +1,7 @@
 //! The block codec: how a run of entries travels.
 //!
-//! Version 1 is entries under zstd. Version 2 says them in columns, and leaves out what follows from
-//! what both ends hold. Each end tells in its Hello what it reads; whoever tells nothing reads
+//! Version 1 is entries under zstd. Version 2 says them in columns, and leaves out what follows
+//! from what both ends hold. Each end tells in its Hello what it reads; whoever tells nothing reads
 //! version 1. What is carried for others and what lies in bundles stands for itself.
 
 mod column_change;

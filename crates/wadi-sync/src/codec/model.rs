@@ -25,17 +25,17 @@ const SUREST: u32 = 24;
 /// Contexts from which a letter is expected.
 pub(super) const LETTER_CONTEXTS: usize = 6;
 /// Sets of weights by which these are mixed.
-const WEIGHT_SETS: usize = 256;
+const WEIGHT_SETS: usize = 1_024;
 /// One, in a weight.
 const WEIGHT_ONE: i32 = 1 << 16;
 /// How fast weights follow.
 const WEIGHT_RATE: i32 = 10;
 
 /// A probability of 22 bits and a count of 10.
-type Slot = u32;
-const UNKNOWN: Slot = 1 << 31;
+type BitSlot = u32;
+const UNKNOWN: BitSlot = 1 << 31;
 
-fn ones_of(slot: Slot) -> u32 {
+fn ones_of(slot: BitSlot) -> u32 {
     (slot >> 16).clamp(SUREST, 65_536 - SUREST)
 }
 
@@ -67,7 +67,7 @@ fn tables() -> &'static Tables {
     })
 }
 
-fn learn(slot: &mut Slot, bit: bool, tables: &Tables) {
+fn learn(slot: &mut BitSlot, bit: bool, tables: &Tables) {
     let count = *slot & ((1 << SLOT_SHIFT) - 1);
     let probability = i64::from(*slot >> SLOT_SHIFT);
     let goal = if bit { (1 << 22) - 1 } else { 0 };
@@ -96,7 +96,7 @@ fn squash(x: i32) -> i32 {
 
 /// Where the line of a context begins: one of two places, of which the less known is given up where
 /// neither is the context's.
-fn line_of(letters: &mut [Slot], context: u32) -> usize {
+fn line_of(letters: &mut [BitSlot], context: u32) -> usize {
     let first = context as usize * LINE & ((1 << LETTER_SLOTS_LOG2) - 1);
     let second = first ^ LINE;
     for line in [first, second] {
@@ -132,8 +132,8 @@ pub(super) fn context_of(words: &[u32]) -> u32 {
 #[derive(Clone)]
 pub(super) struct Model {
     tables: &'static Tables,
-    slots: Vec<Slot>,
-    letters: Vec<Slot>,
+    slots: Vec<BitSlot>,
+    letters: Vec<BitSlot>,
     weights: Vec<[i32; LETTER_CONTEXTS]>,
 }
 

@@ -223,7 +223,8 @@ impl<'a> RangeDecoder<'a> {
         this
     }
 
-    /// Past the end there are zeros: the last bytes of the coded part say the same whatever follows.
+    /// Past the end there are zeros: the last bytes of the coded part say the same, whatever
+    /// follows.
     fn next_byte(&mut self) -> u8 {
         let byte = self.bytes.get(self.at).copied().unwrap_or(0);
         self.at += 1;

@@ -73,7 +73,8 @@ impl ZstdDecoder {
         Ok(Self(decoder))
     }
 
-    /// Reads one frame behind its first byte. What it inflates to is bounded before anything of it is parsed.
+    /// Reads one frame behind its first byte. What it inflates to is bounded before anything of it
+    /// is parsed.
     pub(super) fn decode(&mut self, data: &[u8]) -> Result<Block, SyncError> {
         let mut out = vec![0; BODY_BYTES_MAX];
         let (mut input, mut at) = (InBuffer::around(data), 0);

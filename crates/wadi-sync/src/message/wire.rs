@@ -8,7 +8,7 @@ impl Message {
     /// The message as the wire has it.
     pub(super) fn to_wire(&self) -> Of {
         match self {
-            hello @ Self::Hello { .. } => Of::Hello(greeting::hello_out(hello)),
+            Self::Hello { .. } => Of::Hello(greeting::hello_out(self)),
             Self::Members(all) => Of::Members(greeting::members_out(all)),
             Self::Frontier { folded, part } => Of::Frontier(greeting::frontier_out(folded, *part)),
             Self::Unfold(nodes) => Of::Unfold(greeting::unfold_out(nodes)),

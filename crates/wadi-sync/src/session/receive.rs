@@ -41,9 +41,7 @@ impl Session {
                 codecs,
                 ..
             } => {
-                let best = CodecVersion::best_of(&codecs).min(self.codec);
-                self.window.use_codec(best);
-                self.memory.note_peers(remembers);
+                self.note_hello(remembers, &codecs);
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
             }
@@ -126,6 +124,13 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    /// What a Hello tells of the peer itself: what it remembers, and how it reads blocks.
+    fn note_hello(&mut self, remembers: Option<Hash>, codecs: &[u8]) {
+        self.memory.note_peers(remembers);
+        let best = CodecVersion::best_of(codecs).min(self.codec);
+        self.window.use_codec(best);
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the

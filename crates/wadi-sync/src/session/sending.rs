@@ -2,7 +2,7 @@
 
 use super::{
     Output, Query, QueryAnswer, Session, note_refusal,
-    peer_log::{Way, next_block_at},
+    peer_log::{PeerLog, Way, next_block_at},
     window::DueBlock,
 };
 use crate::{
@@ -141,12 +141,19 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the peer is known to hold what a block could leave out.
+    /// Whether the peer is known to hold what a block could leave out. Of a log of which it holds
+    /// more than this node does, it holds this node's part unless the log is forked: then it cannot
+    /// rebuild the block, and says so.
     fn is_held_there(&self, key: &HeldKey) -> bool {
         let (log, reach) = key.reach();
+        let own = self.own_tip(&log).size;
+        let is_prefix = |l: &PeerLog| l.checked || l.theirs >= own;
         let known = self.logs.get(&log);
+
         self.visible(&log)
-            && known.is_some_and(|l| l.checked && l.fork_search.is_none() && l.theirs >= reach)
+            && known.is_some_and(|l| {
+                is_prefix(l) && l.fork_search.is_none() && l.theirs >= reach && own >= reach
+            })
     }
 
     /// The store told what a block may leave out.
