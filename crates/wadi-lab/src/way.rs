@@ -212,7 +212,7 @@ impl LinkWay {
             step_max,
         } = handover;
         let period = at.saturating_duration_since(self.start).as_nanos() / every.as_nanos().max(1);
-        if period % 2 == 0 {
+        if period.is_multiple_of(2) {
             return Duration::ZERO;
         }
 

@@ -23,6 +23,8 @@ mod link_rate;
 mod liveness;
 mod porch;
 mod refusals;
+#[cfg(test)]
+mod session_tests;
 mod streams;
 #[cfg(test)]
 mod thin_link_tests;

@@ -44,6 +44,8 @@ pub(super) struct VirtualEnd {
     /// The least congestion window since something was given to send.
     pub(super) window_min: u64,
     pub(super) established: u64,
+    /// Transfers with contents that have arrived and were not handed out.
+    pub(super) arrived: Vec<usize>,
 }
 
 impl VirtualEnd {
@@ -140,6 +142,9 @@ impl VirtualEnd {
             c.streams.write(&mut c.connection);
             for number in c.streams.read(&mut c.connection) {
                 if let Some(transfer) = transfers.get_mut(number) {
+                    if transfer.arrived.is_none() && transfer.content.is_some() {
+                        self.arrived.push(number);
+                    }
                     transfer.arrived.get_or_insert(now);
                 }
             }

@@ -105,6 +105,7 @@ impl VirtualWorld {
                 new_tuner,
                 window_min: u64::MAX,
                 established: 0,
+                arrived: Vec::new(),
             }
         };
 
@@ -208,16 +209,47 @@ impl VirtualWorld {
     /// Has an end send so many bytes; those of the higher priority go first. What an end has not
     /// got over before its connection ends, it sends again over the next one.
     pub fn send(&mut self, from: usize, priority: i32, bytes: usize) -> usize {
-        let number = self.transfers.len();
-        let transfer = Transfer {
+        self.give(Transfer {
             from,
             priority,
             bytes,
             given: self.now,
             arrived: None,
-        };
+            content: None,
+        })
+    }
 
-        let end = &mut self.ends[from];
+    /// The same with something to hand out at the other end.
+    pub fn send_content(&mut self, from: usize, priority: i32, content: Vec<u8>) -> usize {
+        self.give(Transfer {
+            from,
+            priority,
+            bytes: content.len(),
+            given: self.now,
+            arrived: None,
+            content: Some(content),
+        })
+    }
+
+    /// Whether something is to be handed out at an end.
+    pub fn has_content(&self, at: usize) -> bool {
+        !self.ends[at].arrived.is_empty()
+    }
+
+    /// What has arrived at an end and was not handed out: priorities and contents, in the order of
+    /// their arrival.
+    pub fn take_content(&mut self, at: usize) -> Vec<(i32, Vec<u8>)> {
+        let numbers = std::mem::take(&mut self.ends[at].arrived);
+        let content = |number: usize| {
+            let transfer = self.transfers.get(number)?;
+            Some((transfer.priority, transfer.content.clone()?))
+        };
+        numbers.into_iter().filter_map(content).collect()
+    }
+
+    fn give(&mut self, transfer: Transfer) -> usize {
+        let number = self.transfers.len();
+        let end = &mut self.ends[transfer.from];
         end.window_min = u64::MAX;
         if let Some(current) = end.current_mut().filter(|c| c.is_established) {
             current.streams.push(number, &transfer);

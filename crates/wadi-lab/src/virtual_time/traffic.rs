@@ -26,6 +26,9 @@ pub struct Transfer {
     pub given: Instant,
     /// When its last byte had arrived in order.
     pub arrived: Option<Instant>,
+    /// What is handed out at the other end then, where it means something. On the wire lie as many
+    /// bytes of no meaning: QUIC seals them, and does not compress.
+    pub content: Option<Vec<u8>>,
 }
 
 /// The streams of one connection.

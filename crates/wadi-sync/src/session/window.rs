@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_holds_more_lets_more_into_flight() {
+        let mut window = SendWindow::default();
+        let bulk = log(Lane::Passage, 1);
+        while window.has_room_for_bulk() {
+            window.send(bulk, noise(bulk, 30 * 1024)).unwrap();
+        }
+
+        window.set_link_holds(750_000);
+        assert!(window.has_room_for_bulk());
+        assert_eq!(window.window_bytes(), 1_500_000);
+
+        // No more than the most, and no less than before.
+        window.set_link_holds(u64::MAX);
+        assert_eq!(window.window_bytes(), WINDOW_BYTES_MAX);
+        window.set_link_holds(2_400);
+        assert_eq!(window.window_bytes(), WINDOW_BYTES);
+        assert!(!window.has_room_for_bulk());
+    }
+
+    #[test]
     fn bulk_stops_at_the_window_and_urgent_lanes_go_on() {
         let mut window = SendWindow::default();
         let bulk = log(Lane::Passage, 1);
@@ -298,15 +318,6 @@ mod tests {
         assert!(window.sent_bytes() as usize >= WINDOW_BYTES);
         assert!(window.choose(vec![due(Lane::Passage, 2)]).is_empty());
         assert_eq!(window.choose(vec![due(Lane::Hold, 1)]).len(), 1);
-
-        // A link that holds more lets more into flight, and no more than the most.
-        window.set_link_holds(750_000);
-        assert!(window.has_room_for_bulk());
-        assert_eq!(window.window_bytes(), 1_500_000);
-        window.set_link_holds(u64::MAX);
-        assert_eq!(window.window_bytes(), WINDOW_BYTES_MAX);
-        window.set_link_holds(2_400);
-        assert_eq!(window.window_bytes(), WINDOW_BYTES);
 
         window.void(&bulk);
         assert!(window.answered(&bulk).is_some_and(|f| f.void && f.to == 1));
