@@ -243,7 +243,6 @@ fn messages() -> Vec<Message> {
         documents: Hash([2; 32]),
         states: Hash([3; 32]),
     };
-
     vec![
         Message::Hello {
             version: 1,
@@ -253,7 +252,7 @@ fn messages() -> Vec<Message> {
             hub_time_s: 1_767_225_600,
             remembers: Some(Hash([3; 32])),
             rate_bits_s: Some(64_000),
-            software: String::new(),
+            software: "0.1.0".into(),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {
