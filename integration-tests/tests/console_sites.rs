@@ -190,8 +190,8 @@ fn a_link_that_comes_at_its_hour_is_expected_then_on_every_page_alike() {
         .args([
             "-c",
             "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); \
-             d.execute(\"INSERT OR REPLACE INTO local (scope, key, value) VALUES ('contact', ?, ?)\", \
-             sys.argv[2:]); d.commit()",
+             d.execute(\"INSERT OR REPLACE INTO local (scope, key, value) \" \
+             \"VALUES ('contact', ?, ?)\", sys.argv[2:]); d.commit()",
         ])
         .arg(trb.dir.join("node.sqlite"))
         .args([id.as_str().expect("an id").to_string(), kept.to_string()])

@@ -188,6 +188,8 @@ fn sign_somebody_in(asker: &mut Asker<'_>) {
     say("POST", "/v1/password", "/v1/password", Some(&change));
     say("DELETE", "/v1/sessions/{name}", "/v1/sessions/own", None);
 
+    let reading = "/v1/looks/reading";
+    asker.post(reading, reading, &json!({}));
     let wrong = json!({"account": "amira", "password": "five lorries"});
     asker.post("/v1/sessions", "/v1/sessions", &wrong);
     let act = "/v1/accounts/{account}/{act}";

@@ -144,7 +144,6 @@ fn messages() -> Vec<Message> {
         documents: Hash([2; 32]),
         states: Hash([3; 32]),
     };
-
     vec![
         Message::Hello {
             version: 1,
@@ -155,7 +154,7 @@ fn messages() -> Vec<Message> {
             remembers: Some(Hash([3; 32])),
             rate_bits_s: Some(64_000),
             codecs: vec![CodecVersion::Columns.mark()],
-            software: String::new(),
+            software: "0.1.0".into(),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {

@@ -54,14 +54,14 @@ struct DifferingLine {
     /// None where the peer has no such record.
     state_there: Option<String>,
     lacking: u64,
-    fields: Vec<FieldLine>,
+    fields: Vec<DifferingFieldLine>,
     /// Events that the peer lacks, by their names.
     events: Vec<String>,
     is_withheld: bool,
 }
 
 /// A field that differs, in words.
-struct FieldLine {
+struct DifferingFieldLine {
     name: String,
     here: ShownValue,
     there: ShownValue,
@@ -209,7 +209,7 @@ fn records_lines(f: &PageFrame, read: &DifferencesRead) -> RecordsLines {
 
 fn differing_line(f: &PageFrame, read: &DifferingRecordRead) -> DifferingLine {
     let language = f.language;
-    let field = |one: &DifferingFieldRead| FieldLine {
+    let field = |one: &DifferingFieldRead| DifferingFieldLine {
         name: language.field(&one.field),
         here: field_value(language, &one.field, &one.here),
         there: field_value(language, &one.field, &one.there),

@@ -75,6 +75,17 @@ pub(super) struct AsOfQuery {
     known: String,
 }
 
+impl AsOfQuery {
+    /// The same as the API is asked; empty for the record as it is now.
+    fn api_query(&self, known_ms: Option<i64>) -> String {
+        match (self.at.is_empty(), known_ms) {
+            (false, _) => format!("?at={}", query_escaped(&self.at)),
+            (true, Some(ms)) => format!("?known_ms={ms}"),
+            (true, None) => String::new(),
+        }
+    }
+}
+
 /// A value with who said it.
 pub(super) struct ClaimLine {
     pub(super) value: ShownValue,
@@ -358,12 +369,7 @@ async fn shown(
 ) -> Result<RecordPage, Refused> {
     let (api, asker, language) = (&console.api, &visitor.asker, visitor.language());
     let known_ms = times::time_ms(&as_of.known);
-    let query = match (as_of.at.is_empty(), known_ms) {
-        (false, _) => format!("?at={}", query_escaped(&as_of.at)),
-        (true, Some(ms)) => format!("?known_ms={ms}"),
-        (true, None) => String::new(),
-    };
-
+    let query = as_of.api_query(known_ms);
     let record: ShownRecord = api.get(asker, &api_path(id, &query)).await?;
     let is_now = query.is_empty();
     let steps = match as_of.at.is_empty() {

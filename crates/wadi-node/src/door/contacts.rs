@@ -152,7 +152,7 @@ impl PeerContacts {
         self.contacts.back().map(|c| c.ended_ms)
     }
 
-    /// Whether the link is dark no longer than it is as a rule, or than it was to be expected of the
+    /// Whether the link is dark no longer than it is as a rule, or than was to be expected of the
     /// hour at which it went dark. None where neither is known.
     pub fn is_dark_as_usual(&self, now_ms: i64) -> Option<bool> {
         let last_ms = self.last_ms()?;
