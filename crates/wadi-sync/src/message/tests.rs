@@ -72,7 +72,7 @@ fn earlier_versions_read_a_hello_with_rate_codecs_and_software_and_are_read_with
 #[test]
 fn a_version_that_is_told_is_short_and_visible_whatever_a_peer_says() {
     use pb::message::Of;
-    let Of::Hello(told) = hello(None).to_wire() else {
+    let Of::Hello(told) = hello(None, &[]).to_wire() else {
         panic!("a Hello");
     };
     let told = pb::Hello {

@@ -291,7 +291,9 @@ mod tests {
         let mut window = SendWindow::default();
         let bulk = log(Lane::Passage, 1);
         while window.has_room_for_bulk() {
-            window.send(bulk, noise(bulk, 30 * 1024)).unwrap();
+            window
+                .send(bulk, noise(bulk, 30 * 1024), &HeldParts::default())
+                .unwrap();
         }
 
         window.set_link_holds(750_000);
