@@ -232,6 +232,8 @@ fn a_refusal_is_dismissed_with_a_reason_until_the_same_comes_again() {
     });
 
     let open = || hub.get("/v1/refusals?open=true").unwrap()["refusals"].clone();
+    // What does not prove is sent once more, in full, and refused once more.
+    world.wait("it came a second time", || open()[0]["times"] == 2);
     let row = open()[0].clone();
     assert_eq!(run(&hub.dir, &["audit", "refusals"]).status.code(), Some(3));
 

@@ -193,6 +193,51 @@ fn a_cookie_of_a_console_over_tls_is_given_to_tls_alone() {
 }
 
 #[test]
+fn a_browser_is_shown_a_certificate_that_it_knows_and_programs_see_the_nodes_own() {
+    let mut world = World::default();
+    let names = "http_tls = true\nhttp_certificate = \"web.pem\"\nhttp_key = \"web.key\"";
+    world.prepare("hub", &[], names);
+    let hub = world.site("hub");
+
+    let check = || integration_tests::run(&hub.dir, &["node", "check"]);
+    let refused = String::from_utf8_lossy(&check().stderr).into_owned();
+    assert!(refused.contains("bad_certificate"), "{refused}");
+
+    let made = |name: &str| {
+        let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+                         -subj /CN=localhost -keyout web.key -out";
+        let openssl = std::process::Command::new("openssl")
+            .args(arguments.split_whitespace())
+            .arg(name)
+            .current_dir(&hub.dir)
+            .output();
+        assert!(openssl.expect("openssl runs").status.success());
+    };
+    made("another.pem");
+    let others_key = std::fs::read(hub.dir.join("web.key")).unwrap();
+    made("web.pem");
+    let own_key = std::fs::read(hub.dir.join("web.key")).unwrap();
+
+    std::fs::write(hub.dir.join("web.key"), others_key).unwrap();
+    let refused = String::from_utf8_lossy(&check().stderr).into_owned();
+    assert!(refused.contains("bad_certificate"), "{refused}");
+
+    std::fs::write(hub.dir.join("web.key"), own_key).unwrap();
+    assert!(check().status.success(), "{:?}", check());
+    world.launch("hub");
+    // The command line trusts the commission's authority alone.
+    world.wait("it answers over TLS", || {
+        integration_tests::run(&hub.dir, &["--json", "status"])
+            .status
+            .success()
+    });
+
+    let browser = Browser::open_at(&hub.url().replace("http://", "https://"), "en");
+    browser.go("/console/sign-in");
+    browser.see("Sign in");
+}
+
+#[test]
 fn of_two_invitations_at_once_one_holds_and_a_code_is_used_by_one() {
     let world = hub_with_clock();
     let hub = world.site("hub");

@@ -2,6 +2,9 @@
 //! a client that a public generator makes of it works, and a tester who tries whatever the
 //! description allows, and what it does not, finds nothing.
 
+#[path = "contract/tester.rs"]
+mod tester;
+
 use integration_tests::{Cable, Site, World};
 use serde_json::{Value, json};
 use std::{
@@ -552,57 +555,4 @@ fn a_generated_client_brings_a_truck_through_a_gate() {
         trb.get("/v1/records").expect("records")["records"][0]["state"],
         "ADMITTED"
     );
-}
-
-/// Whatever the description allows, and what it does not: tried by schemathesis from a seed.
-#[test]
-fn a_tester_who_tries_whatever_is_described_finds_nothing() {
-    let Some(python) = python() else { return };
-    let seed = std::env::var("WADI_SEED").unwrap_or_else(|_| "20261126".into());
-    let examples = match std::env::var("WADI_LONG").as_deref() {
-        Ok("1") => "200",
-        _ => "10",
-    };
-
-    let mut world = World::default();
-    world.start("hub", &[]);
-    world.start("trb", &[("hub", world.site("hub").listen)]);
-    world.site("trb").truck("11-A-00001");
-    world.settle(&["hub", "trb"]);
-
-    // Both at once: whoever tries them is one process on one core.
-    std::thread::scope(|scope| {
-        for name in ["hub", "trb"] {
-            let (site, dir) = (world.site(name), world.dir());
-            let (python, seed) = (&python, &seed);
-            scope.spawn(move || try_whatever_is_described(site, dir, python, seed, examples));
-        }
-    });
-}
-
-fn try_whatever_is_described(site: &Site, dir: &Path, python: &Path, seed: &str, examples: &str) {
-    let tried = Command::new(python.with_file_name("schemathesis"))
-        .current_dir(dir)
-        .env("SCHEMATHESIS_HOOKS", scripts().join("hooks.py"))
-        .args(["run", &format!("{}/openapi.json", site.url()), "--no-color"])
-        .args([
-            "--header",
-            &format!("Authorization: Bearer {}", site.token()),
-        ])
-        .args(["--seed", seed, "--max-examples", examples])
-        .args(["--phases", "examples,coverage,fuzzing"])
-        // Streams that do not end; and a peer may be dark, which is no defect of a server.
-        .args(["--exclude-path", "/v1/changes"])
-        .args(["--exclude-path", "/v1/live"])
-        .args(["--exclude-path", "/v1/verify/{peer}"])
-        .args(["--exclude-path", "/v1/differences/{peer}"])
-        // What a value means is in the tables of fields, events and members, and a record's id has
-        // a check character: more than a schema can say.
-        .args(["--exclude-checks", "positive_data_acceptance"])
-        .output()
-        .expect("schemathesis runs");
-
-    println!("seed {seed} at {}", site.url());
-    assert_succeeds(&tried);
-    assert_eq!(site.get("/readyz").expect("it is up")["status"], "ready");
 }

@@ -103,7 +103,7 @@ fn a_database_that_is_locked_away_or_read_only_for_a_while_costs_no_record() {
         &[],
         &format!(
             "database = {:?}",
-            format!("{url}&options[statement_timeout]=1500")
+            format!("{url}&options[statement_timeout]=5000")
         ),
     );
 

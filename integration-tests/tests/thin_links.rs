@@ -139,14 +139,14 @@ fn a_transfer_goes_on_where_the_address_changes_in_its_middle() {
     let peer = pair.peer();
 
     let before = pair.link.up_bytes();
-    pair.write(1_000);
+    pair.write(4_000);
     pair.world.wait("the transfer has begun", || {
         pair.link.up_bytes() > before + 10_000
     });
     assert_ne!(pair.passages("trb"), pair.passages("hub"), "it goes on");
 
     pair.command(LinkCommand::Move);
-    pair.converge(Duration::from_secs(60));
+    pair.converge(Duration::from_secs(120));
     // A connection that ends says why.
     assert_eq!(pair.peer()["last_error"], peer["last_error"]);
 }

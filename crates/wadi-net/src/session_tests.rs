@@ -268,12 +268,17 @@ impl SessionWorld {
 
 /// How long two sessions take over a link, and what rate and bytes alone would need.
 fn convergence(link: &str, site_blocks: u64, hub_blocks: u64) -> (f64, f64) {
+    convergence_of(link, site_blocks, hub_blocks, 1)
+}
+
+/// The same, with losses from a seed.
+fn convergence_of(link: &str, site_blocks: u64, hub_blocks: u64, seed: u64) -> (f64, f64) {
     let mut site = SessionEnd::new(2, Role::Crossing, "TRB", 3);
     let mut hub = SessionEnd::new(3, Role::Hub, "HUB", 2);
     site.write(Lane::Passage, site_blocks);
     hub.write(Lane::Hold, hub_blocks);
 
-    let mut both = SessionWorld::connect(link, 1, [site, hub]);
+    let mut both = SessionWorld::connect(link, seed, [site, hub]);
     let before = Heading::BOTH.map(|way| both.world.counters(way).offered.bytes);
     let taken = both.converge(Duration::from_secs(3_600)).as_secs_f64();
     let after = Heading::BOTH.map(|way| both.world.counters(way).offered.bytes);
@@ -315,10 +320,13 @@ fn sessions_bear_loss() {
         "sandstorm",
         "hf-32",
     ] {
-        let (taken, needed) = convergence(link, 100, 30);
-        assert!(
-            taken <= 2.5 * needed + 6.0,
-            "{link}: {taken} s for {needed}"
-        );
+        // What is lost is luck, and one lost probe in a fade costs seconds: the middle of nine.
+        let mut beyond: Vec<f64> = (1..=9)
+            .map(|seed| convergence_of(link, 100, 30, seed))
+            .map(|(taken, needed)| taken - 2.5 * needed)
+            .collect();
+        beyond.sort_by(f64::total_cmp);
+        assert!(beyond[4] <= 6.0, "{link}: {beyond:?}");
+        assert!(beyond[8] <= 20.0, "{link}: {beyond:?}");
     }
 }

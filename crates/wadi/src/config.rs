@@ -27,6 +27,13 @@ pub struct Config {
     /// addresses.
     #[serde(default)]
     pub http_tls: bool,
+    /// A certificate that browsers take, with its chain, PEM: they take none of an Ed25519 key, as
+    /// the node's is.
+    #[serde(default)]
+    pub http_certificate: Option<PathBuf>,
+    /// The key of `http_certificate`, PEM.
+    #[serde(default)]
+    pub http_key: Option<PathBuf>,
     /// Spool directory; none where machines do not write files.
     #[serde(default)]
     pub spool: Option<PathBuf>,
@@ -114,13 +121,15 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "data",
     "database",
     "papers",
     "listen",
     "http",
     "http_tls",
+    "http_certificate",
+    "http_key",
     "spool",
     "redial_s",
     "idle_s",
@@ -168,6 +177,8 @@ impl Config {
 
         config.papers = dir.join(&config.papers);
         config.spool = config.spool.map(|s| dir.join(s));
+        config.http_certificate = config.http_certificate.map(|c| dir.join(c));
+        config.http_key = config.http_key.map(|k| dir.join(k));
         Ok(config)
     }
 
@@ -178,6 +189,14 @@ impl Config {
                 "http = {} is not a loopback address: set http_tls = true",
                 self.http
             ));
+        }
+
+        if self.http_certificate.is_some() != self.http_key.is_some() {
+            return Err("http_certificate and http_key are given together".into());
+        }
+
+        if self.http_certificate.is_some() && !self.http_tls {
+            return Err("http_certificate is shown under TLS: set http_tls = true".into());
         }
 
         if self

@@ -121,8 +121,8 @@ async fn tell_one(door: &Door, chain: &LocalChain) -> Result<bool, NodeError> {
 
 fn not_borne_out(chain: &LocalChain, lines: u64) -> String {
     format!(
-        "line {lines} of {} is not the one of which this node told its peers: lines were changed or \
-         lost; wadi audit looks --verify says which",
+        "line {lines} of {} is not the one of which this node told its peers: lines were changed \
+         or lost; wadi audit looks --verify says which",
         chain.name()
     )
 }

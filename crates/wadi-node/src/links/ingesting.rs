@@ -102,6 +102,10 @@ impl Link<'_> {
                 }
             }
             Some(BlockOutcome::Refused { held, reason }) => {
+                // What was not taken may be sent again, in full: that is no repetition.
+                if let Some(received) = self.ingesting.received.get_mut(&log) {
+                    *received = held.min(*received);
+                }
                 self.ending.short_of_room |= reason == RefuseReason::DiskLow;
                 Input::BlockRefused { log, held, reason }
             }

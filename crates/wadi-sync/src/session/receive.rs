@@ -30,7 +30,6 @@ impl Session {
         }
 
         match message {
-            // Its rate is for the porch, which knows the link; its software for the board.
             Message::Hello {
                 version,
                 enrolment,
@@ -39,7 +38,7 @@ impl Session {
                 hub_time_s,
                 remembers,
                 codecs,
-                ..
+                .. // its rate is for the porch, its software for the board
             } => {
                 self.note_hello(remembers, &codecs);
                 self.check_hello(version, &enrolment)?;

@@ -360,6 +360,7 @@ console-records-member-secondary = تدقيق ثانوي
 console-records-member-seal_after = الختم بعدًا
 console-records-member-scope = النطاق
 console-records-member-scale = الميزان
+console-records-member-sentence = الجملة
 console-records-member-rule = القاعدة
 console-records-member-resolution = الحسم
 console-records-member-release_no = رقم الإفراج

@@ -330,6 +330,7 @@ console-records-member-secondary = secondary check
 console-records-member-seal_after = seal after
 console-records-member-scope = scope
 console-records-member-scale = scale
+console-records-member-sentence = sentence
 console-records-member-rule = rule
 console-records-member-resolution = resolution
 console-records-member-release_no = release no.

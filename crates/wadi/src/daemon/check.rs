@@ -19,6 +19,7 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
     let e = &papers.enrolment;
     e.verify(&papers.root)?;
     super::papers_check::papers_and_addresses(config, &papers)?;
+    super::tls::check_for_browsers(config)?;
 
     let peers = peer_addresses(config, &papers)?;
     let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});

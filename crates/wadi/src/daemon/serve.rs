@@ -289,7 +289,7 @@ pub(super) fn serve_http(
     let app = console.merge(api);
     let limits = Limits::default();
     if config.http_tls {
-        let tls = super::tls::acceptor(&papers.identity)?;
+        let tls = super::tls::acceptor(&papers.identity, config)?;
         return Ok(node.spawn_watched("http", async move {
             wadi_web::serve(listener, app, limits, move |stream| {
                 let tls = tls.clone();

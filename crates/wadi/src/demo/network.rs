@@ -428,6 +428,8 @@ fn configuration(place: &SiteAddresses) -> Config {
         listen: place.listen,
         http: place.http,
         http_tls: false,
+        http_certificate: None,
+        http_key: None,
         spool: Some("spool".into()),
         redial_s: 1.0,
         idle_s: 6.0,
