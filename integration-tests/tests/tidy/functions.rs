@@ -51,7 +51,6 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
         90,
     ),
     ("crates/wadi-store/src/sqlite/mod.rs", "open", 91),
-    ("crates/wadi-sync/src/session.rs", "dispatch", 82),
     (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",

@@ -71,7 +71,7 @@ fn learn(slot: &mut BitSlot, bit: bool, tables: &Tables) {
     let count = *slot & ((1 << SLOT_SHIFT) - 1);
     let probability = i64::from(*slot >> SLOT_SHIFT);
     let goal = if bit { (1 << 22) - 1 } else { 0 };
-    let moved = probability + ((goal - probability) * tables.shares[count as usize] >> 16);
+    let moved = probability + (((goal - probability) * tables.shares[count as usize]) >> 16);
     *slot = (moved as u32) << SLOT_SHIFT | (count + 1).min(COUNT_MAX);
 }
 
@@ -97,7 +97,7 @@ fn squash(x: i32) -> i32 {
 /// Where the line of a context begins: one of two places, of which the less known is given up where
 /// neither is the context's.
 fn line_of(letters: &mut [BitSlot], context: u32) -> usize {
-    let first = context as usize * LINE & ((1 << LETTER_SLOTS_LOG2) - 1);
+    let first = (context as usize * LINE) & ((1 << LETTER_SLOTS_LOG2) - 1);
     let second = first ^ LINE;
     for line in [first, second] {
         if letters[line] == context {

@@ -311,7 +311,7 @@ mod tests {
         for after in [0x00, 0x7f, 0xff] {
             for count in 0..200 {
                 let mut encoder = RangeEncoder::new();
-                let bit = |n: usize| n % 3 == 0 || n % 7 == 0;
+                let bit = |n: usize| n.is_multiple_of(3) || n.is_multiple_of(7);
                 for n in 0..count {
                     encoder.bit(20_000, bit(n));
                 }

@@ -165,6 +165,7 @@ console-value-RESOLVED = محلولة
 console-value-WAIVED = متجاوَز عنها
 console-value-APPROVED = موافقة
 console-value-REJECTED = رفض
+console-member-sentence = الجملة
 console-member-amount_minor = المبلغ
 console-member-anomaly = شذوذ في الصورة
 console-member-answer = الجواب

@@ -155,6 +155,7 @@ console-value-RESOLVED = resolved
 console-value-WAIVED = waived
 console-value-APPROVED = approved
 console-value-REJECTED = rejected
+console-member-sentence = sentence
 console-member-amount_minor = amount
 console-member-anomaly = anomaly seen
 console-member-answer = answer
