@@ -68,8 +68,8 @@ fn looks_text(answer: &Value) -> String {
             verified["told_heads"],
         ),
         Some(false) if verified["broken_at"].is_null() => format!(
-            "CONTRADICTED at line {}: the control log tells of another one, so lines were changed or \
-             lost after that was told",
+            "CONTRADICTED at line {}: the control log tells of another one, so lines were changed \
+             or lost after that was told",
             verified["contradicts_told"]
         ),
         Some(false) => format!(
