@@ -37,7 +37,7 @@ pub struct Config {
     /// Spool directory; none where machines do not write files.
     #[serde(default)]
     pub spool: Option<PathBuf>,
-    /// Seconds of pause between two attempts to reach a peer; an attempt lasts six.
+    /// Seconds of pause between two attempts to reach a peer; one waits four for a first answer.
     #[serde(default = "redial")]
     pub redial_s: f64,
     /// Seconds without a sign of life after which a connection is given up.
