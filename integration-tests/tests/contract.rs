@@ -372,7 +372,8 @@ fn operate(asker: &mut Asker<'_>) {
     asker.get("/v1/compare/root", &root);
 }
 
-/// Dismisses the newest refusal. It may come again meanwhile: whoever looked at it then looks again.
+/// Dismisses the newest refusal. It may come again meanwhile: whoever looked at it then looks
+/// again.
 fn dismiss_one(at_hub: &mut Asker, hub: &Site) {
     let path = "/v1/refusals/dismiss";
     for _ in 0..20 {
