@@ -200,6 +200,9 @@ fn a_spool_that_cannot_be_used_is_an_alarm_and_not_ready_until_it_can() {
     world.start("trb", &[]);
     let trb = world.site("trb");
     let spool = trb.dir.join("spool");
+    // What is still being made cannot be taken away.
+    let made = || ["done", "bad"].iter().all(|dir| spool.join(dir).is_dir());
+    world.wait("the spool is made", made);
     std::fs::remove_dir_all(&spool).unwrap();
     std::fs::write(&spool, "a file in its place").unwrap();
     world.wait("whoever asks hears of it", || {
