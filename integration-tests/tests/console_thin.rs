@@ -12,8 +12,7 @@ const VIEW_BYTES_MAX: u64 = 15 * 1024;
 const ASSET_BYTES_MAX: u64 = 31 * 1024;
 
 /// What the browser itself measured of the page that it shows, milliseconds since it was asked for:
-/// until it could be used, and until all of it was there. The proxy answers a browser's connection
-/// at once: where a connection was opened, one round trip is to be added.
+/// until it could be used, and until all of it was there.
 fn told_by_browser(browser: &Browser, page: &str) {
     let timing = "(() => { const n = performance.getEntriesByType('navigation')[0]; return \
                   [n.domInteractive, n.loadEventEnd, n.transferSize, \
