@@ -183,13 +183,14 @@ fn forge_newest_passage(site: &Site) {
     });
 }
 
-#[test]
-fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
+/// A crossing that wrote a passage in the dark, which somebody forged on its disk; its hub has
+/// refused it by now.
+fn forged_and_refused() -> (World, Cable) {
     let mut world = World::default();
     world.start("hub", &[]);
     let cable = Cable::to(world.site("hub").listen);
     world.start("trb", &[("hub", cable.address)]);
-    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let trb = world.site("trb");
     trb.truck("11-A-00001");
     world.settle(&["hub", "trb"]);
 
@@ -200,8 +201,17 @@ fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
     world.boot("trb");
     cable.plug();
     world.wait("it is refused", || {
-        hub.refusals().contains(&"hash_mismatch".to_string())
+        let refusals = world.site("hub").refusals();
+        refusals.contains(&"hash_mismatch".to_string())
     });
+
+    (world, cable)
+}
+
+#[test]
+fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
+    let (world, _cable) = forged_and_refused();
+    let hub = world.site("hub");
 
     let page = Pages::of_operator(hub, "en").get("/console/control/refused");
     assert_eq!(page.status, 200);
@@ -213,23 +223,8 @@ fn a_forged_entry_is_shown_as_refused_with_the_reason_and_whose_it_was() {
 
 #[test]
 fn a_refusal_is_dismissed_with_a_reason_until_the_same_comes_again() {
-    let mut world = World::default();
-    world.start("hub", &[]);
-    let cable = Cable::to(world.site("hub").listen);
-    world.start("trb", &[("hub", cable.address)]);
+    let (world, _cable) = forged_and_refused();
     let (hub, trb) = (world.site("hub"), world.site("trb"));
-    trb.truck("11-A-00001");
-    world.settle(&["hub", "trb"]);
-
-    cable.pull();
-    trb.truck("11-A-00777");
-    trb.stop();
-    forge_newest_passage(trb);
-    world.boot("trb");
-    cable.plug();
-    world.wait("it is refused", || {
-        hub.refusals().contains(&"hash_mismatch".to_string())
-    });
 
     let open = || hub.get("/v1/refusals?open=true").unwrap()["refusals"].clone();
     let of = |code: &str| {

@@ -13,6 +13,7 @@ mod loss;
 mod model;
 mod profile;
 mod schedule;
+mod schedule_run;
 mod tcp;
 mod text;
 mod udp;

@@ -11,6 +11,7 @@ use crate::{
     model::{Heading, LinkModel},
     profile::LinkProfile,
     schedule::LinkSchedule,
+    schedule_run::run_schedule,
 };
 use std::{
     io,
@@ -94,17 +95,12 @@ impl TcpLink {
     }
 
     /// Runs a schedule beside whatever else is done to the link.
-    pub fn run_schedule(&mut self, mut schedule: LinkSchedule) {
+    pub fn run_schedule(&mut self, schedule: LinkSchedule) {
         let link = self.link.clone();
-        let start = tokio::time::Instant::now();
-        self.tasks.spawn(async move {
-            while let Some(at) = schedule.next_at() {
-                tokio::time::sleep_until(start + at).await;
-                while let Some(command) = schedule.take_due(start.elapsed()) {
-                    link.control(&command);
-                }
-            }
-        });
+        self.tasks.spawn(run_schedule(schedule, move |command| {
+            link.control(&command);
+            std::future::ready(())
+        }));
     }
 
     /// What became of segments of a way so far; bytes are those of the stream.

@@ -8,6 +8,7 @@ use crate::{
     model::{Heading, LinkModel},
     profile::LinkProfile,
     schedule::LinkSchedule,
+    schedule_run::run_schedule,
     way::PacketArrival,
 };
 use std::{
@@ -146,18 +147,15 @@ impl UdpLink {
     }
 
     /// Runs a schedule beside whatever else is done to the link.
-    pub fn run_schedule(&mut self, mut schedule: LinkSchedule) {
+    pub fn run_schedule(&mut self, schedule: LinkSchedule) {
         let link = self.link.clone();
-        let start = tokio::time::Instant::now();
-        self.tasks.spawn(async move {
-            while let Some(at) = schedule.next_at() {
-                tokio::time::sleep_until(start + at).await;
-                while let Some(command) = schedule.take_due(start.elapsed()) {
-                    // A socket that cannot be had now leaves the flow where it is.
-                    let _ = link.control(command).await;
-                }
+        self.tasks.spawn(run_schedule(schedule, move |command| {
+            let link = link.clone();
+            async move {
+                // A socket that cannot be had now leaves the flow where it is.
+                let _ = link.control(command).await;
             }
-        });
+        }));
     }
 
     /// Lets packets through, or none.
@@ -442,6 +440,16 @@ mod tests {
         assert_eq!(link.counters(Heading::Up).delivered.packets, 2);
     }
 
+    async fn until(holds: impl Fn() -> bool) {
+        let waits = async {
+            while !holds() {
+                tokio::time::sleep(ERROR_PAUSE).await;
+            }
+        };
+        let within = Duration::from_secs(20);
+        assert!(tokio::time::timeout(within, waits).await.is_ok());
+    }
+
     #[tokio::test]
     async fn a_schedule_takes_a_link_down_and_up_again() {
         let mut link = link().await;
@@ -450,9 +458,9 @@ mod tests {
 
         let schedule = LinkSchedule::parse_lines("0s down\n600ms up").unwrap();
         link.run_schedule(schedule);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until(|| !link.is_up()).await;
         assert!(caller.ask("b").await.is_none());
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        until(|| link.is_up()).await;
         assert!(caller.ask("c").await.is_some());
     }
 

@@ -39,9 +39,9 @@ fn scope_of(text: &str) -> Result<(Lane, Crossing), Problem> {
         )
     };
     let (lane, crossing) = text.split_once('/').ok_or_else(bad)?;
-    let lane = Lane::ALL.into_iter().find(|known| known.name() == lane);
+    let lane: Result<Lane, LogError> = lane.parse();
     let crossing: Result<Crossing, LogError> = crossing.parse();
-    Ok((lane.ok_or_else(bad)?, crossing.map_err(|_| bad())?))
+    Ok((lane.map_err(|_| bad())?, crossing.map_err(|_| bad())?))
 }
 
 /// A record's fields by name; of a contested one all its values.

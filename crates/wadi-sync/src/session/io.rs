@@ -167,6 +167,16 @@ pub enum QueryAnswer {
     Digests(Vec<ScopeSum>),
 }
 
+impl QueryAnswer {
+    /// What is held of what was asked for; nothing, where the store told something else.
+    pub(crate) fn into_held(self) -> HeldParts {
+        match self {
+            Self::Held(held) => held,
+            _ => HeldParts::default(),
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 #[allow(missing_docs)]

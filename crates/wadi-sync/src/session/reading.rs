@@ -127,10 +127,7 @@ impl Session {
         answer: QueryAnswer,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
-        let held = match answer {
-            QueryAnswer::Held(held) => held,
-            _ => HeldParts::default(),
-        };
+        let held = answer.into_held();
         let reader = self.readers.entry(lane).or_default();
         if let Some(said) = reader.asked.take() {
             self.rebuild_block(lane, said, &held, out)?;

@@ -164,10 +164,7 @@ impl Session {
         answer: QueryAnswer,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
-        let held = match answer {
-            QueryAnswer::Held(held) => held,
-            _ => HeldParts::default(),
-        };
+        let held = answer.into_held();
         match self.window.unpark(log, from) {
             Some(block) => self.send_frame(log, block, &held, out),
             None => Ok(()),
