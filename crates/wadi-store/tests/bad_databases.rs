@@ -142,7 +142,7 @@ async fn a_lock_that_somebody_holds_costs_a_statement_its_time_and_nothing_else(
 
     open(&url, &hub).await.unwrap().close().await;
     // What the URL says of the server's settings holds.
-    let store = open(&format!("{url}&options[statement_timeout]=1000"), &hub)
+    let store = open(&format!("{url}&options[statement_timeout]=5000"), &hub)
         .await
         .unwrap();
     let mut trb = site();
