@@ -189,8 +189,8 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
     world.wait("the spool is open", || spool.join("bad").exists());
     let good = json!({
         "kind": "passage",
-        "officer": "O",
-        "department": "PORT",
+        "device": "ANPR-1",
+        "device_seq": 1,
         "fields": {"direction": "in"},
     });
     std::fs::write(spool.join("a.json"), good.to_string()).unwrap();
@@ -199,8 +199,8 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
         spool.join("wrong.json"),
         json!({
             "kind": "passage",
-            "officer": "O",
-            "department": "PORT",
+            "device": "ANPR-1",
+            "device_seq": 2,
             "fields": {"colour": "red"},
         })
         .to_string(),
@@ -224,6 +224,68 @@ fn a_spool_keeps_the_good_and_explains_the_bad() {
     let why = std::fs::read_to_string(spool.join("bad/half.json.reason")).unwrap();
     assert!(why.starts_with("broken_json"), "{why}");
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
+}
+
+/// The story of a clerk who can write into the scales' directory and would rather be an inspector.
+#[test]
+fn a_spool_speaks_for_nobody_but_whom_it_was_configured_for() {
+    let mut world = World::default();
+    world.prepare("trb", &[], "");
+    let dir = world.site("trb").dir.clone();
+    let text = std::fs::read_to_string(dir.join("node.toml")).unwrap();
+    let places = "[[spool]]\ndir = \"scales\"\ndevices = [\"SC-1\"]\n\
+                  [[spool]]\ndir = \"port\"\nofficer = \"PRT-4\"\ndepartment = \"PORT\"\n";
+    let text = text.replace("spool = \"spool\"\n", "") + places;
+    std::fs::write(dir.join("node.toml"), text).unwrap();
+    world.boot("trb");
+    let trb = world.site("trb");
+
+    let (scales, port) = (dir.join("scales"), dir.join("port"));
+    world.wait("both are open", || {
+        scales.join("bad").exists() && port.join("bad").exists()
+    });
+
+    let by = |who: Value| {
+        let mut draft = json!({"kind": "passage", "fields": {"direction": "in"}});
+        draft
+            .as_object_mut()
+            .unwrap()
+            .extend(who.as_object().unwrap().clone());
+        draft.to_string()
+    };
+    let scale = |device: &str| by(json!({"device": device, "device_seq": 1}));
+    let officer = |who: &str, of: &str| by(json!({"officer": who, "department": of}));
+
+    // One name in both directories is no repeat of the other.
+    std::fs::write(scales.join("a.json"), scale("SC-1")).unwrap();
+    std::fs::write(port.join("a.json"), by(json!({}))).unwrap();
+    std::fs::write(port.join("named.json"), officer("PRT-4", "PORT")).unwrap();
+    std::fs::write(scales.join("other.json"), scale("SC-2")).unwrap();
+    std::fs::write(scales.join("chief.json"), officer("CUS-1", "CUS")).unwrap();
+    std::fs::write(port.join("chief.json"), officer("CUS-1", "CUS")).unwrap();
+    std::fs::write(port.join("scale.json"), scale("SC-1")).unwrap();
+
+    for file in [
+        scales.join("done/a.json"),
+        port.join("done/a.json"),
+        port.join("done/named.json"),
+    ] {
+        world.wait(&format!("{} is taken", file.display()), || file.exists());
+    }
+
+    for (file, named) in [
+        (scales.join("bad/other.json.reason"), "SC-2"),
+        (scales.join("bad/chief.json.reason"), "no device"),
+        (port.join("bad/chief.json.reason"), "CUS-1"),
+        (port.join("bad/scale.json.reason"), "SC-1"),
+    ] {
+        world.wait(&format!("{} is told", file.display()), || file.exists());
+        let why = std::fs::read_to_string(&file).unwrap();
+        assert!(why.starts_with("spool_speaker: "), "{why}");
+        assert!(why.contains(named), "{why}");
+    }
+
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 3);
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod serve;
 mod settle;
 mod sites;
 mod spool;
+mod spool_place;
 mod strict;
 mod tokens;
 mod whoami;
@@ -57,6 +58,7 @@ pub use problem::{Problem, problem_of};
 pub use reading::ReadGrant;
 pub use serve::{Limits, serve};
 pub use spool::run_spool;
+pub use spool_place::{SpoolPlace, SpoolSpeaker};
 pub use strict::{decode_text, parse_object};
 
 use axum::{

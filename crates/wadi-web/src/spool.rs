@@ -1,20 +1,19 @@
-//! The spool directory: a JSON file dropped there becomes an entry and moves to `done/` with what
+//! The spool directories: a JSON file dropped in one becomes an entry and moves to `done/` with what
 //! it came to, or to `bad/` with its reason. No file holds up another, whatever its name, its kind
-//! or its bytes.
+//! or its bytes, and none speaks for anybody but those whom its directory was configured for.
 
 use crate::{
-    DraftBody, Problem, Token, TokenScope,
+    DraftBody, Problem, Token,
     problem::unprocessable,
     records::{put_standing, written_json},
     settle::settle_file,
+    spool_place::{SpoolPlace, Unopened, take_text},
     strict::{content_hash, decode_text, parse_object},
-    tokens::scope_of_device,
 };
 use serde_json::{Map, Value};
 use std::{
-    collections::HashMap,
-    ffi::OsString,
-    fs::Metadata,
+    collections::{HashMap, HashSet},
+    fs::{File, Metadata},
     io::{self, Read},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -39,32 +38,51 @@ const FILE_BYTES_MAX: u64 = crate::BODY_BYTES_MAX as u64;
 /// The alarm's subject.
 const ALARM: &str = "spool";
 
-/// Works off a directory until the future is dropped. Files name the device and its counter, or an
-/// officer and a department; `record` names the record that exists, and a file without it begins
-/// one.
-pub async fn run_spool(node: Arc<Node>, dir: PathBuf) -> io::Result<()> {
+/// Works off directories until the future is dropped. Files name the device and its counter, or say
+/// what the directory's officer says; `record` names the record that exists, and a file without it
+/// begins one.
+///
+/// # Errors
+///
+/// The first directory that cannot be used, once the others were looked through.
+pub async fn run_spool(node: Arc<Node>, places: Vec<SpoolPlace>) -> io::Result<()> {
     let mut spool = Spool {
         node,
-        dir,
         seen: HashMap::new(),
         backlog: Backlog::default(),
     };
 
     loop {
-        for sub in ["done", "bad"] {
-            std::fs::create_dir_all(spool.dir.join(sub))?;
-        }
-        spool.look_through().await?;
+        spool.look_through(&places).await?;
         tokio::time::sleep(LOOK).await;
     }
 }
 
 struct Spool {
     node: Arc<Node>,
-    dir: PathBuf,
-    /// The files that lie in the directory and could not be settled at the first look.
-    seen: HashMap<OsString, SeenFile>,
+    /// The files that lie in a directory and could not be settled at the first look.
+    seen: HashMap<PathBuf, SeenFile>,
     backlog: Backlog,
+}
+
+/// The drafts that lie in a directory, in the order of their names.
+fn list_drafts(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    for sub in ["done", "bad"] {
+        std::fs::create_dir_all(dir.join(sub))?;
+    }
+
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        // One that vanished meanwhile is nobody's trouble.
+        let Ok(entry) = entry else { continue };
+        let name = entry.file_name();
+        if name.as_bytes().to_ascii_lowercase().ends_with(b".json") {
+            files.push(entry.path());
+        }
+    }
+
+    files.sort();
+    Ok(files)
 }
 
 /// How many files wait, and since when they have not become fewer.
@@ -110,50 +128,49 @@ enum Taken {
 }
 
 impl Spool {
-    async fn look_through(&mut self) -> io::Result<()> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.dir)? {
-            // One that vanished meanwhile is nobody's trouble.
-            let Ok(entry) = entry else { continue };
-            let name = entry.file_name();
-            if name.as_bytes().to_ascii_lowercase().ends_with(b".json") {
-                names.push(name);
+    async fn look_through(&mut self, places: &[SpoolPlace]) -> io::Result<()> {
+        let mut unusable = None;
+        let mut files = Vec::new();
+        for place in places {
+            match list_drafts(&place.dir) {
+                Ok(found) => files.extend(found.into_iter().map(|file| (place, file))),
+                Err(error) => {
+                    let why = format!("{}: {error}", place.dir.display());
+                    unusable.get_or_insert(io::Error::new(error.kind(), why));
+                }
             }
         }
 
-        let waiting = names.len();
+        let waiting = files.len();
         let grows = self.backlog.grows(waiting, Instant::now());
         self.tell_alarm(grows.then_some(waiting));
 
-        names.sort();
-        self.seen
-            .retain(|name, _| names.binary_search(name).is_ok());
-
-        for name in names {
-            self.settle_one(name).await;
+        let there: HashSet<&PathBuf> = files.iter().map(|(_, file)| file).collect();
+        self.seen.retain(|file, _| there.contains(file));
+        for (place, file) in files {
+            self.settle_one(place, file).await;
         }
 
         self.tell_alarm(grows.then_some(waiting));
-        Ok(())
+        unusable.map_or(Ok(()), Err)
     }
 
-    async fn settle_one(&mut self, name: OsString) {
-        let file = self.dir.join(&name);
+    async fn settle_one(&mut self, place: &SpoolPlace, file: PathBuf) {
         let Ok(meta) = file.symlink_metadata() else {
             return;
         };
-        let quiet = self.quiet_for(&name, &meta);
+        let quiet = self.quiet_for(&file, &meta);
 
         if self
             .seen
-            .get(&name)
+            .get(&file)
             .and_then(|s| s.stuck.as_ref())
             .is_some_and(|(tried, _)| tried.elapsed() < STUCK)
         {
             return;
         }
 
-        let (sub, suffix, told) = match take_file(&self.node, &file, &meta, quiet).await {
+        let (sub, suffix, told) = match take_file(&self.node, place, &file, quiet).await {
             Taken::Unfinished => return,
             Taken::Written(answer) => ("done", ".answer", answer),
             Taken::Bad(why) => {
@@ -162,15 +179,15 @@ impl Spool {
             }
         };
 
-        match settle_file(&file, &self.dir.join(sub), suffix, &told) {
-            Ok(()) => drop(self.seen.remove(&name)),
+        match settle_file(&file, &place.dir.join(sub), suffix, &told) {
+            Ok(()) => drop(self.seen.remove(&file)),
             Err(error) => {
                 tracing::error!(
                     file = %file.display(),
                     %error,
                     "a spooled file could not be moved to {sub}/",
                 );
-                if let Some(seen) = self.seen.get_mut(&name) {
+                if let Some(seen) = self.seen.get_mut(&file) {
                     seen.stuck = Some((Instant::now(), format!("to {sub}/: {error}")));
                 }
             }
@@ -178,7 +195,7 @@ impl Spool {
     }
 
     /// For how long a file has not changed, as far as this process knows.
-    fn quiet_for(&mut self, name: &OsString, meta: &Metadata) -> Duration {
+    fn quiet_for(&mut self, file: &Path, meta: &Metadata) -> Duration {
         let now = SeenFile {
             length: meta.len(),
             modified: meta.modified().ok(),
@@ -186,7 +203,7 @@ impl Spool {
             stuck: None,
         };
 
-        let seen = self.seen.entry(name.clone()).or_insert(now);
+        let seen = self.seen.entry(file.into()).or_insert(now);
         if (seen.length, seen.modified) != (meta.len(), meta.modified().ok()) {
             seen.length = meta.len();
             seen.modified = meta.modified().ok();
@@ -201,12 +218,12 @@ impl Spool {
         let stuck = self
             .seen
             .iter()
-            .filter_map(|(name, seen)| Some((name, &seen.stuck.as_ref()?.1)));
+            .filter_map(|(file, seen)| Some((file, &seen.stuck.as_ref()?.1)));
         let mut stuck: Vec<_> = stuck.collect();
 
         stuck.sort();
-        let alarm = stuck.first().map(|(name, why)| {
-            let name = name.to_string_lossy();
+        let alarm = stuck.first().map(|(file, why)| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
             format!(
                 "{} spooled files cannot be moved out of the spool; {name:?} {why}",
                 stuck.len()
@@ -224,14 +241,28 @@ impl Spool {
     }
 }
 
-async fn take_file(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Duration) -> Taken {
-    if !meta.is_file() {
-        return Taken::Bad(
-            "not_a_file: only files are read, no links, directories or pipes".into(),
-        );
-    }
+async fn take_file(node: &Arc<Node>, place: &SpoolPlace, file: &Path, quiet: Duration) -> Taken {
+    let opened = match place.open(file) {
+        Ok((opened, _)) => opened,
+        Err(Unopened::Refused(why)) => return Taken::Bad(why),
+        // Its writer may be about to take the other name away.
+        Err(Unopened::Linked(why)) => {
+            return if quiet < GRACE {
+                Taken::Unfinished
+            } else {
+                Taken::Bad(why)
+            };
+        }
+        Err(Unopened::Unreadable(error)) => {
+            return if quiet < GRACE {
+                Taken::Unfinished
+            } else {
+                Taken::Bad(format!("unreadable: {error}"))
+            };
+        }
+    };
 
-    let map = match read_file(file).and_then(|bytes| parse(&bytes)) {
+    let map = match read_file(opened).and_then(|bytes| parse(&bytes)) {
         Ok(map) => map,
         Err(Unread::TooLarge(problem)) => return Taken::Bad(reason(&problem)),
         // Whoever writes it may still be at it.
@@ -245,7 +276,7 @@ async fn take_file(node: &Arc<Node>, file: &Path, meta: &Metadata, quiet: Durati
     };
 
     // A file's name is its key: a power cut between writing and moving makes no second entry.
-    match write_draft(node, map, key_of(file)).await {
+    match write_draft(node, place, map, key_of(file)).await {
         Ok(answer) => Taken::Written(answer),
         Err(problem) if problem.status >= 500 => Taken::Unfinished,
         Err(problem) => Taken::Bad(reason(&problem)),
@@ -271,11 +302,10 @@ impl From<Problem> for Unread {
 }
 
 /// The file's bytes, no more than may be: it may grow while it is read.
-fn read_file(file: &Path) -> Result<Vec<u8>, Unread> {
+fn read_file(file: File) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
-    let opened =
-        std::fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    opened.map_err(|e| unprocessable("unreadable", e.to_string()))?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|e| unprocessable("unreadable", e.to_string()))?;
 
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Unread::TooLarge(unprocessable(
@@ -307,15 +337,13 @@ fn key_of(file: &Path) -> String {
 /// Writes what a file says; what it came to, as JSON.
 async fn write_draft(
     node: &Arc<Node>,
+    place: &SpoolPlace,
     mut map: Map<String, Value>,
     key: String,
 ) -> Result<String, Problem> {
     let content = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
-    let scope = match take_text(&mut map, "device")? {
-        Some(device) => scope_of_device(node, &device).await?,
-        None => TokenScope::Operator,
-    };
+    let scope = place.scope(node, &mut map).await?;
     let body: DraftBody = serde_json::from_value(Value::Object(map))
         .map_err(|e| unprocessable("bad_body", e.to_string()))?;
     let mrz = body.zone_warnings(node);
@@ -325,7 +353,7 @@ async fn write_draft(
         Some(id) => Some(node.reads().find_kind(&id).await?),
     };
 
-    let token = Token::new("spool", scope);
+    let token = Token::new(&place.name, scope);
     let mut write = body.into_write(node, &token, on, Some(key)).await?;
 
     write.content = Some(content);
@@ -334,18 +362,6 @@ async fn write_draft(
     let mut answer = written_json(&written, mrz);
     put_standing(node, &mut [(written.record, &mut answer)]).await;
     Ok(answer.to_string())
-}
-
-/// A member that has to be text, where it is given.
-fn take_text(map: &mut Map<String, Value>, member: &str) -> Result<Option<String>, Problem> {
-    match map.remove(member) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(other) => Err(unprocessable(
-            "bad_body",
-            format!("{member}: expected text, found {other}"),
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! A node's configuration, `node.toml`. Every key is documented in `docs/configuration.md`; unknown
 //! ones are refused.
 
+mod spool;
+
+pub(crate) use spool::{SpoolConfig, spool_places};
+
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
+use spool::{SPOOL_KEYS, check_spools, read_spools};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -34,9 +39,13 @@ pub struct Config {
     /// The key of `http_certificate`, PEM.
     #[serde(default)]
     pub http_key: Option<PathBuf>,
-    /// Spool directory; none where machines do not write files.
-    #[serde(default)]
-    pub spool: Option<PathBuf>,
+    /// Spool directories; none where machines do not write files.
+    #[serde(
+        default,
+        deserialize_with = "read_spools",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub spool: Vec<SpoolConfig>,
     /// Seconds of pause between two attempts to reach a peer; one waits four for a first answer.
     #[serde(default = "redial")]
     pub redial_s: f64,
@@ -176,7 +185,9 @@ impl Config {
         };
 
         config.papers = dir.join(&config.papers);
-        config.spool = config.spool.map(|s| dir.join(s));
+        for spool in &mut config.spool {
+            spool.dir = dir.join(&spool.dir);
+        }
         config.http_certificate = config.http_certificate.map(|c| dir.join(c));
         config.http_key = config.http_key.map(|k| dir.join(k));
         Ok(config)
@@ -209,6 +220,7 @@ impl Config {
             );
         }
 
+        check_spools(&self.spool)?;
         for (key, seconds, most) in [
             ("redial_s", self.redial_s, 30.0),
             ("idle_s", self.idle_s, 600.0),
@@ -246,14 +258,16 @@ fn check_all_keys(table: &toml::Table) -> Result<(), String> {
         check_keys(clock, &CLOCK_KEYS, "clock.")?;
     }
 
-    for peer in table
-        .get("peer")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        if let toml::Value::Table(peer) = peer {
-            check_keys(peer, &PEER_KEYS, "peer.")?;
+    let lists = [
+        ("peer", "peer.", &PEER_KEYS[..]),
+        ("spool", "spool.", &SPOOL_KEYS),
+    ];
+    for (key, prefix, known) in lists {
+        let given = table.get(key).and_then(toml::Value::as_array);
+        for one in given.into_iter().flatten() {
+            if let toml::Value::Table(one) = one {
+                check_keys(one, known, prefix)?;
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use super::{DemoArgs, ORIGIN_MS, accounts::DemoAccounts, goods, parent, signals::Signals};
 use crate::{
     cli::client::Client,
-    config::{ClockConfig, Config, PeerConfig},
+    config::{ClockConfig, Config, PeerConfig, SpoolConfig},
     failure::Failure,
     pki::{Ca, scope_of},
     ports::free_addresses,
@@ -430,7 +430,7 @@ fn configuration(place: &SiteAddresses) -> Config {
         http_tls: false,
         http_certificate: None,
         http_key: None,
-        spool: Some("spool".into()),
+        spool: vec![SpoolConfig::of_devices("spool")],
         redial_s: 1.0,
         idle_s: 6.0,
         own_links: true,
