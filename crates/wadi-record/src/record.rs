@@ -363,6 +363,12 @@ impl Record {
         )
     }
 
+    /// The same entries once more, for whoever looks at them elsewhere: nothing of them is weighed
+    /// before that look.
+    pub fn apart(&self) -> Option<Self> {
+        Self::build(self.id, self.rows.values().cloned())
+    }
+
     /// The record out of the entries that were made, by their authors' clocks, at that time or
     /// before.
     pub fn at_time(&self, wall_ms: i64) -> Option<Self> {

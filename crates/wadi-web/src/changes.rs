@@ -10,7 +10,7 @@ use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
-use tokio::sync::{SemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use utoipa::IntoParams;
 use wadi_node::{ChangeRow, Event, Node};
 
@@ -30,7 +30,7 @@ struct Follower {
     token: Token,
     listener: broadcast::Receiver<Event>,
     revocations: watch::Receiver<u64>,
-    _place: SemaphorePermit<'static>,
+    _place: limits::StreamPlace,
 }
 
 /// What to do where a cursor is gone.
@@ -102,6 +102,8 @@ async fn after_of(node: &Node, headers: &HeaderMap, query: Option<String>) -> Re
             description = "the cursor is of a store that is no more: begin anew, without one",
             body = Problem,
         ),
+        (status = 429, description = "the token follows as many as it may", body = Problem),
+        (status = 503, description = "as many follow as may at once", body = Problem),
     ),
 )]
 pub(crate) async fn changes(
@@ -114,12 +116,13 @@ pub(crate) async fn changes(
     let after = after_of(&node, &headers, q.after).await?;
     // A device is refused here, and not by a stream that says nothing.
     token.reading(&node)?;
+    let place = limits::follower(&token)?;
     let mut follower = Follower {
         revocations: node.tokens().revocations(),
         listener: node.listen(),
         node,
         token,
-        _place: limits::follower()?,
+        _place: place,
     };
     // A token that was revoked before it listened is read at the first look.
     follower.revocations.mark_changed();

@@ -81,7 +81,7 @@ pub(crate) async fn page(
         .map_err(NodeError::Log)?;
 
     let limit = pages::rows_or(q.limit, pages::ROWS_MAX)?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     let rows = node
         .reads()
         .compare_page(after.unwrap_or(RecordId([0; 32])), limit)

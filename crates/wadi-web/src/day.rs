@@ -92,7 +92,7 @@ pub(crate) async fn day(
         until_ms: q.until_ms,
         limit,
     };
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     let held = HeldDay::read(&node, &filter).await?;
     Ok(Json(held.answer(&filter, &reading)))
 }

@@ -129,7 +129,7 @@ pub(crate) async fn differences(
         return Err(crate::problem::unprocessable("bad_limit", why));
     }
 
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     let found = node
         .reads()
         .differences_with(&peer, scope, limit as usize)

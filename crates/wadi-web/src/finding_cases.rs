@@ -137,7 +137,7 @@ pub(crate) async fn cases(
     let kind = query.kind.as_deref().unwrap_or("plate");
     let kind = filters::one("kind of case", kind, KINDS)?;
     let limit = pages::rows(query.limit)?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     if kind == "outage" {
         let mut cases = Vec::new();
         for outage in node.reads().outages().await? {
@@ -192,7 +192,7 @@ pub(crate) async fn case(
 ) -> Result<Json<Value>, Problem> {
     token.reading(&node)?.all_kinds()?;
     let kind = filters::one("kind of case", &kind, KINDS)?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     if kind == "outage" {
         let outage = outage_of(&node, &key).await?;
         let mut case = outage_json(&node, &outage).await?;
@@ -314,6 +314,6 @@ pub(crate) async fn statistics(
             .map(|code| filters::crossing(&node, &code))
             .transpose()?,
     };
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     Ok(Json(node.reads().finding_figures(&query).await?))
 }

@@ -230,7 +230,7 @@ pub(crate) async fn list(
     reading.all_kinds()?;
     let limit = query.limit;
     let filter = filter(query, &node, &token).await?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     if node.me().role != Role::Hub {
         let (count, published) = node.findings().published(&filter).await?;
         let listed = published

@@ -73,7 +73,7 @@ struct LiveFollower {
     told: Vec<(LivePart, u64)>,
     /// Whether nothing more is said.
     is_over: bool,
-    _place: limits::LivePlace,
+    _place: limits::StreamPlace,
 }
 
 /// Why a stream of changes says nothing for a while, or no more.
@@ -165,7 +165,7 @@ pub(crate) async fn live(
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     token.no_device()?;
     let Query(query) = query?;
-    let place = limits::live_follower(token.hash())?;
+    let place = limits::live_follower(&token)?;
     let known = |part: LivePart| Some((part, query.known(part)?));
     let mut follower = LiveFollower {
         revocations: node.tokens().revocations(),

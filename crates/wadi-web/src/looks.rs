@@ -162,7 +162,7 @@ pub(crate) async fn looks(
     };
     let verdict = match (query.verify, query.newer) {
         (true, _) => {
-            let _turn = crate::limits::expensive().await?;
+            let _turn = crate::limits::expensive(&token).await?;
             Some(node.looks().verify().await?)
         }
         (false, true) => Some(node.looks().verify_newer().await?),

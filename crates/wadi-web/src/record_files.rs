@@ -174,7 +174,7 @@ pub(crate) async fn file(
         return Err(unprocessable("bad_query", why));
     }
 
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     asked.filter.limit = PAGE_ROWS;
     let mut made = RecordFile {
         format,

@@ -258,7 +258,7 @@ pub(crate) async fn list(
     let reading = token.reading(&node)?;
     let asked = query.read(&node, &reading)?;
     let understood = asked.search.as_ref().map(Search::understood);
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
 
     let reads = node.reads();
     let mut answer = match asked.known_ms {

@@ -53,8 +53,14 @@ pub(crate) async fn show(
     let id = node.reads().find_record(&id).await?;
     let mut record = match (q.at, q.known_ms) {
         (None, None) => node.reads().record(&id).await?,
-        (Some(at), None) => record_at(&node, &id, &at).await?,
-        (None, Some(known_ms)) => record_known_at(&node, &id, known_ms).await?,
+        (Some(at), None) => {
+            let _turn = limits::expensive(&token).await?;
+            record_at(&node, &id, &at).await?
+        }
+        (None, Some(known_ms)) => {
+            let _turn = limits::expensive(&token).await?;
+            record_known_at(&node, &id, known_ms).await?
+        }
         (Some(_), Some(_)) => return Err(filters::one_of("at", "known_ms")),
     };
 
@@ -66,7 +72,6 @@ pub(crate) async fn show(
 
 /// A record as somebody saw it who had seen those entries, or as of a time.
 async fn record_at(node: &Node, id: &RecordId, at: &str) -> Result<Value, Problem> {
-    let _turn = limits::expensive().await?;
     if let Ok(time_ms) = at.parse() {
         return Ok(node.reads().record_at(id, &[], Some(time_ms)).await?);
     }
@@ -88,7 +93,6 @@ async fn record_at(node: &Node, id: &RecordId, at: &str) -> Result<Value, Proble
 
 /// A record as this node knew it at a time.
 async fn record_known_at(node: &Node, id: &RecordId, known_ms: i64) -> Result<Value, Problem> {
-    let _turn = limits::expensive().await?;
     let known = node.reads().record_known_at(id, known_ms).await?;
     known.ok_or_else(|| {
         let why = format!("this node had taken in nothing of {id} by then");
@@ -116,7 +120,7 @@ pub(crate) async fn history(
 ) -> Result<Json<Value>, Problem> {
     let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
 
     let mut history = json!(node.reads().history(&id).await?);
     let record = node.reads().record(&id).await?;
@@ -156,7 +160,7 @@ pub(crate) async fn document(
     Path(id): Path<String>,
 ) -> Result<File<Vec<u8>>, Problem> {
     let id = whole_record(&node, &token, &id).await?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
 
     Ok((
         [(CONTENT_TYPE, "application/octet-stream")],
@@ -188,7 +192,7 @@ pub(crate) async fn evidence(
     Path(id): Path<String>,
 ) -> Result<File<String>, Problem> {
     let id = whole_record(&node, &token, &id).await?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     Ok((
         [(CONTENT_TYPE, "application/x-ndjson")],
         node.reads().evidence(&id).await?,
@@ -214,7 +218,7 @@ pub(crate) async fn verification(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = whole_record(&node, &token, &id).await?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
     let (text, verdict) = node.reads().verify_evidence(&id).await?;
     Ok(Json(proof::told(&text, &verdict)))
 }
@@ -239,7 +243,7 @@ pub(crate) async fn related(
     let reading = token.reading(&node)?;
     let (id, kind) = node.reads().find_kind(&id).await?;
     reading.check_kind(kind)?;
-    let _turn = limits::expensive().await?;
+    let _turn = limits::expensive(&token).await?;
 
     let mut related = node.reads().related(&id).await?;
     related

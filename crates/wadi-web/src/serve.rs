@@ -26,6 +26,11 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+/// Headers of a request at most; past them it is answered with 431.
+const HEADERS_MAX: usize = 64;
+/// Bytes of a request's line and headers at most: every connection may have so many in memory.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+
 /// How long callers may take over what, and how many there may be.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Limits {
@@ -223,7 +228,9 @@ where
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head);
+        .header_read_timeout(limits.head)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
 
     // A caller that goes in the middle of a word is nothing to be told.
     let _ = builder.serve_connection(TokioIo::new(io), service).await;

@@ -2,13 +2,16 @@
 
 use crate::{
     api::{Reads, lists::Members},
-    door::{command::Command, error::NodeError},
+    door::{
+        command::Command,
+        error::{NodeError, SetAsideWork},
+    },
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{Lane, NodeId, RecordId, Reference, Role};
-use wadi_record::Kind;
+use wadi_record::{Kind, Record};
 use wadi_store::{RecordRow, StoredEntry};
 
 /// Where a record is safe.
@@ -225,9 +228,12 @@ impl Reads {
     /// A record's document as any Automerge tool opens it.
     pub async fn document(&self, id: &RecordId) -> Result<Vec<u8>, NodeError> {
         let record = *id;
-        self.door
+        let apart = self
+            .door
             .ask(|reply| Command::Document { record, reply })
-            .await
+            .await?;
+
+        weigh_apart(apart, SetAsideWork::History, |record| record.save()).await
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.
@@ -244,8 +250,26 @@ impl Reads {
             time_ms,
             reply,
         };
-        self.door.ask(asked).await
+        let then = self.door.ask(asked).await?;
+
+        weigh_apart(then, SetAsideWork::Past, |record| record.json()).await
     }
+}
+
+/// What a record comes to, found beside the sequencer: a record may have so many entries that
+/// everybody's writes would wait for one reader's question.
+async fn weigh_apart<T: Send + 'static>(
+    record: Record,
+    work: SetAsideWork,
+    look: impl FnOnce(&Record) -> T + Send + 'static,
+) -> Result<T, NodeError> {
+    let id = record.id().to_string();
+    let looked = tokio::task::spawn_blocking(move || look(&record)).await;
+
+    looked.map_err(|error| {
+        tracing::error!(record = id, %error, "a record could not be looked at");
+        NodeError::SetAside(work)
+    })
 }
 
 #[cfg(test)]

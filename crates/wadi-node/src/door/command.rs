@@ -15,6 +15,7 @@ use wadi_log::{
     Block, Body, Cosignature, Enrolment, ForkProof, LogId, NodeId, RecordId, Reference,
     SignedCheckpoint, Tip,
 };
+use wadi_record::Record;
 use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, StoreError};
 use wadi_sync::{ExcerptEntry, Fetched, RefuseReason};
 
@@ -51,20 +52,21 @@ pub(crate) enum Command {
     Keep(Box<Batch>, Reply<()>),
     /// A device's counter begins anew.
     BeginAnew(String, Reply<u64>),
+    /// The record as it was. What it comes to is for the asker to find: no write waits for that.
     At {
         record: RecordId,
         at: Vec<Reference>,
         time_ms: Option<i64>,
-        reply: Reply<serde_json::Value>,
+        reply: Reply<Record>,
     },
     Account {
         record: RecordId,
         reply: Reply<Account>,
     },
-    /// The record's document as any Automerge tool opens it.
+    /// The record apart from the sequencer's own, for its document as any Automerge tool opens it.
     Document {
         record: RecordId,
-        reply: Reply<Vec<u8>>,
+        reply: Reply<Record>,
     },
     /// The past is known as far as a peer knows it: forks can be answered with cuts.
     CutForks,

@@ -107,7 +107,7 @@ impl Sequencer {
                 let _ = reply.send(self.account(g, record).await);
             }
             Command::Document { record, reply } => {
-                let _ = reply.send(self.document_of(g, record).await);
+                let _ = reply.send(self.record_apart(g, record).await);
             }
             Command::CutForks => self.cut_forks(g).await,
             Command::Stretches(fetched, peer, reply) => {

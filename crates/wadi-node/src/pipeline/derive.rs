@@ -146,7 +146,7 @@ impl Sequencer {
         record: RecordId,
         at: &[Reference],
         time_ms: Option<i64>,
-    ) -> Result<serde_json::Value, NodeError> {
+    ) -> Result<Record, NodeError> {
         let record = self
             .record(g, record)
             .await?
@@ -161,19 +161,19 @@ impl Sequencer {
         };
         let nothing = || NodeError::NoRecord(format!("{} at that time", record.printed()));
 
-        then.map(|b| b.json()).ok_or_else(nothing)
+        then.ok_or_else(nothing)
     }
 
-    /// The record's document, saved by Automerge.
-    pub(super) async fn document_of(
+    /// The record apart from what is worked on here.
+    pub(super) async fn record_apart(
         &mut self,
         g: &mut Commit,
         record: RecordId,
-    ) -> Result<Vec<u8>, NodeError> {
+    ) -> Result<Record, NodeError> {
         let held = self.record(g, record).await?;
-        let held = held.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
+        let apart = held.and_then(|held| held.apart());
 
-        Ok(held.save())
+        apart.ok_or_else(|| NodeError::NoRecord(record.to_string()))
     }
 
     /// Reads what the store holds of these records at once, for building those that memory does not
