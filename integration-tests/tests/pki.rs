@@ -52,6 +52,57 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
     assert_eq!(listed["nodes"].as_array().unwrap().len(), 2);
 }
 
+/// Papers are copied onto a machine that nobody restarts.
+#[test]
+fn a_renewed_certificate_and_a_newer_revocation_list_are_taken_up_while_nodes_run() {
+    let ca = tempfile::tempdir().unwrap();
+    run_json(ca.path(), &["pki", "init"]);
+    run_json(ca.path(), &["pki", "issue", "hub", "--role", "hub"]);
+    run_json(ca.path(), &["pki", "issue", "trb", "--crossing", "TRB"]);
+
+    // The nodes' machines have copies of their papers.
+    let nodes = ca.path().join("certs/nodes");
+    let (made, machine) = (nodes.join("trb"), ca.path().join("trb-machine"));
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .args([&made, &machine])
+        .status();
+    assert!(copied.unwrap().success());
+
+    let mut world = World::default();
+    world.start_with("hub", &nodes.join("hub"), &[]);
+    world.start_with("trb", &machine, &[("hub", world.site("hub").listen)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let first = trb.truck("11-A-00001");
+    world.wait("the link is up", || hub.record(&first).is_ok());
+
+    // Half of what belongs together is not taken up, and is told.
+    let alarms = || trb.get("/v1/sites").unwrap()["alarms"].to_string();
+    let own = std::fs::read(machine.join("tls.pem")).unwrap();
+    std::fs::copy(nodes.join("hub/tls.pem"), machine.join("tls.pem")).unwrap();
+    world.wait("the wrong certificate is told", || {
+        alarms().contains("another node")
+    });
+    std::fs::write(machine.join("tls.pem"), own).unwrap();
+    world.wait("the right one is back", || {
+        !alarms().contains("another node")
+    });
+
+    // The commission revokes the certificate: the hub closes the link that stands.
+    run_json(ca.path(), &["pki", "revoke", "trb"]);
+    std::fs::copy(ca.path().join("certs/crl.pem"), nodes.join("hub/crl.pem")).unwrap();
+    world.wait("the hub turns it away", || {
+        hub.refusals().contains(&"not_let_in".to_string())
+    });
+    let second = trb.truck("11-A-00002");
+    assert!(hub.record(&second).is_err());
+
+    // The node is in good hands after all: a renewed certificate is enough.
+    run_json(ca.path(), &["pki", "renew", "trb"]);
+    std::fs::copy(made.join("tls.pem"), machine.join("tls.pem")).unwrap();
+    world.wait("the hub hears it again", || hub.record(&second).is_ok());
+}
+
 #[test]
 fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_it_holds() {
     let ca = tempfile::tempdir().unwrap();
@@ -122,6 +173,83 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
     world.boot("trb");
     world.wait("renewed, it takes the hub's word", holds_hubs_word);
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));
+}
+
+/// Whoever carries a crossing's disk away does not speak for it.
+#[test]
+fn sealed_papers_open_with_a_passphrase_from_outside_the_disk_and_with_nothing_else() {
+    let ca = tempfile::tempdir().unwrap();
+    run_json(ca.path(), &["pki", "init"]);
+    run_json(ca.path(), &["pki", "issue", "trb", "--crossing", "TRB"]);
+    let papers = ca.path().join("certs/nodes/trb");
+
+    let mut world = World::default();
+    world.start_with("trb", &papers, &[]);
+    let trb = world.site("trb");
+    let id = trb.truck("11-A-00001");
+    trb.stop();
+
+    // The passphrase's file stands for what systemd keeps in the machine's TPM.
+    let credentials = ca.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let (right, short) = (credentials.join("wadi-papers"), ca.path().join("short"));
+    std::fs::write(&right, "four words of the depot\n").unwrap();
+    std::fs::write(&short, "depot\n").unwrap();
+    let key = std::fs::read_to_string(papers.join("log.key")).unwrap();
+
+    let seal = |file: &std::path::Path| {
+        let file = file.to_str().unwrap();
+        run(
+            &trb.dir,
+            &[
+                "--json",
+                "node",
+                "seal",
+                "--work-factor",
+                "10",
+                "--passphrase-file",
+                file,
+            ],
+        )
+    };
+    let refused = seal(&short);
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("short_passphrase"));
+    assert!(
+        papers.join("log.key").exists(),
+        "nothing is sealed under that"
+    );
+
+    assert_eq!(seal(&right).status.code(), Some(0));
+    for name in ["log.key", "tls.key"] {
+        assert!(!papers.join(name).exists(), "{name}");
+        let sealed = std::fs::read_to_string(papers.join(format!("{name}.age"))).unwrap();
+        assert!(!sealed.contains(key.trim()));
+    }
+
+    let check = |variable: &str, value: &std::path::Path| {
+        let output = std::process::Command::new(integration_tests::wadi())
+            .current_dir(&trb.dir)
+            .args(["--json", "node", "check"])
+            .env(variable, value)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let nothing = check("LANG", std::path::Path::new("C"));
+    assert!(nothing.contains("papers_sealed"), "{nothing}");
+    let wrong = check("WADI_PAPERS_PASSPHRASE_FILE", &short);
+    assert!(wrong.contains("wrong_passphrase"), "{wrong}");
+    let by_file = check("WADI_PAPERS_PASSPHRASE_FILE", &right);
+    assert!(by_file.contains("\"node\":\"trb\""), "{by_file}");
+
+    // Started with systemd's credential it is who it was, and holds what it held.
+    let environment = ("CREDENTIALS_DIRECTORY", credentials.into_os_string());
+    world.launch_with("trb", &[environment]);
+    let trb = world.site("trb");
+    world.wait("it is ready", || trb.get("/readyz").is_ok());
+    assert_eq!(trb.record(&id).unwrap()["id"], json!(id));
+    trb.truck("11-A-00002");
 }
 
 /// `wadi pki` with a passphrase of one's own: the exit code, and what was said.

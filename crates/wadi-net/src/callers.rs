@@ -1,7 +1,7 @@
 //! Takes what dials in: a bounded number of handshakes at once, and of strangers no more than that
 //! is kept.
 
-use crate::{link_rate::LinkRate, porch::Porch};
+use crate::{endpoint::Crypto, link_rate::LinkRate, porch::Porch};
 use quinn::{Endpoint, Incoming, ServerConfig};
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ pub(crate) fn bound_incoming(server: &mut ServerConfig) {
 pub(crate) async fn take_callers(
     porch: Arc<Porch>,
     endpoint: Endpoint,
-    server: ServerConfig,
+    (mut server, crypto): (ServerConfig, watch::Receiver<Crypto>),
     mut stopped: watch::Receiver<bool>,
 ) -> String {
     let slots = Arc::new(Slots::default());
@@ -54,6 +54,7 @@ pub(crate) async fn take_callers(
         let address = incoming.remote_address().ip();
         match Slots::take_slot(&slots, address, incoming.remote_address_validated()) {
             Admission::Slot(slot) => {
+                server.crypto = crypto.borrow().server.clone();
                 tokio::spawn(shake_hands(porch.clone(), server.clone(), incoming, slot));
             }
             Admission::Prove => {

@@ -81,6 +81,8 @@ pub struct NetworkConfig {
 /// The running porch.
 pub struct Network {
     endpoint: Endpoint,
+    /// What is renewed with the papers.
+    papers: Option<(Arc<Porch>, watch::Sender<Crypto>)>,
     stop: watch::Sender<bool>,
     /// Why a task ended that nobody stopped.
     failed: watch::Sender<Option<String>>,
@@ -90,14 +92,10 @@ pub struct Network {
 impl Network {
     /// Listens, dials the peers, and runs a link for every connection until stopped.
     pub async fn start(node: Arc<Node>, config: NetworkConfig) -> Result<Self, NetError> {
-        let Crypto {
-            server,
-            client,
-            late,
-        } = Crypto::of(&config.identity, node.time().clone())?;
-
-        let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
+        let crypto = Crypto::of(&config.identity, node.time().clone())?;
+        let mut server = quinn::ServerConfig::with_crypto(crypto.server.clone());
         bound_incoming(&mut server);
+        let crypto = watch::channel(crypto).0;
 
         let porch = Arc::new(Porch::new(node, &config));
         server.transport_config(Arc::new(porch.transport(&LinkRate::default())));
@@ -109,6 +107,7 @@ impl Network {
 
         let network = Self {
             endpoint: endpoint.clone(),
+            papers: Some((porch.clone(), crypto.clone())),
             stop: watch::channel(false).0,
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
@@ -117,7 +116,7 @@ impl Network {
         let callers = take_callers(
             porch.clone(),
             endpoint.clone(),
-            server,
+            (server, crypto.subscribe()),
             network.stop.subscribe(),
         );
 
@@ -132,8 +131,7 @@ impl Network {
             let dialler = Dialler {
                 porch: porch.clone(),
                 endpoint: endpoint.clone(),
-                client: quinn::ClientConfig::new(client.clone()),
-                late: quinn::ClientConfig::new(late.clone()),
+                crypto: crypto.subscribe(),
                 late_next: AtomicBool::new(false),
                 peer,
                 listen: config.listen,
@@ -186,6 +184,24 @@ impl Network {
         }
     }
 
+    /// Goes on with renewed papers: connections from now on show this certificate and are judged by
+    /// these revocation lists, and those that stand with a certificate that was revoked are closed.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::Identity`] where the papers do not serve; everything stays as it was then.
+    pub fn renew(&self, identity: &Identity) -> Result<(), NetError> {
+        let Some((porch, crypto)) = &self.papers else {
+            return Ok(());
+        };
+        let renewed = Crypto::of(identity, porch.node.time().clone())?;
+        let revoked = identity.revoked()?;
+
+        crypto.send_replace(renewed);
+        porch.close_revoked(&revoked);
+        Ok(())
+    }
+
     /// The address listened on.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.endpoint.local_addr().ok()
@@ -205,11 +221,12 @@ impl Network {
 }
 
 /// What TLS of QUIC needs.
-struct Crypto {
-    server: QuicServerConfig,
-    client: Arc<QuicClientConfig>,
+#[derive(Clone)]
+pub(crate) struct Crypto {
+    pub(crate) server: Arc<QuicServerConfig>,
+    pub(crate) client: Arc<QuicClientConfig>,
     /// For dialling with a certificate that has expired.
-    late: Arc<QuicClientConfig>,
+    pub(crate) late: Arc<QuicClientConfig>,
 }
 
 impl Crypto {
@@ -221,7 +238,7 @@ impl Crypto {
 
         late.alpn_protocols = vec![LATE_ALPN.to_vec()];
         Ok(Self {
-            server: QuicServerConfig::try_from(server).map_err(bad)?,
+            server: Arc::new(QuicServerConfig::try_from(server).map_err(bad)?),
             client: Arc::new(QuicClientConfig::try_from(client).map_err(bad)?),
             late: Arc::new(QuicClientConfig::try_from(late).map_err(bad)?),
         })
@@ -236,6 +253,7 @@ mod tests {
         Network {
             endpoint: Endpoint::client("127.0.0.1:0".parse().expect("an address"))
                 .expect("a socket"),
+            papers: None,
             stop: watch::channel(false).0,
             failed: watch::channel(None).0,
             tasks: Mutex::default(),

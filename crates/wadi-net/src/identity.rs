@@ -12,10 +12,10 @@ use rustls_pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject,
 };
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use wadi_log::NodeId;
 use wadi_node::KnownTime;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 
 /// The protocol's name in TLS.
 pub(crate) const ALPN: &[u8] = b"wadi/1";
@@ -77,6 +77,25 @@ pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
     Ok((node, Sha256::digest(parsed.public_key().raw).into()))
 }
 
+/// The same of the first certificate of a PEM text.
+pub fn peer_of_pem(pem: &str) -> Result<(NodeId, [u8; 32]), NetError> {
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|e| NetError::Identity(format!("the node's certificate does not read: {e}")))?;
+    peer_of(&certificate)
+}
+
+/// Serial numbers of certificates that the commission's CA has revoked, big endian.
+#[derive(Default)]
+pub(crate) struct RevokedSerials(BTreeSet<Vec<u8>>);
+
+impl RevokedSerials {
+    /// Whether the list names this certificate.
+    pub(crate) fn names(&self, certificate: &[u8]) -> bool {
+        X509Certificate::from_der(certificate)
+            .is_ok_and(|(_, parsed)| self.0.contains(parsed.raw_serial()))
+    }
+}
+
 /// The DNS name under which a node's certificate is checked.
 pub(crate) fn server_name(node: &NodeId) -> String {
     format!("{node}{NAME_SUFFIX}")
@@ -93,6 +112,30 @@ impl Identity {
     /// When this node's own certificate begins, Unix seconds.
     pub fn begins_s(&self) -> Option<i64> {
         begins_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
+    }
+
+    /// What the revocation lists name. They are checked where handshakes use them.
+    pub(crate) fn revoked(&self) -> Result<RevokedSerials, NetError> {
+        let bad = |why: String| NetError::Identity(format!("a revocation list: {why}"));
+        let mut revoked = RevokedSerials::default();
+        for list in self.revocation_lists()? {
+            let (_, parsed) =
+                CertificateRevocationList::from_der(&list).map_err(|e| bad(e.to_string()))?;
+            let serials = parsed.iter_revoked_certificates();
+            revoked
+                .0
+                .extend(serials.map(|one| one.raw_serial().to_vec()));
+        }
+
+        Ok(revoked)
+    }
+
+    fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, NetError> {
+        let lists = self.crls_pem.iter();
+        lists
+            .map(|p| CertificateRevocationListDer::from_pem_slice(p.as_bytes()))
+            .collect::<Result<_, _>>()
+            .map_err(|e| NetError::Identity(format!("a revocation list does not read: {e}")))
     }
 
     /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
@@ -123,12 +166,7 @@ impl Identity {
 
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())
             .map_err(|e| bad("the node's TLS key does not read", e.to_string()))?;
-        let crls: Vec<CertificateRevocationListDer<'static>> = self
-            .crls_pem
-            .iter()
-            .map(|p| CertificateRevocationListDer::from_pem_slice(p.as_bytes()))
-            .collect::<Result<_, _>>()
-            .map_err(|e| bad("a revocation list does not read", e.to_string()))?;
+        let crls = self.revocation_lists()?;
 
         // An expired list is used all the same: enforcing its expiry would strand sites that nobody
         // can reach.

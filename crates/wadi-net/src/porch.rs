@@ -3,7 +3,7 @@
 
 use crate::{
     NetError, NetworkConfig,
-    identity::peer_of,
+    identity::{RevokedSerials, peer_of},
     late::{LATE_ALPN, ends_s},
     link_rate::LinkRate,
     liveness::{LOOK_PERIOD, SilenceWatch},
@@ -24,6 +24,9 @@ use wadi_node::Node;
 
 /// The code of a connection that is closed because the other end's certificate has expired.
 pub(crate) const EXPIRED_CODE: u32 = 4;
+
+/// The code of a connection that is closed because the other end's certificate was revoked.
+const REVOKED_CODE: u32 = 5;
 
 /// How often it is looked whether one that is late still is.
 const LATE_RETRY_PAUSE: Duration = Duration::from_secs(20);
@@ -82,6 +85,22 @@ impl Board {
         true
     }
 
+    /// Closes what stands with a certificate that was revoked; who was at the other end.
+    fn close_revoked(&self, revoked: &RevokedSerials) -> Vec<NodeId> {
+        let board = self.0.lock().expect("no panic holds it");
+        let is_revoked = |standing: &StandingConnection| {
+            certificate_of(&standing.connection).is_some_and(|shown| revoked.names(&shown))
+        };
+
+        let mut closed = Vec::new();
+        for (peer, standing) in board.iter().filter(|(_, s)| s.is_open() && is_revoked(s)) {
+            let code = VarInt::from_u32(REVOKED_CODE);
+            standing.connection.close(code, b"certificate revoked");
+            closed.push(*peer);
+        }
+        closed
+    }
+
     fn stands(&self, peer: &NodeId) -> bool {
         self.0
             .lock()
@@ -130,6 +149,13 @@ impl Porch {
     /// Settings of one connection, whose controller follows this rate.
     pub(crate) fn transport(&self, rate: &LinkRate) -> TransportConfig {
         self.transport.config(rate)
+    }
+
+    /// Closes connections that stand with a certificate that was revoked.
+    pub(crate) fn close_revoked(&self, revoked: &RevokedSerials) {
+        for peer in self.board.close_revoked(revoked) {
+            tracing::warn!(%peer, "a link is closed: the peer's certificate was revoked");
+        }
     }
 
     /// Counts a caller who never said who it is; it is noted now and then.
@@ -315,15 +341,18 @@ async fn silence(connection: &Connection) -> String {
     }
 }
 
+/// The certificate that the other end showed.
+fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
+    let identity = connection.peer_identity()?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.first().cloned()
+}
+
 /// Reads what the other end showed of itself.
 fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, NetError> {
-    let identity = connection
-        .peer_identity()
-        .and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let certificate = identity.as_ref().and_then(|chain| chain.first());
-    let certificate =
-        certificate.ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
-    let (peer, tls_key) = peer_of(certificate)?;
+    let certificate = certificate_of(connection)
+        .ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
+    let (peer, tls_key) = peer_of(&certificate)?;
 
     let protocol = connection
         .handshake_data()
@@ -336,7 +365,7 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
     Ok(Caller {
         peer,
         tls_key,
-        ends_s: ends_s(certificate).unwrap_or(0),
+        ends_s: ends_s(&certificate).unwrap_or(0),
         late,
     })
 }

@@ -4,6 +4,7 @@ mod check;
 mod log_sink;
 mod move_store;
 mod papers_check;
+mod papers_watch;
 mod serve;
 mod stop;
 mod store;
@@ -12,7 +13,7 @@ mod tls;
 use crate::{
     config::Config,
     failure::{Exit, Failure},
-    pki::Papers,
+    pki::{Papers, SealArgs, seal_papers},
 };
 use check::check;
 use clap::Subcommand;
@@ -39,6 +40,15 @@ pub enum NodeCommand {
         #[arg(long)]
         to: String,
     },
+    /// Encrypts the node's keys in its papers under a passphrase that is kept elsewhere; the node is
+    /// given it at each start.
+    Seal {
+        /// The configuration.
+        #[arg(long, default_value = "node.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        passphrase: SealArgs,
+    },
     /// Checks configuration, papers and database, and starts nothing.
     Check {
         /// The configuration.
@@ -53,8 +63,38 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
         NodeCommand::MoveStore { config, to } => {
             move_store(&Config::read(&config)?, &to, json).await
         }
+        NodeCommand::Seal { config, passphrase } => {
+            seal(&Config::read(&config)?, &passphrase, json)
+        }
         NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
     }
+}
+
+/// Seals the papers. A node that runs goes on: it has read its keys.
+fn seal(config: &Config, passphrase: &SealArgs, json: bool) -> Result<Exit, Failure> {
+    // Papers that do not read are not made unreadable for good.
+    Papers::read(&config.papers)?;
+    let made = seal_papers(
+        &config.papers,
+        &passphrase.new_passphrase()?,
+        passphrase.work_factor,
+    )?;
+    let made: Vec<String> = made.iter().map(|p| p.display().to_string()).collect();
+
+    if json {
+        crate::print::print_line!("{}", serde_json::json!({"sealed": made}));
+    } else if made.is_empty() {
+        crate::print::print_line!("The papers are sealed already.");
+    } else {
+        crate::print::print_line!(
+            "Sealed: {}. Keep the passphrase away from this disk, and a copy of it where the \
+             commission can find it: without it the node does not start. What the disk held \
+             before may still be read from it: overwrite copies of the papers.",
+            made.join(", ")
+        );
+    }
+
+    Ok(Exit::Done)
 }
 
 fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, Failure> {

@@ -1,21 +1,25 @@
 //! `wadi node run`: the node with its network, HTTP, spool and watches, until it is told to stop.
 
 use super::{
-    certificate_alarm, lock, peer_addresses,
+    lock,
+    papers_watch::PapersWatch,
+    peer_addresses,
     stop::{finish, take_clean_stop, until_stopped},
     store::{mark_for_rebuild, open_or_stand_by},
 };
 use crate::{
-    config::Config,
+    config::{Config, spool_places},
     daemon::log_sink::Log,
     failure::{Exit, Failure},
     pki::Papers,
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 use wadi_net::{Network, NetworkConfig, PeerAddress};
 use wadi_node::{
@@ -23,7 +27,7 @@ use wadi_node::{
     SystemClock,
 };
 use wadi_store::{LocalKey, LocalScope, SetAside, Store};
-use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
+use wadi_web::{Limits, SpoolPlace, Token, TokenScope, hash_token, new_token, router, run_spool};
 
 /// Pause before a spool directory that could not be used is tried again.
 pub(super) const SPOOL_PAUSE: Duration = Duration::from_secs(5);
@@ -103,24 +107,32 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
 
     operator_token(&node, &config).await?;
 
-    let network = start_network(&node, &config, &papers, peers).await?;
+    let network = Arc::new(start_network(&node, &config, &papers, peers).await?);
     node.tasks().report("links", network.failed());
-    helpers.extend(serve_http(&node, &config, &papers, listener)?);
-    helpers.extend(
-        config
-            .spool
-            .clone()
-            .and_then(|dir| node.spawn_watched("spool", keep_spool(node.clone(), dir))),
-    );
+    let tls = match config.http_tls {
+        true => Some(watch::channel(super::tls::acceptor(&papers.identity, &config)?).0),
+        false => None,
+    };
+    let accepts = tls.as_ref().map(watch::Sender::subscribe);
+    helpers.extend(serve_http(&node, accepts, listener)?);
+    if !config.spool.is_empty() {
+        let places = spool_places(&config.spool, &config.data);
+        helpers.extend(node.spawn_watched("spool", keep_spool(node.clone(), places)));
+    }
 
     helpers.extend(node.spawn_watched(
         "replica_digests",
         wadi_node::run_replica_digests(node.door().clone()),
     ));
-    helpers.extend(node.spawn_watched(
-        "certificate",
-        watch_certificate(node.clone(), papers.identity.ends_s()),
-    ));
+    let papers_watch = PapersWatch {
+        node: node.clone(),
+        network: network.clone(),
+        tls,
+        config: config.clone(),
+        enrolment: papers.enrolment.clone(),
+        identity: papers.identity.clone(),
+    };
+    helpers.extend(node.spawn_watched("certificate", papers_watch.run()));
     helpers.extend(node.spawn_watched("alarms", tell_alarms(node.clone())));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
 
@@ -279,20 +291,18 @@ pub(super) async fn start_network(
 
 pub(super) fn serve_http(
     node: &Arc<Node>,
-    config: &Config,
-    papers: &Papers,
+    tls: Option<watch::Receiver<TlsAcceptor>>,
     listener: std::net::TcpListener,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let api = router(node.clone());
-    let console = wadi_console::router(api.clone(), config.http_tls);
+    let console = wadi_console::router(api.clone(), tls.is_some());
     let app = console.merge(api);
     let limits = Limits::default();
-    if config.http_tls {
-        let tls = super::tls::acceptor(&papers.identity, config)?;
+    if let Some(tls) = tls {
         return Ok(node.spawn_watched("http", async move {
             wadi_web::serve(listener, app, limits, move |stream| {
-                let tls = tls.clone();
+                let tls = tls.borrow().clone();
                 async move { tls.accept(stream).await }
             })
             .await
@@ -305,11 +315,11 @@ pub(super) fn serve_http(
     ))
 }
 
-/// Works off the spool directory. One that cannot be used, or a disk that is full, passes: it is
+/// Works off the spool directories. One that cannot be used, or a disk that is full, passes: it is
 /// looked at again, and until then whoever asks whether the node is ready hears of it.
-pub(super) async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
+pub(super) async fn keep_spool(node: Arc<Node>, places: Vec<SpoolPlace>) {
     loop {
-        let mut run = std::pin::pin!(run_spool(node.clone(), dir.clone()));
+        let mut run = std::pin::pin!(run_spool(node.clone(), places.clone()));
         let ended = match tokio::time::timeout(SPOOL_PAUSE, &mut run).await {
             Ok(ended) => ended,
             // It has worked for a while: it is in order.
@@ -320,11 +330,9 @@ pub(super) async fn keep_spool(node: Arc<Node>, dir: PathBuf) {
         };
 
         if let Err(error) = ended {
-            tracing::error!(%error, "the spool directory cannot be used; it is tried again");
-            node.tasks().trouble(
-                "spool",
-                Some(format!("{} cannot be used: {error}", dir.display())),
-            );
+            tracing::error!(%error, "a spool directory cannot be used; it is tried again");
+            node.tasks()
+                .trouble("spool", Some(format!("the spool cannot be used: {error}")));
         }
 
         tokio::time::sleep(SPOOL_PAUSE).await;
@@ -351,15 +359,4 @@ pub(super) fn clock(config: &Config, papers: &Papers) -> SystemClock {
 /// Says in the log, and to the hub, what asks for somebody.
 async fn tell_alarms(node: Arc<Node>) {
     node.reads().tell_alarms().await;
-}
-
-pub(super) async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
-    node.set_own_certificate(ends_s.unwrap_or(0));
-    loop {
-        node.set_alarm(
-            "certificate",
-            certificate_alarm(ends_s, node.time().expiry_s()),
-        );
-        tokio::time::sleep(Duration::from_secs(60)).await;
-    }
 }

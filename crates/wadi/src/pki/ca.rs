@@ -1,6 +1,11 @@
 //! The opened CA: what makes, renews and revokes papers.
 
-use super::{NODE_DAYS, WORK_FACTOR_MAX, papers::read_enrolment, unreadable};
+use super::{
+    NODE_DAYS,
+    papers::read_enrolment,
+    sealed::{seal, unseal, write},
+    unreadable,
+};
 use crate::failure::Failure;
 use age::secrecy::SecretString;
 use rcgen::{
@@ -31,29 +36,8 @@ pub struct Ca {
     ca_key: KeyPair,
 }
 
-/// Writes a file whole or not at all, for its owner alone.
-fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    private::write(Path::new(&part), bytes.as_ref()).map_err(failed)?;
-    std::fs::rename(&part, path).map_err(failed)
-}
-
-fn seal(
-    secret: &str,
-    passphrase: &SecretString,
-    work_factor: Option<u8>,
-) -> Result<String, Failure> {
-    let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
-    if let Some(n) = work_factor {
-        recipient.set_work_factor(n);
-    }
-    age::encrypt_and_armor(&recipient, secret.as_bytes())
-        .map_err(|e| Failure::new("encrypt", e.to_string()))
-}
-
-fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
+/// Opens a key of the CA.
+fn open_key(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
     let armoured = std::fs::read_to_string(path).map_err(|e| {
         Failure::usage(
             "no_ca",
@@ -64,17 +48,8 @@ fn unseal(path: &Path, passphrase: &SecretString) -> Result<String, Failure> {
         )
     })?;
 
-    let mut identity = age::scrypt::Identity::new(passphrase.clone());
-    identity.set_max_work_factor(WORK_FACTOR_MAX);
-    let bytes = age::decrypt(&identity, armoured.as_bytes()).map_err(|e| match e {
-        age::DecryptError::DecryptionFailed => Failure::new(
-            "wrong_passphrase",
-            "the passphrase does not open the CA's keys",
-        ),
-        other => unreadable(path, other),
-    })?;
-
-    String::from_utf8(bytes).map_err(|e| unreadable(path, e))
+    let wrong = "the passphrase does not open the CA's keys";
+    unseal(path, &armoured, passphrase, wrong)
 }
 
 fn valid(params: &mut CertificateParams, days: u32) {
@@ -154,11 +129,11 @@ impl Ca {
             return Err(Failure::usage("init_unfinished", why));
         }
 
-        let seed = unseal(&dir.join("root.key.age"), passphrase)?;
+        let seed = open_key(&dir.join("root.key.age"), passphrase)?;
         let seed: [u8; 32] = unhex(seed.trim())
             .and_then(|s| s.try_into().ok())
             .ok_or_else(|| unreadable(&dir.join("root.key.age"), "it holds no key"))?;
-        let ca_key = unseal(&dir.join("ca.key.age"), passphrase)?;
+        let ca_key = open_key(&dir.join("ca.key.age"), passphrase)?;
         let ca_key =
             KeyPair::from_pem(&ca_key).map_err(|e| unreadable(&dir.join("ca.key.age"), e))?;
         let ca_pem = std::fs::read_to_string(dir.join("ca.pem"))

@@ -6,17 +6,20 @@
 
 mod ca;
 mod papers;
+mod sealed;
 
 use crate::failure::{Exit, Failure};
 use age::secrecy::{ExposeSecret, SecretString};
 use ca::nodes;
 use clap::Subcommand;
+use sealed::check_passphrase;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, Grant, Lane, Role, Scope};
 
 pub use ca::Ca;
-pub use papers::{Papers, close_secrets, exposed_secrets};
+pub use papers::{Papers, close_secrets, exposed_secrets, read_identity};
+pub use sealed::seal_papers;
 
 /// Days that a node's certificate is valid; a dark site must outlast them.
 const NODE_DAYS: u32 = 3 * 365;
@@ -86,6 +89,61 @@ pub enum PkiCommand {
     },
 }
 
+/// Where the passphrase of a node's papers comes from when they are sealed.
+#[derive(clap::Args, Clone, Debug)]
+pub struct SealArgs {
+    /// A file that holds the passphrase; else it is asked for.
+    #[arg(long)]
+    pub passphrase_file: Option<PathBuf>,
+    /// What opening the papers costs whoever guesses passphrases, as a power of two; fitted to this
+    /// machine where it is left out.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(10..=i64::from(WORK_FACTOR_MAX)))]
+    pub work_factor: Option<u8>,
+}
+
+impl SealArgs {
+    /// The passphrase that is to open the papers from now on.
+    ///
+    /// # Errors
+    ///
+    /// `empty_passphrase` and `short_passphrase` where it keeps nobody out.
+    pub fn new_passphrase(&self) -> Result<SecretString, Failure> {
+        let passphrase = match &self.passphrase_file {
+            Some(file) => read_passphrase(file)?,
+            None => ask_passphrase("Passphrase of the node's papers: ", true)?,
+        };
+
+        check_passphrase(&passphrase, PASSPHRASE_CHARS, "the disk")?;
+        Ok(passphrase)
+    }
+}
+
+fn read_passphrase(file: &Path) -> Result<SecretString, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::usage("passphrase_file", format!("{}: {e}", file.display())))?;
+    Ok(text.trim_end_matches('\n').to_string().into())
+}
+
+/// Asks whoever sits at the terminal, twice where it is a new one.
+fn ask_passphrase(prompt: &str, twice: bool) -> Result<SecretString, Failure> {
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt).map_err(|e| {
+            let why = format!("no passphrase: {e}; use --passphrase-file or WADI_PASSPHRASE");
+            Failure::usage("no_passphrase", why)
+        })
+    };
+
+    let first = ask(prompt)?;
+    if twice && ask("Again: ")? != first {
+        return Err(Failure::usage(
+            "passphrase_differs",
+            "the two passphrases differ",
+        ));
+    }
+
+    Ok(first.into())
+}
+
 /// Where the CA lies and what opens it.
 #[derive(clap::Args, Clone, Debug)]
 pub struct CaArgs {
@@ -131,32 +189,14 @@ impl CaArgs {
 
     fn passphrase(&self, twice: bool) -> Result<SecretString, Failure> {
         if let Some(file) = &self.passphrase_file {
-            let text = std::fs::read_to_string(file).map_err(|e| {
-                Failure::usage("passphrase_file", format!("{}: {e}", file.display()))
-            })?;
-            return Ok(text.trim_end_matches('\n').to_string().into());
+            return read_passphrase(file);
         }
 
         if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
             return Ok(text.into());
         }
 
-        let ask = |prompt: &str| {
-            rpassword::prompt_password(prompt).map_err(|e| {
-                let why = format!("no passphrase: {e}; use --passphrase-file or WADI_PASSPHRASE");
-                Failure::usage("no_passphrase", why)
-            })
-        };
-
-        let first = ask("Passphrase of the commission's root: ")?;
-        if twice && ask("Again: ")? != first {
-            return Err(Failure::usage(
-                "passphrase_differs",
-                "the two passphrases differ",
-            ));
-        }
-
-        Ok(first.into())
+        ask_passphrase("Passphrase of the commission's root: ", twice)
     }
 }
 
@@ -248,8 +288,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
                 .renew(&name, days.unwrap_or(NODE_DAYS))?;
             let text = format!(
-                "A new certificate is in {}: copy tls.pem into the papers on the node's machine, \
-                 and restart the node.",
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine. The \
+                 node takes it up while it runs.",
                 dir.display()
             );
 
@@ -262,9 +302,9 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it into every node's papers, and restart the \
-                 nodes. At the hub, `wadi say cut \
-                 {name}` ends what counts of it.",
+                "{name} is on the list {}: copy it into every node's papers. They take it up while \
+                 they run, and close their links to it. At the hub, `wadi say cut {name}` ends what \
+                 counts of it.",
                 path.display()
             );
 

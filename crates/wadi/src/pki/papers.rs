@@ -1,13 +1,13 @@
 //! A node's papers: what `wadi pki issue` writes and a node reads.
 
-use super::unreadable;
+use super::{
+    sealed::{SECRET_FILES, SecretPapers},
+    unreadable,
+};
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use wadi_log::{Enrolment, LogKey, RootKey, unhex};
 use wadi_store::private;
-
-/// A node's papers that are its own secret.
-const SECRET_FILES: [&str; 2] = ["log.key", "tls.key"];
 
 /// A node's papers, read.
 pub struct Papers {
@@ -52,10 +52,11 @@ impl Papers {
             let path = dir.join(name);
             std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
         };
-        let key = |name: &str| {
-            let bytes: Option<[u8; 32]> = unhex(text(name)?.trim()).and_then(|b| b.try_into().ok());
+        let key = |name: &str, text: String| {
+            let bytes: Option<[u8; 32]> = unhex(text.trim()).and_then(|b| b.try_into().ok());
             bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
         };
+        let mut secrets = SecretPapers::of(dir);
 
         let mut known = Vec::new();
         for entry in std::fs::read_dir(dir.join("known"))
@@ -73,18 +74,28 @@ impl Papers {
         }
 
         Ok(Self {
-            log_key: LogKey::from_seed(&key("log.key")?),
-            root: RootKey(key("root.pub")?),
+            log_key: LogKey::from_seed(&key("log.key", secrets.text("log.key")?)?),
+            root: RootKey(key("root.pub", text("root.pub")?)?),
             enrolment: read_enrolment(&dir.join("enrolment"))?,
             known,
-            identity: wadi_net::Identity {
-                ca_pem: text("ca.pem")?,
-                certificate_pem: text("tls.pem")?,
-                key_pem: text("tls.key")?,
-                crls_pem: text("crl.pem").into_iter().collect(),
-            },
+            identity: read_identity(dir, secrets.text("tls.key")?)?,
         })
     }
+}
+
+/// The papers for TLS, as they lie there now, with a key that was read already.
+pub fn read_identity(dir: &Path, key_pem: String) -> Result<wadi_net::Identity, Failure> {
+    let text = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
+    };
+
+    Ok(wadi_net::Identity {
+        ca_pem: text("ca.pem")?,
+        certificate_pem: text("tls.pem")?,
+        key_pem,
+        crls_pem: text("crl.pem").into_iter().collect(),
+    })
 }
 
 /// Reads an encoded enrolment.
