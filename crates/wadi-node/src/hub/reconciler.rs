@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a time has passed that something waits for.
 const TICK: Duration = Duration::from_secs(5);
 /// What a finding tells: by another number every record is looked at afresh. And where it is kept.
-const FINDINGS_VERSION: &str = "2";
+const FINDINGS_VERSION: &str = "3";
 const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
