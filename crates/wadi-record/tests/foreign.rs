@@ -63,7 +63,7 @@ fn a_neighbour_opens_no_check_on_a_truck_of_another_crossing_and_links_nothing_t
     let before = build(&[&first, &cleared]);
 
     let lies = Passage::on()
-        .event("check.opened", json!({"what": "papers"}))
+        .event("check.opened", json!({"check": "documents"}))
         .event("link", json!({"record": "ab".repeat(32)}))
         .event("turned_back", json!({"reason": "papers"}));
     let lies = qam.say("of-sec", Some(id), &[cleared.reference], lies);
@@ -130,7 +130,7 @@ fn whom_a_record_was_handed_over_to_restricts_it_past_a_cut_too() {
     let id = RecordId::of_first(&first.reference);
     let over = Passage::on().hand_over("QAM", "bridge closed");
     let over = trb.say("of-port", Some(id), &[first.reference], over);
-    let opened = Passage::on().event("check.opened", json!({"what": "seals"}));
+    let opened = Passage::on().event("check.opened", json!({"check": "seals"}));
     let mut opened = qam.say("of-sec", Some(id), &[over.reference], opened);
 
     for verdict in [LogVerdict::Counts, LogVerdict::Quarantined] {

@@ -141,3 +141,5 @@ sentence-R32-held-goods = while hold { $hold } on the goods of { $goods } rested
 
 sentence-R13-contested = { $field } has { $n } values, put without knowing of each other: { $values }
 sentence-R29-differ = { $one } and { $other } hold the same entries of { $scope } and read them differently
+sentence-R33-differs = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, whose first { $size } entries are others
+sentence-R33-missing = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, of which there are fewer
