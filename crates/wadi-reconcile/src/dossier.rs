@@ -24,10 +24,33 @@ pub struct Dossier {
     /// What the authors of decisions had taken in: (the deciding entry, an entry of another
     /// record).
     pub knew: BTreeSet<(String, String)>,
+    /// Heads that the authors of decisions claim to have taken in, and that are not there.
+    pub claims: Vec<ClaimedHead>,
     /// Entries of this record that say a time which their hub's word does not allow.
     pub clock_doubts: Vec<ClockDoubt>,
     /// Of these kinds not all records were taken in: the rules saw the nearest ones.
     pub cut: BTreeMap<String, DossierCut>,
+}
+
+/// The head of a log that the author of a decision named as taken in, and that is not there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimedHead {
+    /// The deciding entry.
+    pub decision: String,
+    /// The entry that names the head.
+    pub seen: String,
+    /// The name of the node that wrote both.
+    pub node: String,
+    /// The log, by its origin.
+    pub claimed: String,
+    /// The name of the node whose log it is.
+    pub of: String,
+    /// The crossing of that log.
+    pub crossing: String,
+    /// How many entries the head has.
+    pub size: u64,
+    /// So much of the log is held, and its root is another one; else so much is not held yet.
+    pub is_there: bool,
 }
 
 /// A time that an entry says, beside the hub times between which its node wrote it.

@@ -78,6 +78,11 @@ impl<'a> Fact<'a> {
         self.refused().is_none() && (self.counts() || self.0["quarantined"] == true)
     }
 
+    /// Whether its officer is registered for another crossing than the one that wrote it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.0["elsewhere"] == true
+    }
+
     /// Why it does not count: code and reason.
     pub fn refused(&self) -> Option<(&'a str, &'a str)> {
         let r = &self.0["refused"];

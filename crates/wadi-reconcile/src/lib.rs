@@ -1,4 +1,4 @@
-//! What contradicts what: thirty-two rules, pure and one file each (`rules/`).
+//! What contradicts what: thirty-three rules, pure and one file each (`rules/`).
 //!
 //! A [`Dossier`] is a record with the records one link away, and with its cohorts: records of its
 //! device, HS code, plate neighbourhood, officer or replica. A rule looks at one and returns
@@ -27,7 +27,7 @@ mod text;
 
 pub use asks::{Ask, asks};
 pub use contained::{RULE_FAILED, stands_unjudged};
-pub use dossier::{ClockDoubt, Dossier, DossierCut};
+pub use dossier::{ClaimedHead, ClockDoubt, Dossier, DossierCut};
 pub use facts::{Fact, Facts};
 pub use finding::{Contradiction, Finding, Phase, Rule};
 pub use life::{Disposition, Life, life};

@@ -59,6 +59,15 @@ pub struct Judge {
     pub tokens: Arc<BTreeMap<String, ReleaseToken>>,
 }
 
+impl Judge {
+    /// Whether an officer is registered for another crossing than that of the node that wrote the
+    /// entry. Of one whom nobody registered this is not known.
+    pub(crate) fn is_elsewhere(&self, officer: &str) -> bool {
+        let of = self.officers.get(officer).and_then(|found| found.crossing);
+        of.is_some() && of != self.author.crossing
+    }
+}
+
 /// Why an act is kept but does not count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
@@ -125,14 +134,18 @@ pub(crate) fn judge(
             return refuse("malformed_event", why.to_string());
         }
     } else if let Some(o) = officer
-        && (o.revoked || o.department != Some(department))
         && found.is_none_or(|t| t.revoked == Revoked::Refused)
     {
-        let why = format!(
-            "{} is not an officer of {department} any longer, or never was",
-            common.officer
-        );
-        return refuse("no_authority", why);
+        let name = &common.officer;
+        if o.revoked || o.department != Some(department) {
+            let why = format!("{name} is not an officer of {department} any longer, or never was");
+            return refuse("no_authority", why);
+        }
+
+        if judge.is_elsewhere(name) {
+            let why = format!("{name} is registered for another crossing than this one");
+            return refuse("no_authority", why);
+        }
     }
 
     // A type that this version does not know lets nothing go, and needs no more.
@@ -266,7 +279,7 @@ pub(crate) fn registered(
         );
     };
 
-    let here = found.crossing.is_none() || found.crossing == judge.author.crossing;
+    let here = !judge.is_elsewhere(officer);
     let fits = department.is_none() || found.department == department;
 
     if found.revoked {

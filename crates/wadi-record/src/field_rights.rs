@@ -184,8 +184,13 @@ impl FieldAct<'_> {
 
     fn may_put(&self, put: &Put, row: &FieldRow, is_guarded: bool) -> Result<(), Refusal> {
         let begins = self.record.first == Some(self.said.reference);
-        if row.set_by == SetBy::HoldOwner && begins {
-            return self.by_who_begins(put, row);
+        match row.set_by {
+            SetBy::HoldOwner if begins => return self.by_who_begins(put, row),
+            SetBy::RegisteredHoldOwner if begins => {
+                self.by_who_begins(put, row)?;
+                return self.by_registered_for_lookouts(put);
+            }
+            _ => {}
         }
 
         if self.is_device() {
@@ -266,6 +271,11 @@ impl FieldAct<'_> {
             Some(o) if o.revoked || o.department != Some(department) => {
                 let officer = &common.officer;
                 let why = format!("{officer} is not an officer of {department}, or no longer");
+                refuse(NO_AUTHORITY, why)
+            }
+            Some(_) if judge.is_elsewhere(&common.officer) => {
+                let officer = &common.officer;
+                let why = format!("{officer} is registered for another crossing than this one");
                 refuse(NO_AUTHORITY, why)
             }
             _ => Ok(()),
@@ -451,6 +461,19 @@ impl FieldAct<'_> {
                 ),
             ),
             None => Ok(()),
+        }
+    }
+
+    /// Who looks out for something holds it all over the country, at crossings that cannot ask
+    /// back: the hub knows who that is, unless the policy says otherwise. Whoever is not registered
+    /// can still hold what stands at the own gate, by its record.
+    fn by_registered_for_lookouts(&self, put: &Put) -> Result<(), Refusal> {
+        match self.department() {
+            Some(department) if self.said.judge.policy.registered_lookouts => {
+                self.registered(put, department)
+            }
+            // A department of which there is none began nothing.
+            _ => Ok(()),
         }
     }
 

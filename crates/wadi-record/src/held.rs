@@ -10,6 +10,7 @@ use crate::{
     authority::speaks_against,
     event_index::{Owned, begun_hold},
     event_type,
+    foreign::Beginning,
     judged_change::EventView,
     record::Record,
     settle::{HeldChanges, Settled},
@@ -76,7 +77,9 @@ pub fn holds(record: &Record) -> Vec<Placement> {
     let has_first = placements
         .iter()
         .any(|p| p.entry.is_some() && p.entry == record.first());
-    if !has_first {
+    // Of what only others speak of, and whose first entry nobody has seen, nothing is held.
+    let is_known = record.now().beginning != Beginning::AwaitedByOthers;
+    if !has_first && is_known {
         placements.push(unplaced(record, &ends));
     }
 

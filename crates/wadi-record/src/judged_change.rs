@@ -96,6 +96,8 @@ pub struct EventView {
     pub quarantined: bool,
     /// Somebody other than the performer, of a supervising department, stands for it.
     pub attested: bool,
+    /// Its officer is registered for another crossing than that of the node that wrote it.
+    pub elsewhere: bool,
 }
 
 /// A value that an entry put into a field without having the right to. It is kept and shown, and
@@ -128,6 +130,57 @@ pub struct ChangedPut {
 }
 
 impl EventView {
+    /// An event as its entry says it, not yet judged.
+    pub(crate) fn of(said: &JudgedChange, ordinal: usize) -> Self {
+        let text = &said.change.events[ordinal];
+        let members = match serde_json::from_str(text) {
+            // One text, one reading: a member given twice, or any other spelling, would read
+            // differently elsewhere.
+            Ok(Json::Object(m))
+                if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) =>
+            {
+                m
+            }
+            _ => Map::new(),
+        };
+
+        let common = &said.common;
+        let mut event = Self {
+            id: said.reference.event_id(ordinal),
+            reference: said.reference,
+            ordinal,
+            members,
+            text: text.clone(),
+            officer: common.officer.clone(),
+            department: common.department.parse().ok(),
+            device: common.device.clone(),
+            device_seq: common.device_seq,
+            at_ms: said.at_ms(),
+            entered_ms: common.wall_ms,
+            refusal: None,
+            quarantined: false,
+            attested: false,
+            elsewhere: false,
+        };
+
+        if event.device.is_empty() {
+            // An officer enters what a device says: the device and its counter are members of the
+            // event.
+            event.device = event
+                .text("device")
+                .or(event.text("scale"))
+                .unwrap_or_default()
+                .into();
+
+            event.device_seq = event
+                .int("device_seq")
+                .and_then(|n| n.try_into().ok())
+                .unwrap_or(0);
+        }
+
+        event
+    }
+
     #[cfg(test)]
     pub(crate) fn for_test(kind: &str) -> Self {
         Self {
@@ -154,6 +207,7 @@ impl EventView {
             refusal: None,
             quarantined: false,
             attested: false,
+            elsewhere: false,
         }
     }
 

@@ -14,6 +14,7 @@ mod authority;
 mod blame;
 mod carriage;
 mod check_digits;
+mod contained;
 mod document;
 mod doubts;
 mod drafts;
@@ -22,6 +23,7 @@ mod event_index;
 mod events;
 mod field_rights;
 mod fields;
+mod foreign;
 mod forms;
 mod graph;
 mod held;
@@ -46,6 +48,9 @@ pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens
 pub use blame::Setting;
 pub use carriage::{CarriedTerm, KnownBy, SOUGHT, carried_terms};
 pub use check_digits::warnings;
+#[cfg(all(feature = "defences-off", debug_assertions))]
+#[doc(hidden)]
+pub use contained::{Trip, trip_over};
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};

@@ -34,6 +34,9 @@ pub struct Policy {
     pub weight_permille: u32,
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
+    /// Whether a lookout needs one, too, of a department that owns its type of hold: it holds what
+    /// it names at every crossing.
+    pub registered_lookouts: bool,
     /// Great-circle distance between two crossings, kilometres, by their codes in order of the
     /// alphabet: `QAM-TRB`.
     pub distances_km: BTreeMap<String, u32>,
@@ -103,6 +106,7 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
+            registered_lookouts: true,
             distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
                 .map(|(c, km)| (c.into(), km))
                 .into(),

@@ -3,14 +3,16 @@
 use crate::{
     Department, HoldType, Kind, TermValue,
     authority::Refusal,
-    check_digits, event_type,
+    check_digits,
+    contained::{Trip, contained, trip},
+    event_type,
     field_rights::CORRECTION,
     forms::Unfounded,
     held::{Placement, holds},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
     normal::{field_term, goods_terms, normalise_hs_code, normalise_reference, plate_shape},
     record::Record,
-    state::{Fold, State},
+    state::{Fold, State, unreadable},
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +93,10 @@ impl EventView {
             out.insert("quarantined".into(), true.into());
         }
 
+        if self.elsewhere {
+            out.insert("elsewhere".into(), true.into());
+        }
+
         Json::Object(out)
     }
 }
@@ -109,8 +115,19 @@ pub struct Projection {
 }
 
 impl Record {
-    /// All that is made of the record, in one fold.
+    /// All that is made of the record, in one fold. Where that fails, it is shown as one that
+    /// cannot be read, and holds what it held.
     pub fn projection(&self) -> Projection {
+        let terms = || contained(|| terms(self)).unwrap_or_default();
+        contained(|| self.folded()).unwrap_or_else(|| Projection {
+            state: unreadable(self),
+            is_contested: false,
+            json: self.unreadable_json(),
+            terms: terms(),
+        })
+    }
+
+    fn folded(&self) -> Projection {
         let fold = Fold::of(self);
         let json = self.json_of(&fold);
 
@@ -122,10 +139,39 @@ impl Record {
         }
     }
 
+    /// What is told of a record that cannot be folded: its name, and that it may hold.
+    fn unreadable_json(&self) -> Json {
+        let state = unreadable(self);
+        let placed_ms = self.rows().map(|(said, _)| said.at_ms()).min();
+        let placements = state.open_holds.iter();
+        let placements = placements.map(|id| {
+            json!({
+                "id": id,
+                "entry": null,
+                "type": null,
+                "department": null,
+                "placed_ms": placed_ms,
+                "open": true,
+                "ends": [],
+            })
+        });
+        json!({
+            "id": self.printed(),
+            "record": self.id().to_string(),
+            "kind": self.kind().map(Kind::name),
+            "crossing": self.listed_under().map_or(String::new(), |c| c.to_string()),
+            "state": state.name,
+            "flags": state.flags,
+            "open_holds": state.open_holds,
+            "placements": placements.collect::<Vec<_>>(),
+            "unreadable": true,
+        })
+    }
+
     /// The record as JSON: fields settled and contested, events by the time they happened, state,
     /// heads, what waits and what was refused.
     pub fn json(&self) -> Json {
-        self.json_of(&Fold::of(self))
+        contained(|| self.json_of(&Fold::of(self))).unwrap_or_else(|| self.unreadable_json())
     }
 
     fn json_of(&self, fold: &Fold<'_>) -> Json {
@@ -169,7 +215,7 @@ impl Record {
             "id": self.printed(),
             "record": self.id().to_string(),
             "kind": self.kind().map(Kind::name),
-            "crossing": self.crossing().to_string(),
+            "crossing": self.listed_under().map_or(String::new(), |c| c.to_string()),
             "state": state.name,
             "flags": state.flags,
             "open_holds": state.open_holds,
@@ -347,6 +393,7 @@ fn placements_of(record: &Record) -> Vec<Placement> {
 
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
+    trip(Trip::Terms, record.changes());
     let mut out = Vec::new();
     let mut put = |what: &str, value: String| {
         if !value.is_empty() {

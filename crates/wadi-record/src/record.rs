@@ -14,6 +14,7 @@ use crate::{
     Kind,
     ancestry::Past,
     authority::Refusal,
+    contained::contained,
     document::Put,
     graph::{OWN_LATER, leans_on_own_later},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
@@ -64,7 +65,9 @@ impl Record {
 
         let is_new = self.rows.insert(added, said).is_none();
         if let Some(settled) = self.settled.get_mut() {
-            let follows = is_new && settled.follow(&self.rows, &added);
+            // Where it fails, what is half settled is thrown away like what does not follow.
+            let follows = is_new
+                && contained(|| settled.follow(&self.rows, &added)).unwrap_or_default();
             if !follows {
                 self.judged_before += settled.judged;
                 self.settled.take();
@@ -169,6 +172,11 @@ impl Record {
         self.rows
             .values()
             .filter_map(|said| Some((said, settled.row(&said.reference)?)))
+    }
+
+    /// What all entries held of it say.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &wadi_log::Change> {
+        self.rows.values().map(|said| &said.change)
     }
 
     /// How one entry stands.

@@ -8,19 +8,19 @@ use crate::{
     Kind,
     ancestry::Past,
     authority::{Refusal, is_attested, judge},
+    contained::{DERIVATION_FAILED, Trip, contained, trip},
     document::{Derived, Document, Exported, Put},
     event_index::Events,
     field_rights::{JudgedPuts, judge_puts},
+    foreign::Beginning,
     graph::{Circle, OWN_LATER, leans_on_own_later, plan},
     judged_change::{ChangedPut, EventView, JudgedChange, RefusedPut, Verdict},
 };
-use serde_json::{Map, Value as Json};
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet, HashMap},
-    panic::{AssertUnwindSafe, catch_unwind},
 };
-use wadi_log::{Crossing, Hash, Lane, LogId, LogVerdict, RecordId, Reference, Role, Value};
+use wadi_log::{Crossing, Hash, Lane, LogId, LogVerdict, RecordId, Reference, Value};
 
 /// All entries held of a record.
 pub(crate) type HeldChanges = BTreeMap<Reference, JudgedChange>;
@@ -41,6 +41,28 @@ pub(crate) struct Weighed {
     pub(crate) puts: JudgedPuts,
 }
 
+impl Weighed {
+    fn refused(refusal: Refusal, events: Vec<EventView>) -> Self {
+        Self {
+            row: Verdict::Refused(refusal),
+            events,
+            puts: JudgedPuts::default(),
+        }
+    }
+}
+
+fn refusal(code: &'static str, why: &str) -> Refusal {
+    Refusal {
+        code,
+        why: why.into(),
+    }
+}
+
+/// Why an entry on which something fails does not count.
+fn failed() -> Refusal {
+    refusal(DERIVATION_FAILED, "no change could be derived from it")
+}
+
 /// Something broke the document while this entry was applied.
 struct Broken(Reference);
 
@@ -56,6 +78,8 @@ pub(crate) struct Settled {
     pub(crate) crossing: Crossing,
     pub(crate) lane: Lane,
     pub(crate) first: Option<Reference>,
+    /// Whose acts it rests on.
+    pub(crate) beginning: Beginning,
     pub(crate) document: Document,
     pub(crate) events: Events,
     pub(crate) refused_puts: BTreeMap<Reference, Vec<RefusedPut>>,
@@ -81,8 +105,14 @@ fn is_first(said: &JudgedChange, id: &RecordId) -> bool {
 
 impl Settled {
     /// Settles all entries from nothing. Crossing and lane are those of the log of the first entry;
-    /// where that has not come, those of the smallest entry. There is at least one.
+    /// where that has not come, those of the smallest entry. There is at least one. Where that
+    /// fails, none of them counts.
     pub(crate) fn of(id: RecordId, rows: &HeldChanges) -> Self {
+        contained(|| Self::afresh(id, rows)).unwrap_or_else(|| Self::refusing_all(id, rows))
+    }
+
+    fn afresh(id: RecordId, rows: &HeldChanges) -> Self {
+        trip(Trip::Ordering, rows.values().map(|said| &said.change));
         let first = rows
             .values()
             .find(|s| is_first(s, &id))
@@ -103,6 +133,20 @@ impl Settled {
         }
     }
 
+    fn refusing_all(id: RecordId, rows: &HeldChanges) -> Self {
+        let first = rows.values().find(|said| is_first(said, &id));
+        let mut settled = Self::empty(id, first.map(|said| said.reference), rows);
+        for reference in rows.keys() {
+            let standing = Standing {
+                row: Verdict::Refused(failed()),
+                number: None,
+            };
+            settled.standing.insert(*reference, standing);
+        }
+
+        settled
+    }
+
     fn empty(id: RecordId, first: Option<Reference>, rows: &HeldChanges) -> Self {
         let named_by = first
             .or_else(|| rows.keys().next().copied())
@@ -112,6 +156,7 @@ impl Settled {
             crossing: named_by.log.crossing,
             lane: named_by.log.lane,
             first,
+            beginning: Beginning::of(first, rows),
             document: Document::default(),
             events: Events::default(),
             refused_puts: BTreeMap::new(),
@@ -154,6 +199,7 @@ impl Settled {
             let smallest = rows.keys().next().expect("one was added");
             self.crossing = smallest.log.crossing;
             self.lane = smallest.log.lane;
+            self.beginning.take_waiting(said);
             self.wait(said);
             return true;
         };
@@ -213,7 +259,11 @@ impl Settled {
         Some(&self.standing.get(r)?.row)
     }
 
+    /// Its kind; none of what somebody began in another crossing's name.
     pub(crate) fn kind(&self) -> Option<Kind> {
+        if self.beginning == Beginning::Foreign {
+            return None;
+        }
         Kind::of_lane(self.lane)
     }
 
@@ -315,6 +365,9 @@ impl Settled {
     /// Judges an entry by what it rests on. Changes nothing. `is_matched` tells whoever writes now
     /// that another record rests on what this one is known by; of what is held already it tells
     /// nothing, since that is judged by this record alone.
+    ///
+    /// An entry on which judging fails is refused, the same on every node: what somebody wrote must
+    /// not end the nodes that read it.
     pub(crate) fn weigh(
         &self,
         rows: &HeldChanges,
@@ -323,51 +376,68 @@ impl Settled {
         circle: Option<Circle>,
         is_matched: bool,
     ) -> Weighed {
-        let refused = |code, why: &str, events| Weighed {
-            row: Verdict::Refused(Refusal {
-                code,
-                why: why.into(),
-            }),
-            events,
-            puts: JudgedPuts::default(),
-        };
+        let weighed = contained(|| {
+            trip(Trip::Judging, [&said.change]);
+            match self.barred(rows, said, view, circle) {
+                Some(barred) => barred,
+                None => self.weigh_admitted(rows, said, view, is_matched),
+            }
+        });
 
-        let restricting = || self.judged_events(rows, said, view, true);
+        weighed.unwrap_or_else(|| Weighed::refused(failed(), Vec::new()))
+    }
+
+    /// An entry that may not count, whatever it says.
+    fn barred(
+        &self,
+        rows: &HeldChanges,
+        said: &JudgedChange,
+        view: &AuthorView,
+        circle: Option<Circle>,
+    ) -> Option<Weighed> {
         let first = self
             .first
             .expect("nothing settles before the record's first entry");
         let log = said.reference.log;
+        if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
+            let why = "it stands in a log of another lane or crossing than its record";
+            return Some(Weighed::refused(refusal("wrong_log", why), Vec::new()));
+        }
 
+        // Whatever else is wrong with it: what comes from somebody who may not write here is told,
+        // and neither holds anything back nor lets anything go.
+        if let Some(foreign) = self.foreign(said, view) {
+            let notices = (0..said.change.events.len()).map(|n| EventView {
+                refusal: Some(foreign.clone()),
+                ..EventView::of(said, n)
+            });
+            let notices = notices.collect();
+            return Some(Weighed::refused(foreign, notices));
+        }
+
+        let restricting = || self.judged_events(rows, said, view, true);
         if let Some(why) = circle {
-            return refused("circle", why, restricting());
+            return Some(Weighed::refused(refusal("circle", why), restricting()));
         }
 
         if self.failed.contains(&said.reference) {
-            return refused(
-                "derivation_failed",
-                "no change could be derived from it",
-                Vec::new(),
-            );
+            return Some(Weighed::refused(failed(), Vec::new()));
         }
 
-        if said.verdict == LogVerdict::Quarantined {
-            return refused(
-                "past_cut",
-                "it lies past the cut of its log: kept, and may restrict",
-                restricting(),
-            );
-        }
+        (said.verdict == LogVerdict::Quarantined).then(|| {
+            let why = "it lies past the cut of its log: kept, and may restrict";
+            Weighed::refused(refusal("past_cut", why), restricting())
+        })
+    }
 
-        if (log.lane, log.crossing) != (first.log.lane, first.log.crossing) {
-            let why = "it stands in a log of another lane or crossing than its record";
-            return refused("wrong_log", why, Vec::new());
-        }
-
-        if !self.may_write(said, view) {
-            let why = "the record was not handed over to the crossing that wrote this";
-            return refused("foreign_crossing", why, restricting());
-        }
-
+    /// Judges what an entry says that may count.
+    fn weigh_admitted(
+        &self,
+        rows: &HeldChanges,
+        said: &JudgedChange,
+        view: &AuthorView,
+        is_matched: bool,
+    ) -> Weighed {
         let events = self.judged_events(rows, said, view, false);
         let puts = judge_puts(self, rows, said, view, &events, is_matched);
         let says_nothing = events.is_empty()
@@ -379,18 +449,6 @@ impl Settled {
         };
 
         Weighed { row, events, puts }
-    }
-
-    fn may_write(&self, said: &JudgedChange, view: &AuthorView) -> bool {
-        let author = &said.judge.author;
-        let was_handed_over = |to: Crossing| self.events.was_handed_to(to.to_string(), &view.shown);
-        match author.role {
-            Role::Hub => true,
-            Role::Crossing => author
-                .crossing
-                .is_some_and(|c| c == self.crossing || was_handed_over(c)),
-            Role::Observer => false,
-        }
     }
 
     fn apply(
@@ -405,9 +463,9 @@ impl Settled {
         // this record alone shows it. What is half changed then is not used: whoever gets the error
         // throws all of it away.
         let document = &mut self.document;
-        match catch_unwind(AssertUnwindSafe(|| document.apply(&derived))) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Broken(said.reference)),
+        match contained(|| document.apply(&derived)) {
+            Some(_) => Ok(()),
+            None => Err(Broken(said.reference)),
         }
     }
 
@@ -483,11 +541,12 @@ impl Settled {
         quarantined: bool,
     ) -> Vec<EventView> {
         let mut events: Vec<EventView> = (0..said.change.events.len())
-            .map(|n| event_view(said, n))
+            .map(|n| EventView::of(said, n))
             .collect();
         for event in &mut events {
             event.quarantined = quarantined;
             event.attested = is_attested(event, &said.judge);
+            event.elsewhere = said.judge.is_elsewhere(&event.officer);
             event.refusal = if event.kind().is_empty() {
                 Some(Refusal {
                     code: "malformed_event",
@@ -527,54 +586,4 @@ fn derived<'a>(
             .map(|(n, text)| (format!("ev.{}", said.reference.event_id(n)), text.as_str()))
             .collect(),
     }
-}
-
-/// An event as its entry says it, not yet judged.
-fn event_view(said: &JudgedChange, ordinal: usize) -> EventView {
-    let text = &said.change.events[ordinal];
-    let members = match serde_json::from_str(text) {
-        // One text, one reading: a member given twice, or any other spelling, would read
-        // differently elsewhere.
-        Ok(Json::Object(m))
-            if serde_json_canonicalizer::to_string(&m).is_ok_and(|t| t == *text) =>
-        {
-            m
-        }
-        _ => Map::new(),
-    };
-
-    let common = &said.common;
-    let mut event = EventView {
-        id: said.reference.event_id(ordinal),
-        reference: said.reference,
-        ordinal,
-        members,
-        text: text.clone(),
-        officer: common.officer.clone(),
-        department: common.department.parse().ok(),
-        device: common.device.clone(),
-        device_seq: common.device_seq,
-        at_ms: said.at_ms(),
-        entered_ms: common.wall_ms,
-        refusal: None,
-        quarantined: false,
-        attested: false,
-    };
-
-    if event.device.is_empty() {
-        // An officer enters what a device says: the device and its counter are members of the
-        // event.
-        event.device = event
-            .text("device")
-            .or(event.text("scale"))
-            .unwrap_or_default()
-            .into();
-
-        event.device_seq = event
-            .int("device_seq")
-            .and_then(|n| n.try_into().ok())
-            .unwrap_or(0);
-    }
-
-    event
 }

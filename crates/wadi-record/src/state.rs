@@ -7,6 +7,7 @@
 use crate::{
     Department, Effect, EventType, Kind,
     ancestry::Past,
+    contained::{Trip, contained, trip},
     event_index::is_alarm,
     event_type,
     events::CHANNELS,
@@ -48,7 +49,17 @@ impl State {
 
 /// Folds a record's events.
 pub fn state(record: &Record) -> State {
-    Fold::of(record).state
+    contained(|| Fold::of(record).state).unwrap_or_else(|| unreadable(record))
+}
+
+/// The state of a record whose events cannot be folded: of a hold it is held on to what it held.
+pub(crate) fn unreadable(record: &Record) -> State {
+    let is_hold = record.kind() == Some(Kind::QuarantineHold);
+    State {
+        name: "UNREADABLE",
+        flags: BTreeSet::new(),
+        open_holds: is_hold.then(|| UNPLACED.to_string()).into_iter().collect(),
+    }
 }
 
 /// The same, with how often it was asked what an author had seen: for tests of what a fold costs.
@@ -73,6 +84,7 @@ pub(crate) struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     pub(crate) fn of(record: &'a Record) -> Self {
+        trip(Trip::Folding, record.changes());
         let sight = Sight::of(record);
         let placements = holds(record);
         let contested = record.contested();
@@ -88,6 +100,7 @@ impl<'a> Fold<'a> {
             Some(Kind::QuarantineHold) => hold_state(record, &placements, &mut state),
             Some(Kind::CustomsEntry) => entry(record, &sight, &contested, &mut state),
             Some(Kind::SiteDay) => site_day(record, &mut state),
+            None if record.is_foreign() => state.name = "FOREIGN",
             None => {}
         }
 
@@ -313,7 +326,9 @@ fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
     state.open_holds = open.iter().map(|p| p.id.clone()).collect();
 
     let has = |kind: &str| counted(record, &[kind]).next().is_some();
-    state.name = if open.is_empty() {
+    state.name = if placements.is_empty() {
+        "OPEN"
+    } else if open.is_empty() {
         match counting(record, |t| t.effect == Effect::Ends)
             .last()
             .map(EventView::kind)

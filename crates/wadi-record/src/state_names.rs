@@ -4,6 +4,8 @@
 pub const STATE_NAMES: &[&str] = &[
     // Any record.
     "OPEN",
+    "FOREIGN",
+    "UNREADABLE",
     "CONTESTED",
     "REFUSED_ACTS",
     "CHANGED_AFTER",

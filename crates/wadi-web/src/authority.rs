@@ -109,7 +109,7 @@ impl FormSpeaker {
 
     fn may_set(&self, kind: Kind, field: &FieldRow) -> bool {
         match field.set_by {
-            SetBy::HoldOwner => !self.owns().is_empty(),
+            SetBy::HoldOwner | SetBy::RegisteredHoldOwner => !self.owns().is_empty(),
             SetBy::Departments(table) => self
                 .policy
                 .setters(kind, field.name)
@@ -169,7 +169,7 @@ impl FormSpeaker {
             for field in of_kind.filter(|f| self.may_set(kind, f)) {
                 all.push(json!({
                     "kind": kind.name(),
-                    "at_beginning": field.set_by == SetBy::HoldOwner,
+                    "at_beginning": field.set_by.is_hold_owner(),
                     "value": self.field(field),
                 }));
             }

@@ -322,7 +322,8 @@ pub(crate) fn entered_later(
 pub(crate) fn tone_of(word: &str) -> &'static str {
     match word {
         "DETAINED" | "FORCED_EXIT" | "RELEASED_UNDULY" | "PAID_UNDULY" | "ANOMALY" | "SEIZED"
-        | "VOIDED_AFTER_EXIT" | "DIVERTED_TWICE" | "RECALLED" | "REJECTED" => "bad",
+        | "VOIDED_AFTER_EXIT" | "DIVERTED_TWICE" | "RECALLED" | "REJECTED" | "FOREIGN"
+        | "UNREADABLE" => "bad",
         "CONTESTED"
         | "REFUSED_ACTS"
         | "CHANGED_AFTER"

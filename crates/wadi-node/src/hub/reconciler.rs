@@ -11,12 +11,13 @@
 use crate::{
     door::{Door, HandedIn, error::NodeError, event::Event, suspects::Suspect},
     hub::{
+        claims::{self, WaitingClaims},
         dossiers::{Gathered, Parts},
         due,
         found::{self, DossierFindings},
         publishing::Unpublished,
+        silent,
     },
-    ledger::seen::{SeenIndex, seen_index},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use wadi_log::{Lane, LogId, RecordId, Reference};
+use wadi_log::{Lane, RecordId};
 use wadi_reconcile::{Dossier, Facts, RULE_FAILED};
 use wadi_record::Kind;
 use wadi_store::{
@@ -44,8 +45,10 @@ const ANCHORS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether a time has passed that something waits for.
 const TICK: Duration = Duration::from_secs(5);
+/// Once in so many rests it is looked who holds up what: a minute, where nothing happens.
+const LOOK_FOR_SILENT: u32 = 12;
 /// What a finding tells: by another number every record is looked at afresh. And where it is kept.
-const FINDINGS_VERSION: &str = "2";
+const FINDINGS_VERSION: &str = "3";
 const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
@@ -70,6 +73,10 @@ pub(crate) struct Reconciler {
     unpublished: Unpublished,
     /// Records whose dossiers somebody seems to fill, by their printed ids.
     crowded: BTreeMap<RecordId, String>,
+    /// How often it has come to rest.
+    rests: u32,
+    /// What authors claim to have seen, and this hub cannot tell yet.
+    claims: WaitingClaims,
 }
 
 /// What was found on some anchors, and is not durable yet.
@@ -94,6 +101,8 @@ impl Reconciler {
             heard: BTreeMap::new(),
             unpublished: Unpublished::default(),
             crowded: BTreeMap::new(),
+            rests: 0,
+            claims: WaitingClaims::default(),
         }
     }
 
@@ -143,6 +152,7 @@ impl Reconciler {
         cursor = cursor.filter(|_| version.as_deref() == Some(FINDINGS_VERSION));
         self.cursor = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
         self.kept_cursor = self.cursor;
+        self.claims = WaitingClaims::recall(&*self.store).await?;
         self.unpublished = Unpublished::read(&self.store.local_all(&Unpublished::scope()).await?);
         if let Some(node) = self.node.upgrade() {
             self.alarm_of_failures(&node).await?;
@@ -173,7 +183,14 @@ impl Reconciler {
         self.land_pending(node).await?;
 
         let heard = self.heard_now(node);
+        if self.rests.is_multiple_of(LOOK_FOR_SILENT) {
+            silent::alarm_of_silent_nodes(node, &heard).await?;
+            claims::alarm_of_claimed_control(node).await?;
+        }
+        self.rests = self.rests.wrapping_add(1);
+
         let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
+        due.extend(self.claims.due(node));
         for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
             due.extend(self.store.findings_due(after_ms, through_ms).await?);
         }
@@ -404,7 +421,7 @@ impl Reconciler {
                     .collect()
             });
 
-            let knew = self.knew(&anchor, &linked).await?;
+            let known = claims::known(node, *id, &anchor, &linked, &mut self.claims).await?;
             let (policy, watermarks) = (policy.clone(), watermarks.clone());
             let dossier = Dossier {
                 anchor,
@@ -413,7 +430,8 @@ impl Reconciler {
                 watermarks,
                 policy,
                 revoked,
-                knew,
+                knew: known.knew,
+                claims: known.claims,
                 clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
                 cut,
             };
@@ -520,51 +538,6 @@ impl Reconciler {
 
         node.set_alarm(FAILED, alarm);
         Ok(())
-    }
-
-    /// Of a hold's releases: which placements of linked holds their authors had taken in.
-    async fn knew(
-        &self,
-        anchor: &Facts,
-        linked: &[Facts],
-    ) -> Result<BTreeSet<(String, String)>, StoreError> {
-        let mut out = BTreeSet::new();
-        if !anchor.is_hold() {
-            return Ok(out);
-        }
-
-        let placed: BTreeSet<Reference> = linked
-            .iter()
-            .filter(|h| h.is_hold())
-            .flat_map(|h| h.placements())
-            .filter_map(|entry| entry.parse().ok())
-            .collect();
-
-        let released: BTreeSet<Reference> = anchor
-            .events("released")
-            .filter_map(|e| e.entry().parse().ok())
-            .filter(|_| !placed.is_empty())
-            .collect();
-
-        let mut seen: Option<(LogId, SeenIndex)> = None;
-        for decision in released {
-            let index = match seen.take() {
-                Some((log, index)) if log == decision.log => index,
-                _ => seen_index(&*self.store, &decision.log).await?,
-            };
-
-            for other in &placed {
-                let covered = index.covered(decision.seq, &other.log) > other.seq;
-                // What its own node said before, it knew.
-                if covered || other.log.node == decision.log.node {
-                    out.insert((decision.to_string(), other.to_string()));
-                }
-            }
-
-            seen = Some((decision.log, index));
-        }
-
-        Ok(out)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod hub_time;
 mod judging;
+mod named_times;
 pub(crate) mod repair;
 pub(crate) mod seen;
 #[cfg(test)]
@@ -69,6 +70,10 @@ pub(crate) struct Ledger {
     cosigned_s: HashMap<LogId, i64>,
     /// Through which time each crossing is received, Unix milliseconds.
     watermarks: Arc<BTreeMap<String, i64>>,
+    /// Of each crossing the node that is received least far.
+    slowest: Arc<BTreeMap<String, watermarks::SlowestNode>>,
+    /// Hub times that heads of control logs name, by the logs that they list.
+    named_times: named_times::NamedTimes,
     generation: u64,
 }
 
@@ -88,6 +93,8 @@ impl Ledger {
             last_epoch: None,
             cosigned_s: HashMap::new(),
             watermarks: Arc::default(),
+            slowest: Arc::default(),
+            named_times: named_times::NamedTimes::default(),
             generation: 0,
         }
     }
@@ -100,6 +107,7 @@ impl Ledger {
             control: self.control.clone(),
             frontier: self.frontier.clone(),
             watermarks: self.watermarks.clone(),
+            slowest: self.slowest.clone(),
         })
     }
 
@@ -194,6 +202,19 @@ impl Ledger {
         let head = LogHead { peaks, checkpoint };
         Arc::make_mut(&mut self.frontier).0.insert(log, head.tip());
         self.heads.insert(log, head);
+    }
+
+    /// Takes in which hub time a control log's head names, and what it lists.
+    pub(crate) fn take_named_time(&mut self, head: &Checkpoint) {
+        let heads = &self.heads;
+        let held = |log: &LogId| heads.get(log).map_or(0, |head| head.peaks.size());
+        self.named_times.take(head, held);
+    }
+
+    /// The newest hub time that a node had named when it wrote at a position of a log, by its
+    /// control log, Unix seconds; 0 for none.
+    pub(crate) fn named_before(&mut self, log: &LogId, seq: u64) -> i64 {
+        self.named_times.before(log, seq)
     }
 
     /// Puts an own entry at the end of an own log. The head is signed, and set, with its group;

@@ -62,19 +62,25 @@ impl SeenIndex {
 /// What a log's author had taken in, out of the store.
 pub(crate) async fn seen_index(store: &dyn Store, log: &LogId) -> Result<SeenIndex, StoreError> {
     let mut index = SeenIndex::default();
-    let all = match store.seen(log).await {
-        // One that is rotten holds up neither the rest nor its own mending.
-        Err(StoreError::Damaged { .. }) => seen_that_read(store, log).await?,
-        all => all?,
-    };
-
-    for entry in all {
+    for entry in seen_entries(store, log).await? {
         if let Some(Body::Seen(seen)) = entry.entry().map(|e| &e.body) {
             index.push(entry.reference().seq, &seen.heads);
         }
     }
 
     Ok(index)
+}
+
+/// The `Seen` entries of a log.
+pub(crate) async fn seen_entries(
+    store: &dyn Store,
+    log: &LogId,
+) -> Result<Vec<VerifiedEntry>, StoreError> {
+    match store.seen(log).await {
+        // One that is rotten holds up neither the rest nor its own mending.
+        Err(StoreError::Damaged { .. }) => seen_that_read(store, log).await,
+        all => all,
+    }
 }
 
 /// The `Seen` entries of a log that still read, as they lie there.

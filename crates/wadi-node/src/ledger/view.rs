@@ -1,5 +1,6 @@
 //! What everybody but the sequencer reads of logs.
 
+use crate::ledger::watermarks::SlowestNode;
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Control, Frontier};
 
@@ -15,4 +16,6 @@ pub struct LedgerView {
     pub frontier: Arc<Frontier>,
     /// Through which time each crossing is received, Unix milliseconds.
     pub watermarks: Arc<BTreeMap<String, i64>>,
+    /// Of each crossing the node that holds that time back.
+    pub slowest: Arc<BTreeMap<String, SlowestNode>>,
 }

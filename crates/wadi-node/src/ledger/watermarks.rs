@@ -7,6 +7,15 @@ use std::{
 };
 use wadi_log::{Crossing, Lane, LogId, NodeId, Role};
 
+/// The node of a crossing that is received least far: all that waits for the crossing waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlowestNode {
+    /// The node.
+    pub node: NodeId,
+    /// Through which time it is received, Unix milliseconds; 0 where it never named one.
+    pub received_ms: i64,
+}
+
 impl Ledger {
     /// How far a node has been received, in hub seconds, by what its control checkpoints name.
     fn received_s(&self, node: &NodeId, heard_s: &impl Fn(&LogHead, Option<i64>) -> i64) -> i64 {
@@ -46,10 +55,17 @@ impl Ledger {
         let nodes = self.control.enrolments().filter(is_in_force);
 
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
+        let mut slowest: BTreeMap<String, SlowestNode> = BTreeMap::new();
         for (node, crossing) in nodes.filter_map(|e| Some((e.node(), e.crossing?))) {
             let received_ms = self.received_s(&node, &heard_s).saturating_mul(1_000);
             let held = out.entry(crossing.to_string()).or_insert(received_ms);
             *held = (*held).min(received_ms);
+
+            let slow = slowest.entry(crossing.to_string());
+            let slow = slow.or_insert(SlowestNode { node, received_ms });
+            if received_ms < slow.received_ms {
+                *slow = SlowestNode { node, received_ms };
+            }
         }
 
         // A closure stands for a crossing's nodes, also where all of them were cut.
@@ -69,6 +85,7 @@ impl Ledger {
 
         out.insert("HUB".into(), now_ms);
         self.watermarks = Arc::new(out);
+        self.slowest = Arc::new(slowest);
     }
 
     /// Through which time a crossing is received, Unix milliseconds.

@@ -159,6 +159,7 @@ impl Sequencer {
         let cosignature = self.cosign(block.checkpoint());
         if self.me.role == Role::Hub {
             g.batch.append.kept_heads.push(block.checkpoint().clone());
+            self.ledger.take_named_time(&block.checkpoint().checkpoint);
             self.note_clock_doubts(g, &block, &cosignature);
         }
 
@@ -249,10 +250,15 @@ impl Sequencer {
         let had_s = i64::try_from(had.time_s).unwrap_or(i64::MAX);
         let before = self.ledger.head(&log).and_then(|h| h.checkpoint.as_ref());
         let named_s = before.map_or(0, |c| c.checkpoint.hub_time_s);
-        let named_s = self.time.named_s(named_s, Some(had_s));
-        let after_ms = (named_s > 0).then(|| named_s.saturating_mul(1_000));
+        let own_s = self.time.named_s(named_s, Some(had_s));
         let doubt_ms = self.clock_doubt_ms();
+        let (time, ledger) = (&self.time, &mut self.ledger);
         let doubtful = block.entries().iter().filter_map(|entry| {
+            // Whoever leaves the hub's time out of a log's own heads has named it in those of its
+            // control log, which list how far the log had come.
+            let listed_s = ledger.named_before(&log, entry.reference().seq);
+            let named_s = own_s.max(time.named_s(listed_s, Some(had_s)));
+            let after_ms = (named_s > 0).then(|| named_s.saturating_mul(1_000));
             // The hub signs whole seconds: what it had within one it had at its end.
             let before_ms = had_s.saturating_add(1).saturating_mul(1_000);
             Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms)

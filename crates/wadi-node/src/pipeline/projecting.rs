@@ -156,7 +156,9 @@ pub(super) fn project(record: &Record) -> (RecordRow, Json) {
         id: record.id(),
         printed: record.printed(),
         lane: record.lane() as u8,
-        crossing: record.crossing().to_string(),
+        crossing: record
+            .listed_under()
+            .map_or_else(String::new, |crossing| crossing.to_string()),
         open: made.state.is_open(),
         contested: made.is_contested,
         state: made.state.line(),

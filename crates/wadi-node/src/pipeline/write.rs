@@ -130,8 +130,9 @@ impl Sequencer {
             .record(g, id)
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
-        if record.kind() != Some(kind) {
-            let is = record.kind().map_or("record", Kind::name);
+        // What is of no kind takes nobody's word: judging the write says why.
+        if let Some(is) = record.kind().filter(|is| *is != kind) {
+            let is = is.name();
             return Err(WriteError::WrongKind {
                 record: record.printed(),
                 is,

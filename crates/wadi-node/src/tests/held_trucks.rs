@@ -155,6 +155,7 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
             revoked: BTreeMap::new(),
             knew: BTreeSet::new(),
             cut: BTreeMap::new(),
+            claims: Vec::new(),
             clock_doubts: Vec::new(),
         };
         for finding in reconcile(&dossier).iter().filter(|f| f.rule.code == "R02") {

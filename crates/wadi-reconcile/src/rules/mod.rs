@@ -47,4 +47,5 @@ pub const RULES: &[Rule] = &[
     people::override_outlier::RULE,
     movement::left_uncleared::RULE,
     people::changed_after::RULE,
+    people::claimed_unseen::RULE,
 ];

@@ -444,6 +444,16 @@ fn case(r: &mut Chance) -> Dossier {
     d.revoked.insert(r.of(&TEXTS).to_string(), *r.of(&NUMBERS));
     d.knew
         .insert((r.of(&TEXTS).to_string(), r.of(&TEXTS).to_string()));
+    d.claims.push(crate::ClaimedHead {
+        decision: r.of(&TEXTS).to_string(),
+        seen: r.of(&TEXTS).to_string(),
+        node: r.of(&TEXTS).to_string(),
+        claimed: r.of(&TEXTS).to_string(),
+        of: r.of(&TEXTS).to_string(),
+        crossing: r.of(&TEXTS).to_string(),
+        size: u64::MAX,
+        is_there: false,
+    });
     d.clock_doubts.push(crate::ClockDoubt {
         entry: r.of(&TEXTS).to_string(),
         node: r.of(&TEXTS).to_string(),

@@ -130,6 +130,7 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         policy: Policy::default(),
         revoked: BTreeMap::new(),
         knew: BTreeSet::new(),
+        claims: vec![],
         clock_doubts: vec![],
         cut: BTreeMap::new(),
     }
@@ -186,9 +187,9 @@ fn identity_stays_when_the_evidence_changes() {
 }
 
 #[test]
-fn there_are_thirty_two_rules_in_order() {
+fn there_are_thirty_three_rules_in_order() {
     let codes: Vec<String> = RULES.iter().map(|r| r.code.to_string()).collect();
-    let wanted: Vec<String> = (1..=32).map(|n| format!("R{n:02}")).collect();
+    let wanted: Vec<String> = (1..=33).map(|n| format!("R{n:02}")).collect();
     assert_eq!(codes, wanted);
 }
 

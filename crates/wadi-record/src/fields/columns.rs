@@ -80,6 +80,16 @@ pub enum SetBy {
     /// The department that owns the type of the hold, with the hold's first entry, or the machine
     /// with whose alarm the hold begins.
     HoldOwner,
+    /// The same, through a registered officer unless the policy says otherwise, and no machine:
+    /// what is looked out for is held all over the country.
+    RegisteredHoldOwner,
+}
+
+impl SetBy {
+    /// Whether who owns the hold sets it, with the hold's first entry.
+    pub const fn is_hold_owner(self) -> bool {
+        matches!(self, Self::HoldOwner | Self::RegisteredHoldOwner)
+    }
 }
 
 /// Who may change a field once it is guarded.
@@ -134,7 +144,7 @@ impl FieldRow {
 
         match self.set_by {
             SetBy::Departments(list) => assert!(!list.is_empty(), "somebody may set a field"),
-            SetBy::HoldOwner => assert!(
+            SetBy::HoldOwner | SetBy::RegisteredHoldOwner => assert!(
                 matches!(self.guarded, Guarded::Placement),
                 "a hold's owner is known from the hold's beginning"
             ),
@@ -159,7 +169,7 @@ impl FieldRow {
                     && matches!(self.device, DeviceSets::UntilRegistered | DeviceSets::Never)
             }
             Guarded::Placement => {
-                matches!(self.set_by, SetBy::HoldOwner)
+                self.set_by.is_hold_owner()
                     && matches!(
                         self.changed_by,
                         ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason

@@ -191,7 +191,7 @@ fn field_json(field: &FieldRow) -> Json {
     out["x-device"] = field.by_device().into();
     out["x-departments"] = match field.set_by {
         SetBy::Departments(list) => json!(list),
-        SetBy::HoldOwner => Json::Null,
+        SetBy::HoldOwner | SetBy::RegisteredHoldOwner => Json::Null,
     };
 
     if field.name.split('.').any(|part| part == "N") {

@@ -132,6 +132,11 @@ pub fn field_setters(field: &FieldRow) -> String {
         SetBy::HoldOwner => {
             "the department that owns the type of hold, with the hold's first entry".into()
         }
+        SetBy::RegisteredHoldOwner => {
+            "registered officers of the department that owns the type of hold, with the hold's \
+             first entry"
+                .into()
+        }
     };
 
     let device = match field.device {

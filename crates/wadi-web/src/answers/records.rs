@@ -146,6 +146,8 @@ pub(crate) struct RecordAnswer {
     state: Option<String>,
     /// What else is to be known of it, as DETAINED or CONTESTED.
     flags: Option<Vec<String>>,
+    /// Given as true where nothing but its name can be told: making it failed.
+    unreadable: Option<bool>,
     /// The open holds that detain it; left out where none does.
     detained_by: Option<Vec<DetentionAnswer>>,
     /// The open holds that its own events began.
@@ -389,6 +391,8 @@ pub(crate) struct RecordEventAnswer {
     refused: Option<RefusalReasonAnswer>,
     /// Whether it lies past a cut, or on another branch of a forked log.
     quarantined: Option<bool>,
+    /// Whether its officer is registered for another crossing than the one that wrote it.
+    elsewhere: Option<bool>,
 }
 
 /// An entry that does not count.

@@ -169,6 +169,8 @@ sentence-R21-refused = صدر عن الموظف { $officer } على السجل {
 sentence-R21-refused-field = أدخل { $actor } قيمة في «{ $field }» على السجل { $record }، ورُفضت: { $why }
 sentence-R21-revoked = صدر عن الموظف { $officer } على السجل { $record } بعد انتهاء تسجيله: { $event }
 sentence-R21-foreign = قيد على السجل { $record } لا يُعتد به: { $why }
+sentence-R21-foreign-record = السجل { $record } فتحه منفذ آخر باسم هذا المنفذ: { $why }
+sentence-R21-elsewhere = صدر عن الموظف { $officer } على السجل { $record } في منفذ ليس مسجلاً فيه: { $event }
 sentence-R21-token-twice = استُعمل رمز إفراج واحد مرتين على الحجز { $hold }
 sentence-R21-token-elsewhere = رمز الإفراج المستعمل على الحجز { $hold } سبق استعماله على الحجز { $other }
 sentence-R21-off-shift = صدر عن الموظف { $officer } على السجل { $record } خارج وقت مناوبته: { $event }
@@ -212,3 +214,5 @@ sentence-R13-contested = في «{ $field }» { $n ->
    *[other] { $n } قيمة
 } أُدخلت كل منها دون علم بالأخرى: { $values }
 sentence-R29-differ = لدى { $one } و{ $other } القيود نفسها من { $scope }، وآلت السجلات فيهما إلى نتيجتين مختلفتين
+sentence-R33-differs = رفعت العقدة { $node } الحجز { $hold } وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، والقيود الأولى فيه غيرها
+sentence-R33-missing = رفعت العقدة { $node } الحجز { $hold } وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، وقيوده أقل من ذلك

@@ -4,6 +4,8 @@
 # أي سجل.
 
 state-OPEN = مفتوح
+state-FOREIGN = فتحه منفذ آخر
+state-UNREADABLE = تتعذر قراءته
 state-CONTESTED = متنازع على قيمه
 state-REFUSED_ACTS = فيه إجراءات مرفوضة
 state-CHANGED_AFTER = عُدّل بعد اتخاذ قرار

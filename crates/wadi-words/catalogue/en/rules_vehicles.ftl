@@ -38,3 +38,5 @@ rule-R31 = Left uncleared
     .text = A vehicle or goods were let out by an officer who had not seen them cleared or released, or with a check or an anomaly still open.
 rule-R32 = Changed after a decision
     .text = What a decision rests on was changed after the decision was made.
+rule-R33 = Claimed to have seen what is not there
+    .text = Whoever released a hold wrote down that it had taken in entries which their author never wrote.

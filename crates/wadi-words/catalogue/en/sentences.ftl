@@ -118,6 +118,8 @@ sentence-R21-refused = { $officer } said { $event } on { $record }: { $why }
 sentence-R21-refused-field = { $actor } set { $field } of { $record }: { $why }
 sentence-R21-revoked = { $officer } said { $event } on { $record } after being revoked
 sentence-R21-foreign = an entry on { $record } does not count: { $why }
+sentence-R21-foreign-record = { $record } was begun by another crossing in the name of this one: { $why }
+sentence-R21-elsewhere = { $officer } said { $event } on { $record } at a crossing for which the officer is not registered
 sentence-R21-token-twice = a token was spent twice on { $hold }
 sentence-R21-token-elsewhere = a token spent on { $hold } was spent on { $other } already
 sentence-R21-off-shift = { $officer } said { $event } on { $record } while off shift
@@ -139,3 +141,5 @@ sentence-R32-held-goods = while hold { $hold } on the goods of { $goods } rested
 
 sentence-R13-contested = { $field } has { $n } values, put without knowing of each other: { $values }
 sentence-R29-differ = { $one } and { $other } hold the same entries of { $scope } and read them differently
+sentence-R33-differs = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, whose first { $size } entries are others
+sentence-R33-missing = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, of which there are fewer

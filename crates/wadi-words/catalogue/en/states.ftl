@@ -4,6 +4,8 @@
 # Any record.
 
 state-OPEN = open
+state-FOREIGN = begun by another crossing
+state-UNREADABLE = cannot be read
 state-CONTESTED = contested
 state-REFUSED_ACTS = has refused acts
 state-CHANGED_AFTER = changed after a decision

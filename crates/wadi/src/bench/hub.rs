@@ -586,6 +586,7 @@ fn rules_us(rows: &[RecordRow]) -> f64 {
             policy: Default::default(),
             revoked: BTreeMap::new(),
             knew: Default::default(),
+            claims: vec![],
             clock_doubts: vec![],
             cut: BTreeMap::new(),
         };

@@ -23,6 +23,8 @@ sentences! {
     }
     Revoked = "R21-revoked" { officer: officer, event: event, record: record }
     Foreign = "R21-foreign" { record: record, why: refusal }
+    ForeignRecord = "R21-foreign-record" { record: record, why: refusal }
+    Elsewhere = "R21-elsewhere" { officer: officer, event: event, record: record }
     TokenTwice = "R21-token-twice" { hold: record }
     TokenElsewhere = "R21-token-elsewhere" { hold: record, other: record }
     OffShift = "R21-off-shift" { officer: officer, event: event, record: record }
@@ -30,6 +32,8 @@ sentences! {
 
 /// The code of an entry that came from a crossing which the record does not belong to.
 const FOREIGN: &str = "foreign_crossing";
+/// The state of a record that another crossing began in its crossing's name.
+const BEGUN_BY_ANOTHER: &str = "FOREIGN";
 
 /// Codes of refusals that are about the actor, and not about the act.
 const REFUSAL_CODES: [&str; 10] = [
@@ -57,6 +61,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     out.extend(after_revocation(dossier));
     out.extend(foreign(anchor));
+    out.extend(elsewhere(anchor));
     out.extend(spent_twice(dossier));
 
     out
@@ -164,9 +169,16 @@ fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
     refused.filter(|r| r["code"] == FOREIGN).map(|r| {
         let entry = r["entry"].as_str().unwrap_or_default();
         let why = r["why"].as_str().unwrap_or_default();
-        let says = Says::Foreign {
-            record: anchor.printed(),
-            why: (FOREIGN, why),
+        let record = anchor.printed();
+        let says = match anchor.state() {
+            BEGUN_BY_ANOTHER => Says::ForeignRecord {
+                record,
+                why: (FOREIGN, why),
+            },
+            _ => Says::Foreign {
+                record,
+                why: (FOREIGN, why),
+            },
         };
         let log = log_of(entry);
         let found = Contradiction::new(
@@ -177,6 +189,30 @@ fn foreign(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
         );
 
         found.each(entry)
+    })
+}
+
+/// What counts although its officer is registered for another crossing: it holds something back,
+/// or has happened. Either the officer was there, or somebody speaks in his name.
+fn elsewhere(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
+    let all = anchor.said().filter(|e| e.counts() && e.is_elsewhere());
+    all.map(|e| {
+        let says = Says::Elsewhere {
+            officer: e.officer(),
+            event: e.kind(),
+            record: anchor.printed(),
+        };
+        let log = log_of(e.entry());
+        let evidence = json!({"type": e.kind(), "officer": e.officer(), "log": log});
+
+        Contradiction::new(
+            format!("elsewhere {} {log}", e.officer()),
+            e.at_ms(),
+            says,
+            evidence,
+        )
+        .of_cause(json!({"officer": e.officer(), "log": log}))
+        .each(e.entry())
     })
 }
 
@@ -327,6 +363,20 @@ mod tests {
             [],
             "the officer may, the evidence is missing"
         );
+    }
+
+    #[test]
+    fn who_is_registered_for_another_crossing_and_is_heard_all_the_same_is_reported() {
+        let placed = |is_elsewhere: bool| {
+            let mut e = event("hold.placed", 5, json!({}));
+            if is_elsewhere {
+                e["elsewhere"] = true.into();
+            }
+            hold("H1", json!({}), &[e])
+        };
+
+        assert_eq!(firm("R21", placed(true), vec![]), [Phase::Firm]);
+        assert_eq!(firm("R21", placed(false), vec![]), []);
     }
 
     #[test]

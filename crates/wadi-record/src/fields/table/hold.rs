@@ -119,7 +119,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         kinds: &[QuarantineHold],
         value: Lookout,
         legal: true,
-        set_by: SetBy::HoldOwner,
+        set_by: SetBy::RegisteredHoldOwner,
         device: DeviceSets::Never,
         guarded: Guarded::Placement,
         changed_by: ChangedBy::HoldOwnerWithReason,

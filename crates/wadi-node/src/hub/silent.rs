@@ -1,0 +1,72 @@
+//! Nodes that nobody hears, and what waits for them.
+//!
+//! A finding that may yet be explained waits until the crossings concerned are received, and a
+//! crossing is received as far as the slowest of its nodes. One that was enrolled and never started,
+//! or fell silent, holds all of that back: it is named, so that somebody starts it, or takes it out.
+
+use crate::door::Door;
+use std::collections::BTreeMap;
+use wadi_store::{FindingFilter, StoreError};
+
+/// The alarm, by what it is about.
+const ABOUT: &str = "silent nodes";
+/// How long a finding waits before whoever holds it back is named, milliseconds: a day. A dark site
+/// comes back before that, or somebody carries a stick.
+const WAITED_MS: i64 = 24 * 3_600_000;
+/// Pending findings that are looked at.
+const PENDING_MAX: u32 = 2_000;
+/// Nodes that the alarm names.
+const NAMED_MAX: usize = 8;
+
+/// Names the nodes for which findings have waited too long, and how many do.
+pub(crate) async fn alarm_of_silent_nodes(
+    node: &Door,
+    heard: &BTreeMap<String, i64>,
+) -> Result<(), StoreError> {
+    let pending = FindingFilter {
+        phase: Some("PENDING".into()),
+        limit: PENDING_MAX,
+        ..FindingFilter::default()
+    };
+
+    let overdue_ms = node.now_ms().saturating_sub(WAITED_MS);
+    let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in node.store.findings(&pending).await? {
+        if finding.due_ms > overdue_ms {
+            continue;
+        }
+
+        let json: serde_json::Value = serde_json::from_str(&finding.json).unwrap_or_default();
+        let crossings = json["waits_for"]["crossings"].as_array();
+        for crossing in crossings.into_iter().flatten().filter_map(|c| c.as_str()) {
+            let is_awaited = heard.get(crossing).is_none_or(|ms| *ms < finding.due_ms);
+            if is_awaited {
+                let count = waiting.entry(crossing.into()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    let named: Vec<String> = waiting
+        .iter()
+        .take(NAMED_MAX)
+        .filter_map(|(crossing, count)| told(node, crossing, *count))
+        .collect();
+
+    node.set_alarm(ABOUT, (!named.is_empty()).then(|| named.join("; ")));
+    Ok(())
+}
+
+fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
+    let slowest = *node.view().slowest.get(crossing)?;
+    let name = node.name_of(&slowest.node);
+    let since = match slowest.received_ms {
+        0 => "was never heard".to_string(),
+        ms => format!("is heard through {ms} (Unix milliseconds) and no further"),
+    };
+
+    Some(format!(
+        "node {name} of {crossing} {since}: {count} findings wait for it. Start it, carry what it \
+         wrote by a bundle, or cut it"
+    ))
+}
