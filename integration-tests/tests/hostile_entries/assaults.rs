@@ -70,9 +70,14 @@ fn bomb(blocks: usize) -> Vec<u8> {
 /// Bytes as a frame holds them that compresses nothing.
 pub(crate) fn raw_frame(body: &[u8]) -> Vec<u8> {
     let mut out = vec![ZSTD_MARK, 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x50];
-    let header: u32 = (body.len() as u32) << 3 | 1;
-    out.extend(&header.to_le_bytes()[..3]);
-    out.extend(body);
+    let mut parts = body.chunks(100 * 1024).peekable();
+    while let Some(part) = parts.next() {
+        let is_last = u32::from(parts.peek().is_none());
+        let header: u32 = (part.len() as u32) << 3 | is_last;
+        out.extend(&header.to_le_bytes()[..3]);
+        out.extend(part);
+    }
+
     out
 }
 

@@ -34,13 +34,13 @@ impl Drop for HostileLink {
     }
 }
 
-pub(crate) fn hello(enrolment: &Enrolment) -> Message {
+fn hello(enrolment: &Enrolment, hub_time_s: i64) -> Message {
     Message::Hello {
         version: 1,
         enrolment: Box::new(enrolment.clone()),
         digest: Hash([9; 32]),
         members: Hash([9; 32]),
-        hub_time_s: 0,
+        hub_time_s,
         remembers: None,
         rate_bits_s: None,
         codecs: vec![],
@@ -86,12 +86,17 @@ impl HostileLink {
         }
     }
 
-    async fn greet(&self, enrolment: &Enrolment) {
+    pub(crate) async fn greet(&self, enrolment: &Enrolment) {
+        self.greet_at(enrolment, 0).await;
+    }
+
+    /// Says hello, and what time it is.
+    pub(crate) async fn greet_at(&self, enrolment: &Enrolment, hub_time_s: i64) {
         let frontier = Message::Frontier {
             folded: Folded::default(),
             part: FrontierPart::default(),
         };
-        let _ = self.to.send(Arriving::Message(hello(enrolment))).await;
+        let _ = self.to.send(Arriving::Message(hello(enrolment, hub_time_s))).await;
         let _ = self.to.send(Arriving::Message(frontier)).await;
     }
 
@@ -129,6 +134,19 @@ impl HostileLink {
         let answer = answer.unwrap_or_else(|| panic!("the link ended: {}", why()));
         self.in_flight -= 1;
         self.refused.extend(answer);
+    }
+
+    /// The next answer to a block: taken, or why it was refused; none where the link ended first.
+    pub(crate) async fn answer(&mut self) -> Option<Option<String>> {
+        let answer = tokio::time::timeout(ANSWERS_WITHIN, self.acks.recv()).await;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        answer.expect("a block is answered, or the link ends")
+    }
+
+    /// Whether the other end closes the link within a time that is long for it.
+    pub(crate) async fn ends(&self) -> bool {
+        let ended = tokio::time::timeout(Duration::from_secs(15), self.to.closed()).await;
+        ended.is_ok()
     }
 
     /// Waits until all is answered; why blocks were refused since the last time.

@@ -3,15 +3,16 @@
 
 use super::{
     assaults::thrown,
+    equivocation::Equivocator,
     forge::{Captive, Delivery, Forge},
+    held::held,
     honest::{HonestSite, registrations},
     hostile_texts::DAY_MS,
     links::HostileLink,
 };
 use integration_tests::network::Country;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
@@ -22,9 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::*;
-use wadi_node::{Clock, Node, Target, Write};
+use wadi_node::{Arriving, Clock, Node, Target, Write};
 use wadi_record::Passage;
-use wadi_store::FindingFilter;
+use wadi_sync::Message;
 
 /// Entries of a chapter: what is made, mixed and delivered before the next is made.
 const CHAPTER_ENTRIES: u64 = 5_000;
@@ -32,6 +33,8 @@ const CHAPTER_ENTRIES: u64 = 5_000;
 const CHAPTER_TRUCKS: usize = 3;
 /// Things thrown at links in a chapter.
 const CHAPTER_ASSAULTS: usize = 8;
+/// Logs of a chapter of which more than one branch is signed.
+const CHAPTER_FORKS: usize = 2;
 /// How many of the logs of a chapter come later than it, by chance.
 const LATE_SHARE: f64 = 0.3;
 /// Honest records that are written on at the end.
@@ -102,6 +105,14 @@ fn resident_mib() -> u64 {
     kib.unwrap_or(0) / 1024
 }
 
+/// By how much a process grew: from the highest of the first third of its chapters, when its caches
+/// are full, to the highest of all.
+fn growth_of(resident: &[u64]) -> u64 {
+    let warm = &resident[..resident.len().div_ceil(3)];
+    let highest = |of: &[u64]| of.iter().max().copied().unwrap_or(0);
+    highest(resident).saturating_sub(highest(warm))
+}
+
 /// What waits to be delivered: each log's blocks in their order.
 #[derive(Default)]
 struct Waiting(BTreeMap<LogId, VecDeque<Delivery>>);
@@ -139,6 +150,7 @@ struct World {
     links: BTreeMap<&'static str, HostileLink>,
     forge: Forge,
     honest: HonestSite,
+    equivocator: Equivocator,
     waiting: Waiting,
     refused_honest: Vec<String>,
     slowest: Duration,
@@ -155,6 +167,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         links: BTreeMap::new(),
         forge: Forge::new(plan.seed, captives(&country)),
         honest: HonestSite::new("trb-3", country.key("trb-3"), "TRB"),
+        equivocator: Equivocator::new(plan.seed, "qam", country.key("qam"), "QAM"),
         waiting: Waiting::default(),
         refused_honest: vec![],
         slowest: Duration::ZERO,
@@ -164,10 +177,10 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
     };
 
     let began = Instant::now();
-    let growth_mib = world.play().await;
+    let resident = world.play().await;
     let seconds = began.elapsed().as_secs_f64();
     world.links.clear();
-    let held = world.what_is_held(listing).await;
+    let held = held(&world.node, listing).await;
     let poisoned = world.poisoned_records().await;
     let ended = ended(&world.node).await;
     let entries = world.node.store().counts().await.expect("counts").entries;
@@ -178,8 +191,8 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         "poisoned": poisoned,
         "refused_honest": world.refused_honest,
         "ended": ended,
-        "growth_mib": growth_mib,
-        "resident_mib": resident_mib(),
+        "growth_mib": growth_of(&resident),
+        "resident_mib": resident,
         "seconds": seconds,
         "slowest_ms": world.slowest.as_millis() as u64,
         "entries": entries,
@@ -190,17 +203,16 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
 }
 
 /// The task that ended, if any did.
-async fn ended(node: &Node) -> Option<String> {
+pub(crate) async fn ended(node: &Node) -> Option<String> {
     let ended = tokio::time::timeout(Duration::from_millis(1), node.tasks().ended()).await;
     ended.ok().map(|end| format!("{}: {}", end.task, end.why))
 }
 
 impl World {
-    /// Everything is made and delivered. By how much this process has grown since a tenth of it was
-    /// held, MiB.
-    async fn play(&mut self) -> u64 {
+    /// Everything is made and delivered. This process's memory after each chapter, MiB.
+    async fn play(&mut self) -> Vec<u64> {
         self.deliver(registrations(&self.country.key("hub"), "trb-3")).await;
-        let (mut made, mut before_mib, mut most_mib) = (0, 0, 0);
+        let (mut made, mut resident) = (0, Vec::new());
         while made < self.plan.entries {
             let of_chapter = CHAPTER_ENTRIES.min(self.plan.entries - made);
             let chapter = self.forge.chapter(of_chapter);
@@ -214,15 +226,13 @@ impl World {
             if let Some(block) = assaulted {
                 self.assault(&block).await;
             }
+            self.equivocate().await;
 
             self.settle().await;
-            most_mib = most_mib.max(resident_mib());
-            if before_mib == 0 && made >= self.plan.entries / 10 {
-                before_mib = resident_mib();
-            }
+            resident.push(resident_mib());
         }
 
-        most_mib.saturating_sub(before_mib)
+        resident
     }
 
     /// What is there to be touched: some of it by right, and the rest not.
@@ -300,6 +310,25 @@ impl World {
         }
     }
 
+    /// A member is heard to have signed more than one branch. Which one counts is a hub's to say, by
+    /// what it heard: here each has heard the same one, and the proofs in an order of its own.
+    async fn equivocate(&mut self) {
+        for _ in 0..CHAPTER_FORKS {
+            let (deliveries, mut proofs) = self.equivocator.forked_log();
+            for delivery in deliveries {
+                self.deliver(delivery).await;
+            }
+
+            self.settle().await;
+            proofs.shuffle(&mut self.r);
+            *self.thrown.entry("fork_proof").or_default() += proofs.len() as u64;
+            for proof in proofs {
+                let link = self.link("qam").await;
+                link.throw(Arriving::Message(Message::ForkProofs(vec![proof]))).await;
+            }
+        }
+    }
+
     /// Throws what is no entry at links of a captive's, and lets a stranger knock.
     async fn assault(&mut self, block: &Block) {
         for _ in 0..CHAPTER_ASSAULTS {
@@ -313,89 +342,9 @@ impl World {
         HostileLink::knock(&self.country, &self.node, self.r.random()).await;
     }
 
-    /// What the node holds: digests a scope, records, findings, control facts.
-    async fn what_is_held(&self, listing: &Path) -> Json {
-        self.quiet().await;
-        let status = self.node.status().await.expect("a status");
-        let scopes: BTreeMap<String, Json> = status
-            .scopes
-            .iter()
-            // In the control lane lies what this node wrote itself.
-            .filter(|s| s.lane != "control")
-            .map(|s| (format!("{}/{}", s.lane, s.crossing), json!(s)))
-            .collect();
-
-        let is_hub = self.node.me().role == Role::Hub;
-        let mut lines = Vec::new();
-        for id in self.node.store().record_ids().await.expect("ids") {
-            let row = self.node.store().record(&id).await.expect("a row");
-            let Some(row) = row else { continue };
-            // A hub says its findings on records, in an epoch of its own.
-            let what = match is_hub {
-                true => row.state.clone(),
-                false => format!("{} {} {}", row.state, row.digest, row.json),
-            };
-            lines.push(format!("{id} {} {}", row.printed, hex(&Sha256::digest(what))));
-        }
-
-        lines.sort();
-        std::fs::write(listing, lines.join("\n")).expect("written");
-        let findings = self.findings().await;
-        let facts = self.node.with_control(|c| {
-            let mut cuts: Vec<String> = c.cuts().map(|cut| cut.reference.to_string()).collect();
-            cuts.extend(c.forks().keys().map(|log| log.origin()));
-            cuts.extend(c.officers().map(|o| format!("{o:?}")));
-            cuts.push(format!("{:?}", c.policy(|_| u64::MAX)));
-            hex(&Sha256::digest(cuts.join("\n")))
-        });
-
-        json!({
-            "scopes": if is_hub { BTreeMap::new() } else { scopes },
-            "records": lines.len(),
-            "listing": hex(&Sha256::digest(lines.join("\n"))),
-            "findings": findings.len(),
-            "found": hex(&Sha256::digest(findings.join("\n"))),
-            "facts": facts,
-        })
-    }
-
-    async fn findings(&self) -> Vec<String> {
-        let filter = FindingFilter {
-            limit: 1_000_000,
-            ..Default::default()
-        };
-        let found = self.node.store().findings(&filter).await.expect("findings");
-        let mut out: Vec<String> = found
-            .into_iter()
-            .map(|f| format!("{} {} {} {}", f.rule, f.id, f.phase, f.evidence))
-            .collect();
-        out.sort();
-        out
-    }
-
-    /// Waits until a hub has looked at every change.
-    async fn quiet(&self) {
-        if self.node.me().role != Role::Hub {
-            return;
-        }
-
-        let (mut calm, mut before) = (0, usize::MAX);
-        while calm < 4 {
-            let through = self.node.reconciled();
-            let left = self.node.store().changes(through, 1).await.expect("changes");
-            let found = self.findings().await.len();
-            calm = match left.is_empty() && found == before {
-                true => calm + 1,
-                false => 0,
-            };
-            before = found;
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-    }
-
     /// Honest records that are not as they are where nobody attacks, or take no new write.
     async fn poisoned_records(&self) -> Vec<String> {
-        let calm = self.calm_node().await;
+        let (_directory, calm) = self.calm_node().await;
         let mut out = Vec::new();
         for record in &self.honest.records {
             let here = self.node.reads().record(&record.id).await;
@@ -429,7 +378,7 @@ impl World {
     }
 
     /// The same node with nothing but the honest blocks.
-    async fn calm_node(&self) -> Arc<Node> {
+    async fn calm_node(&self) -> (Country, Arc<Node>) {
         let country = country();
         let node = start(&country, self.plan.name).await;
         let mut link = HostileLink::open(&country, &node, "trb-3").await;
@@ -443,8 +392,6 @@ impl World {
 
         link.settle().await;
         drop(link);
-        // Its directory goes with the country, and is read until the node has stopped.
-        std::mem::forget(country);
-        node
+        (country, node)
     }
 }
