@@ -7,6 +7,9 @@
 //!
 //! Nothing here is part of a node.
 
+// A text is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 mod command;
 mod counters;
 mod loss;

@@ -64,7 +64,7 @@ mod tests {
         let (crossing, lane) = ("TRB".parse().unwrap(), Lane::Passage);
         let printed = id.print(crossing, lane);
         for end in "TRB-P-123".len()..=printed.len() {
-            let beginning = &printed[..end];
+            let beginning = printed.get(..end).unwrap();
             let (c, l, from, to) = RecordId::printed_beginning(beginning).unwrap();
             assert!(
                 (c, l) == (crossing, lane) && from <= id && id <= to,
@@ -94,7 +94,7 @@ mod tests {
         }
 
         let text = id.to_string();
-        let (from, to) = RecordId::hex_beginning(&text[..9]).unwrap();
+        let (from, to) = RecordId::hex_beginning(text.get(..9).unwrap()).unwrap();
         assert!(from <= id && id <= to);
         assert_eq!(RecordId::hex_beginning(&text), Some((id, id)));
         for none in ["", "abcdef0", "xyzwxyzw", "éééé", &"0".repeat(65)] {

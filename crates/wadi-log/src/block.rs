@@ -230,7 +230,10 @@ pub fn verify_block(
         return Err(LogError::Mismatch { what: "block" });
     }
 
-    checkpoint.verify(&author.log_key)?;
+    if !crate::defence::off("block-signature") {
+        checkpoint.verify(&author.log_key)?;
+    }
+
     Ok(VerifiedBlock {
         entries,
         checkpoint,
@@ -297,7 +300,7 @@ fn extend(log: LogId, held: &Peaks, entries: Vec<Vec<u8>>) -> Result<Extended, L
     let mut kept = Vec::new();
     for bytes in entries {
         // The cap holds for whatever stands in a log: past it nothing is read, hashed or kept.
-        if bytes.len() > crate::ENTRY_BYTES_MAX {
+        if bytes.len() > crate::ENTRY_BYTES_MAX && !crate::defence::off("entry-bytes-max") {
             return Err(LogError::TooLarge {
                 bytes: bytes.len(),
                 max: crate::ENTRY_BYTES_MAX,

@@ -8,9 +8,13 @@
 //!
 //! Knows nothing of passages, disks, sockets, clocks or random sources.
 
+// A text is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 mod beginnings;
 mod block;
 mod control;
+pub mod defence;
 mod entry;
 mod error;
 mod evidence;

@@ -296,9 +296,11 @@ pub fn note_key_id(name: &str, algorithm: u8, key: &[u8; 32]) -> [u8; 4] {
 pub fn parse_note(text: &str) -> Result<(&str, Vec<(&str, Vec<u8>)>), LogError> {
     let bad = |why: &str| LogError::malformed("note", why);
     let at = text.rfind("\n\n").ok_or_else(|| bad("no blank line"))?;
-    let body = &text[..=at];
-    let lines = &text[at + 2..];
+    // Both ends of the line that is blank are letters of one byte.
+    let (body, lines) = text.split_at(at + 1);
     let lines = lines
+        .strip_prefix('\n')
+        .ok_or_else(|| bad("no blank line"))?
         .strip_suffix('\n')
         .ok_or_else(|| bad("no final newline"))?;
     let signature = |line| {

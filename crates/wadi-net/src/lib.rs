@@ -5,6 +5,9 @@
 //! a revocation), no MTU discovery, windows that follow the link, a short idle timeout with quick
 //! redial, and a congestion controller that follows the queue's delay and not single losses.
 
+// A text is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 mod addresses;
 mod callers;
 #[cfg(test)]

@@ -223,3 +223,20 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
     trb_node.stop().await;
     hub_node.stop().await;
 }
+
+#[test]
+fn strangers_take_every_place_where_handshakes_are_not_bounded() {
+    if !wadi_store::defence::SWITCHABLE {
+        return;
+    }
+
+    let flood =
+        "five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_still_gets_in";
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([flood, "--exact", "--test-threads=1"])
+        .env("WADI_DEFENCE_OFF", "handshake-seats")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(!status.unwrap().success(), "the flood's test holds nothing");
+}

@@ -11,12 +11,13 @@ use crate::{
     held::{Placement, holds},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
     normal::{field_term, goods_terms, normalise_hs_code, normalise_reference, plate_shape},
+    policy::SYSTEM_OFFICER,
     record::Record,
     state::{Fold, State, unreadable},
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::Value;
+use wadi_log::{Role, Value};
 
 /// What records are looked up and linked by: (what, value), ascending.
 pub type Terms = Vec<(String, String)>;
@@ -294,9 +295,19 @@ impl Record {
         all.into_iter().take(CHANGES_MAX)
     }
 
-    /// Entries whose authors' clocks stood before those of what they are based on.
+    /// Entries whose authors' clocks stood before those of what they are based on. What a hub says
+    /// by itself on a record rests on all that stands there, whatever times that claims: it is no
+    /// evidence of the hub's clock.
     fn time_reversals(&self) -> Vec<Json> {
+        let by_itself = |said: &JudgedChange| {
+            said.judge.author.role == Role::Hub && said.common.officer == SYSTEM_OFFICER
+        };
+
         let reversal = |(said, _): (&JudgedChange, &Verdict)| {
+            if by_itself(said) {
+                return None;
+            }
+
             let wall = |r| self.row(r).map(|(s, _)| s.common.wall_ms);
             let newest = said.change.based_on.iter().filter_map(wall).max()?;
             let by_ms = newest.saturating_sub(said.common.wall_ms);

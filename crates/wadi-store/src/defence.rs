@@ -8,7 +8,8 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 22] = [
+    // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
     "new-epoch",
@@ -18,6 +19,20 @@ pub const NAMES: [&str; 9] = [
     "anchor-fsync",
     "ship-before-resync",
     "ack-after-failed-sync",
+    // What members with valid keys, and strangers, are kept to.
+    "block-signature",
+    "block-entries-max",
+    "inflated-bytes-max",
+    "entry-bytes-max",
+    "control-right",
+    "grant",
+    "enrolled-peer",
+    "peer-certificate",
+    "one-row-a-refusal",
+    "no-circles",
+    "questions-max",
+    "hub-time-bound",
+    "handshake-seats",
 ];
 
 /// Whether the defence of that name is turned off.
@@ -46,6 +61,8 @@ pub fn off(name: &str) -> bool {
             );
         }
 
+        // Crates below know no environment.
+        wadi_log::defence::hand_in(self::off);
         names
     });
 

@@ -6,6 +6,9 @@
 //!
 //! Runs no rule, and knows nothing of documents, peers' protocols or HTTP.
 
+// A text is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 mod anchor;
 mod audit;
 mod backup;

@@ -14,6 +14,9 @@
 //! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is
 //!    searched out with probes and proven, and the proof goes out before anything else.
 
+// A text is cut between letters: a cut inside a letter of two bytes is a panic.
+#![deny(clippy::string_slice)]
+
 mod bisect;
 mod bounds;
 mod bundle;

@@ -223,7 +223,10 @@ mod tests {
                 "receipt_unreadable",
             ),
             (text.replace("\"made_s\"", "\"made\""), "receipt_unreadable"),
-            (text[..text.len() / 2].to_string(), "receipt_unreadable"),
+            (
+                text.chars().take(text.len() / 2).collect(),
+                "receipt_unreadable",
+            ),
             (
                 text.split(",\"signature\"").next().unwrap().to_string() + "}",
                 "receipt_unreadable",

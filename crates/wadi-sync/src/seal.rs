@@ -98,9 +98,10 @@ pub fn read<T: DeserializeOwned>(
     }
 
     let sealed = line.rfind(MARK).and_then(|at| {
-        let signature = line[at + MARK.len()..].strip_suffix("\"}")?;
+        let (before, marked) = line.split_at_checked(at)?;
+        let signature = marked.strip_prefix(MARK)?.strip_suffix("\"}")?;
         Some((
-            format!("{}}}", &line[..at]),
+            format!("{before}}}"),
             unhex(signature)?.try_into().ok()?,
         ))
     });

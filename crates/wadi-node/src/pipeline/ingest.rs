@@ -188,7 +188,10 @@ impl Sequencer {
     ) -> Result<(), StoreError> {
         let reference = verified.reference();
         // Counted by author: whoever writes a thousand such entries fills one row with them.
-        let author = reference.log.node.to_string();
+        let author = match wadi_store::defence::off("one-row-a-refusal") {
+            true => reference.to_string(),
+            false => reference.log.node.to_string(),
+        };
         let refuse = |sequencer: &Self, g: &mut Commit, e: &LogError| {
             sequencer.note(
                 g,
@@ -215,7 +218,10 @@ impl Sequencer {
             (_, Some(entry)) => entry,
         };
 
-        let right = self.ledger.control().check_right(&reference.log, entry);
+        let right = match wadi_store::defence::off("control-right") {
+            true => Ok(()),
+            false => self.ledger.control().check_right(&reference.log, entry),
+        };
 
         if let Err(error) = right {
             refuse(self, g, &error);
