@@ -39,6 +39,7 @@ pub(crate) async fn take_callers(
     porch: Arc<Porch>,
     endpoint: Endpoint,
     server: ServerConfig,
+    crypto: watch::Receiver<Arc<Crypto>>,
     mut stopped: watch::Receiver<bool>,
 ) -> String {
     let slots = Arc::new(Slots::default());
@@ -54,7 +55,10 @@ pub(crate) async fn take_callers(
         let address = incoming.remote_address().ip();
         match Slots::take_slot(&slots, address, incoming.remote_address_validated()) {
             Admission::Slot(slot) => {
-                tokio::spawn(shake_hands(porch.clone(), server.clone(), incoming, slot));
+                // By the papers as they are now: they may have been renewed since the start.
+                let mut server = server.clone();
+                server.crypto = crypto.borrow().server.clone();
+                tokio::spawn(shake_hands(porch.clone(), server, incoming, slot));
             }
             Admission::Prove => {
                 // It fails only for callers who have proven their address.

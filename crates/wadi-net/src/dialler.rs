@@ -2,7 +2,7 @@
 
 use crate::{
     addresses::Turns,
-    endpoint::PeerAddress,
+    endpoint::{Crypto, PeerAddress},
     identity::server_name,
     link_rate::LinkRate,
     liveness::{ANSWER_MAX, HANDSHAKE_MAX, next_pause},
@@ -22,9 +22,8 @@ use tokio::sync::watch;
 pub(crate) struct Dialler {
     pub(crate) porch: Arc<Porch>,
     pub(crate) endpoint: Endpoint,
-    pub(crate) client: ClientConfig,
-    /// For dialling when this node's own certificate has expired.
-    pub(crate) late: ClientConfig,
+    /// By the papers as they are now.
+    pub(crate) crypto: watch::Receiver<Arc<Crypto>>,
     /// Whether the peer said so at the last attempt. Who answers is the judge of it: this node's
     /// own clock may be wrong.
     pub(crate) late_next: AtomicBool,
@@ -96,10 +95,12 @@ impl Dialler {
             .next(self.listen, &found)?;
 
         let is_late = self.late_next.load(Ordering::Relaxed);
-        let mut config = if is_late {
-            self.late.clone()
-        } else {
-            self.client.clone()
+        let mut config = {
+            let crypto = self.crypto.borrow();
+            ClientConfig::new(match is_late {
+                true => crypto.late.clone(),
+                false => crypto.client.clone(),
+            })
         };
 
         config.transport_config(Arc::new(self.porch.transport(rate)));

@@ -85,18 +85,37 @@ pub struct Network {
     /// Why a task ended that nobody stopped.
     failed: watch::Sender<Option<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// None in tests that run no porch.
+    renewal: Option<Renewal>,
+}
+
+/// What takes up renewed papers while the porch runs.
+#[derive(Clone)]
+pub struct Renewal {
+    crypto: watch::Sender<Arc<Crypto>>,
+    porch: Arc<Porch>,
+}
+
+impl Renewal {
+    /// Shakes hands by these papers from now on, and closes the connections of those whom their
+    /// revocation lists name. Connections of others go on as they are. With papers that do not
+    /// serve nothing changes.
+    pub async fn take_up(&self, identity: &Identity) -> Result<(), NetError> {
+        let time = self.porch.node.time().clone();
+        let crypto = Crypto::of(identity, time)?;
+        let revoked = identity.revoked_serials()?;
+
+        self.crypto.send_replace(Arc::new(crypto));
+        self.porch.close_revoked(&revoked).await;
+        Ok(())
+    }
 }
 
 impl Network {
     /// Listens, dials the peers, and runs a link for every connection until stopped.
     pub async fn start(node: Arc<Node>, config: NetworkConfig) -> Result<Self, NetError> {
-        let Crypto {
-            server,
-            client,
-            late,
-        } = Crypto::of(&config.identity, node.time().clone())?;
-
-        let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
+        let crypto = Arc::new(Crypto::of(&config.identity, node.time().clone())?);
+        let mut server = quinn::ServerConfig::with_crypto(crypto.server.clone());
         bound_incoming(&mut server);
 
         let porch = Arc::new(Porch::new(node, &config));
@@ -107,17 +126,23 @@ impl Network {
                 why: e.to_string(),
             })?;
 
+        let renewal = Renewal {
+            crypto: watch::channel(crypto).0,
+            porch: porch.clone(),
+        };
         let network = Self {
             endpoint: endpoint.clone(),
             stop: watch::channel(false).0,
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
+            renewal: Some(renewal.clone()),
         };
 
         let callers = take_callers(
             porch.clone(),
             endpoint.clone(),
             server,
+            renewal.crypto.subscribe(),
             network.stop.subscribe(),
         );
 
@@ -132,8 +157,7 @@ impl Network {
             let dialler = Dialler {
                 porch: porch.clone(),
                 endpoint: endpoint.clone(),
-                client: quinn::ClientConfig::new(client.clone()),
-                late: quinn::ClientConfig::new(late.clone()),
+                crypto: renewal.crypto.subscribe(),
                 late_next: AtomicBool::new(false),
                 peer,
                 listen: config.listen,
@@ -186,6 +210,11 @@ impl Network {
         }
     }
 
+    /// What takes up renewed papers.
+    pub fn renewal(&self) -> Option<Renewal> {
+        self.renewal.clone()
+    }
+
     /// The address listened on.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.endpoint.local_addr().ok()
@@ -205,11 +234,11 @@ impl Network {
 }
 
 /// What TLS of QUIC needs.
-struct Crypto {
-    server: QuicServerConfig,
-    client: Arc<QuicClientConfig>,
+pub(crate) struct Crypto {
+    pub(crate) server: Arc<QuicServerConfig>,
+    pub(crate) client: Arc<QuicClientConfig>,
     /// For dialling with a certificate that has expired.
-    late: Arc<QuicClientConfig>,
+    pub(crate) late: Arc<QuicClientConfig>,
 }
 
 impl Crypto {
@@ -221,7 +250,7 @@ impl Crypto {
 
         late.alpn_protocols = vec![LATE_ALPN.to_vec()];
         Ok(Self {
-            server: QuicServerConfig::try_from(server).map_err(bad)?,
+            server: Arc::new(QuicServerConfig::try_from(server).map_err(bad)?),
             client: Arc::new(QuicClientConfig::try_from(client).map_err(bad)?),
             late: Arc::new(QuicClientConfig::try_from(late).map_err(bad)?),
         })
@@ -239,6 +268,7 @@ mod tests {
             stop: watch::channel(false).0,
             failed: watch::channel(None).0,
             tasks: Mutex::default(),
+            renewal: None,
         }
     }
 

@@ -12,10 +12,10 @@ use rustls_pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject,
 };
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use wadi_log::NodeId;
 use wadi_node::KnownTime;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 
 /// The protocol's name in TLS.
 pub(crate) const ALPN: &[u8] = b"wadi/1";
@@ -23,7 +23,7 @@ pub(crate) const ALPN: &[u8] = b"wadi/1";
 const NAME_SUFFIX: &str = ".node.wadi";
 
 /// A node's papers for TLS, in PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The commission's CA certificate.
     pub ca_pem: String,
@@ -93,6 +93,22 @@ impl Identity {
     /// When this node's own certificate begins, Unix seconds.
     pub fn begins_s(&self) -> Option<i64> {
         begins_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
+    }
+
+    /// The serial numbers that its revocation lists name, big endian.
+    pub(crate) fn revoked_serials(&self) -> Result<BTreeSet<Vec<u8>>, NetError> {
+        let bad = |why: String| NetError::Identity(format!("a revocation list: {why}"));
+        let mut out = BTreeSet::new();
+        for pem in &self.crls_pem {
+            let list = CertificateRevocationListDer::from_pem_slice(pem.as_bytes())
+                .map_err(|e| bad(e.to_string()))?;
+            let (_, list) =
+                CertificateRevocationList::from_der(&list).map_err(|e| bad(e.to_string()))?;
+            let revoked = list.iter_revoked_certificates();
+            out.extend(revoked.map(|r| r.raw_serial().to_vec()));
+        }
+
+        Ok(out)
     }
 
     /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
@@ -170,9 +186,13 @@ impl Identity {
     }
 }
 
+/// The serial number of a certificate, big endian.
+pub(crate) fn serial_of_der(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(parsed.raw_serial().to_vec())
+}
+
 /// The serial number of the first certificate of a PEM text, big endian.
 pub fn serial_of(pem: &str) -> Option<Vec<u8>> {
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
-    let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
-    Some(parsed.raw_serial().to_vec())
+    serial_of_der(&CertificateDer::from_pem_slice(pem.as_bytes()).ok()?)
 }

@@ -35,6 +35,6 @@ mod windows;
 
 pub use addresses::unreachable_from;
 pub use congestion::DelayTarget;
-pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
+pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress, Renewal};
 pub use identity::{Identity, peer_of, serial_of, spki_hash};
 pub use link_rate::LinkRate;

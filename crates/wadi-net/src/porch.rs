@@ -3,7 +3,7 @@
 
 use crate::{
     NetError, NetworkConfig,
-    identity::peer_of,
+    identity::{peer_of, serial_of_der},
     late::{LATE_ALPN, ends_s},
     link_rate::LinkRate,
     liveness::{LOOK_PERIOD, SilenceWatch},
@@ -14,7 +14,7 @@ use crate::{
 use quinn::{Connection, ConnectionError, TransportConfig, VarInt};
 use rustls_pki_types::CertificateDer;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -24,6 +24,9 @@ use wadi_node::Node;
 
 /// The code of a connection that is closed because the other end's certificate has expired.
 pub(crate) const EXPIRED_CODE: u32 = 4;
+
+/// The code of a connection that is closed because the other end's certificate was revoked.
+const REVOKED_CODE: u32 = 5;
 
 /// How often it is looked whether one that is late still is.
 const LATE_RETRY_PAUSE: Duration = Duration::from_secs(20);
@@ -82,6 +85,14 @@ impl Board {
         true
     }
 
+    /// The connections that stand.
+    fn standing(&self) -> Vec<(NodeId, Connection)> {
+        let board = self.0.lock().expect("no panic holds it");
+        let open = board.iter().filter(|(_, standing)| standing.is_open());
+        open.map(|(peer, standing)| (*peer, standing.connection.clone()))
+            .collect()
+    }
+
     fn stands(&self, peer: &NodeId) -> bool {
         self.0
             .lock()
@@ -125,6 +136,18 @@ impl Porch {
 
     pub(crate) fn is_connected(&self, peer: &NodeId) -> bool {
         self.board.stands(peer)
+    }
+
+    /// Closes the connections of those whose certificates were revoked.
+    pub(crate) async fn close_revoked(&self, revoked: &BTreeSet<Vec<u8>>) {
+        for (peer, connection) in self.board.standing() {
+            let serial = certificate_of(&connection).and_then(|c| serial_of_der(&c));
+            if serial.is_some_and(|serial| revoked.contains(&serial)) {
+                connection.close(VarInt::from_u32(REVOKED_CODE), b"certificate revoked");
+                let why = format!("the certificate of {peer} is on the revocation list");
+                self.refuse_member(peer, "certificate_revoked", why).await;
+            }
+        }
     }
 
     /// Settings of one connection, whose controller follows this rate.
@@ -315,15 +338,18 @@ async fn silence(connection: &Connection) -> String {
     }
 }
 
+/// The certificate that the other end showed.
+fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
+    let identity = connection.peer_identity()?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.first().cloned()
+}
+
 /// Reads what the other end showed of itself.
 fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, NetError> {
-    let identity = connection
-        .peer_identity()
-        .and_then(|i| i.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let certificate = identity.as_ref().and_then(|chain| chain.first());
-    let certificate =
-        certificate.ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
-    let (peer, tls_key) = peer_of(certificate)?;
+    let certificate = certificate_of(connection)
+        .ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
+    let (peer, tls_key) = peer_of(&certificate)?;
 
     let protocol = connection
         .handshake_data()
@@ -336,7 +362,7 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
     Ok(Caller {
         peer,
         tls_key,
-        ends_s: ends_s(certificate).unwrap_or(0),
+        ends_s: ends_s(&certificate).unwrap_or(0),
         late,
     })
 }

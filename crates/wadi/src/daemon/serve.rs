@@ -17,13 +17,16 @@ use tokio::{
     task::JoinHandle,
 };
 use tracing_subscriber::EnvFilter;
-use wadi_net::{Network, NetworkConfig, PeerAddress};
+use wadi_net::{Identity, Network, NetworkConfig, PeerAddress, Renewal};
 use wadi_node::{
     Clock, Node, NodeError, NodeKeys, RoomKeeper, RoomLevel, RoomPlan, ScrubPace, Start, Suspects,
     SystemClock,
 };
 use wadi_store::{LocalKey, LocalScope, SetAside, Store};
 use wadi_web::{Limits, Token, TokenScope, hash_token, new_token, router, run_spool};
+
+/// How often it is looked whether the papers were renewed.
+const PAPERS_PERIOD: Duration = Duration::from_secs(2);
 
 /// Pause before a spool directory that could not be used is tried again.
 pub(super) const SPOOL_PAUSE: Duration = Duration::from_secs(5);
@@ -119,7 +122,12 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
     ));
     helpers.extend(node.spawn_watched(
         "certificate",
-        watch_certificate(node.clone(), papers.identity.ends_s()),
+        watch_papers(
+            node.clone(),
+            config.papers.clone(),
+            papers.identity.clone(),
+            network.renewal(),
+        ),
     ));
     helpers.extend(node.spawn_watched("alarms", tell_alarms(node.clone())));
     tracing::info!(node = %node.me().name, listen = %config.listen, http = %config.http, "running");
@@ -353,13 +361,39 @@ async fn tell_alarms(node: Arc<Node>) {
     node.reads().tell_alarms().await;
 }
 
-pub(super) async fn watch_certificate(node: Arc<Node>, ends_s: Option<i64>) {
-    node.set_own_certificate(ends_s.unwrap_or(0));
+/// Takes up papers that were renewed, and revocation lists, as they are copied in; and says when
+/// the certificate ends.
+pub(super) async fn watch_papers(
+    node: Arc<Node>,
+    dir: PathBuf,
+    mut identity: Identity,
+    renewal: Option<Renewal>,
+) {
     loop {
+        let ends_s = identity.ends_s();
+        node.set_own_certificate(ends_s.unwrap_or(0));
         node.set_alarm(
             "certificate",
             certificate_alarm(ends_s, node.time().expiry_s()),
         );
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(PAPERS_PERIOD).await;
+
+        // What is being copied in does not read yet: it is looked at again.
+        let path = dir.clone();
+        let read = tokio::task::spawn_blocking(move || Papers::read(&path).map(|p| p.identity));
+        let Ok(Ok(now)) = read.await else { continue };
+        let Some(renewal) = renewal.as_ref().filter(|_| now != identity) else {
+            continue;
+        };
+
+        match renewal.take_up(&now).await {
+            Ok(()) => {
+                tracing::info!("the papers were renewed: the new ones are in use");
+                identity = now;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the papers that lie there do not serve; the old ones do");
+            }
+        }
     }
 }
