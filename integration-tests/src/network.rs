@@ -72,6 +72,11 @@ impl Country {
         key(name)
     }
 
+    /// A cut that the commission's root signed.
+    pub fn sign_cut(&self, cut: Cut) -> Cut {
+        cut.issue(&self.root)
+    }
+
     /// A member's enrolment.
     pub fn member(&self, name: &str) -> &Enrolment {
         self.members

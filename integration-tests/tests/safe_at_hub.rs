@@ -331,13 +331,8 @@ async fn two_machines_under_one_key_are_an_alarm_there_and_at_the_hub_until_the_
     })
     .await;
 
-    let cut = Cut {
-        target: CutTarget::Node(qam.id()),
-        heads: hub.heads_of(&qam.id()),
-        extends: vec![],
-        reason: "its key was stolen".into(),
-        root_signature: None,
-    };
+    let target = CutTarget::Node(qam.id());
+    let cut = Cut::of(target, hub.heads_of(&qam.id()), "its key was stolen".into());
     hub.write_control(vec![Body::Cut(cut)], "AU-1")
         .await
         .unwrap();

@@ -5,10 +5,11 @@
 //! are held, never on when they came.
 
 mod bearing;
+mod cuts;
 
 use crate::{
-    Body, Crossing, Cut, CutTarget, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId,
-    NodeId, OfficerEntry, PolicyEntry, Reference, Role, RootKey,
+    Body, Crossing, Cut, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId,
+    OfficerEntry, PolicyEntry, Reference, Role, RootKey,
     entry::{Closure, ReleaseToken},
     frontier::Tip,
     shared::Shared,
@@ -53,24 +54,12 @@ pub struct Bound {
     pub root: Option<Hash>,
 }
 
-/// A cut, with what its signature and content came to: checked once, when it is learned.
-#[derive(Clone, Debug)]
-struct CutHeld {
-    cut: Cut,
-    root_signed: bool,
-    content: Hash,
-}
-
 /// The control facts held. A copy costs little, and shares what neither changes.
 #[derive(Clone, Debug)]
 pub struct Control {
     root: RootKey,
     enrolments: Shared<BTreeMap<NodeId, Enrolment>>,
-    cuts: Shared<BTreeMap<Reference, CutHeld>>,
-    /// Those of them that extend others, and those that the root signed: few, and asked for with
-    /// each of all the others.
-    extending: Shared<BTreeSet<Reference>>,
-    by_root: Shared<BTreeSet<Reference>>,
+    cuts: Shared<cuts::Cuts>,
     admitted: Shared<BTreeMap<Reference, BTreeSet<Reference>>>,
     officers: Shared<BTreeMap<String, BTreeMap<Reference, OfficerEntry>>>,
     revoked_ms: Shared<BTreeMap<String, i64>>,
@@ -90,8 +79,6 @@ impl Control {
             root,
             enrolments: Shared::default(),
             cuts: Shared::default(),
-            extending: Shared::default(),
-            by_root: Shared::default(),
             admitted: Shared::default(),
             officers: Shared::default(),
             revoked_ms: Shared::default(),
@@ -163,7 +150,10 @@ impl Control {
             Body::Cut(c) if c.root_signature.is_some() && !c.is_root_signed(&self.root) => {
                 Err(LogError::BadSignature { what: "cut" })
             }
-            Body::Cut(c) if self.is_against_hub(c) && c.root_signature.is_none() => {
+            // Whoever is a member may carry what the root signed: a captured hub is the one that
+            // will not.
+            Body::Cut(c) if c.root_signature.is_some() => Ok(()),
+            Body::Cut(c) if self.is_against_hub(c) => {
                 no("a cut against a hub needs the root's signature".into())
             }
             _ if author.role == Role::Hub => Ok(()),
@@ -172,14 +162,6 @@ impl Control {
                 author.name
             )),
         }
-    }
-
-    fn is_against_hub(&self, cut: &Cut) -> bool {
-        let node = match cut.target {
-            CutTarget::Node(n) => n,
-            CutTarget::Log(l) => l.node,
-        };
-        self.enrolment(&node).is_some_and(|e| e.role == Role::Hub)
     }
 
     /// Takes in an entry of a control log that passed [`Self::check_right`]. Order does not matter;
@@ -204,23 +186,7 @@ impl Control {
                     .is_none()
             }
             Body::Policy(p) => self.policies.insert(reference, p.clone()).is_none(),
-            Body::Cut(c) => {
-                let held = CutHeld {
-                    root_signed: c.is_root_signed(&self.root),
-                    content: crate::merkle::sha256(&[&c.signed_bytes()]),
-                    cut: c.clone(),
-                };
-
-                if !c.extends.is_empty() {
-                    self.extending.insert(reference);
-                }
-
-                if held.root_signed {
-                    self.by_root.insert(reference);
-                }
-
-                self.cuts.insert(reference, held).is_none()
-            }
+            Body::Cut(c) => self.cuts.learn(reference, c, &self.root),
             Body::Admit(a) => self
                 .admitted
                 .insert(reference, a.entries.iter().copied().collect())
@@ -315,13 +281,30 @@ impl Control {
         &self.forks
     }
 
+    /// The logs of a node that are known to be forked.
+    pub fn forks_of(&self, node: &NodeId) -> impl Iterator<Item = &ForkProof> {
+        let node = *node;
+        self.forks
+            .range(LogId::first_of(node)..)
+            .take_while(move |(log, _)| log.node == node)
+            .map(|(_, proof)| proof)
+    }
+
+    /// Whether a node's word counts as a hub's: that of a hub which is not cut. Nobody can tell
+    /// what a captured hub signed before it was captured from what it signs with a false time.
+    pub fn is_witness(&self, node: &NodeId) -> bool {
+        self.role(node) == Some(Role::Hub) && !self.is_cut(node)
+    }
+
     /// The longest head of a log that a hub has cosigned.
     pub fn cosigned(&self, log: &LogId) -> Option<Tip> {
-        let by_hub = |(witness, _): &(&NodeId, &Tip)| {
-            self.role(witness) == Some(Role::Hub) && !self.is_cut(witness)
-        };
-        let tips = self.cosigned.get(log)?.iter().filter(by_hub);
-        tips.map(|(_, tip)| *tip)
+        self.longest(log, |witness| self.is_witness(witness))
+    }
+
+    fn longest(&self, log: &LogId, by: impl Fn(&NodeId) -> bool) -> Option<Tip> {
+        let tips = self.cosigned.get(log)?.iter();
+        tips.filter(|(witness, _)| by(witness))
+            .map(|(_, tip)| *tip)
             .max_by_key(|tip| (tip.size, tip.root))
     }
 
@@ -330,13 +313,11 @@ impl Control {
         self.cosigned.get(log)?.get(witness).copied()
     }
 
-    /// How far any witness but `owner` itself has cosigned a log.
+    /// How far any witness but `owner` itself has cosigned a log. One that is cut witnesses
+    /// nothing.
     pub fn witnessed(&self, log: &LogId, owner: &NodeId) -> u64 {
-        let by = self.cosigned.get(log).into_iter().flat_map(|by| by.iter());
-        by.filter(|(witness, _)| *witness != owner)
-            .map(|(_, tip)| tip.size)
-            .max()
-            .unwrap_or(0)
+        self.longest(log, |witness| witness != owner && !self.is_cut(witness))
+            .map_or(0, |tip| tip.size)
     }
 
     /// When a crossing closed, in hub seconds.
@@ -348,24 +329,10 @@ impl Control {
             .min()
     }
 
-    /// Whether a node was cut as a whole.
-    pub fn is_cut(&self, node: &NodeId) -> bool {
-        self.live_cuts()
-            .any(|c| c.cut.target == CutTarget::Node(*node))
-    }
-
-    /// Cuts held, replaced ones included.
-    pub fn cuts(&self) -> impl Iterator<Item = CutFact> + '_ {
-        self.cuts.iter().map(|(r, c)| CutFact {
-            reference: *r,
-            cut: c.cut.clone(),
-        })
-    }
-
     /// Where the cuts and admissions held stand, in one order everywhere: what verdicts hang on
     /// beside the logs themselves.
     pub fn cuts_and_admissions(&self) -> impl Iterator<Item = &Reference> {
-        self.cuts.keys().chain(self.admitted.keys())
+        self.cuts.references().chain(self.admitted.keys())
     }
 
     /// Logs whose epoch a later boot of their node has closed, where at least as much is held as
@@ -389,82 +356,28 @@ impl Control {
         &self.boots
     }
 
-    /// Whether a cut was replaced by one of the same target that itself stands. What the root
-    /// signed is replaced only by what the root signed, and posting it again elsewhere does not
-    /// bring it back: its content counts, not its place.
-    fn is_replaced(&self, at: &Reference, held: &CutHeld, by_root: bool) -> bool {
-        let extending = self.extending.iter().filter_map(|r| self.cuts.get(r));
-        let mut later = extending
-            .filter(|new| {
-                (new.root_signed || !held.root_signed && !by_root)
-                    && new.content != held.content
-                    && new.cut.target == held.cut.target
-            })
-            .peekable();
-
-        if later.peek().is_none() {
-            return false;
-        }
-
-        let copies = self
-            .cuts
-            .iter()
-            .filter(|(r, c)| *r == at || (held.root_signed && c.content == held.content));
-        let places: BTreeSet<&Reference> = copies.map(|(r, _)| r).collect();
-
-        later.any(|new| new.cut.extends.iter().any(|r| places.contains(r)))
-    }
-
-    /// The last that counts of a hub's log, by what the root signed alone.
-    fn root_bound(&self, log: &LogId) -> Option<(u64, Option<Hash>)> {
-        let of_root = self
-            .by_root
-            .iter()
-            .filter_map(|r| Some((r, self.cuts.get(r)?)));
-        let standing = of_root.filter(|(r, c)| !self.is_replaced(r, c, true));
-        standing.filter_map(|(_, c)| bound_of(&c.cut, log)).min()
-    }
-
-    /// Cuts in force: not replaced, against a hub only with the root's signature, and said by a hub
-    /// that was not itself cut before it said so.
-    fn live_cuts(&self) -> impl Iterator<Item = &CutHeld> {
-        let said_in_time = |r: &Reference| {
-            self.role(&r.log.node) == Some(Role::Hub)
-                && self.root_bound(&r.log).is_none_or(|(size, _)| r.seq < size)
-        };
-        let stands = move |r: &Reference, c: &CutHeld| {
-            c.root_signed || (said_in_time(r) && !self.is_against_hub(&c.cut))
-        };
-
-        self.cuts
-            .iter()
-            .filter(move |(r, c)| stands(r, c) && !self.is_replaced(r, c, false))
-            .map(|(_, c)| c)
-    }
-
-    /// The last position that counts of a log by cuts alone: of concurrent cuts the smaller holds.
-    pub fn cut_bound(&self, log: &LogId) -> Option<Bound> {
-        let (size, root) = self
-            .live_cuts()
-            .filter_map(|c| bound_of(&c.cut, log))
-            .min()?;
-        Some(Bound { size, root })
-    }
-
     /// The position whose root the log's holder must know to answer [`Self::counts_to`]: by cuts,
-    /// or, on a forked log, by the hub's longest cosignature.
+    /// or, on a forked log, by the longest cosignature of a hub that is not cut and does not own
+    /// it. Where there is none, what both branches agree on counts of a hub's log and of one that a
+    /// hub cosigned which was cut since; of another one nothing does.
     pub fn bound(&self, log: &LogId) -> Option<Bound> {
         self.cut_bound(log).or_else(|| {
-            self.forks.get(log)?;
-            Some(match self.cosigned(log) {
-                Some(tip) => Bound {
-                    size: tip.size,
-                    root: Some(tip.root),
-                },
-                None => Bound {
-                    size: 0,
-                    root: None,
-                },
+            let fork = self.forks.get(log)?;
+            let by_other = |witness: &NodeId| *witness != log.node;
+            let of_hub = |node: &NodeId| self.role(node) == Some(Role::Hub);
+            let agreed = || {
+                let was_witnessed = self.longest(log, |w| by_other(w) && of_hub(w)).is_some();
+                fork.agreed()
+                    .filter(|_| was_witnessed || of_hub(&log.node))
+            };
+
+            let tip = self
+                .longest(log, |w| by_other(w) && self.is_witness(w))
+                .map(|tip| (tip.size, tip.root));
+            let (size, root) = tip.or_else(agreed).unzip();
+            Some(Bound {
+                size: size.unwrap_or(0),
+                root,
             })
         })
     }
@@ -557,21 +470,6 @@ impl Control {
                 .map(|(_, o)| o)
         })
     }
-}
-
-/// What one cut says of one log, if anything.
-fn bound_of(cut: &Cut, log: &LogId) -> Option<(u64, Option<Hash>)> {
-    let covers = match cut.target {
-        CutTarget::Node(node) => log.node == node,
-        CutTarget::Log(l) => l == *log,
-    };
-
-    covers.then(|| {
-        cut.heads
-            .iter()
-            .find(|h| h.log == *log)
-            .map_or((0, None), |h| (h.size, Some(h.root)))
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 use super::*;
 use crate::{
-    Block, Branch, Checkpoint, Common, Epoch, Head, LogKey, Peaks, Scope, VerifiedBlock, leaf_hash,
+    Block, Branch, Checkpoint, Common, CutTarget, Epoch, Head, LogKey, Peaks, Scope, VerifiedBlock, leaf_hash,
     proof, verify_block,
 };
+
+#[path = "control/cuts_tests.rs"]
+mod cuts;
 
 struct Network {
     control: Control,
@@ -83,11 +86,8 @@ fn at(log: LogId, seq: u64, entry: &Entry) -> Reference {
 
 fn cut(target: CutTarget, heads: Vec<Head>, extends: Vec<Reference>) -> Entry {
     entry(Body::Cut(Cut {
-        target,
-        heads,
         extends,
-        reason: "captured".into(),
-        root_signature: None,
+        ..Cut::of(target, heads, "captured".into())
     }))
 }
 
@@ -250,6 +250,8 @@ fn a_hub_is_cut_by_the_root_alone() {
         extends: vec![],
         reason: "the hub was overrun".into(),
         root_signature: None,
+        lifted: false,
+        part_of: None,
     };
 
     let unsigned = entry(Body::Cut(against.clone()));
@@ -464,6 +466,8 @@ fn a_cut_of_the_root_that_was_replaced_does_not_come_back_when_posted_again() {
             extends,
             reason: String::new(),
             root_signature: None,
+            lifted: false,
+            part_of: None,
         };
 
         cut.root_signature = Some(n.root.sign_bytes(&cut.signed_bytes()));

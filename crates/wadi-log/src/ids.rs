@@ -288,6 +288,16 @@ impl LogId {
         })
     }
 
+    /// Where the logs of a node begin in the order of ids, for looking up ranges.
+    pub fn first_of(node: NodeId) -> Self {
+        Self {
+            node,
+            epoch: Epoch([0; 8]),
+            lane: Lane::Control,
+            crossing: Crossing(*b"000"),
+        }
+    }
+
     /// The checkpoint origin, C2SP tlog-checkpoint: a schema-less URL that names this log alone.
     pub fn origin(&self) -> String {
         format!(

@@ -190,7 +190,7 @@ impl Network {
     /// # Errors
     ///
     /// [`NetError::Identity`] where the papers do not serve; everything stays as it was then.
-    pub fn renew(&self, identity: &Identity) -> Result<(), NetError> {
+    pub async fn renew(&self, identity: &Identity) -> Result<(), NetError> {
         let Some((porch, crypto)) = &self.papers else {
             return Ok(());
         };
@@ -198,7 +198,7 @@ impl Network {
         let revoked = identity.revoked()?;
 
         crypto.send_replace(renewed);
-        porch.close_revoked(&revoked);
+        porch.close_revoked(&revoked).await;
         Ok(())
     }
 

@@ -152,9 +152,10 @@ impl Porch {
     }
 
     /// Closes connections that stand with a certificate that was revoked.
-    pub(crate) fn close_revoked(&self, revoked: &RevokedSerials) {
+    pub(crate) async fn close_revoked(&self, revoked: &RevokedSerials) {
         for peer in self.board.close_revoked(revoked) {
-            tracing::warn!(%peer, "a link is closed: the peer's certificate was revoked");
+            let why = format!("the certificate of {peer} is on the revocation list");
+            self.refuse_member(peer, "certificate_revoked", why).await;
         }
     }
 

@@ -69,6 +69,7 @@ pub(crate) struct SharedParts {
     orders: Arc<Mutex<Orders>>,
     room: Arc<DiskBudget>,
     scrub_now: Arc<Notify>,
+    logs_counted: Arc<AtomicU64>,
     suspects: Arc<Suspects>,
     projections: Arc<Projections>,
     shared_terms: Arc<SharedTerms>,
@@ -104,6 +105,7 @@ impl SharedParts {
             orders: Arc::default(),
             room: Arc::default(),
             scrub_now: Arc::default(),
+            logs_counted: Arc::default(),
             suspects: Arc::new(start.suspects),
             projections: Arc::default(),
             shared_terms: Arc::default(),
@@ -148,6 +150,7 @@ impl SharedParts {
             suspects: self.suspects.clone(),
             in_flight: None,
             pending_seen: Default::default(),
+            logs_counted: self.logs_counted.clone(),
         }
     }
 
@@ -181,6 +184,8 @@ impl SharedParts {
             reconciled: watch::Sender::new(0),
             own_certificate_ends_s: AtomicI64::new(0),
             reconciler_rests: AtomicU64::new(0),
+            #[cfg(test)]
+            logs_counted: self.logs_counted,
             room: self.room,
             tasks: self.tasks,
             suspects: self.suspects,

@@ -4,6 +4,7 @@
 use crate::{
     Problem, Token,
     answers::{ControlAnswer, MembersAnswer, OfficersAnswer, PolicyAnswer},
+    cuts::{cut_of_node, signed_cut, uncut},
     foresee::foresee_control,
     strict::StrictBody,
 };
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, PolicyEntry};
+use wadi_log::{Admit, Body, Closure, Enrolment, OfficerEntry, PolicyEntry};
 use wadi_node::{Node, check_name};
 use wadi_record::{Department, Policy};
 
@@ -42,7 +43,20 @@ pub enum ControlBody {
     /// An enrolment that the root signed, in hexadecimal.
     Enrol { enrolment: String },
     /// Cuts a node at what this hub holds of it.
-    CutNode { node: String, reason: String },
+    CutNode {
+        node: String,
+        reason: String,
+        /// Nothing that it ever said counts.
+        #[serde(default)]
+        all: bool,
+        /// Only what a hub had cosigned by then counts, Unix milliseconds.
+        since_ms: Option<i64>,
+    },
+    /// Takes back what stands against a node as a whole: all that it said counts again.
+    UncutNode { node: String, reason: String },
+    /// Carries a cut that the root signed, as `wadi pki cut` writes it: hexadecimal, a part a
+    /// line. Any member that writes may.
+    CutSigned { cut: String },
     /// Lets single entries past a cut count.
     Admit {
         entries: Vec<String>,
@@ -64,8 +78,9 @@ pub struct ControlQuery {
     dry_run: bool,
 }
 
-/// Writes a control fact into the hub's own control log, in the name of the person whose token it
-/// is; or, asked for a dry run, says what it would change.
+/// Writes a control fact into this node's own control log, in the name of the person whose token it
+/// is; or, asked for a dry run, says what it would change. All but a cut that the root signed is
+/// for hubs to say.
 #[utoipa::path(
     post,
     path = "/v1/control",
@@ -87,7 +102,7 @@ pub(crate) async fn control(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let Query(query) = query?;
-    let said = control_entry(&node, body.said)?;
+    let said = control_entries(&node, body.said).await?;
     if query.dry_run {
         let changes = foresee_control(&node, &said).await?;
         return Ok((
@@ -96,9 +111,26 @@ pub(crate) async fn control(
         ));
     }
 
-    let written = node.write_control(vec![said], &token.who()).await?;
+    let written = node.write_control(said, &token.who()).await?;
     let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
     Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
+}
+
+/// What is to be written: one entry, or a cut in as many as its heads need.
+async fn control_entries(node: &Node, body: ControlBody) -> Result<Vec<Body>, Problem> {
+    let cuts = match body {
+        ControlBody::CutNode {
+            node: name,
+            reason,
+            all,
+            since_ms,
+        } => cut_of_node(node, &name, reason, all, since_ms).await?,
+        ControlBody::UncutNode { node: name, reason } => vec![uncut(node, &name, reason)?],
+        ControlBody::CutSigned { cut } => signed_cut(node, &cut)?,
+        other => return Ok(vec![control_entry(node, other)?]),
+    };
+
+    Ok(cuts.into_iter().map(Body::Cut).collect())
 }
 
 fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
@@ -138,18 +170,10 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 .ok_or_else(|| bad("the enrolment is not hexadecimal".into()))?;
             Body::Enrolment(Enrolment::from_bytes(&bytes).map_err(|e| bad(e.to_string()))?)
         }
-        ControlBody::CutNode { node: name, reason } => {
-            let found = node.with_control(|c| c.by_name(&name).map(Enrolment::node));
-            let id = found.ok_or_else(|| bad(format!("no node {name:?} is enrolled")))?;
-            let heads: Vec<Head> = node.heads_of(&id);
-
-            Body::Cut(Cut {
-                target: CutTarget::Node(id),
-                heads,
-                extends: vec![],
-                reason,
-                root_signature: None,
-            })
+        ControlBody::CutNode { .. }
+        | ControlBody::UncutNode { .. }
+        | ControlBody::CutSigned { .. } => {
+            return Err(bad("a cut is made by itself".into()));
         }
         ControlBody::Admit { entries, reason } => {
             let mut entries: Vec<_> = entries
@@ -174,7 +198,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
 }
 
 /// What is wrong with a control fact.
-fn bad_control(why: String) -> Problem {
+pub(crate) fn bad_control(why: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why)
 }
 

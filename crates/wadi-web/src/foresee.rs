@@ -1,5 +1,4 @@
-//! What a control fact would change, before anybody says it: an admission or a cut cannot be taken
-//! back.
+//! What a control fact would change, before anybody says it: not all of it can be taken back.
 
 use crate::{Problem, control::officer_json};
 use serde_json::{Value, json};
@@ -9,7 +8,11 @@ use wadi_node::{FindingFilter, Node};
 use wadi_record::Policy;
 
 /// What it would change.
-pub(crate) async fn foresee_control(node: &Node, body: &Body) -> Result<Value, Problem> {
+pub(crate) async fn foresee_control(node: &Node, said: &[Body]) -> Result<Value, Problem> {
+    let Some(body) = said.first() else {
+        return Ok(Value::Null);
+    };
+
     Ok(match body {
         Body::Officer(officer) => officer_change(node, officer),
         Body::Policy(policy) => {
@@ -17,7 +20,13 @@ pub(crate) async fn foresee_control(node: &Node, body: &Body) -> Result<Value, P
             policy_changes(&in_force, &Policy::read(&policy.text).unwrap_or_default())
         }
         Body::Enrolment(enrolment) => enrolment_change(node, enrolment),
-        Body::Cut(cut) => cut_effect(node, cut),
+        Body::Cut(_) => {
+            let parts = said.iter().filter_map(|body| match body {
+                Body::Cut(cut) => Some(cut),
+                _ => None,
+            });
+            cut_effect(node, &parts.collect::<Vec<_>>())
+        }
         Body::Admit(admit) => admission_effect(node, admit).await?,
         Body::Closure(closure) => closure_effect(node, closure).await?,
         _ => Value::Null,
@@ -82,42 +91,47 @@ fn enrolment_change(node: &Node, to: &Enrolment) -> Value {
     })
 }
 
-/// What this hub holds of a node goes on counting; what it hears of it later does not.
-fn cut_effect(node: &Node, cut: &Cut) -> Value {
-    let CutTarget::Node(id) = &cut.target else {
+/// What a cut leaves of a node goes on counting; what it does not name, and what is heard later,
+/// does not. What takes a cut back ends that.
+fn cut_effect(node: &Node, parts: &[&Cut]) -> Value {
+    let Some(CutTarget::Node(id)) = parts.first().map(|cut| cut.target) else {
         return Value::Null;
     };
 
-    let (name, is_hub, was_cut) = node.with_control(|c| {
-        let known = c.enrolment(id);
-        (
-            known.map(|e| e.name.clone()),
-            known.is_some_and(|e| e.role == Role::Hub),
-            c.is_cut(id),
-        )
-    });
-    let logs = node.with_control(|c| {
-        let log = |head: &Head| {
+    let heads: Vec<&Head> = parts.iter().flat_map(|cut| &cut.heads).collect();
+    let lifts = parts.iter().any(|cut| cut.lifted);
+    let held: u64 = node.heads_of(&id).iter().map(|head| head.size).sum();
+    let kept: u64 = match lifts {
+        true => held,
+        false => heads.iter().map(|head| head.size).sum(),
+    };
+
+    node.with_control(|c| {
+        let known = c.enrolment(&id);
+        let log = |head: &&Head| {
             json!({
                 "log": head.log.origin(),
                 "lane": head.log.lane.name(),
                 "counts_to": head.size,
+                "root": head.root.to_string(),
                 "forked": c.forks().contains_key(&head.log),
             })
         };
-        cut.heads.iter().map(log).collect::<Vec<_>>()
-    });
-    let kept: u64 = cut.heads.iter().map(|head| head.size).sum();
 
-    json!({
-        "change": "cut",
-        "node": name,
-        "is_hub": is_hub,
-        "cut_before": was_cut,
-        "entries_that_count_on": kept,
-        "entries_that_stop_counting": "every one that this hub does not hold by now: what the \
-            node has not sent yet, and all that it writes later",
-        "logs": logs,
+        json!({
+            "change": if lifts { "uncut" } else { "cut" },
+            "node": known.map(|e| e.name.clone()),
+            "is_hub": known.is_some_and(|e| e.role == Role::Hub),
+            "cut_before": c.is_cut(&id),
+            "entries_that_count_on": kept,
+            "entries_set_aside": held.saturating_sub(kept),
+            "entries_that_stop_counting": match lifts {
+                true => "none: what it said since it was cut begins to count",
+                false => "all that is not named here, what the node has not sent yet, and what it \
+                    writes later",
+            },
+            "logs": heads.iter().map(log).collect::<Vec<_>>(),
+        })
     })
 }
 

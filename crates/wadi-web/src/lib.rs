@@ -15,6 +15,7 @@ mod bundles;
 mod changes;
 mod compare;
 mod control;
+mod cuts;
 mod day;
 mod differences;
 mod filters;

@@ -56,6 +56,17 @@ pub(super) fn entries() -> Vec<Entry> {
             extends: vec![reference(1)],
             reason: "overrun".into(),
             root_signature: Some([8; 64]),
+            lifted: false,
+            part_of: None,
+        }),
+        Body::Cut(Cut {
+            extends: vec![reference(2)],
+            lifted: true,
+            ..Cut::of(CutTarget::Log(head().log), vec![], "a mistake".into())
+        }),
+        Body::Cut(Cut {
+            part_of: Some(head().root),
+            ..Cut::of(CutTarget::Log(head().log), vec![head()], String::new())
         }),
         Body::Admit(Admit {
             entries: vec![reference(7)],

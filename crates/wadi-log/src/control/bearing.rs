@@ -1,7 +1,7 @@
 //! Control facts that single records are judged by: what bears on their entries, and tokens for
 //! releases.
 
-use super::{Control, bound_of};
+use super::Control;
 use crate::{
     LogId, Reference,
     entry::{Closure, ReleaseToken},
@@ -25,12 +25,8 @@ impl Control {
                 .flat_map(|all| all.keys().copied()),
         );
 
-        let cuts = self
-            .cuts
-            .iter()
-            .filter(|(_, c)| entries.iter().any(|e| bound_of(&c.cut, &e.log).is_some()));
-
-        out.extend(cuts.map(|(r, _)| *r));
+        let logs: BTreeSet<LogId> = entries.iter().map(|e| e.log).collect();
+        out.extend(logs.iter().flat_map(|log| self.cuts.bearing_on(log)));
         out.extend(
             self.admitted
                 .iter()

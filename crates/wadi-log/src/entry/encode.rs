@@ -128,6 +128,8 @@ impl Cut {
             extends: self.extends.iter().map(ref_out).collect(),
             reason: self.reason.clone(),
             root_signature: self.root_signature.map(|s| s.to_vec()).unwrap_or_default(),
+            lifted: self.lifted,
+            part_of: self.part_of.map(|h| h.0.to_vec()).unwrap_or_default(),
         }
     }
 }

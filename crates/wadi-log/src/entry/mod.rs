@@ -9,6 +9,7 @@ use crate::{
     Crossing, Epoch, Hash, LogError, LogId, NodeId, RecordId, Reference,
     ids::Seq,
     member::{Enrolment, RootKey},
+    note::LogKey,
     pb,
 };
 use prost::Message;
@@ -177,6 +178,9 @@ pub struct PolicyEntry {
     pub text: String,
 }
 
+/// Heads that one entry of a cut names at most.
+pub const CUT_HEADS_MAX: usize = LIST_ITEMS_MAX;
+
 /// What a cut is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CutTarget {
@@ -200,6 +204,12 @@ pub struct Cut {
     pub reason: String,
     /// The commission's root signature, which a cut against a hub needs.
     pub root_signature: Option<[u8; 64]>,
+    /// It takes back what it extends, and cuts nothing. A node that does not know of that refuses
+    /// it, and goes on with the cut.
+    pub lifted: bool,
+    /// It is no cut of its own, but names further heads of the cut with this content: one entry has
+    /// room for 256 of them.
+    pub part_of: Option<Hash>,
 }
 
 /// Single entries past a cut that count all the same.
@@ -405,6 +415,55 @@ impl Body {
 }
 
 impl Cut {
+    /// A cut of these heads, without the root's signature.
+    pub fn of(target: CutTarget, heads: Vec<Head>, reason: String) -> Self {
+        Self {
+            target,
+            heads,
+            extends: Vec::new(),
+            reason,
+            root_signature: None,
+            lifted: false,
+            part_of: None,
+        }
+    }
+
+    /// The same in as many parts as its heads need, each with room in one entry: the cut first,
+    /// then what belongs to it. Parts are for who signs them to sign.
+    pub fn in_parts(mut self) -> Vec<Self> {
+        let rest = self.heads.split_off(self.heads.len().min(CUT_HEADS_MAX));
+        let whole = self.content();
+        let part = |heads: &[Head]| Self {
+            heads: heads.to_vec(),
+            part_of: Some(whole),
+            ..Self::of(self.target, Vec::new(), String::new())
+        };
+
+        let parts: Vec<Self> = rest.chunks(CUT_HEADS_MAX).map(part).collect();
+        std::iter::once(self).chain(parts).collect()
+    }
+
+    /// The same, signed by the commission's root.
+    pub fn issue(mut self, root: &LogKey) -> Self {
+        self.root_signature = Some(root.sign_bytes(&self.signed_bytes()));
+        self
+    }
+
+    /// The encoded cut, as a file brings one that the root signed.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_pb().encode_to_vec()
+    }
+
+    /// Reads an encoded cut; nothing is verified.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LogError> {
+        Self::from_pb(canonical("cut", bytes)?)
+    }
+
+    /// The hash of what the root signs of it, whoever says it where.
+    pub fn content(&self) -> Hash {
+        crate::merkle::sha256(&[&self.signed_bytes()])
+    }
+
     /// The bytes that the commission's root signs for a cut against a hub.
     pub fn signed_bytes(&self) -> Vec<u8> {
         let mut bytes = b"wadi.cut/v1\n".to_vec();

@@ -416,7 +416,7 @@ impl Change {
 }
 
 impl Cut {
-    fn from_pb(c: pb::Cut) -> Result<Self, LogError> {
+    pub(super) fn from_pb(c: pb::Cut) -> Result<Self, LogError> {
         let target = match (c.node.is_empty(), c.log.is_empty()) {
             (false, true) => CutTarget::Node(NodeId::from_slice(&c.node)?),
             (true, false) => CutTarget::Log(LogId::from_slice(&c.log)?),
@@ -446,12 +446,23 @@ impl Cut {
             ),
         };
 
+        let part_of = match c.part_of.is_empty() {
+            true => None,
+            false => Some(Hash::from_slice(&c.part_of)?),
+        };
+        if part_of.is_some() && (c.lifted || !c.extends.is_empty()) {
+            let why = "a part neither extends nor takes back";
+            return Err(LogError::malformed("cut", why));
+        }
+
         Ok(Self {
             target,
             heads,
             extends: refs_in("extended cuts", &c.extends)?,
             reason: c.reason,
             root_signature,
+            lifted: c.lifted,
+            part_of,
         })
     }
 }

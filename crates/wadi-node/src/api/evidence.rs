@@ -5,7 +5,7 @@ use crate::{api::Reads, door::error::NodeError};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
     Body, Cosignature, Evidence, EvidenceError, EvidenceRole, EvidenceWriter, Hash, LogId,
-    LogVerdict, NodeId, RecordId, Reference, Role, SignedCheckpoint, VerifiedEntry,
+    LogVerdict, NodeId, RecordId, Reference, SignedCheckpoint, VerifiedEntry,
 };
 use wadi_record::people;
 use wadi_store::{CosignedHead, StoreError};
@@ -141,7 +141,7 @@ impl Reads {
         for head in self.door.store.cosignatures(Some(log)).await? {
             let by_hub = self
                 .door
-                .with_control(|c| c.role(&head.cosignature.witness) == Some(Role::Hub));
+                .with_control(|c| c.is_witness(&head.cosignature.witness));
             if by_hub && head.checkpoint.checkpoint.size > reference.seq {
                 over.push((head.checkpoint, Some(head.cosignature)));
             }
@@ -196,7 +196,8 @@ impl Reads {
         }
     }
 
-    /// The first kept checkpoint over an entry that a hub cosigned.
+    /// The first kept checkpoint over an entry that a hub cosigned. One that was cut witnesses
+    /// nothing, whatever time it signed: nobody can tell when it did.
     pub(crate) async fn first_cosigned(
         &self,
         reference: &Reference,
@@ -210,7 +211,7 @@ impl Reads {
             self.door.with_control(|control| {
                 let witness = control
                     .enrolment(&c.cosignature.witness)
-                    .filter(|e| e.role == Role::Hub);
+                    .filter(|e| control.is_witness(&e.node()));
                 witness.is_some_and(|w| {
                     c.cosignature
                         .verify(&c.checkpoint.checkpoint, &w.log_key)

@@ -5,6 +5,7 @@ pub(crate) mod chain_heads;
 pub(crate) mod compare_pages;
 pub(crate) mod compare_peer;
 pub(crate) mod cursors;
+mod cut_heads;
 pub(crate) mod day;
 pub(crate) mod evidence;
 pub(crate) mod finding_figures;

@@ -13,7 +13,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
-use wadi_log::{CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
+use wadi_log::{CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -290,9 +290,13 @@ impl Reads {
                 CutTarget::Log(log) => log.origin(),
             };
 
-            c.cuts()
-                .map(|f| format!("{}: {}", of(&f.cut.target), f.cut.reason))
-                .collect()
+            let text = |f: CutFact| {
+                let what = if f.cut.lifted { "taken back: " } else { "" };
+                format!("{}: {what}{}", of(&f.cut.target), f.cut.reason)
+            };
+
+            let whole = c.cuts().filter(|f| f.cut.part_of.is_none());
+            whole.map(text).collect()
         })
     }
 

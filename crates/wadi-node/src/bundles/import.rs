@@ -17,12 +17,14 @@ use crate::{
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot;
-use wadi_log::{Block, Enrolment, LogId, RecordId, Reference, Role, leaf_hash};
+use wadi_log::{Block, Enrolment, ForkProof, LogId, RecordId, Reference, Role, leaf_hash};
 use wadi_store::{LocalKey, StoreError};
 use wadi_sync::{ExcerptEntry, Frame, Manifest, Message, may_take};
 
 /// Blocks given to the sequencer and not yet durable: reading stops until they are.
 const INGESTING_MAX: usize = 32;
+/// Proofs of forks that are handed over again when their logs may have come.
+const PROOFS_MAX: usize = 256;
 /// Logs named in an answer at most; the rest is counted.
 const NAMED_MAX: usize = 1_000;
 
@@ -88,6 +90,9 @@ struct Taking<'n> {
     stopped: BTreeSet<LogId>,
     ingesting: VecDeque<(LogId, u64, u64, oneshot::Receiver<BlockOutcome>)>,
     cosigned: Cosigned,
+    /// Proofs of forks, which are taken of logs that are held alone: those that came before their
+    /// log are handed over again once it is there.
+    proofs: Vec<ForkProof>,
     said: BundleTaken,
 }
 
@@ -135,6 +140,7 @@ impl Bundles {
             stopped: BTreeSet::new(),
             ingesting: VecDeque::new(),
             cosigned: self.cosigned().await?,
+            proofs: Vec::new(),
             said,
         };
 
@@ -222,6 +228,10 @@ impl Taking<'_> {
             Frame::Block(block) => self.block(block).await?,
             Frame::Message(Message::Members(all)) => self.door.put(Command::Learn(all, peer)).await,
             Frame::Message(Message::ForkProofs(all)) => {
+                let frontier = self.door.frontier();
+                let early = all.iter().filter(|p| !frontier.0.contains_key(&p.log()));
+                let room = PROOFS_MAX.saturating_sub(self.proofs.len());
+                self.proofs.extend(early.take(room).cloned());
                 self.door.put(Command::Forks(all, peer)).await
             }
             Frame::Message(Message::Cosigned {
@@ -410,6 +420,13 @@ impl Taking<'_> {
         while !self.ingesting.is_empty() {
             self.settle_oldest().await?;
         }
+
+        if !self.proofs.is_empty() {
+            let proofs = std::mem::take(&mut self.proofs);
+            let peer = self.from.node();
+            self.door.put(Command::Forks(proofs, peer)).await;
+        }
+
         let waiting = std::mem::take(&mut self.waiting);
         self.said.waiting = waiting.into_values().take(NAMED_MAX).collect();
         Ok(self.said)

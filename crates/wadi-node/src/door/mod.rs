@@ -140,6 +140,9 @@ pub struct Door {
     pub(crate) reconciled: watch::Sender<i64>,
     /// How often the reconciler found nothing left to look at.
     pub(crate) reconciler_rests: AtomicU64,
+    /// Logs that were counted anew since the start.
+    #[cfg(test)]
+    pub(crate) logs_counted: Arc<AtomicU64>,
     /// What there is room for on the disk.
     pub(crate) room: Arc<DiskBudget>,
     /// The tasks that this node lives by.

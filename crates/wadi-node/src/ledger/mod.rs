@@ -169,17 +169,10 @@ impl Ledger {
     }
 
     /// The logs of one node.
-    fn logs_of(&self, node: &NodeId) -> impl Iterator<Item = (&LogId, &LogHead)> {
+    pub(crate) fn logs_of(&self, node: &NodeId) -> impl Iterator<Item = (&LogId, &LogHead)> {
         let node = *node;
-        let first = LogId {
-            node,
-            epoch: Epoch([0; 8]),
-            lane: Lane::Control,
-            crossing: "000".parse().expect("the least of all codes"),
-        };
-
         self.heads
-            .range(first..)
+            .range(LogId::first_of(node)..)
             .take_while(move |(log, _)| log.node == node)
     }
 
@@ -263,7 +256,7 @@ impl Ledger {
 
     /// Whether any cut is known: without one, all that is held counts.
     pub(crate) fn has_cuts(&self) -> bool {
-        self.control.cuts().next().is_some()
+        self.control.has_cuts()
     }
 
     /// Where a log is bounded, and whether its root there has to be known to tell which branch

@@ -160,13 +160,8 @@ fn past_a_cut_nothing_counts_and_what_hangs_on_it_is_named_once() {
     hub.extend(&later);
     assert!(!hub.has_cuts() && !hub.recount(&log, None));
 
-    let cut = Cut {
-        target: CutTarget::Node(key(TREBIL).node()),
-        heads: vec![at_two],
-        extends: vec![],
-        reason: "the post was overrun".into(),
-        root_signature: None,
-    };
+    let target = CutTarget::Node(key(TREBIL).node());
+    let cut = Cut::of(target, vec![at_two], "the post was overrun".into());
     let says = Entry {
         common: common(10),
         body: Body::Cut(cut),

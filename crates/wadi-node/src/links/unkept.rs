@@ -59,7 +59,13 @@ impl Unkept {
     }
 
     /// Forgets what is on the disk, and gives what is not after so long.
-    fn lost(&mut self, on_disk: &Control, now: Instant) -> Again {
+    /// A proof of a log of which nothing is held waits until something is: it was not taken.
+    fn lost(
+        &mut self,
+        on_disk: &Control,
+        is_held: impl Fn(&LogId) -> bool,
+        now: Instant,
+    ) -> Again {
         self.enrolments
             .retain(|_, (_, enrolment)| !on_disk.has_enrolment(enrolment));
         self.proofs.retain(|_, (_, proof)| {
@@ -68,9 +74,10 @@ impl Unkept {
             may_hold && !on_disk.has_fork(proof)
         });
 
+        let held = self.proofs.iter_mut().filter(|(log, _)| is_held(log));
         Again {
             enrolments: late(self.enrolments.values_mut(), now),
-            proofs: late(self.proofs.values_mut(), now),
+            proofs: late(held.map(|(_, handed)| handed), now),
         }
     }
 }
@@ -107,7 +114,9 @@ impl Link<'_> {
     /// Makes good for enrolments and proofs that did not come to the disk.
     pub(super) async fn mend_unkept(&mut self) {
         let control = self.door.view().control.clone();
-        let again = self.unkept.lost(&control, Instant::now());
+        let frontier = self.door.frontier();
+        let is_held = |log: &LogId| frontier.0.contains_key(log);
+        let again = self.unkept.lost(&control, is_held, Instant::now());
 
         // Authors first: a proof is checked by its author's key.
         if !again.enrolments.is_empty() {
@@ -178,23 +187,40 @@ mod tests {
         unkept.hand_enrolments(std::slice::from_ref(&enrolment), &root_key, began);
         unkept.hand_enrolments(&[enrolled("qam", &qam, &root, 1)], &root_key, began);
         unkept.hand_proofs(std::slice::from_ref(&proof), &on_disk, began);
-        assert_eq!(unkept.lost(&on_disk, began), Again::default(), "on its way");
+        assert_eq!(unkept.lost(&on_disk, all_held, began), Again::default(), "on its way");
 
         let both = Again {
             enrolments: vec![enrolment.clone()],
             proofs: vec![proof.clone()],
         };
-        assert_eq!(unkept.lost(&on_disk, began + TO_DISK), both);
-        assert_eq!(unkept.lost(&on_disk, began + TO_DISK), Again::default());
+        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), both);
+        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
 
         on_disk.enrol(enrolment).unwrap();
-        let again = unkept.lost(&on_disk, began + 2 * TO_DISK);
+        let again = unkept.lost(&on_disk, all_held, began + 2 * TO_DISK);
         assert!(again.enrolments.is_empty(), "it is on the disk");
         assert_eq!(again.proofs.len(), 1);
 
         on_disk.learn_fork(proof);
-        assert_eq!(unkept.lost(&on_disk, began + 3 * TO_DISK), Again::default());
+        assert_eq!(unkept.lost(&on_disk, all_held, began + 3 * TO_DISK), Again::default());
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());
+    }
+
+    fn all_held(_: &LogId) -> bool {
+        true
+    }
+
+    #[test]
+    fn a_proof_of_a_log_that_is_not_held_waits_until_it_is() {
+        let qam = LogKey::from_seed(&[2; 32]);
+        let on_disk = Control::new(RootKey(LogKey::from_seed(&[1; 32]).public()));
+        let began = Instant::now();
+        let mut unkept = Unkept::default();
+        unkept.hand_proofs(&[forked(&qam)], &on_disk, began);
+
+        let later = began + TO_DISK;
+        assert_eq!(unkept.lost(&on_disk, |_| false, later), Again::default());
+        assert_eq!(unkept.lost(&on_disk, all_held, later).proofs.len(), 1);
     }
 
     #[test]
@@ -210,7 +236,7 @@ mod tests {
         forged.one.checkpoint.signature = [7; 64];
         unkept.hand_proofs(std::slice::from_ref(&forged), &on_disk, began);
         on_disk.enrol(enrolled("qam", &qam, &root, 1)).unwrap();
-        assert_eq!(unkept.lost(&on_disk, began + TO_DISK), Again::default());
+        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
 
         unkept.hand_proofs(&[forged], &on_disk, began);
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());

@@ -232,16 +232,6 @@ impl Sequencer {
         Ok(out)
     }
 
-    pub(crate) async fn write_cut(
-        &mut self,
-        g: &mut Commit,
-        cut: wadi_log::Cut,
-    ) -> Result<(), NodeError> {
-        self.write_control(g, vec![Body::Cut(cut)], String::new())
-            .await
-            .map(drop)
-    }
-
     /// Takes a control entry into what is known.
     pub(crate) fn learn_control(&mut self, g: &mut Commit, verified: &VerifiedEntry) {
         let Some(entry) = verified.entry() else {
@@ -249,11 +239,9 @@ impl Sequencer {
         };
         let moved = self.ledger.control_mut().learn(verified.reference(), entry);
 
-        g.verdicts_moved |= moved
-            && matches!(
-                entry.body,
-                Body::Cut(_) | Body::Admit(_) | Body::Enrolment(_)
-            );
+        if moved {
+            self.move_said(g, &entry.body);
+        }
 
         // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
         if moved

@@ -24,6 +24,13 @@ pub(super) const TOUCHED_MAX: usize = 1_500;
 /// little bytes on the wire may inflate to a megabyte.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Of which logs more or less may count since a commit.
+pub(crate) struct MovedVerdicts {
+    /// Of any log there is.
+    pub(super) of_all: bool,
+    pub(super) of: BTreeSet<LogId>,
+}
+
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send + Sync>;
 
 /// One commit in the making.
@@ -43,6 +50,8 @@ pub(crate) struct Commit {
     /// once.
     pub(super) later: BTreeSet<RecordId>,
     pub(crate) verdicts_moved: bool,
+    /// Logs of which more or less may count, where the other logs' verdicts stay.
+    pub(crate) bounds_moved: BTreeSet<LogId>,
     pub(crate) grown: BTreeMap<LogId, Tip>,
     pub(crate) events: Vec<Event>,
     pub(crate) done: Vec<Done>,
@@ -93,6 +102,7 @@ impl Commit {
             later: BTreeSet::new(),
 
             verdicts_moved: false,
+            bounds_moved: BTreeSet::new(),
             grown: BTreeMap::new(),
             events: Vec::new(),
             done: Vec::new(),
@@ -125,6 +135,7 @@ impl Commit {
     /// followed up: then the next commit may be made while this one is written.
     pub(crate) fn is_plain(&self) -> bool {
         let follows_up = self.verdicts_moved
+            || !self.bounds_moved.is_empty()
             || self.reload
             || !self.branched.is_empty()
             || !self.forked.is_empty()
@@ -251,13 +262,17 @@ impl Sequencer {
         }
 
         self.side.clear();
-        let (reload, verdicts_moved) = (g.reload, g.verdicts_moved || !g.branched.is_empty());
+        let moved = MovedVerdicts {
+            of_all: g.verdicts_moved,
+            of: g.bounds_moved.union(&g.branched).copied().collect(),
+        };
+        let reload = g.reload;
         let logs: BTreeSet<LogId> = g.forked.iter().chain(&grown).copied().collect();
         let mut otherwise = Vec::new();
 
         if outcome.is_ok()
             && let Err(error) = self
-                .after_mending(reload, &logs, verdicts_moved, &mut otherwise)
+                .after_mending(reload, &logs, &moved, &mut otherwise)
                 .await
         {
             tracing::error!(%error, "what a commit left to be followed up could not be");
@@ -281,8 +296,9 @@ impl Sequencer {
             self.reconcile.notify_one();
         }
 
-        if g.verdicts_moved {
-            self.follow_verdicts().await;
+        if g.verdicts_moved || !g.bounds_moved.is_empty() {
+            self.follow_verdicts(g.verdicts_moved, std::mem::take(&mut g.bounds_moved))
+                .await;
         }
 
         let mut later = std::mem::take(&mut g.later);
@@ -350,12 +366,14 @@ impl Sequencer {
 
     /// Verdicts that hang on what a commit brought (a bound reached, a fork cut) move records of
     /// their own.
-    async fn follow_verdicts(&mut self) {
+    async fn follow_verdicts(&mut self, of_all: bool, of: BTreeSet<LogId>) {
         let mut after = Commit::new(self.new_batch());
-        after.verdicts_moved = true;
+        after.verdicts_moved = of_all;
+        after.bounds_moved = of;
         match self.move_verdicts(&mut after).await {
             Ok(true) => {
                 after.verdicts_moved = false;
+                after.bounds_moved.clear();
                 self.follow_up(after).await;
             }
             Ok(false) => {}
@@ -395,14 +413,14 @@ impl Sequencer {
         &mut self,
         reload: bool,
         logs: &BTreeSet<LogId>,
-        verdicts_moved: bool,
+        moved: &MovedVerdicts,
         otherwise: &mut Vec<(LogId, u64)>,
     ) -> Result<(), StoreError> {
         if reload {
             otherwise.extend(self.load().await?.into_iter().map(|log| (log, 0)));
         }
 
-        let switched = self.follow_forks(logs, verdicts_moved).await?;
+        let switched = self.follow_forks(logs, moved).await?;
         if switched.is_empty() {
             return Ok(());
         }
@@ -428,7 +446,7 @@ impl Sequencer {
     }
 
     pub(crate) async fn prepare(&mut self, g: &mut Commit) -> Result<(), StoreError> {
-        if g.verdicts_moved {
+        if g.verdicts_moved || !g.bounds_moved.is_empty() {
             self.move_verdicts(g).await?;
         }
 
@@ -446,7 +464,10 @@ impl Sequencer {
     /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any
     /// was.
     async fn move_verdicts(&mut self, g: &mut Commit) -> Result<bool, StoreError> {
-        let moved = self.recount().await?;
+        let moved = match g.verdicts_moved {
+            true => self.recount().await?,
+            false => self.recount_of(g.bounds_moved.clone()).await?,
+        };
         let mut any = false;
         for log in moved {
             // An admission may lie anywhere past the cut: all records of the log are looked at.
@@ -496,13 +517,24 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    fn any_log() -> Option<LogId> {
+        let log = LogId {
+            node: wadi_log::NodeId([1; 16]),
+            epoch: wadi_log::Epoch([1; 8]),
+            lane: wadi_log::Lane::Hold,
+            crossing: wadi_log::Crossing::HUB,
+        };
+        Some(log)
+    }
+
     #[test]
     fn only_a_commit_that_leaves_nothing_to_follow_up_is_written_beside_the_next() {
         let plain = || Commit::new(Batch::default());
         assert!(plain().is_plain());
 
-        let follow_ups: [fn(&mut Commit); 7] = [
+        let follow_ups: [fn(&mut Commit); 8] = [
             |g| g.verdicts_moved = true,
+            |g| g.bounds_moved.extend(any_log()),
             |g| g.reload = true,
             |g| g.is_exclusive = true,
             |g| g.broken = Some(StoreError::Closed),

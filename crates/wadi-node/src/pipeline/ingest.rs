@@ -6,8 +6,8 @@ use crate::door::{clock_doubts::Doubtful, command::BlockOutcome, event::Event};
 use crate::ledger::hub_time::How;
 use crate::pipeline::{commit::Commit, sequencer::Sequencer};
 use wadi_log::{
-    Block, Body, Cosignature, Cut, CutTarget, Enrolment, ForkProof, Head, Lane, LogError, NodeId,
-    RecordId, Role, SignedCheckpoint, Tip, VerifiedBlock, VerifiedEntry, verify_block,
+    Block, Body, Cosignature, Enrolment, Lane, LogError, NodeId, RecordId, Role, SignedCheckpoint,
+    Tip, VerifiedBlock, VerifiedEntry, verify_block,
 };
 use wadi_record::Policy;
 use wadi_store::{CosignedHead, StoreError};
@@ -78,7 +78,9 @@ impl Sequencer {
         }
 
         self.move_watermark(g, &log.node);
-        g.verdicts_moved |= self.ledger.control().bound(&log).is_some();
+        if self.ledger.control().bound(&log).is_some() {
+            self.move_bound(g, log);
+        }
 
         Ok(BlockOutcome::Durable {
             tip,
@@ -309,9 +311,12 @@ impl Sequencer {
             root: head.root,
         };
         let at_s = i64::try_from(cosignature.time_s).unwrap_or(i64::MAX);
-        g.verdicts_moved |= self
+        if self
             .ledger
-            .learn_cosigned(cosignature.witness, head.log, tip, at_s);
+            .learn_cosigned(cosignature.witness, head.log, tip, at_s)
+        {
+            self.move_bound(g, head.log);
+        }
 
         g.batch.append.cosignatures.push(CosignedHead {
             checkpoint,
@@ -347,7 +352,10 @@ impl Sequencer {
             return;
         }
 
-        if witness.role == Role::Hub {
+        // One that is cut witnesses nothing: what it signs puts no time to anything, and ends no
+        // carrying.
+        let is_witness = self.ledger.control().is_witness(&cosignature.witness);
+        if is_witness {
             g.batch
                 .local
                 .carried_done
@@ -359,7 +367,7 @@ impl Sequencer {
             self.take_hub_time(g, cosignature.witness, cosignature.time_s as i64, How::Past);
         }
 
-        if witness.role == Role::Hub && self.holds_head(&checkpoint).await {
+        if is_witness && self.holds_head(&checkpoint).await {
             g.batch.append.kept_heads.push(checkpoint.clone());
         }
 
@@ -402,126 +410,6 @@ impl Sequencer {
                     self.note(g, peer.to_string(), error.code(), why, peer.to_string());
                 }
             }
-        }
-    }
-
-    pub(crate) async fn take_forks(
-        &mut self,
-        g: &mut Commit,
-        proofs: Vec<ForkProof>,
-        peer: NodeId,
-    ) {
-        for proof in proofs
-            .into_iter()
-            .filter(|_| !wadi_store::defence::off("fork-proof"))
-        {
-            let log = proof.log();
-            let author = self.ledger.control().enrolment(&log.node).cloned();
-
-            let Some(author) = author else { continue };
-            if let Err(error) = proof.verify(&author) {
-                let why = format!("{}: {error}", log.origin());
-                self.note(g, log.node.to_string(), error.code(), why, peer.to_string());
-                continue;
-            }
-
-            let (before, known) = {
-                let control = self.ledger.control_mut();
-                let before = control.forks().contains_key(&log);
-                let news = control.learn_fork(proof);
-                (before, control.forks().get(&log).filter(|_| news).cloned())
-            };
-
-            let Some(proof) = known else { continue };
-            if !before {
-                let why = format!(
-                    "{} signed two entries at position {}",
-                    author.name, proof.at
-                );
-
-                tracing::warn!(log = %log, at = proof.at, "a log is forked");
-                self.note(g, log.origin(), "forked", why, peer.to_string());
-
-                if log.node == self.ledger.node() {
-                    // Whoever else writes under this node's key, this process goes on in an epoch
-                    // of its own.
-                    self.ledger.end_epoch();
-                }
-            }
-
-            g.verdicts_moved = true;
-            g.forked.insert(log);
-            g.batch.append.forks.push(proof.clone());
-            g.events.push(Event::Forks(vec![proof]));
-        }
-    }
-
-    /// Cuts the logs whose fork is known and which no cut stands against. A hub does that when it
-    /// has compared with the peer and lacks no control entries that the peer has: one that comes
-    /// back empty hears of old forks before it hears of its own cuts, and would cut at the little
-    /// that it holds by then.
-    pub(crate) async fn cut_forks(&mut self, g: &mut Commit) {
-        let proofs: Vec<ForkProof> = self.ledger.control().forks().values().cloned().collect();
-
-        for proof in &proofs {
-            self.cut_fork(g, proof).await;
-        }
-    }
-
-    /// A hub answers a fork with a cut at what it has cosigned itself, and where that is less, at
-    /// the end of what both branches agree on. A hub's own log is for the root to cut.
-    async fn cut_fork(&mut self, g: &mut Commit, proof: &ForkProof) {
-        let log = &proof.log();
-        let (is_cut, of_hub) = {
-            let control = self.ledger.control();
-            (
-                control.cut_bound(log).is_some(),
-                control.role(&log.node) == Some(Role::Hub),
-            )
-        };
-
-        if self.me.role != Role::Hub || is_cut || of_hub || wadi_store::defence::off("cut") {
-            return;
-        }
-
-        let held = self.ledger.head(log).map(|h| Tip {
-            size: h.peaks.size(),
-            root: h.peaks.root(),
-        });
-
-        // What it cosigned and lost since counts as what it holds.
-        let cosigned = self.ledger.control().cosigned_by(log, &self.ledger.node());
-
-        let longest = held
-            .into_iter()
-            .chain(cosigned)
-            .filter(|tip| tip.size > proof.at)
-            .max_by_key(|tip| tip.size);
-
-        let held = longest.map(|tip| Head {
-            log: *log,
-            size: tip.size,
-            root: tip.root,
-        });
-
-        let held = held.or_else(|| {
-            proof.agreed().map(|(size, root)| Head {
-                log: *log,
-                size,
-                root,
-            })
-        });
-
-        let cut = Cut {
-            target: CutTarget::Log(*log),
-            heads: held.into_iter().collect(),
-            extends: vec![],
-            reason: "the log was forked: the branch that this hub cosigned first counts".into(),
-            root_signature: None,
-        };
-
-        if let Err(error) = self.write_cut(g, cut).await {
-            tracing::error!(%error, "the cut of a forked log could not be written");
         }
     }
 }

@@ -6,8 +6,11 @@ use crate::{
     ledger::seen::{self, SeenIndex},
     pipeline::sequencer::Sequencer,
 };
-use std::sync::Arc;
-use wadi_log::{LogId, Reference, VerifiedEntry};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
+use wadi_log::{Lane, LogId, Reference, VerifiedEntry};
 use wadi_record::JudgedChange;
 use wadi_store::StoreError;
 
@@ -63,12 +66,26 @@ impl Sequencer {
 
     /// How many entries of each log count; returns the logs for which that changed.
     pub(crate) async fn recount(&mut self) -> Result<Vec<LogId>, StoreError> {
-        let mut logs: Vec<LogId> = self.ledger.logs().map(|(log, _)| *log).collect();
+        let mut logs: BTreeSet<LogId> = self.ledger.logs().map(|(log, _)| *log).collect();
         if self.ledger.has_cuts() {
-            let loose = self.store.loose_logs().await?;
-            logs.extend(loose.into_iter().filter(|l| self.ledger.head(l).is_none()));
+            logs.extend(self.store.loose_logs().await?);
         }
 
+        self.recount_of(logs).await
+    }
+
+    /// The same of some logs. Hubs' control logs go first: what is said past what counts of them
+    /// bounds no other log.
+    pub(crate) async fn recount_of(
+        &mut self,
+        logs: BTreeSet<LogId>,
+    ) -> Result<Vec<LogId>, StoreError> {
+        let (first, rest): (Vec<LogId>, Vec<LogId>) = logs
+            .into_iter()
+            .partition(|log| log.lane == Lane::Control);
+        let count = (first.len() + rest.len()) as u64;
+        self.logs_counted.fetch_add(count, Ordering::Relaxed);
+        let logs = first.into_iter().chain(rest);
         let mut changed = Vec::new();
         for log in logs {
             let root_at_bound = match self.ledger.bound(&log) {

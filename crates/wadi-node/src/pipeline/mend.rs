@@ -7,7 +7,11 @@ use crate::{
         proofs::{given, peaks_at, record_of, root_at},
     },
     ledger::repair::Why,
-    pipeline::{commit::Commit, outcome_of, sequencer::Sequencer},
+    pipeline::{
+        commit::{Commit, MovedVerdicts},
+        outcome_of,
+        sequencer::Sequencer,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,7 +127,7 @@ impl Sequencer {
                 };
                 self.keep_branch(g, branch).await;
 
-                g.verdicts_moved = true;
+                g.bounds_moved.insert(log);
                 g.branched.insert(log);
             }
             Some((Why::Mend, _)) => g.events.push(Event::Mended(log)),
@@ -329,9 +333,21 @@ impl Sequencer {
 
     /// Where the branch that counts is held beside the log, it becomes the log. Returns the logs
     /// that changed.
-    pub(crate) async fn switch_branches(&mut self) -> Result<Vec<LogId>, StoreError> {
+    async fn switch_branches(
+        &mut self,
+        moved: &MovedVerdicts,
+    ) -> Result<Vec<LogId>, StoreError> {
+        let mut branches = Vec::new();
+        if moved.of_all {
+            branches = self.store.branches(None).await?;
+        } else {
+            for log in moved.of.iter().filter(|log| self.ledger.is_forked(log)) {
+                branches.extend(self.store.branches(Some(log)).await?);
+            }
+        }
+
         let mut switched = Vec::new();
-        for branch in self.store.branches(None).await? {
+        for branch in branches {
             let log = branch.log;
             let (bound, first) = {
                 let control = self.ledger.control();
@@ -495,16 +511,12 @@ impl Sequencer {
     pub(crate) async fn follow_forks(
         &mut self,
         touched: &BTreeSet<LogId>,
-        verdicts_moved: bool,
+        moved: &MovedVerdicts,
     ) -> Result<Vec<LogId>, StoreError> {
         let proofs: Vec<ForkProof> = {
-            let control = self.ledger.control();
-            control
-                .forks()
-                .values()
-                .filter(|p| touched.contains(&p.log()))
-                .cloned()
-                .collect()
+            let forks = self.ledger.control().forks();
+            let of = touched.iter().filter_map(|log| forks.get(log));
+            of.cloned().collect()
         };
 
         for proof in &proofs {
@@ -513,8 +525,8 @@ impl Sequencer {
 
         let any_fork = !self.ledger.control().forks().is_empty();
 
-        if any_fork && verdicts_moved {
-            return self.switch_branches().await;
+        if any_fork && (moved.of_all || !moved.of.is_empty()) {
+            return self.switch_branches(moved).await;
         }
 
         Ok(Vec::new())

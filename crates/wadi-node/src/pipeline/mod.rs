@@ -12,6 +12,7 @@ mod carry_out;
 pub(crate) mod commit;
 mod derive;
 mod excerpts;
+mod forks;
 mod ingest;
 mod judging;
 mod mend;

@@ -14,7 +14,10 @@ use crate::{
 };
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{
@@ -68,6 +71,8 @@ pub(crate) struct Sequencer {
     pub(crate) suspects: Arc<Suspects>,
     /// The commit that the store is writing.
     pub(crate) in_flight: Option<InFlight>,
+    /// Logs that were counted anew since the start, for whoever measures what a flood costs.
+    pub(crate) logs_counted: Arc<AtomicU64>,
     /// What the `Seen` entries of the commit in the making name, by log and position.
     pub(crate) pending_seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
 }

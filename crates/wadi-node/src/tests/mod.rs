@@ -1,5 +1,6 @@
 //! Whole nodes in memory, told the same in many orders.
 
+mod cuts;
 pub(crate) mod guarded_field;
 mod held_trucks;
 pub(crate) mod hostile_order;

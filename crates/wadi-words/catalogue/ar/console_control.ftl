@@ -35,6 +35,7 @@ console-control-effect-replaces_serial = يحل محل الرقم
 console-control-effect-is_hub = هل هي مركز
 console-control-effect-cut_before = هل قُطعت من قبل
 console-control-effect-entries_that_count_on = قيود يستمر احتسابها
+console-control-effect-entries_set_aside = قيود توضع جانبًا
 console-control-effect-logs = السجل المتسلسل
 console-control-effect-entries_that_begin_to_count = قيود يبدأ احتسابها
 console-control-effect-records_that_change = سجل يتغير

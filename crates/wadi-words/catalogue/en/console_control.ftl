@@ -35,6 +35,7 @@ console-control-effect-replaces_serial = replaces serial
 console-control-effect-is_hub = it is a hub
 console-control-effect-cut_before = it was cut before
 console-control-effect-entries_that_count_on = entries that count on
+console-control-effect-entries_set_aside = entries that are set aside
 console-control-effect-logs = log
 console-control-effect-entries_that_begin_to_count = entries that begin to count
 console-control-effect-records_that_change = record that changes

@@ -43,7 +43,7 @@ impl ConfirmArgs {
         }
 
         print::print_error!("{}", effect()?);
-        print::print_error!("Say it? It cannot be taken back. [y/N]");
+        print::print_error!("Say it? Not all of it can be taken back. [y/N]");
         match is_agreed(stdin().lock()) {
             true => Ok(()),
             false => Err(Failure::usage("not_confirmed", "nothing was said")),

@@ -43,10 +43,32 @@ pub enum SayCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Cuts a node: nothing that this hub does not hold of it by now will count.
+    /// Cuts a node: nothing that this hub does not hold of it by now will count. Or carries a cut
+    /// that the root signed, at any node.
     Cut {
-        node: String,
+        #[arg(required_unless_present = "signed", conflicts_with = "signed")]
+        node: Option<String>,
         #[arg(long, default_value = "revoked")]
+        reason: String,
+        /// Nothing that the node ever said counts.
+        #[arg(long, conflicts_with_all = ["since", "signed"])]
+        all: bool,
+        /// Only what a hub had cosigned by then counts, as 2026-11-24T08:00:00Z.
+        #[arg(long, conflicts_with = "signed")]
+        since: Option<String>,
+        /// A file that `wadi pki cut` wrote.
+        #[arg(long)]
+        signed: Option<std::path::PathBuf>,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Takes back what hubs said against a node as a whole: all that it said counts again. What the
+    /// root signed is the root's to take back.
+    Uncut {
+        node: String,
+        #[arg(long)]
         reason: String,
         #[command(flatten)]
         confirm: ConfirmArgs,
@@ -115,6 +137,35 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
         ),
         SayCommand::Cut {
+            signed: Some(file),
+            confirm,
+            at,
+            ..
+        } => (
+            at,
+            confirm,
+            json!({"say": "cut_signed", "cut": read(&file)?.trim()}),
+        ),
+        SayCommand::Cut {
+            node,
+            reason,
+            all,
+            since,
+            confirm,
+            at,
+            ..
+        } => (
+            at,
+            confirm,
+            json!({
+                "say": "cut_node",
+                "node": node,
+                "reason": reason,
+                "all": all,
+                "since_ms": since.as_deref().map(moment_ms).transpose()?,
+            }),
+        ),
+        SayCommand::Uncut {
             node,
             reason,
             confirm,
@@ -122,7 +173,7 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
         } => (
             at,
             confirm,
-            json!({"say": "cut_node", "node": node, "reason": reason}),
+            json!({"say": "uncut_node", "node": node, "reason": reason}),
         ),
         SayCommand::Admit {
             log: Some(log),
@@ -158,4 +209,13 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
     };
 
     say_control(&Client::at(&at)?, &body, &confirm, json)
+}
+
+/// A moment that somebody typed, Unix milliseconds.
+fn moment_ms(text: &str) -> Result<i64, Failure> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed.map(|at| at.as_millisecond()).map_err(|e| {
+        let why = format!("{text:?}: {e}; a time is written as 2026-11-24T08:00:00Z");
+        Failure::usage("bad_time", why)
+    })
 }

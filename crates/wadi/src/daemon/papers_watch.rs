@@ -58,12 +58,12 @@ impl PapersWatch {
             }
 
             taken_up = now;
-            self.look_again();
+            self.look_again().await;
         }
     }
 
-    fn look_again(&mut self) {
-        let alarm = match self.take_up() {
+    async fn look_again(&mut self) {
+        let alarm = match self.take_up().await {
             Ok(()) => None,
             Err(failure) => {
                 tracing::error!(why = failure.why, "changed papers are not taken up");
@@ -77,7 +77,7 @@ impl PapersWatch {
         self.node.set_alarm(PAPERS_ALARM, alarm);
     }
 
-    fn take_up(&mut self) -> Result<(), Failure> {
+    async fn take_up(&mut self) -> Result<(), Failure> {
         let key = self.identity.key_pem.clone();
         let identity = read_identity(&self.config.papers, key)?;
         self.check_own(&identity)?;
@@ -86,7 +86,7 @@ impl PapersWatch {
             Some(_) => Some(tls::acceptor(&identity, &self.config)?),
             None => None,
         };
-        self.network.renew(&identity)?;
+        self.network.renew(&identity).await?;
         if let (Some(tls), Some(acceptor)) = (&self.tls, acceptor) {
             tls.send_replace(acceptor);
         }

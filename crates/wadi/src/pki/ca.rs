@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use wadi_log::{Crossing, Enrolment, LogKey, NodeId, Role, Scope, hex, unhex};
+use wadi_log::{Crossing, Cut, Enrolment, LogKey, NodeId, Role, Scope, hex, unhex};
 use wadi_store::private;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -279,6 +279,11 @@ impl Ca {
         }
 
         Ok(())
+    }
+
+    /// Signs a cut with the commission's root.
+    pub(super) fn sign_cut(&self, cut: Cut) -> Cut {
+        cut.issue(&self.root)
     }
 
     pub(super) fn renew(&self, name: &str, days: u32) -> Result<PathBuf, Failure> {

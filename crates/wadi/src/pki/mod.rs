@@ -5,6 +5,7 @@
 //! its papers: copy it to the node's machine and nothing else.
 
 mod ca;
+mod cut;
 mod papers;
 mod sealed;
 
@@ -79,6 +80,33 @@ pub enum PkiCommand {
     Revoke {
         /// The node's name.
         name: String,
+        #[command(flatten)]
+        ca: CaArgs,
+    },
+    /// Signs a cut of a node with the root, on the machine where the CA lies: the one way to cut a
+    /// hub. `wadi say cut --signed FILE` carries it, at any node.
+    Cut {
+        /// The node's name.
+        name: String,
+        /// What counts of it: the answer of `wadi say cut NAME --dry-run --json`, with --since or
+        /// without. Nothing does where it is left out.
+        #[arg(long)]
+        heads: Option<PathBuf>,
+        /// An earlier cut of the root's that this one replaces, as saying it answered; repeat it.
+        #[arg(long)]
+        extends: Vec<String>,
+        /// Take back what --extends names, and cut nothing.
+        #[arg(long, requires = "extends", conflicts_with = "heads")]
+        lift: bool,
+        /// Why, for people.
+        #[arg(long)]
+        reason: String,
+        /// Where the cut is written.
+        #[arg(long, short)]
+        output: PathBuf,
+        /// Write over a file that is there.
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -313,6 +341,25 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 &text,
                 &json!({"revoked": name, "crl": path.display().to_string()}),
             );
+        }
+        PkiCommand::Cut {
+            name,
+            heads,
+            extends,
+            lift,
+            reason,
+            output,
+            force,
+            ca,
+        } => {
+            let asked = cut::AskedCut {
+                name: &name,
+                heads: heads.as_deref(),
+                extends: &extends,
+                lift,
+                reason,
+            };
+            cut::run(asked, &output, force, &ca, json)?;
         }
         PkiCommand::List { ca } => list(&ca, json)?,
     }
