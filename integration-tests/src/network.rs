@@ -158,6 +158,7 @@ impl Country {
             clock,
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         })
         .await
     }

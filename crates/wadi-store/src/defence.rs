@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 11] = [
     "anchor-check",
     "hash-on-read",
     "new-epoch",
@@ -18,6 +18,8 @@ pub const NAMES: [&str; 9] = [
     "anchor-fsync",
     "ship-before-resync",
     "ack-after-failed-sync",
+    "budgets",
+    "turns",
 ];
 
 /// Whether the defence of that name is turned off.

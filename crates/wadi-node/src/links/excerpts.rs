@@ -57,7 +57,7 @@ impl Link<'_> {
         let count = entries.len() as u32;
         let (reply, taken) = oneshot::channel();
         self.door
-            .put(Command::Excerpt {
+            .put_from(self.peer, Command::Excerpt {
                 record,
                 entries,
                 peer: self.peer,

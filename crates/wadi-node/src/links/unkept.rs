@@ -94,14 +94,16 @@ impl Link<'_> {
     pub(super) async fn take_enrolments(&mut self, told: Vec<Enrolment>) {
         let root = self.door.keys.root;
         self.unkept.hand_enrolments(&told, &root, Instant::now());
-        self.door.put(Command::Learn(told, self.peer)).await;
+        let learn = Command::Learn(told, self.peer);
+        self.door.put_from(self.peer, learn).await;
     }
 
     /// Hands over fork proofs that the peer told.
     pub(super) async fn take_proofs(&mut self, told: Vec<ForkProof>) {
         let control = self.door.view().control.clone();
         self.unkept.hand_proofs(&told, &control, Instant::now());
-        self.door.put(Command::Forks(told, self.peer)).await;
+        let forks = Command::Forks(told, self.peer);
+        self.door.put_from(self.peer, forks).await;
     }
 
     /// Makes good for enrolments and proofs that did not come to the disk.
@@ -112,11 +114,12 @@ impl Link<'_> {
         // Authors first: a proof is checked by its author's key.
         if !again.enrolments.is_empty() {
             self.door
-                .put(Command::Learn(again.enrolments, self.peer))
+                .put_from(self.peer, Command::Learn(again.enrolments, self.peer))
                 .await;
         }
         if !again.proofs.is_empty() {
-            self.door.put(Command::Forks(again.proofs, self.peer)).await;
+            let forks = Command::Forks(again.proofs, self.peer);
+            self.door.put_from(self.peer, forks).await;
         }
     }
 }

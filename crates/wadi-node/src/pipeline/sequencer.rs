@@ -3,7 +3,7 @@
 
 use crate::{
     door::{
-        NodeKeys, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
+        NodeKeys, budgets::Budgets, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
         disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, live::LiveParts,
         orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
         tasks::Tasks,
@@ -13,12 +13,13 @@ use crate::{
     records::shelf::RecordCache,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{
-    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, Reference, Tip, VerifiedEntry,
+    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, NodeId, Reference, Tip, VerifiedEntry,
 };
 use wadi_store::{AnchorState, Batch, LocalScope, Store, StoreError};
 
@@ -70,6 +71,10 @@ pub(crate) struct Sequencer {
     pub(crate) in_flight: Option<InFlight>,
     /// What the `Seen` entries of the commit in the making name, by log and position.
     pub(crate) pending_seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
+    /// What members may cost, and did.
+    pub(crate) budgets: Arc<Budgets>,
+    /// How long what peers brought took, by peer, until it is charged to their turns.
+    pub(crate) took: BTreeMap<NodeId, Duration>,
 }
 
 impl Sequencer {

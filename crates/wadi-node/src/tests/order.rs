@@ -92,6 +92,7 @@ impl Country {
             clock: self.clock.clone(),
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         };
 
         let node = Node::start(start).await.unwrap();

@@ -122,6 +122,7 @@ impl Bench {
             clock: Arc::new(SystemClock::real()),
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         })
         .await?)
     }
