@@ -161,11 +161,7 @@ impl SharedParts {
     }
 
     /// The door before the sequencer that works off `queue`.
-    pub(crate) fn door(
-        self,
-        queue: CommandQueue,
-        views: watch::Receiver<Arc<LedgerView>>,
-    ) -> Door {
+    pub(crate) fn door(self, queue: CommandQueue, views: watch::Receiver<Arc<LedgerView>>) -> Door {
         Door {
             queue,
             store: self.store,

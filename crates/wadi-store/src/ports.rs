@@ -243,6 +243,9 @@ pub trait LogStore: Send + Sync + 'static {
     /// All logs.
     async fn logs(&self) -> Result<Vec<LogRow>, StoreError>;
 
+    /// Bytes that the database takes.
+    async fn database_bytes(&self) -> Result<u64, StoreError>;
+
     /// One log; none where nothing of it is held.
     async fn log(&self, log: &LogId) -> Result<Option<LogRow>, StoreError>;
 

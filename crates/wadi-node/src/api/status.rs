@@ -3,6 +3,7 @@
 use crate::{
     api::{Reads, alarms::INTEGRITY},
     door::{
+        budgets::MemberCost,
         contacts::PeerContacts,
         error::NodeError,
         next_contact::{EstimatedBy, NextContact},
@@ -73,6 +74,8 @@ pub struct Status {
     pub cuts: Vec<String>,
     /// What was refused last: subject, code and reason.
     pub last_refused: Vec<Json>,
+    /// What each member costs this node, and how it stands.
+    pub costs: Vec<MemberCost>,
 }
 
 impl Reads {
@@ -125,6 +128,7 @@ impl Reads {
             },
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
+            costs: door.costs(),
             last_refused: refusals
                 .iter()
                 .map(|r| {

@@ -31,11 +31,13 @@ pub enum Cost {
     Waiting,
     /// Microseconds of answers to its questions.
     Answers,
+    /// Findings that rest on its entries, and that a hub publishes.
+    Findings,
 }
 
 impl Cost {
     /// How many there are.
-    pub(crate) const COUNT: usize = 9;
+    pub(crate) const COUNT: usize = 10;
     /// All of them, in their order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Wire,
@@ -47,6 +49,7 @@ impl Cost {
         Self::Logs,
         Self::Waiting,
         Self::Answers,
+        Self::Findings,
     ];
     /// What is charged to the peer that sends, and slows it.
     pub(crate) const OF_PEERS: [Self; 5] = [
@@ -77,6 +80,7 @@ impl Cost {
             Self::Logs => "logs",
             Self::Waiting => "waiting",
             Self::Answers => "answers_us",
+            Self::Findings => "findings",
         }
     }
 
@@ -121,6 +125,8 @@ impl Default for BudgetLimits {
                 Cost::Waiting => (200_000.0, 1.0),
                 // A quarter of one processor, with nothing saved up.
                 Cost::Answers => (10_000.0, 0.25e6),
+                // Each goes to every crossing, as an entry of the hub's.
+                Cost::Findings => (5_000.0, 1_000.0 / HOUR_S),
             };
             Limit { burst, per_s }
         }))

@@ -318,6 +318,25 @@ impl Budgets {
         Duration::from_secs_f64(longest_s.min(SLOWED_MAX.as_secs_f64()))
     }
 
+    /// Whether one more finding that rests on a member's entries is published now; it is charged
+    /// where it is.
+    pub(crate) fn publishes(&self, node: NodeId, role: Role, now: Instant) -> bool {
+        if wadi_store::defence::off("budgets") {
+            return true;
+        }
+
+        let n = Cost::Findings as usize;
+        let has_room = self.with(node, role, now, |member| {
+            let limit = member.limits[n];
+            let has_room = member.buckets[n].level_at(limit, now) >= 1.0;
+            if has_room {
+                member.buckets[n].take(Cost::Findings, limit, 1.0, now);
+            }
+            has_room
+        });
+        has_room.unwrap_or(true)
+    }
+
     /// When a peer's next question is answered.
     pub(crate) fn answers_at(&self, peer: &NodeId, now: Instant) -> Instant {
         let members = self.members.lock().expect("no panic holds it");
@@ -392,7 +411,11 @@ impl Budgets {
     }
 
     /// What is to be told of members that are paused, by their names.
-    pub(crate) fn alarm(&self, now: Instant, name_of: impl Fn(&NodeId) -> String) -> Option<String> {
+    pub(crate) fn alarm(
+        &self,
+        now: Instant,
+        name_of: impl Fn(&NodeId) -> String,
+    ) -> Option<String> {
         let members = self.members.lock().expect("no panic holds it");
         let paused = members.iter().filter_map(|(id, member)| {
             let (state, over) = standing(member, now);

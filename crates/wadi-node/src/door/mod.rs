@@ -267,6 +267,13 @@ impl Door {
         self.budgets.of_members(now, |id| self.name_of(id))
     }
 
+    /// Commands that wait for the sequencer: this node's own, and by the name of the peer.
+    pub fn waiting_commands(&self) -> (usize, BTreeMap<String, usize>) {
+        let (own, of_peers) = self.queue.depths();
+        let named = of_peers.into_iter().map(|(id, n)| (self.name_of(&id), n));
+        (own, named.collect())
+    }
+
     /// How this node stands for room on its disk.
     pub fn room(&self) -> &DiskBudget {
         &self.room

@@ -110,7 +110,8 @@ impl Link<'_> {
         self.resting.is_told &= !still.is_empty();
         self.resting.logs = still;
         if !again.is_empty() {
-            self.inputs.push_back(Input::AskAgain(again.into_iter().collect()));
+            self.inputs
+                .push_back(Input::AskAgain(again.into_iter().collect()));
         }
     }
 

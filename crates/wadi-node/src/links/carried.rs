@@ -154,8 +154,11 @@ impl Link<'_> {
 /// Whether there is room to carry so many bytes more for a node.
 fn has_room(carried: &[(LogId, u64)], owner: &NodeId, bytes: u64) -> bool {
     let of = |owner: Option<&NodeId>| {
-        let some = carried.iter().filter(|(log, _)| owner.is_none_or(|o| log.node == *o));
-        some.map(|(_, bytes)| *bytes).fold(bytes, u64::saturating_add)
+        let some = carried
+            .iter()
+            .filter(|(log, _)| owner.is_none_or(|o| log.node == *o));
+        some.map(|(_, bytes)| *bytes)
+            .fold(bytes, u64::saturating_add)
     };
 
     of(None) <= CARRIED_BYTES_MAX && of(Some(owner)) <= CARRIED_FOR_ONE_MAX

@@ -1,7 +1,10 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    door::{budget_limits::Cost, clock_doubts::Doubtful, event::Event, live, projections::Projected, suspects::Suspect},
+    door::{
+        budget_limits::Cost, clock_doubts::Doubtful, event::Event, live, projections::Projected,
+        suspects::Suspect,
+    },
     ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,

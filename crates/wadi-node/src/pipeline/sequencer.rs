@@ -3,10 +3,10 @@
 
 use crate::{
     door::{
-        NodeKeys, budgets::Budgets, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
-        disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, live::LiveParts,
-        orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
-        tasks::Tasks,
+        NodeKeys, budgets::Budgets, clock::Clock, clock_doubts::ClockDoubts,
+        device_habits::DeviceHabits, disk::DiskBudget, error::NodeError, event::Event,
+        known_time::KnownTime, live::LiveParts, orders::Orders, projections::Projections,
+        shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
@@ -19,7 +19,8 @@ use std::{
 };
 use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{
-    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, NodeId, Reference, Tip, VerifiedEntry,
+    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, NodeId, Reference, Tip,
+    VerifiedEntry,
 };
 use wadi_store::{AnchorState, Batch, LocalScope, Store, StoreError};
 

@@ -1,7 +1,7 @@
 //! Logs, their checkpoints and proofs, and the way to the one write.
 
 use super::{
-    DbRow, Engine,
+    DATABASE_BYTES, DbRow, Engine,
     cells::{cell, damaged, log_of, stored_entry},
 };
 use crate::{
@@ -37,6 +37,11 @@ impl LogStore for Engine {
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(log_row).collect()
+    }
+
+    async fn database_bytes(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query(DATABASE_BYTES).fetch_one(&self.readers).await?;
+        Ok(u64::try_from(cell::<i64>(&row, "bytes")?).unwrap_or(0))
     }
 
     async fn log(&self, log: &LogId) -> Result<Option<LogRow>, StoreError> {
