@@ -21,6 +21,8 @@ use wadi_log::{Lane, NodeId, Role};
 const SLOWED_MAX: Duration = Duration::from_secs(5);
 /// A member that needs longer than this to owe nothing is paused, seconds.
 const PAUSED_AFTER_S: f64 = 60.0;
+/// A pause for what lasts ends at the latest when so large a part of the burst is there again.
+const RESUMED_AT: f64 = 0.1;
 /// Nobody owes more than what fills up in this time, seconds; of what lasts, a part of the burst.
 const OWED_MAX_S: f64 = 900.0;
 /// The same for answers: nobody waits longer for one.
@@ -70,7 +72,7 @@ impl Bucket {
     fn is_paused_at(&self, cost: Cost, limit: Limit, now: Instant) -> bool {
         let level = self.level_at(limit, now);
         let (begins, ends) = match cost.lasts() {
-            true => (0.0, (PAUSED_AFTER_S * limit.per_s).min(limit.burst)),
+            true => (0.0, (PAUSED_AFTER_S * limit.per_s).min(limit.burst * RESUMED_AT)),
             false => (-PAUSED_AFTER_S * limit.per_s, 0.0),
         };
 
@@ -112,7 +114,7 @@ impl Bucket {
     /// How long it takes until a pause ends, seconds.
     fn resumes_in_s(&self, cost: Cost, limit: Limit, now: Instant) -> f64 {
         let reserve = match cost.lasts() {
-            true => PAUSED_AFTER_S.min(limit.burst / limit.per_s),
+            true => PAUSED_AFTER_S.min(limit.burst * RESUMED_AT / limit.per_s),
             false => 0.0,
         };
         let level = self.level_at(limit, now);
