@@ -11,7 +11,8 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
 use wadi_node::{
-    Arriving, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link,
+    Arriving, BudgetLimits, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start,
+    SystemClock, run_link,
 };
 use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
 
@@ -124,6 +125,20 @@ impl Country {
             .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    /// Starts a member in its directory that lets others cost it so much.
+    pub async fn start_costing(&self, name: &str, budgets: BudgetLimits) -> Arc<Node> {
+        let dir = self.dir_of(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let store = SqliteStore::open(&dir, self.member(name).node())
+            .await
+            .expect("a database");
+
+        let start = self.papers(name, store, Arc::new(SystemClock::real()));
+        Node::start(Start { budgets, ..start })
+            .await
+            .unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
     /// Starts a member whose papers name these members alone.
     pub async fn start_knowing(&self, name: &str, names: &[&str]) -> Arc<Node> {
         let known = names.iter().map(|name| self.member(name).clone());
@@ -148,6 +163,11 @@ impl Country {
         store: Arc<SqliteStore>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Node>, NodeError> {
+        Node::start(self.papers(name, store, clock)).await
+    }
+
+    /// What a member starts from.
+    fn papers(&self, name: &str, store: Arc<SqliteStore>, clock: Arc<dyn Clock>) -> Start {
         let me = self.member(name).clone();
         let keys = NodeKeys {
             log_key: key(name),
@@ -155,7 +175,7 @@ impl Country {
         };
         let known = self.members.clone();
 
-        Node::start(Start {
+        Start {
             keys,
             me,
             known,
@@ -163,8 +183,8 @@ impl Country {
             clock,
             scrub: Default::default(),
             suspects: Default::default(),
-        })
-        .await
+            budgets: Default::default(),
+        }
     }
 
     /// Starts a member as the daemon does, and as it is started again when it ends: what does not

@@ -63,6 +63,7 @@ impl Commission {
             clock,
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         })
         .await
         .unwrap()

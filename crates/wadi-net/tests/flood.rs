@@ -97,6 +97,7 @@ impl Commission {
             clock: Arc::new(SystemClock::real()),
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         })
         .await
         .unwrap()

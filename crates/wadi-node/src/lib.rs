@@ -86,6 +86,8 @@ pub use bundles::{
 };
 pub use door::{
     Door, NodeKeys,
+    budget_limits::{BudgetLimits, Cost, Limit},
+    budgets::{BudgetState, CostUse, MemberCost},
     clock::{Clock, SystemClock},
     contacts::{BacklogThen, Contact, LinkState, PeerContacts},
     disk::{DiskBudget, Look, RoomLevel},

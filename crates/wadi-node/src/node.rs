@@ -6,7 +6,7 @@ use crate::{
         local_table::LocalTable, status::Status, tokens::Tokens,
     },
     bundles::Bundles,
-    door::{Door, command::Command, error::NodeError},
+    door::{Door, command::Command, command_queue::command_queue, error::NodeError},
     hub::{
         life::Findings,
         reconciler::{self, Reconciler},
@@ -26,14 +26,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     task::JoinHandle,
 };
 use wadi_log::Role;
 use wadi_store::LocalScope;
 
-/// Things that may wait for the sequencer; more, and their senders wait.
-const QUEUE_MAX: usize = 1_024;
 /// Looks at personal data that are kept; the oldest go first.
 const LOOKS_MAX: u64 = 2_000_000;
 /// Lines of the audit of sign-ins that are kept.
@@ -102,7 +100,7 @@ impl Node {
         let mut sequencer = parts.sequencer(ledger, publish);
         sequencer.recall().await?;
 
-        let (queue, receiver) = mpsc::channel(QUEUE_MAX);
+        let (queue, receiver) = command_queue();
         let handle = parts.tasks.spawn("sequencer", sequencer.run(receiver));
         let door = Arc::new(parts.door(queue, views));
 
@@ -227,7 +225,7 @@ impl Node {
         }
 
         let (reply, done) = oneshot::channel();
-        let closed = self.door.queue.send(Command::Stop(reply)).await.is_ok() && done.await.is_ok();
+        let closed = self.door.queue.send(Command::Stop(reply)).await && done.await.is_ok();
         if !closed {
             // The sequencer is gone, and closes nothing any more.
             self.door.store.close().await;

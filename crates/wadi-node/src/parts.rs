@@ -3,9 +3,11 @@
 use crate::{
     door::{
         Door, NodeKeys,
+        budget_limits::BudgetLimits,
+        budgets::Budgets,
         clock::Clock,
         clock_doubts::{self, ClockDoubts},
-        command::Command,
+        command_queue::CommandQueue,
         contacts::{self, Contacts},
         device_habits::DeviceHabits,
         disk::DiskBudget,
@@ -27,7 +29,7 @@ use std::sync::{
     Arc, Mutex,
     atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{Enrolment, Role};
 use wadi_store::Store;
 
@@ -51,6 +53,8 @@ pub struct Start {
     pub scrub: ScrubPace,
     /// What earlier starts ended over.
     pub suspects: Suspects,
+    /// What members may cost.
+    pub budgets: BudgetLimits,
 }
 
 /// What both hold. Whoever writes tells the other through it.
@@ -76,6 +80,7 @@ pub(crate) struct SharedParts {
     clock_doubts: Arc<ClockDoubts>,
     device_habits: Arc<DeviceHabits>,
     contacts: Contacts,
+    budgets: Arc<Budgets>,
 }
 
 impl SharedParts {
@@ -89,6 +94,7 @@ impl SharedParts {
         let contacts = Contacts::default();
         contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
         let is_hub = start.me.role == Role::Hub;
+        let budgets = Arc::new(Budgets::new(start.me.node(), start.budgets));
 
         Ok(Self {
             keys: start.keys,
@@ -112,6 +118,7 @@ impl SharedParts {
             clock_doubts,
             device_habits: Arc::default(),
             contacts,
+            budgets,
         })
     }
 
@@ -151,15 +158,13 @@ impl SharedParts {
             in_flight: None,
             pending_seen: Default::default(),
             logs_counted: self.logs_counted.clone(),
+            budgets: self.budgets.clone(),
+            took: Default::default(),
         }
     }
 
     /// The door before the sequencer that works off `queue`.
-    pub(crate) fn door(
-        self,
-        queue: mpsc::Sender<Command>,
-        views: watch::Receiver<Arc<LedgerView>>,
-    ) -> Door {
+    pub(crate) fn door(self, queue: CommandQueue, views: watch::Receiver<Arc<LedgerView>>) -> Door {
         Door {
             queue,
             store: self.store,
@@ -193,6 +198,8 @@ impl SharedParts {
             shared_terms: self.shared_terms,
             clock_doubts: self.clock_doubts,
             device_habits: self.device_habits,
+            budgets: self.budgets,
+            digests: Default::default(),
             #[cfg(test)]
             heard_in_tests: Mutex::default(),
         }

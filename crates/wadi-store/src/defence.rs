@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 24] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -33,6 +33,8 @@ pub const NAMES: [&str; 22] = [
     "questions-max",
     "hub-time-bound",
     "handshake-seats",
+    "budgets",
+    "turns",
 ];
 
 /// Whether the defence of that name is turned off.

@@ -222,6 +222,9 @@ pub trait LocalKeys: Send + Sync + 'static {
     /// Blocks carried for others: log, first position, size after.
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError>;
 
+    /// Bytes carried for others, by log.
+    async fn carried_bytes(&self) -> Result<Vec<(LogId, u64)>, StoreError>;
+
     /// The bytes of a carried block.
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError>;
 }
@@ -239,6 +242,12 @@ pub trait LogStore: Send + Sync + 'static {
 
     /// All logs.
     async fn logs(&self) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Bytes that the database takes.
+    async fn database_bytes(&self) -> Result<u64, StoreError>;
+
+    /// One log; none where nothing of it is held.
+    async fn log(&self, log: &LogId) -> Result<Option<LogRow>, StoreError>;
 
     /// Entries of a log's main branch from `from` on, at most `bytes_max` bytes of them but at
     /// least one.

@@ -25,6 +25,9 @@ pub enum RefuseReason {
     Unresolved,
     /// Little room is left on the disk: what is not urgent has to wait.
     DiskLow,
+    /// The author, or whoever brings it, costs the peer more than it may: the log rests until it is
+    /// asked for again.
+    OverBudget,
     /// The disk is full.
     DiskFull,
     /// Somebody else wrote to the database.
@@ -57,6 +60,7 @@ impl RefuseReason {
             "outside_grant" => Self::OutsideGrant,
             "unresolved" => Self::Unresolved,
             "disk_low" => Self::DiskLow,
+            "over_budget" => Self::OverBudget,
             "disk_full" => Self::DiskFull,
             "store_conflict" => Self::StoreConflict,
             "write_failed" => Self::WriteFailed,
@@ -79,6 +83,7 @@ impl RefuseReason {
             Self::OutsideGrant => "outside_grant",
             Self::Unresolved => "unresolved",
             Self::DiskLow => "disk_low",
+            Self::OverBudget => "over_budget",
             Self::DiskFull => "disk_full",
             Self::StoreConflict => "store_conflict",
             Self::WriteFailed => "write_failed",
@@ -104,6 +109,7 @@ impl RefuseReason {
             | Self::OutsideGrant
             | Self::Unresolved
             | Self::DiskLow
+            | Self::OverBudget
             | Self::Other { .. } => false,
         }
     }
@@ -117,6 +123,7 @@ impl RefuseReason {
             Self::OutsideGrant => pb::RefuseReason::OutsideGrant as i32,
             Self::Unresolved => pb::RefuseReason::Unresolved as i32,
             Self::DiskLow => pb::RefuseReason::DiskLow as i32,
+            Self::OverBudget => pb::RefuseReason::OverBudget as i32,
             Self::DiskFull => pb::RefuseReason::DiskFull as i32,
             Self::StoreConflict => pb::RefuseReason::StoreConflict as i32,
             Self::WriteFailed => pb::RefuseReason::WriteFailed as i32,
@@ -142,6 +149,7 @@ impl RefuseReason {
             Ok(Known::OutsideGrant) => Self::OutsideGrant,
             Ok(Known::Unresolved) => Self::Unresolved,
             Ok(Known::DiskLow) => Self::DiskLow,
+            Ok(Known::OverBudget) => Self::OverBudget,
             Ok(Known::DiskFull) => Self::DiskFull,
             Ok(Known::StoreConflict) => Self::StoreConflict,
             Ok(Known::WriteFailed) => Self::WriteFailed,
@@ -174,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_number_of_the_proto_comes_back_as_the_reason_that_it_stands_for() {
-        for number in 1..=12 {
+        for number in 1..=13 {
             assert!(pb::RefuseReason::try_from(number).is_ok());
             let reason = RefuseReason::from_wire(number, "database_slow".into()).unwrap();
             assert_eq!(reason.number(), number, "{reason}");
@@ -182,7 +190,7 @@ mod tests {
         }
 
         assert!(
-            pb::RefuseReason::try_from(13).is_err(),
+            pb::RefuseReason::try_from(14).is_err(),
             "a new number wants a place here"
         );
     }

@@ -226,6 +226,11 @@ impl Session {
                 cosignature,
             } => self.acknowledge(log, to, tip, cosignature, out),
             Input::BlockRefused { log, held, reason } => self.refuse_block(log, held, reason, out),
+            Input::AskAgain(logs) => {
+                for log in logs {
+                    send_refusal(out, log, self.own_tip(&log).size, RefuseReason::Retry);
+                }
+            }
             Input::LinkHolds(bytes) => self.move_window(bytes, out),
             Input::LogsGrew(tips) => self.note_growths(tips, out),
             Input::HeadRefreshed(log) => {

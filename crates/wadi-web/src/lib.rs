@@ -29,6 +29,7 @@ mod language;
 mod limits;
 mod live;
 mod looks;
+mod metrics;
 mod openapi;
 mod pages;
 mod problem;
@@ -149,6 +150,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/words", get(language::words))
         .route("/healthz", get(sites::healthz))
         .route("/readyz", get(sites::readyz))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::document))
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -3,8 +3,8 @@
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day,
     differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
-    looks, quarantine, record_files, record_lists, records, refusals, release_tokens, resyncs,
-    sites, tokens, whoami,
+    looks, metrics, quarantine, record_files, record_lists, records, refusals, release_tokens,
+    resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -156,7 +156,7 @@ fn describe(status: &str, answer: &mut Response) {
         findings::recheck, finding_desk::desk, finding_desk::save_view, finding_desk::forget_view,
         finding_desk::snooze, finding_desk::wake, finding_cases::cases, finding_cases::case,
         finding_cases::statistics, refusals::refusals, refusals::dismiss,
-        sites::healthz, sites::readyz, tokens::tokens,
+        sites::healthz, sites::readyz, metrics::metrics, tokens::tokens,
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,

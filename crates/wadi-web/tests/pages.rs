@@ -56,6 +56,7 @@ async fn site(dir: &Path) -> Arc<Node> {
         clock: Arc::new(Noon),
         scrub: Default::default(),
         suspects: Default::default(),
+        budgets: Default::default(),
     };
     Node::start(start).await.unwrap()
 }

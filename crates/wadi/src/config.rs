@@ -9,9 +9,11 @@ use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use spool::{SPOOL_KEYS, check_spools, read_spools};
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+use wadi_node::{BudgetLimits, Cost, Limit};
 
 /// The configuration, with paths relative to the file's directory made absolute.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -74,9 +76,21 @@ pub struct Config {
     /// A clock for demonstrations.
     #[serde(default)]
     pub clock: Option<ClockConfig>,
+    /// What members may cost, by what it is (`docs/configuration.md`).
+    #[serde(default)]
+    pub budgets: BTreeMap<String, BudgetConfig>,
     /// Peers to dial.
     #[serde(default)]
     pub peer: Vec<PeerConfig>,
+}
+
+/// How much of something a crossing may cost; a hub sixteen times that, an observer a quarter.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct BudgetConfig {
+    /// At once, where it cost nothing for long.
+    pub burst: f64,
+    /// For as long as it likes, a second.
+    pub per_s: f64,
 }
 
 /// A clock that runs faster than the machine's.
@@ -130,7 +144,7 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "data",
     "database",
     "papers",
@@ -149,11 +163,15 @@ const KEYS: [&str; 19] = [
     "room_low_mib",
     "log",
     "clock",
+    "budgets",
     "peer",
 ];
 /// MiB that a key may ask for: a TiB.
 const MIB_MAX: u64 = 1 << 20;
 const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
+const BUDGET_KEYS: [&str; 2] = ["burst", "per_s"];
+/// The most that a budget may be, of whatever it is: more is a slip.
+const BUDGET_MAX: f64 = 1e15;
 const CLOCK_KEYS: [&str; 3] = ["origin_ms", "real_ms", "scale"];
 
 impl Config {
@@ -248,7 +266,27 @@ impl Config {
             }
         }
 
+        for (name, budget) in &self.budgets {
+            for (key, value) in [("burst", budget.burst), ("per_s", budget.per_s)] {
+                if !(value > 0.0 && value <= BUDGET_MAX) {
+                    return Err(format!("budgets.{name}.{key} = {value}: more than 0"));
+                }
+            }
+        }
+
         Ok(())
+    }
+
+    /// What members may cost: what is not named here keeps its default.
+    pub fn budget_limits(&self) -> BudgetLimits {
+        let named = self.budgets.iter().filter_map(|(name, budget)| {
+            let BudgetConfig { burst, per_s } = *budget;
+            Some((Cost::of_name(name)?, Limit { burst, per_s }))
+        });
+
+        named.fold(BudgetLimits::default(), |limits, (cost, limit)| {
+            limits.with(cost, limit)
+        })
     }
 }
 
@@ -256,6 +294,16 @@ fn check_all_keys(table: &toml::Table) -> Result<(), String> {
     check_keys(table, &KEYS, "")?;
     if let Some(toml::Value::Table(clock)) = table.get("clock") {
         check_keys(clock, &CLOCK_KEYS, "clock.")?;
+    }
+
+    if let Some(toml::Value::Table(budgets)) = table.get("budgets") {
+        let names = Cost::ALL.map(Cost::name);
+        check_keys(budgets, &names, "budgets.")?;
+        for (name, budget) in budgets {
+            if let toml::Value::Table(budget) = budget {
+                check_keys(budget, &BUDGET_KEYS, &format!("budgets.{name}."))?;
+            }
+        }
     }
 
     let lists = [
@@ -352,6 +400,25 @@ mod tests {
                     .contains(&format!("listen = {bad:?}: an address")),
                 "{failure}"
             );
+        }
+
+        let budget = "[budgets.stored_bytes]\nburst = 1000\nper_s = 0.5\n";
+        std::fs::write(&path, format!("{base}{budget}")).unwrap();
+        let limits = Config::read(&path).unwrap().budget_limits();
+        assert_eq!(limits.of_crossing(Cost::Stored).burst, 1_000.0);
+        for (bad, told) in [
+            (
+                budget.replace("stored", "stoled"),
+                "did you mean budgets.stored_bytes?",
+            ),
+            (
+                budget.replace("0.5", "0"),
+                "budgets.stored_bytes.per_s = 0: more than 0",
+            ),
+        ] {
+            std::fs::write(&path, format!("{base}{bad}")).unwrap();
+            let failure = Config::read(&path).unwrap_err();
+            assert!(failure.why.contains(told), "{failure}");
         }
 
         std::fs::write(&path, base).unwrap();

@@ -86,9 +86,13 @@ impl HostileKind {
             Self::Facts => &[Lane::Control, Lane::Control, Lane::Control, Lane::Passage],
             Self::Seen => &[Lane::Control, Lane::Hold, Lane::Passage],
             Self::Heads => &[Lane::Control, Lane::Passage],
-            Self::Tangle | Self::Flood | Self::Foreign | Self::Said | Self::Sizes => {
-                &[Lane::Passage, Lane::Passage, Lane::Hold, Lane::Customs, Lane::Site]
-            }
+            Self::Tangle | Self::Flood | Self::Foreign | Self::Said | Self::Sizes => &[
+                Lane::Passage,
+                Lane::Passage,
+                Lane::Hold,
+                Lane::Customs,
+                Lane::Site,
+            ],
             _ => &Lane::ALL,
         }
     }

@@ -132,7 +132,11 @@ fn nodes_live_through_hostile_entries_and_hold_the_same() {
         if only.as_ref().is_some_and(|only| only != name) {
             continue;
         }
-        let entries = if name == "hub" { entries / HUB_PART } else { entries };
+        let entries = if name == "hub" {
+            entries / HUB_PART
+        } else {
+            entries
+        };
         let running: Vec<Running> = (0..2)
             .map(|order| start_world(name, order, seed, entries, dir.path()))
             .collect();

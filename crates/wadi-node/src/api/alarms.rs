@@ -121,6 +121,8 @@ impl Reads {
         alarms.extend(door.time.alarm().map(of("clock")));
         let silent = door.device_habits.alarm(door.clock.steady_ms());
         alarms.extend(silent.map(of("device")));
+        let paused = door.budgets.alarm(Instant::now(), |id| door.name_of(id));
+        alarms.extend(paused.map(of("cost")));
         let others = door.alarms.lock().expect("no panic holds it").clone();
         alarms.extend(others.into_iter().map(|(about, text)| of(about)(text)));
 

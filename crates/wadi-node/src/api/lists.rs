@@ -211,6 +211,11 @@ impl Reads {
         Ok(held.collect())
     }
 
+    /// Bytes that the database takes on its disk.
+    pub async fn database_bytes(&self) -> Result<u64, NodeError> {
+        Ok(self.door.store.database_bytes().await?)
+    }
+
     /// How many records are held: it is answered as long as the store is.
     pub async fn record_count(&self) -> Result<i64, NodeError> {
         Ok(self.door.store.counts().await?.records)

@@ -3,6 +3,7 @@
 use crate::{
     api::{Reads, alarms::INTEGRITY},
     door::{
+        budgets::MemberCost,
         contacts::PeerContacts,
         error::NodeError,
         next_contact::{EstimatedBy, NextContact},
@@ -13,7 +14,9 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
-use wadi_log::{CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
+use wadi_log::{
+    CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash,
+};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -73,6 +76,8 @@ pub struct Status {
     pub cuts: Vec<String>,
     /// What was refused last: subject, code and reason.
     pub last_refused: Vec<Json>,
+    /// What each member costs this node, and how it stands.
+    pub costs: Vec<MemberCost>,
 }
 
 impl Reads {
@@ -125,6 +130,7 @@ impl Reads {
             },
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
+            costs: door.costs(),
             last_refused: refusals
                 .iter()
                 .map(|r| {

@@ -44,6 +44,8 @@ pub(crate) enum Command {
         reply: oneshot::Sender<bool>,
     },
     Carry(Carried, oneshot::Sender<bool>),
+    /// What is carried of a log is good for nobody.
+    CarriedBad(LogId),
     Refusal(RefusalRow),
     Peer(PeerRow),
     Local(Vec<LocalKey>, Vec<(LocalScope, String)>, Reply<()>),
@@ -139,6 +141,7 @@ impl Command {
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
             | Self::CutForks
+            | Self::CarriedBad(_)
             | Self::Forks(..)
             | Self::Cosigned(..)
             | Self::HubTime(..)

@@ -4,9 +4,12 @@
 //! the answer; whoever only reads, reads what the sequencer published, or the store. What two wings
 //! have in common lies here, so that none of them needs another.
 
+pub(crate) mod budget_limits;
+pub(crate) mod budgets;
 pub(crate) mod clock;
 pub(crate) mod clock_doubts;
 pub(crate) mod command;
+pub(crate) mod command_queue;
 pub(crate) mod contacts;
 pub(crate) mod device_habits;
 pub(crate) mod disk;
@@ -33,9 +36,12 @@ pub(crate) mod tasks;
 pub(crate) mod write;
 
 use crate::ledger::{repair::RepairQueue, view::LedgerView};
+use budget_limits::Cost;
+use budgets::{Budgets, MemberCost};
 use clock::Clock;
 use clock_doubts::ClockDoubts;
 use command::{BlockOutcome, Command, Reply};
+use command_queue::CommandQueue;
 use contacts::Contacts;
 use device_habits::DeviceHabits;
 use disk::DiskBudget;
@@ -47,6 +53,7 @@ use live::{LiveParts, LiveVersions};
 use orders::Orders;
 use peers::LinkAsk;
 use projections::Projections;
+use scopes::DigestsRead;
 use shared_terms::SharedTerms;
 use status::{PeerStatus, ScrubStatus};
 use std::{
@@ -55,13 +62,13 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use suspects::Suspects;
 use tasks::Tasks;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use wadi_log::{
-    Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, RootKey,
+    Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, Role, RootKey,
 };
 use wadi_record::Policy;
 use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, Store, StoreError};
@@ -97,7 +104,7 @@ impl HandedIn {
 /// The one way in. It sends commands to the sequencer, and holds what every wing may read.
 pub struct Door {
     /// What the sequencer works off, in order.
-    pub(crate) queue: mpsc::Sender<Command>,
+    pub(crate) queue: CommandQueue,
     /// For reading: the pipeline writes.
     pub(crate) store: Arc<dyn Store>,
     /// What is known of logs, as far as it is durable.
@@ -157,6 +164,10 @@ pub struct Door {
     pub(crate) clock_doubts: Arc<ClockDoubts>,
     /// How often each device gives readings.
     pub(crate) device_habits: Arc<DeviceHabits>,
+    /// What members may cost, and did.
+    pub(crate) budgets: Arc<Budgets>,
+    /// What this node's records come to, as it was read last for a peer.
+    pub(crate) digests: DigestsRead,
     /// Through which times crossings are heard whatever they signed: a test's word.
     #[cfg(test)]
     pub(crate) heard_in_tests: Mutex<BTreeMap<String, i64>>,
@@ -253,6 +264,19 @@ impl Door {
         .collect()
     }
 
+    /// What each member costs this node, and how it stands.
+    pub fn costs(&self) -> Vec<MemberCost> {
+        let now = Instant::now();
+        self.budgets.of_members(now, |id| self.name_of(id))
+    }
+
+    /// Commands that wait for the sequencer: this node's own, and by the name of the peer.
+    pub fn waiting_commands(&self) -> (usize, BTreeMap<String, usize>) {
+        let (own, of_peers) = self.queue.depths();
+        let named = of_peers.into_iter().map(|(id, n)| (self.name_of(&id), n));
+        (own, named.collect())
+    }
+
     /// How this node stands for room on its disk.
     pub fn room(&self) -> &DiskBudget {
         &self.room
@@ -287,7 +311,12 @@ impl Door {
 
     /// Sends a command; waits for nothing but a place in the queue.
     pub(crate) async fn put(&self, work: Command) {
-        let _ = self.queue.send(work).await;
+        self.queue.send(work).await;
+    }
+
+    /// Sends what a peer brought; waits for one of its places in the queue.
+    pub(crate) async fn put_from(&self, peer: NodeId, work: Command) {
+        self.queue.send_from(peer, work).await;
     }
 
     /// Sends a command and waits for its answer.
@@ -296,10 +325,7 @@ impl Door {
         work: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
-        self.queue
-            .send(work(reply))
-            .await
-            .map_err(|_| NodeError::Stopping)?;
+        self.queue.send(work(reply)).await;
         answer.await.map_err(|_| NodeError::Stopping)?
     }
 
@@ -344,19 +370,13 @@ impl Door {
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {
             let (reply, answer) = oneshot::channel();
-            let sent = self
-                .queue
-                .send(Command::Write(Box::new(write), reply))
-                .await;
-            answers.push((sent, answer));
+            self.put(Command::Write(Box::new(write), reply)).await;
+            answers.push(answer);
         }
 
         let mut out = Vec::with_capacity(answers.len());
-        for (sent, answer) in answers {
-            out.push(match sent {
-                Ok(()) => answer.await.unwrap_or(Err(NodeError::Stopping)),
-                Err(_) => Err(NodeError::Stopping),
-            });
+        for answer in answers {
+            out.push(answer.await.unwrap_or(Err(NodeError::Stopping)));
         }
 
         out
@@ -379,29 +399,46 @@ impl Door {
         peer: NodeId,
     ) -> oneshot::Receiver<BlockOutcome> {
         let (reply, answer) = oneshot::channel();
-        self.put(Command::Ingest(block, peer, reply)).await;
+        self.put_from(peer, Command::Ingest(block, peer, reply))
+            .await;
         answer
     }
 
     /// Keeps a block for its owner. Whether it is kept.
     pub(crate) async fn carry(&self, carried: Carried) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.put(Command::Carry(carried, reply)).await;
+        self.put_from(carried.log.node, Command::Carry(carried, reply))
+            .await;
         answer.await.unwrap_or(false)
     }
 
     /// Notes something refused, to be shown.
     pub async fn note_refusal(&self, subject: String, code: String, why: String, peer: String) {
         let at_ms = self.now_ms();
-        self.put(Command::Refusal(RefusalRow {
+        let from: Option<NodeId> = peer.parse().ok();
+        let refusal = Command::Refusal(RefusalRow {
             subject,
             code,
             why,
             peer,
             at_ms,
             times: 1,
-        }))
-        .await;
+        });
+
+        match from {
+            Some(from) if self.charges_refusal(from) => self.put_from(from, refusal).await,
+            // It has so many that no more are written down.
+            Some(_) => {}
+            None => self.put(refusal).await,
+        }
+    }
+
+    fn charges_refusal(&self, peer: NodeId) -> bool {
+        let role = self.with_control(|c| c.role(&peer));
+        let role = role.unwrap_or(Role::Crossing);
+        let now = Instant::now();
+        self.budgets.charge(peer, role, Cost::Refusals, 1.0, now);
+        self.budgets.pauses_peer(&peer, now) != Some(Cost::Refusals)
     }
 
     /// Remembers something of a peer.

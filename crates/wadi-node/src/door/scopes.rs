@@ -2,12 +2,49 @@
 
 use crate::door::Door;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 use wadi_log::{Crossing, Frontier, Hash, Lane};
 use wadi_sync::ScopeSum;
 
 /// Of a lane of a crossing: its records, and digests over their documents and over their states.
 pub(crate) type Digests = (u8, String, i64, Hash, Hash);
+
+/// So long what was read for one peer is told to others, while nothing was committed: reading it
+/// takes a second and more, and asking ten bytes.
+const READ_HOLDS: Duration = Duration::from_secs(5);
+
+/// What a node's records came to when they were read last for a peer.
+#[derive(Default)]
+pub(crate) struct DigestsRead(Mutex<Option<ReadSums>>);
+
+struct ReadSums {
+    /// Of the view of logs beside which they were read.
+    generation: u64,
+    at: Instant,
+    sums: Vec<ScopeSum>,
+}
+
+impl DigestsRead {
+    fn known(&self, generation: u64, now: Instant) -> Option<Vec<ScopeSum>> {
+        let read = self.0.lock().expect("no panic holds it");
+        let read = read.as_ref()?;
+        let holds = now.saturating_duration_since(read.at) < READ_HOLDS;
+        (holds && read.generation == generation).then(|| read.sums.clone())
+    }
+
+    fn keep(&self, generation: u64, at: Instant, sums: &[ScopeSum]) {
+        let read = ReadSums {
+            generation,
+            at,
+            sums: sums.to_vec(),
+        };
+        *self.0.lock().expect("no panic holds it") = Some(read);
+    }
+}
 
 /// What a node holds of one lane of one crossing.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -32,7 +69,13 @@ impl Door {
     /// What this node's records come to, of each lane and crossing that it takes, as they stand on
     /// the disk: who compares them looks for damage, too.
     pub(crate) async fn own_digests(&self) -> Vec<ScopeSum> {
-        let frontier = self.frontier();
+        let view = self.view();
+        let generation = view.generation;
+        if let Some(known) = self.digests.known(generation, Instant::now()) {
+            return known;
+        }
+
+        let frontier = view.frontier.clone();
         let digests = self.store.digests_anew().await.unwrap_or_default();
         let scopes = self.scopes(&frontier, digests);
         let hash = |text: &str| {
@@ -53,7 +96,9 @@ impl Door {
             })
         };
 
-        scopes.into_iter().filter_map(sum).collect()
+        let sums: Vec<ScopeSum> = scopes.into_iter().filter_map(sum).collect();
+        self.digests.keep(generation, Instant::now(), &sums);
+        sums
     }
 
     pub(crate) fn scopes(&self, frontier: &Frontier, digests: Vec<Digests>) -> Vec<ScopeDigest> {

@@ -162,6 +162,14 @@ impl Door {
         }
     }
 
+    /// The names of the peers that were in contact, or are dialled, since this start.
+    pub fn peer_names(&self) -> Vec<String> {
+        let peers = self.peers.lock().expect("no panic holds it");
+        let ids: Vec<NodeId> = peers.keys().copied().collect();
+        drop(peers);
+        ids.iter().map(|id| self.name_of(id)).collect()
+    }
+
     /// How the scrub stands.
     pub fn scrub_status(&self) -> ScrubStatus {
         self.scrub.lock().expect("no panic holds it").clone()

@@ -1,10 +1,13 @@
 //! What the rules find on one record, beside what they found before: rows to be written, rows to
 //! go, and what has to be said of it.
 
-use crate::hub::publishing::{Edition, News, caused_by};
+use crate::{
+    door::Door,
+    hub::publishing::{Edition, News, caused_by},
+};
 use serde_json::json;
-use std::collections::BTreeMap;
-use wadi_log::RecordId;
+use std::{collections::BTreeMap, time::Instant};
+use wadi_log::{NodeId, RecordId, Role};
 use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, explained_since, life, reconcile, stands_unjudged,
 };
@@ -28,7 +31,7 @@ pub(super) fn compare_with_before(
     id: RecordId,
     dossier: &Dossier,
     before: Vec<FindingRow>,
-    now_ms: i64,
+    node: &Door,
     looked: &mut DossierFindings,
 ) {
     let anchor = &dossier.anchor;
@@ -88,7 +91,15 @@ pub(super) fn compare_with_before(
         looked.batch.findings.gone.push(finding);
     }
 
-    looked.editions.push(Edition::new(id, anchor, news, now_ms));
+    // Each goes to every crossing: no member makes the hub say more than its share.
+    let publishes = |author: NodeId| {
+        let role = node.with_control(|c| c.role(&author));
+        let role = role.unwrap_or(Role::Crossing);
+        node.budgets.publishes(author, role, Instant::now())
+    };
+    looked
+        .editions
+        .push(Edition::new(id, anchor, news, node.now_ms(), publishes));
 }
 
 fn about_rows(found: &Finding) -> impl Iterator<Item = AboutRow> {

@@ -169,14 +169,26 @@ pub(crate) struct Edition {
 }
 
 impl Edition {
-    /// The most severe first, as far as there is room.
-    pub(crate) fn new(record: RecordId, anchor: &Facts, mut news: Vec<News>, now_ms: i64) -> Self {
+    /// The most severe first, as far as there is room, on the record and for whoever causes them:
+    /// `publishes` says whether one more of a node's is published now.
+    pub(crate) fn new(
+        record: RecordId,
+        anchor: &Facts,
+        mut news: Vec<News>,
+        now_ms: i64,
+        publishes: impl Fn(NodeId) -> bool,
+    ) -> Self {
         news.sort_by(|a, b| {
             (a.severity, &a.rule, &a.finding).cmp(&(b.severity, &b.rule, &b.finding))
         });
 
         let said: Vec<i64> = said_lately(anchor, now_ms);
-        let later = news.split_off(news.len().min(AN_HOUR.saturating_sub(said.len())));
+        let mut later = news.split_off(news.len().min(AN_HOUR.saturating_sub(said.len())));
+        let (news, held_back): (Vec<News>, Vec<News>) = news
+            .into_iter()
+            .partition(|n| n.caused_by.is_none_or(&publishes));
+        later.extend(held_back);
+
         let again_ms = said
             .iter()
             .min()
@@ -352,7 +364,13 @@ mod tests {
 
     #[test]
     fn a_few_are_said_now_several_in_an_entry_and_the_severe_first() {
-        let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), news(100), 10 * HOUR_MS);
+        let edition = Edition::new(
+            RecordId([1; 32]),
+            &anchor(&[]),
+            news(100),
+            10 * HOUR_MS,
+            |_| true,
+        );
         assert_eq!(
             (edition.news, edition.held_back, edition.again_ms),
             (AN_HOUR, 100 - AN_HOUR, 11 * HOUR_MS)
@@ -386,7 +404,9 @@ mod tests {
         assert!(said.contains("sentence"));
 
         let long: Vec<News> = news(2).split_off(1);
-        let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), long, 10 * HOUR_MS);
+        let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), long, 10 * HOUR_MS, |_| {
+            true
+        });
         assert!(!format!("{:?}", edition.writes).contains("sentence"));
     }
 
@@ -394,19 +414,22 @@ mod tests {
     fn an_hour_later_there_is_room_again_and_a_clock_far_ahead_blocks_nothing() {
         let now = 10 * HOUR_MS;
         let full = anchor(&[now - 5; AN_HOUR]);
-        let edition = Edition::new(RecordId([1; 32]), &full, news(3), now);
+        let edition = Edition::new(RecordId([1; 32]), &full, news(3), now, |_| true);
         assert_eq!(
             (edition.news, edition.held_back, edition.again_ms),
             (0, 3, now - 5 + HOUR_MS)
         );
         assert_eq!(
-            Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS).held_back,
+            Edition::new(RecordId([1; 32]), &full, news(3), now - 5 + HOUR_MS, |_| {
+                true
+            })
+            .held_back,
             0
         );
 
         let ahead = anchor(&[now + 1_000 * HOUR_MS; AN_HOUR]);
         assert_eq!(
-            Edition::new(RecordId([1; 32]), &ahead, news(3), now).held_back,
+            Edition::new(RecordId([1; 32]), &ahead, news(3), now, |_| true).held_back,
             0
         );
     }
@@ -432,5 +455,20 @@ mod tests {
             again.note(RecordId([1; 32]), None).unwrap_err(),
             (KEPT, key.key)
         );
+    }
+
+    #[test]
+    fn whoever_causes_more_than_its_share_waits_and_nobody_else() {
+        let (flood, honest) = (NodeId([1; 16]), NodeId([2; 16]));
+        let mut said = news(6);
+        for (n, one) in said.iter_mut().enumerate() {
+            one.caused_by = Some(if n < 4 { flood } else { honest });
+        }
+
+        let publishes = |node| node != flood;
+        let edition = Edition::new(RecordId([1; 32]), &anchor(&[]), said, HOUR_MS, publishes);
+        assert_eq!((edition.news, edition.held_back), (2, 4));
+        assert_eq!(edition.caused_by, Some(flood));
+        assert!(edition.again_ms > HOUR_MS);
     }
 }

@@ -437,7 +437,7 @@ impl Reconciler {
             };
 
             let before = before.remove(id).unwrap_or_default();
-            found::compare_with_before(*id, &dossier, before, node.now_ms(), &mut looked);
+            found::compare_with_before(*id, &dossier, before, node, &mut looked);
         }
 
         node.tasks.at(TASK, Vec::new());

@@ -60,9 +60,7 @@ impl Link<'_> {
         };
         let began = std::time::Instant::now();
         self.answer_session(query).await;
-        self.answers
-            .questions
-            .answered(began, std::time::Instant::now());
+        self.charge_answer(began);
     }
 
     /// An answer out of the store; an error where the store may give it in a moment, and not now.
@@ -138,14 +136,7 @@ impl Link<'_> {
         let Some(held) = held else { return Ok(None) };
         if from >= held {
             // The head signed anew, with a newer hub time: it stands with the log.
-            let row = self
-                .door
-                .store
-                .logs()
-                .await?
-                .into_iter()
-                .find(|row| row.log == *log);
-
+            let row = self.door.store.log(log).await?;
             let at_end = row
                 .map(|row| row.checkpoint)
                 .filter(|c| c.checkpoint.size == from);
@@ -198,8 +189,7 @@ impl Link<'_> {
         log: &LogId,
         at: u64,
     ) -> Result<Option<Branch>, StoreError> {
-        let rows = self.door.store.logs().await?;
-        let Some(row) = rows.into_iter().find(|r| r.log == *log) else {
+        let Some(row) = self.door.store.log(log).await? else {
             return Ok(None);
         };
         let size = row.checkpoint.checkpoint.size;

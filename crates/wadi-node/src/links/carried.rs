@@ -2,15 +2,17 @@
 //! given while no hub can be reached, and what it gives.
 
 use super::Link;
+use crate::door::command::Command;
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{Block, LogId, Role};
+use wadi_log::{Block, LogId, NodeId, Role};
 use wadi_store::Carried;
 use wadi_sync::{Input, Range};
 
 /// Ranges carried for others that are offered in one message.
 const OFFERED_AT_ONCE: usize = 1_024;
-/// What is carried for others at most.
-const CARRIED_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// What is carried for others at most, and for one of them: nobody takes another's part.
+const CARRIED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const CARRIED_FOR_ONE_MAX: u64 = 16 * 1024 * 1024;
 
 /// A link's part in carrying.
 pub(super) struct LinkCarrying {
@@ -46,6 +48,16 @@ impl Link<'_> {
             self.carrying.may_have_grown = true;
             return;
         };
+        // No hub takes what a node says that is cut: nobody keeps it, either.
+        let control = self.door.view().control.clone();
+        let (cut, carried): (Vec<_>, Vec<_>) = carried
+            .into_iter()
+            .partition(|(log, ..)| control.is_cut(&log.node));
+        let cut: BTreeSet<LogId> = cut.into_iter().map(|(log, ..)| log).collect();
+        for log in cut {
+            self.door.put(Command::CarriedBad(log)).await;
+        }
+
         let ranges = carried
             .into_iter()
             .map(|(log, from, to)| Range { log, from, to });
@@ -97,6 +109,12 @@ impl Link<'_> {
         self.inputs.push_back(Input::CarryFor(from));
     }
 
+    /// A hub does not take what is carried of a log, for a reason that lies with it: it is kept no
+    /// longer, and not offered again.
+    pub(super) async fn drop_carried(&self, log: LogId) {
+        self.door.put(Command::CarriedBad(log)).await;
+    }
+
     pub(super) async fn keep_carried(&mut self, block: Block, bytes: Vec<u8>) {
         if !self.door.room.level().carries() {
             self.ending.short_of_room = true;
@@ -104,12 +122,15 @@ impl Link<'_> {
         }
 
         let head = &block.checkpoint.checkpoint;
-        let counts = self.door.store.counts().await.unwrap_or_default();
-        let known = self
-            .door
-            .with_control(|c| c.enrolment(&head.log.node).map(|e| e.log_key));
+        let known = self.door.with_control(|c| {
+            let author = c.enrolment(&head.log.node).map(|e| e.log_key);
+            author.filter(|_| !c.is_cut(&head.log.node))
+        });
         let signed = known.is_some_and(|key| block.checkpoint.verify(&key).is_ok());
-        if !signed || counts.carried_bytes + bytes.len() as i64 > CARRIED_BYTES_MAX {
+        let Ok(carried) = self.door.store.carried_bytes().await else {
+            return;
+        };
+        if !signed || !has_room(&carried, &head.log.node, bytes.len() as u64) {
             // Not acknowledged: the owner keeps it, and gives it to the hub itself.
             return;
         }
@@ -127,5 +148,42 @@ impl Link<'_> {
                 to: head.size,
             });
         }
+    }
+}
+
+/// Whether there is room to carry so many bytes more for a node.
+fn has_room(carried: &[(LogId, u64)], owner: &NodeId, bytes: u64) -> bool {
+    let of = |owner: Option<&NodeId>| {
+        let some = carried
+            .iter()
+            .filter(|(log, _)| owner.is_none_or(|o| log.node == *o));
+        some.map(|(_, bytes)| *bytes)
+            .fold(bytes, u64::saturating_add)
+    };
+
+    of(None) <= CARRIED_BYTES_MAX && of(Some(owner)) <= CARRIED_FOR_ONE_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch, Lane};
+
+    #[test]
+    fn one_neighbour_fills_its_own_part_and_no_other() {
+        let log = |node: u8| LogId {
+            node: NodeId([node; 16]),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: Crossing::HUB,
+        };
+        let (flood, honest) = (NodeId([1; 16]), NodeId([2; 16]));
+        let carried = [(log(1), CARRIED_FOR_ONE_MAX - 10)];
+        assert!(has_room(&carried, &flood, 10));
+        assert!(!has_room(&carried, &flood, 11));
+        assert!(has_room(&carried, &honest, CARRIED_FOR_ONE_MAX));
+
+        let full: Vec<(LogId, u64)> = (1..=4).map(|n| (log(n), CARRIED_FOR_ONE_MAX)).collect();
+        assert!(!has_room(&full, &NodeId([9; 16]), 1));
     }
 }

@@ -92,6 +92,7 @@ impl Link<'_> {
             return;
         }
 
+        self.ask_for_resting();
         self.fetch_wanted();
         if peer.role == Role::Hub {
             self.ask_for_excerpts().await;

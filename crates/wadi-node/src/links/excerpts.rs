@@ -57,12 +57,15 @@ impl Link<'_> {
         let count = entries.len() as u32;
         let (reply, taken) = oneshot::channel();
         self.door
-            .put(Command::Excerpt {
-                record,
-                entries,
-                peer: self.peer,
-                reply,
-            })
+            .put_from(
+                self.peer,
+                Command::Excerpt {
+                    record,
+                    entries,
+                    peer: self.peer,
+                    reply,
+                },
+            )
             .await;
 
         if taken.await.unwrap_or(false) {

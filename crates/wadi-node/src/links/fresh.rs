@@ -29,7 +29,7 @@ impl Link<'_> {
         if self.session.peer().is_some_and(|p| p.role == Role::Hub) {
             self.door.time.is_shown(log);
             self.door
-                .put(Command::HubTime(self.peer, time_s, How::Live))
+                .put_from(self.peer, Command::HubTime(self.peer, time_s, How::Live))
                 .await;
         }
     }

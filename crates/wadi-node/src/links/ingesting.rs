@@ -16,10 +16,10 @@ type IngestFuture = std::pin::Pin<Box<dyn Future<Output = IngestDone> + Send + S
 
 /// What became of a block: its log, where it ends, its bytes.
 pub(super) struct IngestDone {
-    log: LogId,
-    to: u64,
-    bytes: usize,
-    outcome: Option<BlockOutcome>,
+    pub(super) log: LogId,
+    pub(super) to: u64,
+    pub(super) bytes: usize,
+    pub(super) outcome: Option<BlockOutcome>,
 }
 
 /// Blocks given to the sequencer, in the order in which they are answered.
@@ -62,6 +62,12 @@ impl Link<'_> {
         let bytes = block.entries.iter().map(Vec::len).sum();
         self.ingesting.bytes = self.ingesting.bytes.saturating_add(bytes);
 
+        if let Some(cost) = self.pauses(&log) {
+            self.refuse_for(cost, log, to, bytes).await;
+            return;
+        }
+
+        self.charge_inflated(&block, bytes);
         let done = self.door.ingest(block, self.peer).await;
         self.ingesting.queue.push_back(Box::pin(async move {
             IngestDone {
@@ -74,7 +80,8 @@ impl Link<'_> {
     }
 
     pub(super) fn takes_more(&self) -> bool {
-        self.ingesting.queue.len() < INGESTING_BLOCKS_MAX
+        self.reads_at.is_none()
+            && self.ingesting.queue.len() < INGESTING_BLOCKS_MAX
             && self.ingesting.bytes < INGESTING_BYTES_MAX
     }
 

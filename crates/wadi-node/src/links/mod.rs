@@ -2,6 +2,7 @@
 //! passes the rest to the porch.
 
 mod answers;
+mod budgeting;
 mod carried;
 mod due;
 mod events;
@@ -22,6 +23,7 @@ use crate::{
     links::questions::Questions,
 };
 use answers::Answers;
+use budgeting::RestingLogs;
 use carried::LinkCarrying;
 use due::Due;
 use excerpts::Excerpts;
@@ -82,6 +84,10 @@ struct Link<'n> {
     excerpts: Excerpts,
     hub_word: HubWord,
     carrying: LinkCarrying,
+    /// Logs of which blocks were refused because a budget is used up.
+    resting: RestingLogs,
+    /// When more is read of the peer, which is slowed; none where it is read at once.
+    reads_at: Option<Instant>,
     memory: PeerMemory,
     unkept: Unkept,
     unlearned: Unlearned,
@@ -202,7 +208,8 @@ async fn drive_link(
             break why;
         }
 
-        let question_at = link.answers.questions.next_at(Instant::now());
+        let question_at = link.question_at(Instant::now());
+        let reads_at = link.reads_at;
 
         // Each branch waits for one thing, and takes it out only when it is ready, so that a branch
         // that is dropped because another was ready loses nothing:
@@ -222,6 +229,7 @@ async fn drive_link(
                 None => break "the connection ended".into(),
                 Some(arriving) => link.hear_peer(arriving).await,
             },
+            () = until(reads_at), if reads_at.is_some() => link.reads_at = None,
             event = events.recv() => match event {
                 Ok(event) => link.handle_event(event).await,
                 // Too much happened while this link was slow: everything held is told instead.
@@ -295,6 +303,8 @@ impl<'n> Link<'n> {
             excerpts: Excerpts::default(),
             hub_word: HubWord::new(door, asked_for_by_owner(door, peer)),
             carrying: LinkCarrying::default(),
+            resting: RestingLogs::default(),
+            reads_at: None,
             memory: PeerMemory::new(Instant::now()),
             unkept: Unkept::default(),
             unlearned: Unlearned::new(Instant::now()),
@@ -388,6 +398,7 @@ impl<'n> Link<'n> {
             self.door.note_software(self.peer, software);
         }
 
+        self.charge_arriving(&arriving);
         self.hear_clock(&arriving).await;
         self.inputs.push_back(match arriving {
             Arriving::Message(m) => Input::MessageReceived(m),
@@ -439,6 +450,7 @@ impl<'n> Link<'n> {
             } => self.take_cosigned(checkpoint, cosignature).await,
 
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
+            Output::CarriedRefused(log) => self.drop_carried(log).await,
             Output::TakeExcerpt {
                 record,
                 from,
@@ -462,7 +474,7 @@ impl<'n> Link<'n> {
 
             Output::HubTime(time_s) => {
                 self.door
-                    .put(Command::HubTime(self.peer, time_s, How::Live))
+                    .put_from(self.peer, Command::HubTime(self.peer, time_s, How::Live))
                     .await;
             }
             Output::RememberFrontier(held) => {
@@ -507,7 +519,7 @@ impl<'n> Link<'n> {
     async fn keep_stretches(&mut self, fetched: Fetched) {
         let (reply, taken) = oneshot::channel();
         self.door
-            .put(Command::Stretches(fetched, self.peer, reply))
+            .put_from(self.peer, Command::Stretches(fetched, self.peer, reply))
             .await;
         let _ = taken.await;
         self.fetch_wanted();

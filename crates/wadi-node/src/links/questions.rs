@@ -1,25 +1,16 @@
 //! What peers ask of this node is answered one after the other, and takes no more than a share of
-//! the time: ten bytes that ask may cost a second to answer.
+//! the time: ten bytes that ask may cost a second to answer. The share is a member's, over all of
+//! its connections (`door/budgets.rs`).
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
 use wadi_sync::Query;
 
 /// Questions of one peer that wait at most. An honest one asks, and waits for the answer.
 const WAITING_MAX: usize = 64;
-/// How many times as long as an answer took its link rests from answering: a peer's questions take
-/// a quarter of one processor at most.
-const RESTS: u32 = 3;
-/// The longest rest.
-const REST_MAX: Duration = Duration::from_secs(30);
-
 /// One peer's questions.
 #[derive(Default)]
 pub(crate) struct Questions {
     waiting: VecDeque<Query>,
-    rests_until: Option<Instant>,
 }
 
 impl Questions {
@@ -41,8 +32,7 @@ impl Questions {
             return true;
         }
 
-        let room =
-            self.waiting.len() < WAITING_MAX || wadi_store::defence::off("questions-max");
+        let room = self.waiting.len() < WAITING_MAX || wadi_store::defence::off("questions-max");
         if room {
             self.waiting.push_back(query);
         }
@@ -50,24 +40,14 @@ impl Questions {
         room
     }
 
-    /// When the next one may be answered; none while nothing waits.
-    pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
-        self.waiting.front()?;
-        Some(self.rests_until.map_or(now, |until| until.max(now)))
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// The next one to be answered.
     pub(crate) fn pop(&mut self) -> Option<Query> {
         self.waiting.pop_front()
-    }
-
-    /// An answer took from `began` until now.
-    pub(crate) fn answered(&mut self, began: Instant, now: Instant) {
-        let rest = now
-            .duration_since(began)
-            .saturating_mul(RESTS)
-            .min(REST_MAX);
-        self.rests_until = Some(now + rest);
     }
 }
 
@@ -103,25 +83,5 @@ mod tests {
         let mut questions = Questions::default();
         let taken = (0..1_000).filter(|n| questions.put(tree(*n))).count();
         assert_eq!(taken, WAITING_MAX);
-    }
-
-    #[test]
-    fn answering_takes_a_quarter_of_the_time_whatever_a_peer_asks() {
-        let (mut questions, start) = (Questions::default(), Instant::now());
-        let (mut now, mut busy) = (start, Duration::ZERO);
-        for n in 0..100 {
-            assert!(questions.put(tree(n)));
-            now = questions.next_at(now).expect("one waits");
-            questions.pop().unwrap();
-            let took = Duration::from_millis(20);
-            questions.answered(now, now + took);
-            (now, busy) = (now + took, busy + took);
-        }
-
-        assert!(
-            busy <= (now - start).mul_f64(0.26),
-            "{busy:?} of {:?}",
-            now - start
-        );
     }
 }

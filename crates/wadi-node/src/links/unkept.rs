@@ -60,12 +60,7 @@ impl Unkept {
 
     /// Forgets what is on the disk, and gives what is not after so long.
     /// A proof of a log of which nothing is held waits until something is: it was not taken.
-    fn lost(
-        &mut self,
-        on_disk: &Control,
-        is_held: impl Fn(&LogId) -> bool,
-        now: Instant,
-    ) -> Again {
+    fn lost(&mut self, on_disk: &Control, is_held: impl Fn(&LogId) -> bool, now: Instant) -> Again {
         self.enrolments
             .retain(|_, (_, enrolment)| !on_disk.has_enrolment(enrolment));
         self.proofs.retain(|_, (_, proof)| {
@@ -101,14 +96,16 @@ impl Link<'_> {
     pub(super) async fn take_enrolments(&mut self, told: Vec<Enrolment>) {
         let root = self.door.keys.root;
         self.unkept.hand_enrolments(&told, &root, Instant::now());
-        self.door.put(Command::Learn(told, self.peer)).await;
+        let learn = Command::Learn(told, self.peer);
+        self.door.put_from(self.peer, learn).await;
     }
 
     /// Hands over fork proofs that the peer told.
     pub(super) async fn take_proofs(&mut self, told: Vec<ForkProof>) {
         let control = self.door.view().control.clone();
         self.unkept.hand_proofs(&told, &control, Instant::now());
-        self.door.put(Command::Forks(told, self.peer)).await;
+        let forks = Command::Forks(told, self.peer);
+        self.door.put_from(self.peer, forks).await;
     }
 
     /// Makes good for enrolments and proofs that did not come to the disk.
@@ -121,11 +118,12 @@ impl Link<'_> {
         // Authors first: a proof is checked by its author's key.
         if !again.enrolments.is_empty() {
             self.door
-                .put(Command::Learn(again.enrolments, self.peer))
+                .put_from(self.peer, Command::Learn(again.enrolments, self.peer))
                 .await;
         }
         if !again.proofs.is_empty() {
-            self.door.put(Command::Forks(again.proofs, self.peer)).await;
+            let forks = Command::Forks(again.proofs, self.peer);
+            self.door.put_from(self.peer, forks).await;
         }
     }
 }
@@ -187,14 +185,21 @@ mod tests {
         unkept.hand_enrolments(std::slice::from_ref(&enrolment), &root_key, began);
         unkept.hand_enrolments(&[enrolled("qam", &qam, &root, 1)], &root_key, began);
         unkept.hand_proofs(std::slice::from_ref(&proof), &on_disk, began);
-        assert_eq!(unkept.lost(&on_disk, all_held, began), Again::default(), "on its way");
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began),
+            Again::default(),
+            "on its way"
+        );
 
         let both = Again {
             enrolments: vec![enrolment.clone()],
             proofs: vec![proof.clone()],
         };
         assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), both);
-        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + TO_DISK),
+            Again::default()
+        );
 
         on_disk.enrol(enrolment).unwrap();
         let again = unkept.lost(&on_disk, all_held, began + 2 * TO_DISK);
@@ -202,7 +207,10 @@ mod tests {
         assert_eq!(again.proofs.len(), 1);
 
         on_disk.learn_fork(proof);
-        assert_eq!(unkept.lost(&on_disk, all_held, began + 3 * TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + 3 * TO_DISK),
+            Again::default()
+        );
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());
     }
 
@@ -236,7 +244,10 @@ mod tests {
         forged.one.checkpoint.signature = [7; 64];
         unkept.hand_proofs(std::slice::from_ref(&forged), &on_disk, began);
         on_disk.enrol(enrolled("qam", &qam, &root, 1)).unwrap();
-        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + TO_DISK),
+            Again::default()
+        );
 
         unkept.hand_proofs(&[forged], &on_disk, began);
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());

@@ -109,7 +109,7 @@ impl Link<'_> {
         }
 
         self.door
-            .put(Command::Cosigned(checkpoint, cosignature))
+            .put_from(self.peer, Command::Cosigned(checkpoint, cosignature))
             .await;
     }
 
@@ -121,7 +121,7 @@ impl Link<'_> {
             |log: &LogId, by: &NodeId| control.cosigned_by(log, by).map_or(0, |tip| tip.size);
         for (checkpoint, cosignature) in self.unlearned.lost(on_disk, now) {
             self.door
-                .put(Command::Cosigned(checkpoint, cosignature))
+                .put_from(self.peer, Command::Cosigned(checkpoint, cosignature))
                 .await;
         }
 

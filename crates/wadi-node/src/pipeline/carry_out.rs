@@ -83,6 +83,10 @@ impl Sequencer {
                 g.tell(reply, is_taken);
             }
             Command::Carry(carried, reply) => carry(g, carried, reply),
+            Command::CarriedBad(log) => {
+                // All of it: as far as a database counts.
+                g.batch.local.carried_done.push((log, i64::MAX as u64));
+            }
             Command::Refusal(row) => g.batch.refuse(row),
             Command::Peer(row) => g.batch.local.peers.push(row),
             Command::Local(keys, gone, reply) => {

@@ -1,7 +1,10 @@
 //! Where every road meets: a group of things to do becomes one batch and one commit.
 
 use crate::{
-    door::{clock_doubts::Doubtful, event::Event, live, projections::Projected, suspects::Suspect},
+    door::{
+        budget_limits::Cost, clock_doubts::Doubtful, event::Event, live, projections::Projected,
+        suspects::Suspect,
+    },
     ledger::view::LedgerView,
     pipeline::{
         Outcome, outcome_of,
@@ -12,9 +15,10 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 use tokio::{task::JoinHandle, time::Instant};
-use wadi_log::{LogId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
+use wadi_log::{LogId, NodeId, Peaks, RecordId, Reference, Role, Tip, VerifiedEntry};
 use wadi_record::Record;
 use wadi_store::{Batch, RefusalRow, StoreError};
 
@@ -30,6 +34,9 @@ pub(crate) struct MovedVerdicts {
     pub(super) of_all: bool,
     pub(super) of: BTreeSet<LogId>,
 }
+/// So long the commands of peers in one commit may take: whoever writes here waits for the rest no
+/// longer. Half as much again is spent on projecting, and as much on the store.
+const PEERS_TIME_MAX: Duration = Duration::from_millis(50);
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send + Sync>;
 
@@ -71,6 +78,10 @@ pub(crate) struct Commit {
     pub(crate) entry_bytes: usize,
     /// Something in it reads or changes more of the store than may be in flight beside it.
     pub(crate) is_exclusive: bool,
+    /// How long what peers brought took, by peer.
+    pub(super) took: BTreeMap<NodeId, Duration>,
+    /// How long its records took to be projected.
+    pub(super) projecting: Duration,
     /// When the first command went into it.
     pub(super) begun: Instant,
     /// Whether somebody waits for it, or it has to be seen through at once.
@@ -116,6 +127,8 @@ impl Commit {
             suspects: Vec::new(),
             entry_bytes: 0,
             is_exclusive: false,
+            took: BTreeMap::new(),
+            projecting: Duration::ZERO,
             begun: Instant::now(),
             is_awaited: false,
             recheck: false,
@@ -128,7 +141,9 @@ impl Commit {
 
     /// Whether whatever comes next has to wait for the next commit.
     pub(crate) fn is_full(&self) -> bool {
-        self.records.len() > TOUCHED_MAX || self.entry_bytes > GROUP_BYTES_MAX
+        self.records.len() > TOUCHED_MAX
+            || self.entry_bytes > GROUP_BYTES_MAX
+            || self.took.values().sum::<Duration>() > PEERS_TIME_MAX
     }
 
     /// Whether it neither reads more of the store than is durable nor leaves anything to be
@@ -184,7 +199,13 @@ impl Sequencer {
         self.suspect(&mut g);
         let outcome = match g.broken.take() {
             Some(error) => Err(error),
-            None => self.prepare(&mut g).await,
+            None => {
+                let began = std::time::Instant::now();
+                let prepared = self.prepare(&mut g).await;
+                g.projecting += began.elapsed();
+                self.charge_projecting(&g);
+                prepared
+            }
         };
         let outcome = match outcome {
             Ok(()) if g.batch.is_empty() => Ok(()),
@@ -500,6 +521,10 @@ impl Sequencer {
         why: String,
         peer: String,
     ) {
+        if !self.charges_refusal(&subject, code, &peer) {
+            return;
+        }
+
         let at_ms = self.clock.now_ms();
         g.batch.refuse(RefusalRow {
             subject,
@@ -509,6 +534,22 @@ impl Sequencer {
             at_ms,
             times: 1,
         });
+    }
+
+    /// A refusal costs whoever it is about, where that is a member, else whoever brought it. False
+    /// where that one has so many that no more are written down.
+    fn charges_refusal(&self, subject: &str, code: &str, peer: &str) -> bool {
+        let about: Option<NodeId> = subject.parse().ok().or_else(|| peer.parse().ok());
+        // What only newer software reads is nobody's fault.
+        let Some(about) = about.filter(|_| code != "later_version") else {
+            return true;
+        };
+
+        let role = self.ledger.control().role(&about);
+        let role = role.unwrap_or(Role::Crossing);
+        let now = std::time::Instant::now();
+        self.budgets.charge(about, role, Cost::Refusals, 1.0, now);
+        self.budgets.pauses_peer(&about, now) != Some(Cost::Refusals)
     }
 }
 

@@ -2,9 +2,12 @@
 //! time.
 
 use crate::door::proofs::{known_root, record_of};
-use crate::door::{clock_doubts::Doubtful, command::BlockOutcome, event::Event};
+use crate::door::{
+    budget_limits::Cost, clock_doubts::Doubtful, command::BlockOutcome, event::Event,
+};
 use crate::ledger::hub_time::How;
 use crate::pipeline::{commit::Commit, sequencer::Sequencer};
+use std::time::Instant;
 use wadi_log::{
     Block, Body, Cosignature, Enrolment, Lane, LogError, NodeId, RecordId, Role, SignedCheckpoint,
     Tip, VerifiedBlock, VerifiedEntry, verify_block,
@@ -67,6 +70,7 @@ impl Sequencer {
             return Err(refused(code));
         }
 
+        self.charge_author(&block, author.role, held == 0);
         self.look_for_second_holder(g, &block, peer);
         let (tip, cosignature) = self.keep_block(g, block);
         if log.lane == Lane::Control
@@ -131,6 +135,19 @@ impl Sequencer {
         Ok(())
     }
 
+    /// What lasts of a block is charged to its author, whoever brought it.
+    fn charge_author(&self, block: &VerifiedBlock, role: Role, opens_log: bool) {
+        let (author, now) = (block.checkpoint().checkpoint.log.node, Instant::now());
+        let entries = block.entries();
+        let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+
+        if opens_log {
+            self.budgets.charge(author, role, Cost::Logs, 1.0, now);
+        }
+        self.budgets
+            .charge_stored(author, role, (entries.len(), bytes), now);
+    }
+
     /// Nobody but this process writes in its present epoch: entries of it that come from elsewhere
     /// mean that somebody else has the key.
     fn look_for_second_holder(&mut self, g: &mut Commit, block: &VerifiedBlock, peer: NodeId) {
@@ -146,7 +163,10 @@ impl Sequencer {
             "somebody else has written in this node's present epoch: its key is in other hands"
                 .to_string();
         tracing::error!(log = %log, "{why}");
-        self.note(g, log.origin(), "key_in_other_hands", why, peer.to_string());
+        // One row for the author, however many logs it opens.
+        let why = format!("{}: {why}", log.origin());
+        let about = log.node.to_string();
+        self.note(g, about, "key_in_other_hands", why, peer.to_string());
         self.ledger.end_epoch();
     }
 

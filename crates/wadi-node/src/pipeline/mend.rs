@@ -333,10 +333,7 @@ impl Sequencer {
 
     /// Where the branch that counts is held beside the log, it becomes the log. Returns the logs
     /// that changed.
-    async fn switch_branches(
-        &mut self,
-        moved: &MovedVerdicts,
-    ) -> Result<Vec<LogId>, StoreError> {
+    async fn switch_branches(&mut self, moved: &MovedVerdicts) -> Result<Vec<LogId>, StoreError> {
         let mut branches = Vec::new();
         if moved.of_all {
             branches = self.store.branches(None).await?;

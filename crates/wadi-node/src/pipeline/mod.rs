@@ -21,27 +21,26 @@ mod repeats;
 mod rested_on;
 pub(crate) mod sequencer;
 mod set_aside;
+mod turns;
 mod watermarks;
 mod write;
 
 use crate::{
-    door::command::Command,
+    door::{budget_limits::Cost, command::Command, command_queue::CommandReceiver},
     pipeline::{
         commit::Commit,
         sequencer::{Sequencer, TASK},
+        turns::Inbox,
     },
 };
 use std::{collections::HashMap, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::oneshot,
     task::{JoinError, JoinHandle},
     time::{Instant, sleep_until},
 };
-use wadi_log::{Head, Lane, LogId, RecordId, VerifiedEntry};
+use wadi_log::{Head, Lane, LogId, NodeId, RecordId, Role, VerifiedEntry};
 use wadi_store::{LocalKey, LocalScope, StoreError};
-
-/// Commands that are received at once.
-const RECEIVED_MAX: usize = 256;
 
 /// So long what nobody waits for waits for company: a commit costs two syncs.
 const RIDE: Duration = Duration::from_millis(250);
@@ -78,6 +77,7 @@ impl Command {
             | Self::HubTime(..)
             | Self::Refresh { .. }
             | Self::Carry(..)
+            | Self::CarriedBad(_)
             | Self::Refusal(_)
             | Self::Peer(_)
             | Self::Local(..)
@@ -100,6 +100,7 @@ impl Command {
             Self::Cosigned(..)
                 | Self::HubTime(..)
                 | Self::Refusal(_)
+                | Self::CarriedBad(_)
                 | Self::Peer(_)
                 | Self::Keep(..)
         )
@@ -108,10 +109,10 @@ impl Command {
 
 impl Sequencer {
     /// Works off commands until it is told to stop, or nobody is left to send any.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+    pub(crate) async fn run(mut self, queue: CommandReceiver) {
         // After an end over a whole commit, a second one is to name the one thing that it was.
         let is_careful = self.suspects.careful(TASK);
-        let received_max = if is_careful { 1 } else { RECEIVED_MAX };
+        let mut inbox = Inbox::new(queue, is_careful);
         let mut open: Option<Commit> = None;
         let mut stop: Option<oneshot::Sender<()>> = None;
         let mut is_closed = false;
@@ -121,12 +122,15 @@ impl Sequencer {
             let has_room = open.as_ref().is_none_or(|commit| !commit.is_full());
             let has_unprojected = |commit: &Commit| !commit.touched.are_projected();
             match &mut self.in_flight {
-                // Both branches may be dropped half-way: a handle is asked again, and what is not
-                // received stays in the queue.
+                // Both branches may be dropped half-way: a handle is asked again, and what is
+                // received stays in the inbox.
                 Some(flight) => tokio::select! {
                     biased;
                     ended = &mut flight.durable => self.land(outcome_of(ended), &mut open).await,
-                    n = queue.recv_many(&mut received, received_max), if has_room => is_closed = n == 0,
+                    turns = inbox.receive(), if has_room => {
+                        is_closed = turns.is_empty();
+                        received = turns;
+                    }
                     // Nothing else is to be done: it needs nothing but the records.
                     () = std::future::ready(()), if open.as_ref().is_some_and(has_unprojected) => {
                         if let Some(commit) = &mut open {
@@ -140,18 +144,21 @@ impl Sequencer {
                 None => {
                     let due = open.as_ref().map(|commit| commit.begun + RIDE);
                     tokio::select! {
-                        n = queue.recv_many(&mut received, received_max) => is_closed = n == 0,
+                        turns = inbox.receive() => {
+                            is_closed = turns.is_empty();
+                            received = turns;
+                        }
                         () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                     }
                 }
             }
 
             let unread = self.read_anew(&mut open).await.err();
-            for command in received {
+            for (from, command) in received {
                 match (command, &unread) {
                     (Command::Stop(reply), _) => stop = Some(reply),
                     (other, Some(error)) => other.refuse(error),
-                    (other, None) => self.work_off(other, &mut open).await,
+                    (other, None) => self.work_off(from, other, &mut open).await,
                 }
 
                 if is_careful {
@@ -167,6 +174,10 @@ impl Sequencer {
             if self.in_flight.is_none() && open.as_ref().is_some_and(is_due) {
                 self.launch(&mut open).await;
             }
+
+            for (peer, took) in std::mem::take(&mut self.took) {
+                inbox.turns.charge(&peer, took);
+            }
         }
 
         self.drain(&mut open).await;
@@ -179,7 +190,12 @@ impl Sequencer {
     }
 
     /// Takes one command into the commit that is being made.
-    async fn work_off(&mut self, command: Command, open: &mut Option<Commit>) {
+    async fn work_off(
+        &mut self,
+        from: Option<NodeId>,
+        command: Command,
+        open: &mut Option<Commit>,
+    ) {
         if self.stale {
             return refuse_unread(command);
         }
@@ -201,13 +217,44 @@ impl Sequencer {
         if let Some(commit) = open.as_mut() {
             commit.entry_bytes = commit.entry_bytes.saturating_add(bytes);
             commit.is_exclusive |= !is_fast;
+            let began = std::time::Instant::now();
             self.carry_out(commit, command).await;
+            if let Some(peer) = from {
+                let took = began.elapsed();
+                *commit.took.entry(peer).or_default() += took;
+                self.charge_time(peer, took);
+            }
             commit.is_awaited |= !may_ride || commit.refresh || !commit.is_plain();
         }
 
         if open.as_ref().is_some_and(Commit::is_full) {
             self.drain(open).await;
             self.launch(open).await;
+        }
+    }
+
+    /// What a peer brought took so long.
+    fn charge_time(&mut self, peer: NodeId, took: Duration) {
+        let role = self.ledger.control().role(&peer);
+        let role = role.unwrap_or(Role::Crossing);
+        let us = took.as_micros() as f64;
+        let now = std::time::Instant::now();
+
+        self.budgets.charge(peer, role, Cost::Ingest, us, now);
+        *self.took.entry(peer).or_default() += took;
+    }
+
+    /// Projecting the records of a commit is charged to whoever brought it, each for its part of
+    /// the time before.
+    pub(crate) fn charge_projecting(&mut self, commit: &Commit) {
+        let all = commit.took.values().sum::<Duration>().as_secs_f64();
+        if all <= 0.0 {
+            return;
+        }
+
+        for (peer, took) in &commit.took {
+            let part = took.as_secs_f64() / all;
+            self.charge_time(*peer, commit.projecting.mul_f64(part));
         }
     }
 
@@ -237,7 +284,10 @@ impl Sequencer {
         }
 
         self.suspect(&mut commit);
+        let began = std::time::Instant::now();
         let prepared = self.prepare(&mut commit).await;
+        commit.projecting += began.elapsed();
+        self.charge_projecting(&commit);
         if prepared.is_err() || commit.batch.is_empty() {
             self.pending_seen.clear();
             self.finish(commit, prepared).await;

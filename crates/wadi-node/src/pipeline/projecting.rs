@@ -5,7 +5,7 @@
 //! again after that is projected anew.
 
 use crate::{
-    door::{excerpt::HANDED_OVER, projections::Projected},
+    door::{budget_limits::Cost, excerpt::HANDED_OVER, projections::Projected},
     pipeline::{
         commit::Commit,
         sequencer::{Sequencer, TASK},
@@ -15,8 +15,9 @@ use serde_json::Value as Json;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Instant,
 };
-use wadi_log::{Crossing, Hash, RecordId, Role};
+use wadi_log::{Crossing, Hash, RecordId, Reference, Role, VerifiedEntry};
 use wadi_reconcile::Facts;
 use wadi_record::{Record, Verdict};
 use wadi_store::{RecordRow, Waiting};
@@ -73,6 +74,7 @@ impl Sequencer {
     pub(super) fn project_ahead(&self, commit: &mut Commit) {
         // Any of what it was made of may be at fault, should the sequencer end over this.
         self.tasks.at(TASK, commit.suspects.clone());
+        let began = Instant::now();
 
         for _ in 0..PROJECTED_AT_ONCE {
             let Some(id) = commit.touched.unprojected.pop_first() else {
@@ -84,6 +86,8 @@ impl Sequencer {
                 commit.touched.made.insert(id, made);
             }
         }
+
+        commit.projecting += began.elapsed();
     }
 
     fn make(&self, record: &Record) -> Made {
@@ -122,7 +126,21 @@ impl Sequencer {
             let unjudged = unjudged.into_iter();
             row.waiting
                 .extend(unjudged.map(|(entry, missing)| (entry, Some(missing))));
+            self.charge_waiting(g, &id, &row);
             g.batch.project.records.push(row);
+        }
+    }
+
+    /// Entries that this commit brought and that wait cost their authors something.
+    fn charge_waiting(&self, g: &Commit, id: &RecordId, row: &RecordRow) {
+        let fresh = g.fresh.get(id).into_iter().flatten();
+        let fresh: BTreeSet<Reference> = fresh.map(VerifiedEntry::reference).collect();
+        let now = Instant::now();
+        for (entry, _) in row.waiting.iter().filter(|(e, _)| fresh.contains(e)) {
+            let author = entry.log.node;
+            let role = self.ledger.control().role(&author);
+            let role = role.unwrap_or(Role::Crossing);
+            self.budgets.charge(author, role, Cost::Waiting, 1.0, now);
         }
     }
 }

@@ -3,25 +3,27 @@
 
 use crate::{
     door::{
-        NodeKeys, clock::Clock, clock_doubts::ClockDoubts, device_habits::DeviceHabits,
-        disk::DiskBudget, error::NodeError, event::Event, known_time::KnownTime, live::LiveParts,
-        orders::Orders, projections::Projections, shared_terms::SharedTerms, suspects::Suspects,
-        tasks::Tasks,
+        NodeKeys, budgets::Budgets, clock::Clock, clock_doubts::ClockDoubts,
+        device_habits::DeviceHabits, disk::DiskBudget, error::NodeError, event::Event,
+        known_time::KnownTime, live::LiveParts, orders::Orders, projections::Projections,
+        shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
     pipeline::InFlight,
     records::shelf::RecordCache,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64},
     },
+    time::Duration,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{
-    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, Reference, Tip, VerifiedEntry,
+    Control, Enrolment, Epoch, ForkProof, Hash, Head, Lane, LogId, NodeId, Reference, Tip,
+    VerifiedEntry,
 };
 use wadi_store::{AnchorState, Batch, LocalScope, Store, StoreError};
 
@@ -75,6 +77,10 @@ pub(crate) struct Sequencer {
     pub(crate) logs_counted: Arc<AtomicU64>,
     /// What the `Seen` entries of the commit in the making name, by log and position.
     pub(crate) pending_seen: HashMap<LogId, Vec<(u64, Vec<Head>)>>,
+    /// What members may cost, and did.
+    pub(crate) budgets: Arc<Budgets>,
+    /// How long what peers brought took, by peer, until it is charged to their turns.
+    pub(crate) took: BTreeMap<NodeId, Duration>,
 }
 
 impl Sequencer {

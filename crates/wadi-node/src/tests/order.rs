@@ -72,7 +72,13 @@ impl Country {
     pub(crate) fn of(crossings: &[(&str, &str)], hubs: &[&str]) -> Self {
         let root = LogKey::from_seed(&[1; 32]);
         let member = |name: &str, role, code: &str, seed: usize| {
-            enrolment(&root, name, role, code, &LogKey::from_seed(&[seed as u8; 32]))
+            enrolment(
+                &root,
+                name,
+                role,
+                code,
+                &LogKey::from_seed(&[seed as u8; 32]),
+            )
         };
 
         let sites = crossings.iter().enumerate();
@@ -119,6 +125,7 @@ impl Country {
             clock: self.clock.clone(),
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         };
 
         let node = Node::start(start).await.unwrap();

@@ -133,6 +133,18 @@ impl LocalKeys for Engine {
         rows.iter().map(range).collect()
     }
 
+    async fn carried_bytes(&self) -> Result<Vec<(LogId, u64)>, StoreError> {
+        let sql = "SELECT log, CAST(sum(length(bytes)) AS BIGINT) AS bytes \
+                   FROM carried GROUP BY log";
+        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let of = |r: &DbRow| {
+            let bytes = cell::<i64>(r, "bytes")?;
+            Ok((log_of(r, "log")?, u64::try_from(bytes).unwrap_or(0)))
+        };
+
+        rows.iter().map(of).collect()
+    }
+
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
             .bind(log.to_bytes().to_vec())

@@ -1,7 +1,7 @@
 //! Logs, their checkpoints and proofs, and the way to the one write.
 
 use super::{
-    DbRow, Engine,
+    DATABASE_BYTES, DbRow, Engine,
     cells::{cell, damaged, log_of, stored_entry},
 };
 use crate::{
@@ -36,18 +36,21 @@ impl LogStore for Engine {
         let rows = sqlx::query("SELECT log, size, peaks, checkpoint, grew_ms FROM logs")
             .fetch_all(&self.readers)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(LogRow {
-                    log: log_of(row, "log")?,
-                    peaks: Peaks::from_parts(cell::<i64>(row, "size")? as u64, cell(row, "peaks")?)
-                        .map_err(damaged)?,
-                    checkpoint: SignedCheckpoint::from_bytes(cell(row, "checkpoint")?)
-                        .map_err(damaged)?,
-                    grew_ms: cell(row, "grew_ms")?,
-                })
-            })
-            .collect()
+        rows.iter().map(log_row).collect()
+    }
+
+    async fn database_bytes(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query(DATABASE_BYTES).fetch_one(&self.readers).await?;
+        Ok(u64::try_from(cell::<i64>(&row, "bytes")?).unwrap_or(0))
+    }
+
+    async fn log(&self, log: &LogId) -> Result<Option<LogRow>, StoreError> {
+        let sql = "SELECT log, size, peaks, checkpoint, grew_ms FROM logs WHERE log = $1";
+        let row = sqlx::query(sql)
+            .bind(log.to_bytes().to_vec())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(log_row).transpose()
     }
 
     async fn entries(
@@ -228,4 +231,14 @@ impl Engine {
 
         Ok(hashes[0])
     }
+}
+
+fn log_row(row: &DbRow) -> Result<LogRow, StoreError> {
+    let size = cell::<i64>(row, "size")? as u64;
+    Ok(LogRow {
+        log: log_of(row, "log")?,
+        peaks: Peaks::from_parts(size, cell(row, "peaks")?).map_err(damaged)?,
+        checkpoint: SignedCheckpoint::from_bytes(cell(row, "checkpoint")?).map_err(damaged)?,
+        grew_ms: cell(row, "grew_ms")?,
+    })
 }

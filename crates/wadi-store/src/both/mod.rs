@@ -1,5 +1,6 @@
 //! Every read of the store, once for both engines: compiled as a part of each, whose dialects share
-//! this text. What they do not share (`EACH`, how a list of JSON becomes rows) each names itself.
+//! this text. What they do not share (`EACH`, how a list of JSON becomes rows, and
+//! `DATABASE_BYTES`) each names itself.
 
 mod audit_reads;
 mod cells;
@@ -11,4 +12,4 @@ mod mends;
 mod neighbours;
 mod records;
 
-use super::{DbConn, DbRow, EACH, Engine};
+use super::{DATABASE_BYTES, DbConn, DbRow, EACH, Engine};

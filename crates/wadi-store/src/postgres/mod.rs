@@ -49,6 +49,8 @@ type Engine = PostgresStore;
 type DbRow = PgRow;
 type DbConn = PgConnection;
 /// A list of lists as rows `j`, each with its `value`.
+/// Bytes that the database takes.
+const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database()) AS bytes";
 const EACH: &str = "json_array_elements($1::json) AS j(value)";
 
 /// How often a standby asks whether the writer's lock is free.

@@ -38,6 +38,9 @@ impl Session {
             }
             (Query::Carried { log, .. }, answer) => {
                 if let QueryAnswer::Block(Some(block)) = answer {
+                    // It lies here as it came: nothing is left out, and a refusal is about it.
+                    self.window.say_in_full(&log);
+                    self.carrying.hand(log);
                     self.send_block(log, block, out)?;
                 }
                 self.pump(out);

@@ -3,7 +3,7 @@
 
 use super::LIST_ITEMS_MAX;
 use crate::message::Range;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::LogId;
 
 /// One session's part in carrying.
@@ -13,6 +13,8 @@ pub(crate) struct Carrying {
     given: BTreeMap<LogId, u64>,
     /// Blocks kept here that the peer, a hub, wants.
     wanted: VecDeque<Range>,
+    /// Logs of which the hub was handed what is kept here.
+    handed: BTreeSet<LogId>,
 }
 
 impl Carrying {
@@ -52,6 +54,18 @@ impl Carrying {
     pub(crate) fn want(&mut self, ranges: impl Iterator<Item = Range>) {
         let room = LIST_ITEMS_MAX - self.wanted.len();
         self.wanted.extend(ranges.take(room));
+    }
+
+    /// The hub is handed what is kept of a log.
+    pub(crate) fn hand(&mut self, log: LogId) {
+        if self.handed.len() < LIST_ITEMS_MAX {
+            self.handed.insert(log);
+        }
+    }
+
+    /// Whether the hub was handed what is kept of a log; it is asked once.
+    pub(crate) fn take_handed(&mut self, log: &LogId) -> bool {
+        self.handed.remove(log)
     }
 
     /// The next block that the hub wants.

@@ -65,6 +65,8 @@ pub enum Input {
         held: u64,
         reason: RefuseReason,
     },
+    /// Blocks of these logs were refused for a reason that has passed: they are asked for again.
+    AskAgain(Vec<LogId>),
     /// What the link to the peer holds, bytes, as its congestion control measured it: so much and
     /// as much again may be in flight.
     LinkHolds(u64),
@@ -200,6 +202,8 @@ pub enum Output {
     },
     /// Keep this block for the hub.
     TakeCarried { block: Block, bytes: Vec<u8> },
+    /// The peer, a hub, does not take what is carried of this log, for a reason that lies with it.
+    CarriedRefused(LogId),
     /// Verify and keep this excerpt.
     TakeExcerpt {
         record: RecordId,

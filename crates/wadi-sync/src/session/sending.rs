@@ -283,6 +283,10 @@ impl Session {
         reason: &RefuseReason,
         out: &mut Vec<Output>,
     ) -> bool {
+        if matches!(reason, RefuseReason::Other { .. }) && self.carrying.take_handed(&log) {
+            out.push(Output::CarriedRefused(log));
+        }
+
         let link = self.logs.entry(log).or_default();
         match reason {
             // What was left out may have been rebuilt wrongly: once more, and in full.
@@ -307,6 +311,11 @@ impl Session {
                 let author: Vec<Enrolment> =
                     members.filter(|e| e.node() == log.node).cloned().collect();
                 out.push(Output::SendMessage(Message::Members(author)));
+            }
+            RefuseReason::OverBudget => {
+                // It rests until the peer asks for it again; what is on its way is refused, too.
+                self.window.void(&log);
+                self.rest_refused(log, size, reason, out);
             }
             _ if reason.is_store_trouble() => {
                 // Not the log's fault: the next connection tries again.

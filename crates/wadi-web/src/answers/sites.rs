@@ -75,6 +75,42 @@ pub(crate) struct SitesAnswer {
     cuts: Vec<String>,
     /// What was refused last.
     last_refused: Vec<LastRefusedAnswer>,
+    /// What each member costs this node, and how it stands.
+    costs: Vec<MemberCostAnswer>,
+}
+
+/// What a member costs the node.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberCostAnswer {
+    /// Its name.
+    node: String,
+    /// Its id.
+    id: String,
+    /// open, slowed (its link is read more slowly) or paused (its blocks are refused for now).
+    state: String,
+    /// Which budget is used up; null where none is.
+    #[schema(required = true)]
+    over: Option<String>,
+    /// In how long that ends if it costs nothing more, seconds; null where none is used up.
+    #[schema(required = true)]
+    again_in_s: Option<u64>,
+    /// Each budget.
+    budgets: Vec<CostUseAnswer>,
+}
+
+/// How much of a budget is used.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CostUseAnswer {
+    /// Which.
+    budget: String,
+    /// What was used since the node's start.
+    used: u64,
+    /// What is left now.
+    left: u64,
+    /// What it may be at once.
+    burst: u64,
 }
 
 /// What is given up for want of room on the disk.

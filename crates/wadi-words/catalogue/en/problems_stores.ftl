@@ -2,6 +2,8 @@
 
 problem-disk_full = Disk full
     .help = Nothing was written. Make room on the disk of the node.
+problem-over_budget = A budget is used up
+    .help = Nothing is lost: it is taken later. See what the member costs in wadi status, and cut a node that is captured.
 problem-disk_low = Little room on the disk
     .help = What is not urgent waits. Make room on the disk of the node.
 problem-write_failed = The disk refused a write

@@ -2,6 +2,7 @@
 //! the same run.
 
 mod console;
+mod hostile;
 mod hub;
 mod link;
 mod pair;
@@ -46,6 +47,10 @@ pub enum BenchCommand {
     /// A site and a hub that were apart for the common workload meet again over a thin link: bytes
     /// and seconds until both hold everything, cosigned.
     Link(link::LinkArgs),
+    /// A hub under attack by a member with valid papers, a kind after the other: what each byte of
+    /// the attacker costs, and how long an honest site's posts take to show at the hub, with the
+    /// attack and without.
+    Hostile(hostile::HostileArgs),
     /// First byte and size of the console's pages from a hub of many records, beside the bars that
     /// they have to keep.
     Console(console::ConsoleArgs),
@@ -122,6 +127,7 @@ impl Bench {
             clock: Arc::new(SystemClock::real()),
             scrub: Default::default(),
             suspects: Default::default(),
+            budgets: Default::default(),
         })
         .await?)
     }
@@ -144,6 +150,7 @@ fn write(n: usize) -> Write {
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let value = match command {
         BenchCommand::Link(args) => link::link(args).await?,
+        BenchCommand::Hostile(args) => hostile::hostile(args).await?,
         BenchCommand::Console(args) => console::console(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub {

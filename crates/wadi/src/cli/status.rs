@@ -101,11 +101,30 @@ fn status_text(v: &Value) -> String {
         );
     }
 
+    for member in v["costs"].as_array().into_iter().flatten() {
+        out += &cost_text(member);
+    }
+
     out += &peers_table(v).to_string();
     match watermark_table(v) {
         Some(table) => format!("{out}\n{table}"),
         None => out,
     }
+}
+
+/// A member that is slowed or paused for what it costs; nothing of any other.
+fn cost_text(member: &Value) -> String {
+    if member["state"] == "open" {
+        return String::new();
+    }
+
+    format!(
+        "{} {}: it costs more than it may ({}); over in {} s\n",
+        member_text(member, "node"),
+        member_text(member, "state"),
+        member_text(member, "over"),
+        member["again_in_s"]
+    )
 }
 
 /// When something is expected, and by how much such estimates were wrong before.

@@ -215,6 +215,7 @@ pub(super) async fn start_node(
             bytes_s: (config.scrub_mib_s * 1_048_576.0) as u64,
         },
         suspects,
+        budgets: config.budget_limits(),
     })
     .await;
 

@@ -1,0 +1,153 @@
+//! `GET /metrics`: what a watcher of many machines reads, in the text of OpenMetrics.
+
+use crate::{Problem, Token};
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+use wadi_node::{MemberCost, Node, NodeError};
+
+/// What the text is, as its standard has it.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+type Labels = Vec<(String, String)>;
+type Gauges = Family<Labels, Gauge>;
+
+/// What the node counts: entries, bytes, refusals, alarms, what waits, and what each member costs.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "sites",
+    responses(
+        (status = 200, description = "metrics", body = String,
+            content_type = "application/openmetrics-text"),
+        (status = 403, description = "an operator's alone", body = Problem),
+    ),
+)]
+pub(crate) async fn metrics(
+    State(node): State<Arc<Node>>,
+    token: Token,
+) -> Result<Response, Problem> {
+    token.operator()?;
+    let text = text_of(&node).await?;
+    let kind = [(header::CONTENT_TYPE, OPEN_METRICS)];
+    Ok((kind, text).into_response())
+}
+
+/// A family of gauges, registered under that name.
+fn family(registry: &mut Registry, name: &str, help: &str) -> Gauges {
+    let gauges = Gauges::default();
+    registry.register(name, help, gauges.clone());
+    gauges
+}
+
+fn label(name: &str, value: impl fmt::Display) -> (String, String) {
+    (name.to_string(), value.to_string())
+}
+
+fn set(gauges: &Gauges, labels: Labels, value: impl TryInto<i64>) {
+    let value = value.try_into().unwrap_or(i64::MAX);
+    gauges.get_or_create(&labels).set(value);
+}
+
+async fn text_of(node: &Node) -> Result<String, NodeError> {
+    let mut registry = Registry::with_prefix("wadi");
+    let status = node.status().await?;
+    let bytes = node.reads().database_bytes().await?;
+
+    let held = family(&mut registry, "held", "What is held, by what it is");
+    for (what, count) in [
+        ("entries", status.entries),
+        ("records", status.records),
+        ("waiting", status.waiting),
+        ("findings", status.findings),
+    ] {
+        set(&held, vec![label("what", what)], count);
+    }
+
+    let stored = family(&mut registry, "stored_bytes", "Bytes on the disk");
+    set(&stored, vec![label("what", "database")], bytes);
+    set(
+        &stored,
+        vec![label("what", "carried")],
+        status.carried_bytes,
+    );
+
+    let counts = family(&mut registry, "events", "What asks for somebody");
+    set(&counts, vec![label("what", "refusals")], status.refused);
+    set(&counts, vec![label("what", "alarms")], status.alarms.len());
+    set(
+        &counts,
+        vec![label("what", "unsent_entries")],
+        status.unsent,
+    );
+
+    add_queues(&mut registry, node);
+    add_links(&mut registry, node);
+    add_costs(&mut registry, &status.costs);
+
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    let _ = encode(&mut text, &registry);
+    Ok(text)
+}
+
+fn add_queues(registry: &mut Registry, node: &Node) {
+    let queues = family(registry, "queued_commands", "Commands that wait");
+    let (own, of_peers) = node.waiting_commands();
+    set(&queues, vec![label("of", "this node")], own);
+    for (peer, count) in of_peers {
+        set(&queues, vec![label("of", peer)], count);
+    }
+}
+
+/// Bytes of the contacts that ended within the last day.
+fn add_links(registry: &mut Registry, node: &Node) {
+    let links = family(registry, "link_day_bytes", "Bytes on the wire in a day");
+    let since_ms = node.now_ms().saturating_sub(DAY_MS);
+    for name in node.peer_names() {
+        let Some(known) = node.reads().contacts_with(&name) else {
+            continue;
+        };
+
+        let mut ways: BTreeMap<&str, u64> = BTreeMap::from([("received", 0), ("sent", 0)]);
+        for contact in known.contacts.iter().filter(|c| c.ended_ms > since_ms) {
+            for (way, bytes) in [
+                ("received", contact.received_bytes),
+                ("sent", contact.sent_bytes),
+            ] {
+                let all = ways.entry(way).or_default();
+                *all = all.saturating_add(bytes);
+            }
+        }
+
+        for (way, bytes) in ways {
+            set(&links, vec![label("node", &name), label("way", way)], bytes);
+        }
+    }
+}
+
+fn add_costs(registry: &mut Registry, members: &[MemberCost]) {
+    let used = family(registry, "cost_used", "What a member cost since the start");
+    let left = family(registry, "cost_left", "What a member may cost still");
+    let paused = family(registry, "cost_state", "0 open, 1 slowed, 2 paused");
+
+    for member in members {
+        let of = |budget: &str| vec![label("node", &member.node), label("budget", budget)];
+        for budget in &member.budgets {
+            set(&used, of(budget.budget), budget.used);
+            set(&left, of(budget.budget), budget.left);
+        }
+        let node = vec![label("node", &member.node)];
+        set(&paused, node, member.state as i64);
+    }
+}
