@@ -66,8 +66,8 @@ impl Record {
         let is_new = self.rows.insert(added, said).is_none();
         if let Some(settled) = self.settled.get_mut() {
             // Where it fails, what is half settled is thrown away like what does not follow.
-            let follows = is_new
-                && contained(|| settled.follow(&self.rows, &added)).unwrap_or_default();
+            let follows =
+                is_new && contained(|| settled.follow(&self.rows, &added)).unwrap_or_default();
             if !follows {
                 self.judged_before += settled.judged;
                 self.settled.take();

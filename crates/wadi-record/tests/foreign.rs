@@ -89,7 +89,12 @@ fn a_neighbour_holds_nothing_and_reopens_nothing_that_was_released() {
             "attested_by": "of-vet-2", "attester_department": "VET"});
         QuarantineHold::on().event("result.issued", members)
     };
-    let good = trb.say("of-vet", Some(id), &[first.reference], result("satisfactory"));
+    let good = trb.say(
+        "of-vet",
+        Some(id),
+        &[first.reference],
+        result("satisfactory"),
+    );
     let released = QuarantineHold::release(&[first.reference.event_id(0)], "of-vet-2");
     let released = trb.say("of-vet", Some(id), &[good.reference], released);
     assert_eq!(state(&build(&[&first, &good, &released])).name, "RELEASED");
@@ -347,7 +352,11 @@ fn what_the_hub_says_of_findings_is_not_said_with_a_sites_key() {
         for (officer, department) in [("of-hub", "HUB"), ("of-port", "PORT"), ("of-sec", "SEC")] {
             let said = event(&mut trb, officer, department);
             let record = build(&[&first, &said]);
-            assert_eq!(codes(&record, &said), ["no_authority"], "{kind} {department}");
+            assert_eq!(
+                codes(&record, &said),
+                ["no_authority"],
+                "{kind} {department}"
+            );
         }
 
         let said = event(&mut hub, "of-hub", "HUB");

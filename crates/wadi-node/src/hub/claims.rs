@@ -198,7 +198,10 @@ async fn named_heads(
 fn just_named(index: &BTreeMap<LogId, Vec<NamedHead>>, decision: u64) -> BTreeSet<LogId> {
     let all: BTreeSet<u64> = index.values().flatten().map(|n| n.seen.seq).collect();
     let mut from = decision;
-    while from.checked_sub(1).is_some_and(|before| all.contains(&before)) {
+    while from
+        .checked_sub(1)
+        .is_some_and(|before| all.contains(&before))
+    {
         from = from.saturating_sub(1);
     }
 
@@ -228,7 +231,9 @@ pub(crate) async fn alarm_of_claimed_control(node: &Door) -> Result<(), StoreErr
         };
 
         if let Some(missing) = missing.filter(is_not_there) {
-            let count = claimed.entry((waiting.entry.log.node, missing)).or_default();
+            let count = claimed
+                .entry((waiting.entry.log.node, missing))
+                .or_default();
             *count = count.saturating_add(1);
         }
     }

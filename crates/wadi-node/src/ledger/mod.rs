@@ -23,8 +23,9 @@ use std::{
 };
 use view::LedgerView;
 use wadi_log::{
-    Bound, Control, Crossing, Enrolment, Epoch, Frontier, Hash, Head, Lane, LogId, LogState,
-    NodeId, Peaks, Reference, Role, RootKey, SignedCheckpoint, Tip, VerifiedBlock, VerifiedEntry,
+    Bound, Checkpoint, Control, Crossing, Enrolment, Epoch, Frontier, Hash, Head, Lane, LogId,
+    LogState, NodeId, Peaks, Reference, Role, RootKey, SignedCheckpoint, Tip, VerifiedBlock,
+    VerifiedEntry,
 };
 use wadi_record::Policy;
 

@@ -1,5 +1,6 @@
 //! Whole nodes in memory, told the same in many orders.
 
+pub(crate) mod captured;
 pub(crate) mod guarded_field;
 mod held_trucks;
 pub(crate) mod hostile_order;
