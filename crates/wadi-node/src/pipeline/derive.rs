@@ -1,7 +1,10 @@
 //! Records, made of their entries: out of memory, the store, and what a commit brings.
 
 use crate::{
-    door::{error::NodeError, excerpt::EXCERPT_LOST},
+    door::{
+        error::{NodeError, WriteError},
+        excerpt::EXCERPT_LOST,
+    },
     pipeline::{
         commit::Commit,
         projecting::project,
@@ -173,7 +176,8 @@ impl Sequencer {
         let held = self.record(g, record).await?;
         let held = held.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
 
-        Ok(held.save())
+        held.saved()
+            .map_err(|refusal| WriteError::Refused(refusal).into())
     }
 
     /// Reads what the store holds of these records at once, for building those that memory does not
