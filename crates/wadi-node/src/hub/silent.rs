@@ -29,7 +29,8 @@ pub(crate) async fn alarm_of_silent_nodes(
         ..FindingFilter::default()
     };
 
-    let overdue_ms = node.now_ms().saturating_sub(WAITED_MS);
+    let now_ms = heard.get("HUB").copied().unwrap_or(i64::MIN);
+    let overdue_ms = now_ms.saturating_sub(WAITED_MS);
     let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
     for finding in node.store.findings(&pending).await? {
         if finding.due_ms > overdue_ms {
