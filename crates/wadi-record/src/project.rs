@@ -129,6 +129,7 @@ impl Record {
 
     fn folded(&self) -> Projection {
         let fold = Fold::of(self);
+        trip(Trip::Terms, self.changes());
         let json = self.json_of(&fold);
 
         Projection {
@@ -400,7 +401,6 @@ fn placements_of(record: &Record) -> Vec<Placement> {
 
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
-    trip(Trip::Terms, record.changes());
     let mut out = Vec::new();
     let mut put = |what: &str, value: String| {
         if !value.is_empty() {

@@ -1,8 +1,9 @@
 //! Nodes that nobody hears, and what waits for them.
 //!
 //! A finding that may yet be explained waits until the crossings concerned are received, and a
-//! crossing is received as far as the slowest of its nodes. One that was enrolled and never started,
-//! or fell silent, holds all of that back: it is named, so that somebody starts it, or takes it out.
+//! crossing is received as far as the slowest of its nodes. One that was enrolled and never
+//! started, or fell silent, holds all of that back: it is named, so that somebody starts it, or
+//! takes it out.
 
 use crate::door::Door;
 use std::collections::BTreeMap;
