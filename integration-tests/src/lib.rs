@@ -172,7 +172,17 @@ impl World {
         self.start_with(name, &from.join(name), peers);
     }
 
-    /// The same with other papers.
+    /// Starts a hub, and Traibeel, which has heard that the hub registered this officer.
+    pub fn start_with_officer(&mut self, officer: &str, department: &str) {
+        self.start("hub", &[]);
+        self.start("trb", &[("hub", self.site("hub").listen)]);
+        let said = json!({"say": "officer", "officer": officer, "department": department});
+        let said = self.site("hub").post("/v1/control", &said);
+        said.expect("the officer is registered");
+        self.settle(&["hub", "trb"]);
+    }
+
+    /// Adds a node with other papers, dialling these peers, and starts it.
     pub fn start_with(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)]) {
         self.place(name, papers, peers, "");
         self.boot(name);

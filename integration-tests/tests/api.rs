@@ -279,6 +279,9 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
     world.start("trb", &[("hub", world.site("hub").listen)]);
 
     let (trb, hub) = (world.site("trb"), world.site("hub"));
+    let officer = json!({"say": "officer", "officer": "HUB-1", "department": "HUB"});
+    hub.post("/v1/control", &officer).unwrap();
+
     let lookout = json!({
         "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},

@@ -29,7 +29,7 @@ fn lookout(site: &Site, term: &str) -> String {
 #[test]
 fn whoever_writes_is_told_what_it_came_to() {
     let mut world = World::default();
-    world.start("trb", &[]);
+    world.start_with_officer("OF-7", "SEC");
     let trb = world.site("trb");
     let hold = lookout(trb, "11-A-1");
     let is_detained = |answer: &Value| {

@@ -18,15 +18,17 @@ const FIRM_WITHIN: Duration = Duration::from_secs(60);
 
 /// A truck leaves while a hold on it is open; after that nothing is written.
 fn leave_while_held(site: &Site) {
+    let truck = site.truck("77-B-00042");
+    let named = site.record(&truck).unwrap()["record"].clone();
     let placed =
         json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order 12"});
-    let lookout = json!({
-        "kind": "hold", "officer": "OF-7", "department": "SEC", "events": [placed],
-        "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
+    let hold = json!({
+        "kind": "hold", "officer": "OF-7", "department": "SEC",
+        "events": [placed, {"type": "link", "record": named}],
+        "fields": {"type": "SECURITY", "legal_basis": "order 12"},
     });
 
-    site.post("/v1/records", &lookout).unwrap();
-    let truck = site.truck("77-B-00042");
+    site.post("/v1/records", &hold).unwrap();
     site.say(
         &truck,
         "PORT",

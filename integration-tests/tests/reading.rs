@@ -65,7 +65,7 @@ fn record_both(trb: &Site) -> (String, String) {
 #[test]
 fn a_traveller_and_a_lookout_are_shown_to_those_who_have_to_know() {
     let mut world = World::default();
-    world.start("trb", &[]);
+    world.start_with_officer("OF-SEC", "SEC");
     let trb = world.site("trb");
     let (bus, lookout) = record_both(trb);
     let path = |id: &str| format!("/v1/records/{id}");
@@ -124,7 +124,7 @@ fn a_traveller_and_a_lookout_are_shown_to_those_who_have_to_know() {
 #[test]
 fn a_token_reads_what_its_issuer_named_and_a_machine_nothing() {
     let mut world = World::default();
-    world.start("trb", &[]);
+    world.start_with_officer("OF-SEC", "SEC");
     let trb = world.site("trb");
     let (bus, lookout) = record_both(trb);
     let reader = json!({"is": "reader"});
@@ -192,7 +192,7 @@ fn a_token_reads_what_its_issuer_named_and_a_machine_nothing() {
 #[test]
 fn auditors_see_how_often_each_token_was_shown_what_is_not_everybodys() {
     let mut world = World::default();
-    world.start("trb", &[]);
+    world.start_with_officer("OF-SEC", "SEC");
     let trb = world.site("trb");
     let (bus, lookout) = record_both(trb);
     let (passports, security) = (officer(trb, "PAS"), officer(trb, "SEC"));

@@ -125,7 +125,6 @@ pub(crate) fn judge(
         );
     }
 
-    let officer = judge.officers.get(&common.officer);
     if found.is_some_and(EventType::lets_go) {
         registered(judge, &common.officer, Some(department))?;
         if let Some(of) = record.kind()
@@ -133,19 +132,8 @@ pub(crate) fn judge(
         {
             return refuse("malformed_event", why.to_string());
         }
-    } else if let Some(o) = officer
-        && found.is_none_or(|t| t.revoked == Revoked::Refused)
-    {
-        let name = &common.officer;
-        if o.revoked || o.department != Some(department) {
-            let why = format!("{name} is not an officer of {department} any longer, or never was");
-            return refuse("no_authority", why);
-        }
-
-        if judge.is_elsewhere(name) {
-            let why = format!("{name} is registered for another crossing than this one");
-            return refuse("no_authority", why);
-        }
+    } else if found.is_none_or(|t| t.revoked == Revoked::Refused) {
+        believed(judge, &common.officer, department)?;
     }
 
     // A type that this version does not know lets nothing go, and needs no more.
@@ -260,6 +248,25 @@ impl Act<'_> {
     fn is_supervisors(&self) -> bool {
         let officer = self.said.judge.officers.get(&self.said.common.officer);
         officer.is_some_and(|o| o.supervisor)
+    }
+}
+
+/// Whether an officer is believed to be of a department: whoever is registered otherwise is not.
+pub(crate) fn believed(
+    judge: &Judge,
+    officer: &str,
+    department: Department,
+) -> Result<(), Refusal> {
+    match judge.officers.get(officer) {
+        Some(o) if o.revoked || o.department != Some(department) => {
+            let why = format!("{officer} is not an officer of {department}, or no longer");
+            refuse("no_authority", why)
+        }
+        Some(_) if judge.is_elsewhere(officer) => {
+            let why = format!("{officer} is registered for another crossing than this one");
+            refuse("no_authority", why)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     Department::{self, Hub, Sec},
     DeviceSets, FieldRow, Guarded, HoldType, Kind, SetBy,
     ancestry::Past,
-    authority::{Judge, Refusal, may_end, registered},
+    authority::{Judge, Refusal, believed, may_end, registered},
     event_index::{Owned, begun_hold, is_alarm, is_placement},
     events::guarding,
     fields::known_field,
@@ -267,19 +267,7 @@ impl FieldAct<'_> {
             return refuse(NO_AUTHORITY, why);
         };
 
-        match judge.officers.get(&common.officer) {
-            Some(o) if o.revoked || o.department != Some(department) => {
-                let officer = &common.officer;
-                let why = format!("{officer} is not an officer of {department}, or no longer");
-                refuse(NO_AUTHORITY, why)
-            }
-            Some(_) if judge.is_elsewhere(&common.officer) => {
-                let officer = &common.officer;
-                let why = format!("{officer} is registered for another crossing than this one");
-                refuse(NO_AUTHORITY, why)
-            }
-            _ => Ok(()),
-        }
+        believed(judge, &common.officer, department)
     }
 
     /// Whether a link, here or in another record, or a lookout rests on what the record is known

@@ -130,6 +130,7 @@ impl Record {
 
     fn folded(&self) -> Projection {
         let fold = Fold::of(self);
+        trip(Trip::Terms, self.changes());
         let json = self.json_of(&fold);
 
         Projection {
@@ -196,6 +197,7 @@ impl Record {
         events.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
 
         let missing = self.all_missing();
+        let mut waiting_count = 0u64;
         let (mut refused, mut waiting) = (Vec::new(), Vec::new());
         for (said, row) in self.rows() {
             let entry = said.reference.to_string();
@@ -204,8 +206,11 @@ impl Record {
                 Verdict::Refused(r) => {
                     refused.push(json!({"entry": entry, "code": r.code, "why": r.why}))
                 }
+                Verdict::Waits(_) if waiting.len() == WAITING_MAX => waiting_count += 1,
                 Verdict::Waits(_) => {
+                    waiting_count += 1;
                     let missing = missing.get(&said.reference).into_iter().flatten();
+                    let missing = missing.take(WAITING_MAX);
                     let missing: Vec<String> = missing.map(ToString::to_string).collect();
                     waiting.push(json!({"entry": entry, "for": missing}));
                 }
@@ -231,6 +236,7 @@ impl Record {
             "refused": refused,
             "refused_fields": self.refused_fields(),
             "waiting": waiting,
+            "waiting_count": waiting_count,
             "time_reversals": self.time_reversals(),
             "after_assessment": self.after_assessment(),
             "changed_after": self.changed_after(),
@@ -347,6 +353,8 @@ impl Record {
 const SEALS_MAX: usize = 256;
 /// Changes of one record that are told each for itself. More of them tell nothing more.
 const CHANGES_MAX: usize = 100;
+/// Entries that wait, and what each of them waits for, that are told each for itself.
+const WAITING_MAX: usize = 100;
 /// Clocks that differ by less are not worth a line, milliseconds.
 const REVERSAL_MS: i64 = 60_000;
 /// Bytes of a term as it is looked up; a longer one is looked up by its hash.
@@ -404,7 +412,6 @@ fn placements_of(record: &Record) -> Vec<Placement> {
 
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
-    trip(Trip::Terms, record.changes());
     let mut out = Vec::new();
     let mut put = |what: &str, value: String| {
         if !value.is_empty() {

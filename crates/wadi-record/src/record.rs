@@ -14,7 +14,7 @@ use crate::{
     Kind,
     ancestry::Past,
     authority::Refusal,
-    contained::contained,
+    contained::{DERIVATION_FAILED, contained},
     document::Put,
     graph::{OWN_LATER, leans_on_own_later},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict},
@@ -205,6 +205,18 @@ impl Record {
     /// The document as any Automerge tool opens it.
     pub fn save(&self) -> Vec<u8> {
         self.now().save(&self.rows)
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, where it cannot be made: that is a fault of this program.
+    pub fn saved(&self) -> Result<Vec<u8>, Refusal> {
+        contained(|| self.save()).ok_or_else(|| Refusal {
+            code: DERIVATION_FAILED,
+            why: "no document could be made of the record".into(),
+        })
     }
 
     /// Events, in an order that depends on their entries alone.

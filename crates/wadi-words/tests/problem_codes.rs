@@ -35,6 +35,8 @@ const GIVERS: &[(&str, &str)] = &[
     ("", "changed:"),
     ("", "const GUARDED_FIELD: &str ="),
     ("", "const SET_ASIDE: &str ="),
+    ("", "const DERIVATION_FAILED: &str ="),
+    ("wadi-record/src", "refusal("),
     ("wadi-record/src", "refuse("),
     ("wadi-record/src", "refused("),
     ("wadi-record/src", "code:"),

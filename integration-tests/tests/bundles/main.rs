@@ -101,6 +101,9 @@ fn a_site_and_a_hub_that_never_meet_agree_by_stick_alone() {
 
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let stick = Stick::new(&world);
+    let officer = json!({"say": "officer", "officer": "HUB-1", "department": "HUB"});
+    hub.post("/v1/control", &officer).unwrap();
+
     let lookout = json!({
         "kind": "hold", "crossing": "TRB", "officer": "HUB-1", "department": "HUB",
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},

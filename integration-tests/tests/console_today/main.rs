@@ -445,7 +445,7 @@ fn a_lost_session_loses_nothing_that_was_typed_and_writes_nothing_for_anybody_el
 #[test]
 fn markup_in_a_field_stays_text_and_nobody_makes_a_link_that_tells_warnings() {
     let mut world = World::default();
-    world.start("trb", &[]);
+    world.start_with_officer("OF-SEC", "SEC");
     let trb = world.site("trb");
     let port = Officer::of(trb, "OF-1", "PORT");
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";

@@ -413,6 +413,8 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
     let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
     let early = trb.truck("77 B 00042");
 
+    let officer = json!({"say": "officer", "officer": "OF-9", "department": "SEC"});
+    hub.post("/v1/control", &officer).unwrap();
     world.settle(&["hub", "trb", "qam"]);
     // While Traibeel is dark, Al-Qaem puts out a lookout for the plate; Traibeel lets the truck go.
     cable.pull();

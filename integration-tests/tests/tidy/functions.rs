@@ -42,7 +42,6 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
         83,
     ),
     ("crates/wadi-reconcile/src/life.rs", "life", 95),
-    ("crates/wadi-record/src/authority.rs", "judge", 85),
     ("crates/wadi-record/src/project.rs", "terms", 88),
     ("crates/wadi-store/src/move_store.rs", "move_store", 87),
     (

@@ -51,7 +51,7 @@ pub(super) struct ShownRecord {
     pub warnings: Vec<String>,
     pub refused: Vec<ShownRefusal>,
     pub refused_fields: Vec<ShownClaim>,
-    pub waiting: Vec<Value>,
+    pub waiting_count: usize,
     pub time_reversals: Vec<Value>,
     pub changed_after: Vec<ShownClaim>,
     pub changed_after_count: u64,

@@ -119,7 +119,7 @@ pub(super) fn reasons(language: Language, record: &ShownRecord) -> Vec<Reason> {
             "records-why-after-assessment",
             record.after_assessment.len(),
         ),
-        ("note", "records-why-waiting", record.waiting.len()),
+        ("note", "records-why-waiting", record.waiting_count),
         ("note", "records-why-reversals", record.time_reversals.len()),
     ];
     for (tone, name, n) in counted {

@@ -24,13 +24,14 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 29] = [
         "id",
         "record",
         "kind",
         "crossing",
         "state",
         "flags",
+        "unreadable",
         "detained_by",
         "open_holds",
         "placements",
@@ -44,6 +45,7 @@ impl Members {
         "refused",
         "refused_fields",
         "waiting",
+        "waiting_count",
         "time_reversals",
         "after_assessment",
         "changed_after",

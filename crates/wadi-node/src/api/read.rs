@@ -4,7 +4,7 @@ use crate::{
     api::{Reads, lists::Members},
     door::{
         command::Command,
-        error::{NodeError, SetAsideWork},
+        error::{NodeError, SetAsideWork, WriteError},
     },
 };
 use serde::Serialize;
@@ -233,7 +233,8 @@ impl Reads {
             .ask(|reply| Command::Document { record, reply })
             .await?;
 
-        weigh_apart(apart, SetAsideWork::History, |record| record.save()).await
+        let saved = weigh_apart(apart, SetAsideWork::History, |record| record.saved()).await?;
+        saved.map_err(|refusal| WriteError::Refused(refusal).into())
     }
 
     /// A record as of entries of it, or as of a time by its authors' clocks.

@@ -3,9 +3,9 @@
 //! An author names heads of logs in its `Seen` entries. It is believed as far as the root of such a
 //! head is the one that this hub holds at that size. A head that goes further than what is held is
 //! neither believed nor forgotten: it is a finding that waits, and is looked at again once so much
-//! of the log is held. One whose root is another than that held is a lie, unless the log is known to
-//! have two branches, of which the author may have held the other. Nothing of that depends on what
-//! came first.
+//! of the log is held. One whose root is another than that held is a lie, unless the log is known
+//! to have two branches, of which the author may have held the other. Nothing of that depends on
+//! what came first.
 
 use crate::{
     door::{Door, proofs::known_root},
@@ -28,7 +28,7 @@ pub(crate) const RULE: &str = "R33";
 
 /// What the authors of a hold's decisions knew, and what they claimed to know.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownHolds {
     /// The deciding entry, and the placement of another hold that its author had taken in.
     pub(crate) knew: BTreeSet<(String, String)>,
     /// Heads that are not there.
@@ -116,8 +116,8 @@ pub(crate) async fn known(
     anchor: &Facts,
     linked: &[Facts],
     waiting: &mut WaitingClaims,
-) -> Result<Known, StoreError> {
-    let mut out = Known::default();
+) -> Result<KnownHolds, StoreError> {
+    let mut out = KnownHolds::default();
     if !anchor.is_hold() {
         return Ok(out);
     }
@@ -143,7 +143,7 @@ pub(crate) async fn known(
 
         let mut logs: BTreeSet<LogId> = placed.iter().map(|p| p.log).collect();
         logs.extend(just_named(&index, decision.seq));
-        let mut checked = Checked {
+        let mut checked = HeadCheck {
             node,
             roots: &mut roots,
             decision,
@@ -253,7 +253,7 @@ pub(crate) async fn alarm_of_claimed_control(node: &Door) -> Result<(), StoreErr
 }
 
 /// Holding what an author named against what is held.
-struct Checked<'a> {
+struct HeadCheck<'a> {
     node: &'a Door,
     roots: &'a mut HashMap<(LogId, u64), Option<Hash>>,
     decision: Reference,
@@ -262,7 +262,7 @@ struct Checked<'a> {
     anchor: RecordId,
 }
 
-impl Checked<'_> {
+impl HeadCheck<'_> {
     /// How much of a log the author of the decision had taken in, as far as the root that it named
     /// bears that out.
     async fn known_size(&mut self, log: LogId, heads: &[NamedHead]) -> Result<u64, StoreError> {

@@ -422,13 +422,12 @@ impl Reconciler {
             });
 
             let known = claims::known(node, *id, &anchor, &linked, &mut self.claims).await?;
-            let (policy, watermarks) = (policy.clone(), watermarks.clone());
             let dossier = Dossier {
                 anchor,
                 linked,
                 peers,
-                watermarks,
-                policy,
+                watermarks: watermarks.clone(),
+                policy: policy.clone(),
                 revoked,
                 knew: known.knew,
                 claims: known.claims,

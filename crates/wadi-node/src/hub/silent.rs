@@ -1,8 +1,9 @@
 //! Nodes that nobody hears, and what waits for them.
 //!
 //! A finding that may yet be explained waits until the crossings concerned are received, and a
-//! crossing is received as far as the slowest of its nodes. One that was enrolled and never started,
-//! or fell silent, holds all of that back: it is named, so that somebody starts it, or takes it out.
+//! crossing is received as far as the slowest of its nodes. One that was enrolled and never
+//! started, or fell silent, holds all of that back: it is named, so that somebody starts it, or
+//! takes it out.
 
 use crate::door::Door;
 use std::collections::BTreeMap;
@@ -29,7 +30,8 @@ pub(crate) async fn alarm_of_silent_nodes(
         ..FindingFilter::default()
     };
 
-    let overdue_ms = node.now_ms().saturating_sub(WAITED_MS);
+    let now_ms = heard.get("HUB").copied().unwrap_or(i64::MIN);
+    let overdue_ms = now_ms.saturating_sub(WAITED_MS);
     let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
     for finding in node.store.findings(&pending).await? {
         if finding.due_ms > overdue_ms {

@@ -5,7 +5,10 @@ use crate::hub::reconciler::facts;
 use crate::{
     door::write::{Based, Target, Write},
     node::Node,
-    tests::order::found_country,
+    tests::{
+        captured::policy,
+        order::{deliver, found_country},
+    },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -174,7 +177,16 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rule_the_records_and_the_board_agree_on_what_is_held() {
     let dir = tempfile::tempdir().unwrap();
-    let (_country, sites) = found_country(dir.path()).await;
+    let (country, sites) = found_country(dir.path()).await;
+
+    // Nobody is registered here, and all may look out for something.
+    let hub = country.node(dir.path(), 2, "hub").await;
+    let mild = Policy {
+        registered_lookouts: false,
+        ..Policy::default()
+    };
+    let (logs, _) = policy(&hub, mild).await;
+    deliver(&sites[0], &logs, &mut StdRng::seed_from_u64(1), false).await;
     let trb = &sites[0];
     let mut through_entries = 0;
 

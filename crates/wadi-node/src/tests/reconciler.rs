@@ -32,7 +32,7 @@ async fn hear(hub: &Node, site: &Node, taken: &mut BTreeMap<LogId, u64>) {
 }
 
 /// Findings of a rule at a hub.
-async fn of_rule(hub: &Node, rule: &str) -> Vec<FindingRow> {
+pub(crate) async fn of_rule(hub: &Node, rule: &str) -> Vec<FindingRow> {
     let filter = FindingFilter {
         rule: Some(rule.into()),
         limit: 10_000,
@@ -50,7 +50,7 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-async fn write(
+pub(crate) async fn write(
     site: &Node,
     department: &str,
     target: Target,
@@ -81,7 +81,7 @@ async fn write_many(
 }
 
 /// Every crossing is heard through any time.
-fn hear_all(hub: &Node) {
+pub(crate) fn hear_all(hub: &Node) {
     let crossings = ["TRB", "QAM", "MAN"].map(String::from);
     *hub.heard_in_tests.lock().unwrap() = crossings.map(|c| (c, i64::MAX)).into();
     hub.reconcile.notify_one();

@@ -19,8 +19,11 @@ Nobody says an event and nobody sets a field whom its row does not name. What a 
 bearer do stands in the last section. Departments are those of the default policy; the policy that
 the hub signs may name others for an event (`acts`), for a field (`fields`, as `passage seal.N`) and
 for a type of hold (`hold_owners`). An officer whom the hub registered for one department is of no
-other one, and one who was revoked is of none. The commission, HUB, speaks from a hub's node only;
-there it may say every event, as long as it has what else the row asks.
+other one, one registered for a crossing speaks at no other one, and one who was revoked is of none.
+What holds something back, or has happened, counts from them all the same, and is a finding (R21).
+The commission, HUB, speaks from a hub's node only; there it may say every event, as long as it has
+what else the row asks. With `registered_lookouts` the policy says whether a lookout needs a
+registered officer.
 
 Whoever writes without the right is told at once, with a code and the reason, and nothing is
 written. What comes from elsewhere is kept, shown as refused, does not count, and is a finding

@@ -172,8 +172,11 @@ pub(crate) struct RecordAnswer {
     refused: Option<Vec<RefusedEntryAnswer>>,
     /// Values that were put without the right to.
     refused_fields: Option<Vec<RefusedFieldAnswer>>,
-    /// Entries that wait for others which are not held.
+    /// Entries that wait for others which are not held: the first hundred, and of each the first
+    /// hundred that it waits for.
     waiting: Option<Vec<WaitingEntryAnswer>>,
+    /// How many such entries there are in all.
+    waiting_count: Option<u64>,
     /// Entries whose authors' clocks stood before those of what they are based on.
     time_reversals: Option<Vec<TimeReversalAnswer>>,
     /// Values that were changed after something rested on them: the first hundred, those after a
