@@ -250,7 +250,12 @@ impl Forge {
             }
             HostileKind::Sizes => at_its_largest(r),
             HostileKind::Foreign => {
-                let of = if r.random_bool(0.7) { &self.forbidden } else { &self.around };
+                // Of its own crossing's records the first captive may say what it likes.
+                let is_of_another = log.node != self.captives[0].key.node();
+                let of = match is_of_another && r.random_bool(0.8) {
+                    true => &self.forbidden,
+                    false => &self.around,
+                };
                 foreign_act(r, of)
             }
             HostileKind::Said

@@ -154,6 +154,8 @@ struct World {
     waiting: Waiting,
     refused_honest: Vec<String>,
     slowest: Duration,
+    /// When each chapter was over, milliseconds.
+    chapter_ms: Vec<u64>,
     thrown: BTreeMap<&'static str, u64>,
 }
 
@@ -171,6 +173,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         waiting: Waiting::default(),
         refused_honest: vec![],
         slowest: Duration::ZERO,
+        chapter_ms: vec![],
         thrown: BTreeMap::new(),
         country,
         node,
@@ -194,6 +197,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         "growth_mib": growth_of(&resident),
         "resident_mib": resident,
         "seconds": seconds,
+        "chapter_ms": world.chapter_ms,
         "slowest_ms": world.slowest.as_millis() as u64,
         "entries": entries,
         "honest_records": world.honest.records.len(),
@@ -213,6 +217,7 @@ impl World {
     async fn play(&mut self) -> Vec<u64> {
         self.deliver(registrations(&self.country.key("hub"), "trb-3")).await;
         let (mut made, mut resident) = (0, Vec::new());
+        let began = Instant::now();
         while made < self.plan.entries {
             let of_chapter = CHAPTER_ENTRIES.min(self.plan.entries - made);
             let chapter = self.forge.chapter(of_chapter);
@@ -230,6 +235,7 @@ impl World {
 
             self.settle().await;
             resident.push(resident_mib());
+            self.chapter_ms.push(began.elapsed().as_millis() as u64);
         }
 
         resident
@@ -315,6 +321,7 @@ impl World {
     async fn equivocate(&mut self) {
         for _ in 0..CHAPTER_FORKS {
             let (deliveries, mut proofs) = self.equivocator.forked_log();
+            let last = deliveries.last().cloned();
             for delivery in deliveries {
                 self.deliver(delivery).await;
             }
@@ -326,6 +333,12 @@ impl World {
                 let link = self.link("qam").await;
                 link.throw(Arriving::Message(Message::ForkProofs(vec![proof]))).await;
             }
+
+            // A block that is answered tells that the proofs before it were taken.
+            if let Some(last) = last {
+                self.deliver(last).await;
+            }
+            self.settle().await;
         }
     }
 
