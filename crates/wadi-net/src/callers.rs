@@ -126,8 +126,7 @@ struct Slot {
 impl Slots {
     fn take_slot(slots: &Arc<Self>, address: IpAddr, proven: bool) -> Admission {
         let mut taken = slots.0.lock().expect("no panic holds it");
-        let is_full =
-            taken.unproven >= UNPROVEN_MAX && !wadi_log::defence::off("handshake-seats");
+        let is_full = taken.unproven >= UNPROVEN_MAX && !wadi_log::defence::off("handshake-seats");
         if !proven && is_full {
             return Admission::Prove;
         }

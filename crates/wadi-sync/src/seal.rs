@@ -100,10 +100,7 @@ pub fn read<T: DeserializeOwned>(
     let sealed = line.rfind(MARK).and_then(|at| {
         let (before, marked) = line.split_at_checked(at)?;
         let signature = marked.strip_prefix(MARK)?.strip_suffix("\"}")?;
-        Some((
-            format!("{before}}}"),
-            unhex(signature)?.try_into().ok()?,
-        ))
+        Some((format!("{before}}}"), unhex(signature)?.try_into().ok()?))
     });
 
     let (text, signature) =

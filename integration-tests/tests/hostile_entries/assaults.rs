@@ -17,7 +17,11 @@ use wadi_sync::{
 const ZSTD_MARK: u8 = 1;
 
 /// One thing to throw, by its name.
-pub(crate) fn thrown(r: &mut StdRng, around: &Surroundings, block: &Block) -> (&'static str, Arriving) {
+pub(crate) fn thrown(
+    r: &mut StdRng,
+    around: &Surroundings,
+    block: &Block,
+) -> (&'static str, Arriving) {
     let lane = *Lane::ALL.choose(r).expect("five");
     let of_block = block.checkpoint.checkpoint.log.lane;
     match r.random_range(0..6) {
@@ -30,7 +34,10 @@ pub(crate) fn thrown(r: &mut StdRng, around: &Surroundings, block: &Block) -> (&
             }
             ("garbage_frame", Arriving::Frame(lane, bytes))
         }
-        1 => ("bomb", Arriving::Frame(lane, bomb(r.random_range(1..2_000)))),
+        1 => (
+            "bomb",
+            Arriving::Frame(lane, bomb(r.random_range(1..2_000))),
+        ),
         2 => {
             let crumbs = (0..=BLOCK_ENTRIES_MAX).map(|n| vec![n as u8]).collect();
             let from = block.from;
@@ -41,13 +48,19 @@ pub(crate) fn thrown(r: &mut StdRng, around: &Surroundings, block: &Block) -> (&
                 entries: crumbs,
                 checkpoint,
             };
-            ("too_many", Arriving::Frame(of_block, raw_frame(&encode_plain(&many))))
+            (
+                "too_many",
+                Arriving::Frame(of_block, raw_frame(&encode_plain(&many))),
+            )
         }
         3 => {
             let mut large = block.clone();
             large.entries = vec![vec![9; ENTRY_BYTES_MAX + r.random_range(1..9)]];
             large.checkpoint.checkpoint.size = large.from + 1;
-            ("too_large", Arriving::Frame(of_block, raw_frame(&encode_plain(&large))))
+            (
+                "too_large",
+                Arriving::Frame(of_block, raw_frame(&encode_plain(&large))),
+            )
         }
         _ => ("message", Arriving::Message(message(r, around, block))),
     }
@@ -119,7 +132,9 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
         },
         3 => Message::Probe {
             log,
-            sizes: (0..r.random_range(0..200)).map(|_| number(r) as u64).collect(),
+            sizes: (0..r.random_range(0..200))
+                .map(|_| number(r) as u64)
+                .collect(),
         },
         4 => Message::Roots {
             log,
@@ -143,7 +158,9 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
                 log,
                 seq: size,
                 bytes: json(r, 2).into_bytes(),
-                path: (0..r.random_range(0..70)).map(|_| Hash(r.random())).collect(),
+                path: (0..r.random_range(0..70))
+                    .map(|_| Hash(r.random()))
+                    .collect(),
                 checkpoint: block.checkpoint.clone(),
                 cosignature: cosignature(r, block),
             }],
@@ -171,7 +188,9 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
             stretches: vec![Stretch {
                 from: size,
                 entries: block.entries.iter().take(3).cloned().collect(),
-                around: (0..r.random_range(0..40)).map(|_| Hash(r.random())).collect(),
+                around: (0..r.random_range(0..40))
+                    .map(|_| Hash(r.random()))
+                    .collect(),
             }],
             absent: vec![(size, number(r) as u64)],
         }),
@@ -182,7 +201,9 @@ fn branch(r: &mut StdRng, block: &Block) -> Branch {
     Branch {
         checkpoint: block.checkpoint.clone(),
         leaf: Hash(r.random()),
-        path: (0..r.random_range(0..70)).map(|_| Hash(r.random())).collect(),
+        path: (0..r.random_range(0..70))
+            .map(|_| Hash(r.random()))
+            .collect(),
     }
 }
 

@@ -40,7 +40,11 @@ fn all() -> Vec<KeptCase> {
         .map(|file| {
             let path = file.expect("a file").path();
             let text = std::fs::read_to_string(&path).expect("a case reads");
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             let json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
             KeptCase { name, json }
         })
@@ -87,7 +91,8 @@ impl KeptCase {
         let mut broken = Vec::new();
         let (_first, one) = self.node("trb-2", 0).await;
         let (_second, other) = self.node("trb-2", 1).await;
-        if scopes(&one).await != scopes(&other).await || records(&one).await != records(&other).await
+        if scopes(&one).await != scopes(&other).await
+            || records(&one).await != records(&other).await
         {
             broken.push("two orders, two results".into());
         }
@@ -106,7 +111,9 @@ impl KeptCase {
 
         for node in [one, other, hub] {
             let draft = Passage::announce("in").plate("11-A-99999", "IQ");
-            let written = node.write(Write::by("OF-1", "PORT", Target::New(None), draft)).await;
+            let written = node
+                .write(Write::by("OF-1", "PORT", Target::New(None), draft))
+                .await;
             broken.extend(written.err().map(|e| format!("an honest write: {e}")));
             broken.extend(ended(&node).await);
             node.stop().await;

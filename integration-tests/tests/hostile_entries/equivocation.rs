@@ -37,7 +37,10 @@ impl ForkedBranch {
         Branch {
             checkpoint: self.blocks.last().expect("a block").checkpoint.clone(),
             leaf: self.leaves[at as usize],
-            path: ranges.iter().map(|(from, to)| self.root(*from, *to)).collect(),
+            path: ranges
+                .iter()
+                .map(|(from, to)| self.root(*from, *to))
+                .collect(),
         }
     }
 }

@@ -110,12 +110,12 @@ impl Forge {
     pub(crate) fn deliveries(&mut self, kind: HostileKind) -> Vec<Delivery> {
         let out = match kind {
             HostileKind::Tangle => self.tangle(),
-            HostileKind::Epochs => (0..24).map(|_| self.block_of(kind, 2)).collect(),
+            HostileKind::Epochs => (0..12).map(|_| self.block_of(kind, 2)).collect(),
             HostileKind::Flood => vec![self.flood()],
             HostileKind::Crumbs => vec![self.block_of(kind, BLOCK_ENTRIES_MAX)],
             HostileKind::Sizes => vec![self.block_of(kind, 12)],
-            HostileKind::Heads => (0..6).map(|_| self.block_of(kind, 1)).collect(),
-            _ => vec![self.block_of(kind, 96)],
+            HostileKind::Heads => (0..3).map(|_| self.block_of(kind, 4)).collect(),
+            _ => vec![self.block_of(kind, 160)],
         };
 
         let made: usize = out.iter().map(|d| d.block.entries.len()).sum();
@@ -149,7 +149,11 @@ impl Forge {
         let captive = &self.captives[at];
         let codes = ["TRB", "TRB", "MAN", "QAM", "HUB"];
         let crossing = match foreign || self.r.random_bool(0.2) {
-            true => codes.choose(&mut self.r).expect("five").parse().expect("a code"),
+            true => codes
+                .choose(&mut self.r)
+                .expect("five")
+                .parse()
+                .expect("a code"),
             false => captive.crossing,
         };
 
@@ -197,7 +201,8 @@ impl Forge {
                 self.around.note_entry(entry);
             }
             if self.r.random_bool(0.03) && begins_record(bytes) {
-                self.around.note_record(RecordId::of_first(&entry), log.lane);
+                self.around
+                    .note_record(RecordId::of_first(&entry), log.lane);
             }
         }
 
@@ -245,7 +250,9 @@ impl Forge {
             HostileKind::Kinds => later_kind(r),
             HostileKind::Seen => encoded(r, &self.around, 3, log).unwrap_or_default(),
             HostileKind::Facts => {
-                let kind = *[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14].choose(r).expect("some");
+                let kind = *[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+                    .choose(r)
+                    .expect("some");
                 encoded(r, &self.around, kind, log).unwrap_or_default()
             }
             HostileKind::Sizes => at_its_largest(r),
@@ -323,7 +330,7 @@ impl Forge {
         let logs: Vec<LogId> = (0..3).map(|_| self.new_log(of, lane, false)).collect();
         let mut places: Vec<(LogId, u64)> = Vec::new();
         for log in &logs {
-            let most = self.r.random_range(1..14);
+            let most = self.r.random_range(1..50);
             places.extend((0..most).map(|seq| (*log, seq)));
         }
 
@@ -404,7 +411,9 @@ fn noise(r: &mut StdRng) -> Vec<u8> {
 
 /// Kinds and versions that nobody knows yet.
 fn later_kind(r: &mut StdRng) -> Vec<u8> {
-    let kind = *[15, 16, 127, 128, 1 << 20, u32::MAX].choose(r).expect("some");
+    let kind = *[15, 16, 127, 128, 1 << 20, u32::MAX]
+        .choose(r)
+        .expect("some");
     let bytes: Vec<u8> = (0..r.random_range(0..400)).map(|_| r.random()).collect();
     let entry = Entry {
         common: common(r),
@@ -480,7 +489,9 @@ fn foreign_act(r: &mut StdRng, of: &Surroundings) -> Vec<u8> {
         events: vec![events.choose(r).expect("seven").clone()],
     };
 
-    let department = *["PORT", "SEC", "CUS", "VET", "HUB"].choose(r).expect("five");
+    let department = *["PORT", "SEC", "CUS", "VET", "HUB"]
+        .choose(r)
+        .expect("five");
     let entry = Entry {
         common: Common {
             wall_ms: DAY_MS + r.random_range(0..3_600_000),

@@ -68,7 +68,11 @@ pub(crate) async fn records(node: &Node) -> Vec<String> {
             true => row.state.clone(),
             false => format!("{} {} {}", row.state, row.digest, row.json),
         };
-        lines.push(format!("{id} {} {}", row.printed, hex(&Sha256::digest(what))));
+        lines.push(format!(
+            "{id} {} {}",
+            row.printed,
+            hex(&Sha256::digest(what))
+        ));
     }
 
     lines.sort();
@@ -86,7 +90,10 @@ pub(crate) async fn findings(node: &Node) -> Vec<String> {
         .into_iter()
         .map(|f| {
             let said: String = f.json.chars().take(FINDING_SHOWN).collect();
-            format!("{} {} {} {} {} {said}", f.rule, f.anchor, f.id, f.phase, f.evidence)
+            format!(
+                "{} {} {} {} {} {said}",
+                f.rule, f.anchor, f.id, f.phase, f.evidence
+            )
         })
         .collect();
     out.sort();

@@ -127,7 +127,12 @@ pub(crate) fn registrations(hub: &LogKey, by: &'static str) -> Delivery {
         lane: Lane::Control,
         crossing: Crossing::HUB,
     };
-    let officers = [("OF-1", "PORT"), ("OF-2", "CUS"), ("OF-7", "VET"), ("OF-9", "SEC")];
+    let officers = [
+        ("OF-1", "PORT"),
+        ("OF-2", "CUS"),
+        ("OF-7", "VET"),
+        ("OF-9", "SEC"),
+    ];
     let entries = officers.map(|(officer, department)| {
         let entry = Entry {
             common: Common {

@@ -45,11 +45,11 @@ impl HostileKind {
         (Self::Crumbs, 2),
         (Self::Said, 14),
         (Self::Tangle, 18),
-        (Self::Foreign, 8),
+        (Self::Foreign, 5),
         (Self::Seen, 2),
         (Self::Facts, 6),
         (Self::Flood, 3),
-        (Self::Epochs, 4),
+        (Self::Epochs, 2),
         (Self::Kinds, 4),
         (Self::Heads, 3),
         (Self::Sizes, 2),
@@ -86,9 +86,13 @@ impl HostileKind {
             Self::Facts => &[Lane::Control, Lane::Control, Lane::Control, Lane::Passage],
             Self::Seen => &[Lane::Control, Lane::Hold, Lane::Passage],
             Self::Heads => &[Lane::Control, Lane::Passage],
-            Self::Tangle | Self::Flood | Self::Foreign | Self::Said | Self::Sizes => {
-                &[Lane::Passage, Lane::Passage, Lane::Hold, Lane::Customs, Lane::Site]
-            }
+            Self::Tangle | Self::Flood | Self::Foreign | Self::Said | Self::Sizes => &[
+                Lane::Passage,
+                Lane::Passage,
+                Lane::Hold,
+                Lane::Customs,
+                Lane::Site,
+            ],
             _ => &Lane::ALL,
         }
     }

@@ -9,6 +9,8 @@ use wadi_record::Kind;
 
 /// References and records remembered at most: the newest.
 const REMEMBERED_MAX: usize = 3_000;
+/// Records that are named more often than others.
+const NEWEST: usize = 40;
 /// Kinds of bodies that the format has.
 pub(crate) const BODY_KINDS: u32 = 14;
 
@@ -74,7 +76,13 @@ impl Surroundings {
     }
 
     pub(crate) fn record(&self, r: &mut StdRng) -> RecordId {
-        match self.records.choose(r) {
+        // Mostly one of the newest: what it costs to come back to old ones is measured elsewhere.
+        let newest = self.records.len().saturating_sub(NEWEST);
+        let among = match r.random_bool(0.95) {
+            true => &self.records[newest..],
+            false => &self.records[..],
+        };
+        match among.choose(r) {
             Some((id, _)) if r.random_bool(0.95) => *id,
             _ => RecordId(r.random()),
         }
@@ -145,7 +153,11 @@ pub(crate) fn common(r: &mut StdRng) -> Common {
             true => String::new(),
             false => name(r, &["PORT", "CUS", "SEC", "VET", "HUB", "OPS"]),
         },
-        device: if of_device { name(r, &["S1", "ANPR-1"]) } else { String::new() },
+        device: if of_device {
+            name(r, &["S1", "ANPR-1"])
+        } else {
+            String::new()
+        },
         device_seq: if of_device { number(r) as u64 } else { 0 },
     }
 }
@@ -166,7 +178,10 @@ pub(crate) fn change(
         }
     }
 
-    let puts: Vec<Put> = puts.into_iter().map(|(key, value)| Put { key, value }).collect();
+    let puts: Vec<Put> = puts
+        .into_iter()
+        .map(|(key, value)| Put { key, value })
+        .collect();
     let least = usize::from(puts.is_empty());
     let events = (0..r.random_range(least..3).max(least))
         .map(|_| event(r, kind, &names))
@@ -206,7 +221,9 @@ pub(crate) fn body(r: &mut StdRng, around: &Surroundings, kind: u32, me: &LogId)
         2 => {
             let epoch = Epoch(r.random());
             let mut previous = around.heads(r, 5);
-            previous.iter_mut().for_each(|h| (h.log.node, h.log.epoch) = (me.node, epoch));
+            previous
+                .iter_mut()
+                .for_each(|h| (h.log.node, h.log.epoch) = (me.node, epoch));
             previous.sort_by_key(|h| h.log);
             previous.dedup_by_key(|h| h.log);
             Body::Boot(Boot {
@@ -221,8 +238,14 @@ pub(crate) fn body(r: &mut StdRng, around: &Surroundings, kind: u32, me: &LogId)
         }
         4 => Body::Enrolment(invented_enrolment(r)),
         5 => Body::Officer(OfficerEntry {
-            officer: ["OF-1", "OF-9"].choose(r).map(|o| o.to_string()).expect("two"),
-            department: ["PORT", "SEC", "HUB", ""].choose(r).map(|d| d.to_string()).expect("four"),
+            officer: ["OF-1", "OF-9"]
+                .choose(r)
+                .map(|o| o.to_string())
+                .expect("two"),
+            department: ["PORT", "SEC", "HUB", ""]
+                .choose(r)
+                .map(|d| d.to_string())
+                .expect("four"),
             crossing: r.random::<bool>().then(|| crossing(r)),
             supervisor: r.random(),
             revision: number(r) as u64,
@@ -312,11 +335,17 @@ fn invented_enrolment(r: &mut StdRng) -> Enrolment {
         root_signature: [0; 64],
     };
 
-    made.issue(&LogKey::from_seed(&[77; 32])).expect("plain parts")
+    made.issue(&LogKey::from_seed(&[77; 32]))
+        .expect("plain parts")
 }
 
 /// The bytes of an entry of that kind; nothing where what was drawn is none that the format has.
-pub(crate) fn encoded(r: &mut StdRng, around: &Surroundings, kind: u32, me: &LogId) -> Option<Vec<u8>> {
+pub(crate) fn encoded(
+    r: &mut StdRng,
+    around: &Surroundings,
+    kind: u32,
+    me: &LogId,
+) -> Option<Vec<u8>> {
     let entry = Entry {
         common: common(r),
         body: body(r, around, kind, me),

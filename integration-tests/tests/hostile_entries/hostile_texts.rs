@@ -90,7 +90,9 @@ pub(crate) fn text(r: &mut StdRng) -> String {
 pub(crate) fn number(r: &mut StdRng) -> i64 {
     match r.random_range(0..6) {
         0 => r.random(),
-        1 => 1i64.wrapping_shl(r.random_range(0..64)).wrapping_sub(r.random_range(0..3)),
+        1 => 1i64
+            .wrapping_shl(r.random_range(0..64))
+            .wrapping_sub(r.random_range(0..3)),
         _ => *NUMBERS.choose(r).expect("there are some"),
     }
 }
@@ -107,9 +109,24 @@ pub(crate) fn json(r: &mut StdRng, depth: u32) -> String {
         3 | 4 => number(r).to_string(),
         5 => {
             let odd = [
-                "null", "true", "false", "-0", "0.5", "1e308", "1e400", "-1e999", "1.0", "NaN",
-                "Infinity", "18446744073709551616", "1E+2", "[]", "{}", "\"\\ud800\"",
-                "\"\\u0000\"", "007",
+                "null",
+                "true",
+                "false",
+                "-0",
+                "0.5",
+                "1e308",
+                "1e400",
+                "-1e999",
+                "1.0",
+                "NaN",
+                "Infinity",
+                "18446744073709551616",
+                "1E+2",
+                "[]",
+                "{}",
+                "\"\\ud800\"",
+                "\"\\u0000\"",
+                "007",
             ];
             (*odd.choose(r).expect("there are some")).into()
         }
@@ -119,7 +136,9 @@ pub(crate) fn json(r: &mut StdRng, depth: u32) -> String {
             format!("{}{}", "[".repeat(deep), "]".repeat(deep))
         }
         8 | 9 => {
-            let parts: Vec<String> = (0..r.random_range(0..4)).map(|_| json(r, depth - 1)).collect();
+            let parts: Vec<String> = (0..r.random_range(0..4))
+                .map(|_| json(r, depth - 1))
+                .collect();
             format!("[{}]", parts.join(","))
         }
         _ => {

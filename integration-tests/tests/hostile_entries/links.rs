@@ -96,7 +96,10 @@ impl HostileLink {
             folded: Folded::default(),
             part: FrontierPart::default(),
         };
-        let _ = self.to.send(Arriving::Message(hello(enrolment, hub_time_s))).await;
+        let _ = self
+            .to
+            .send(Arriving::Message(hello(enrolment, hub_time_s)))
+            .await;
         let _ = self.to.send(Arriving::Message(frontier)).await;
     }
 
@@ -167,7 +170,9 @@ impl HostileLink {
             log_key: key.public(),
             ..honest.clone()
         };
-        let ghost = ghost.issue(&LogKey::from_seed(&[77; 32])).expect("plain parts");
+        let ghost = ghost
+            .issue(&LogKey::from_seed(&[77; 32]))
+            .expect("plain parts");
 
         let link = Self::with(node, &ghost);
         let shown = match seed.is_multiple_of(2) {

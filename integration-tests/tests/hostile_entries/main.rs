@@ -29,7 +29,7 @@ use world::WorldPlan;
 /// Hostile entries that each node gets: in CI, and at full size.
 const ENTRIES: (u64, u64) = (100_000, 1_000_000);
 /// A hub looks at each record as well: it gets one of so many.
-const HUB_PART: u64 = 5;
+const HUB_PART: u64 = 10;
 /// By how much a node's process may grow, MiB.
 const GROWTH_MIB_MAX: u64 = 64;
 /// What a world is told, in the environment of its process: member, order, seed, entries and where
@@ -132,7 +132,11 @@ fn nodes_live_through_hostile_entries_and_hold_the_same() {
         if only.as_ref().is_some_and(|only| only != name) {
             continue;
         }
-        let entries = if name == "hub" { entries / HUB_PART } else { entries };
+        let entries = if name == "hub" {
+            entries / HUB_PART
+        } else {
+            entries
+        };
         let running: Vec<Running> = (0..2)
             .map(|order| start_world(name, order, seed, entries, dir.path()))
             .collect();

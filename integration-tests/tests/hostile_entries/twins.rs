@@ -76,7 +76,10 @@ impl Twin {
 
     async fn restart(&mut self, country: &Country) {
         self.node.stop().await;
-        self.node = country.start_in("trb", &self.dir).await.expect("it starts again");
+        self.node = country
+            .start_in("trb", &self.dir)
+            .await
+            .expect("it starts again");
     }
 }
 
@@ -105,7 +108,10 @@ async fn holds_all(node: &Node, said: &[String]) -> bool {
         ..Default::default()
     };
     let rows = node.store().records(&filter).await.expect("records");
-    rows.len() == said.len() && said.iter().all(|plate| rows.iter().any(|r| r.json.contains(plate)))
+    rows.len() == said.len()
+        && said
+            .iter()
+            .all(|plate| rows.iter().any(|r| r.json.contains(plate)))
 }
 
 /// Makes the second node.
@@ -117,7 +123,10 @@ async fn twin_of(country: &Country, first: &mut Twin, story: TwinStory) -> Twin 
         TwinOrigin::StoppedCopy => {
             first.node.stop().await;
             copy_dir(&first.dir, &dir);
-            first.node = country.start_in("trb", &first.dir).await.expect("it starts");
+            first.node = country
+                .start_in("trb", &first.dir)
+                .await
+                .expect("it starts");
         }
     }
 
@@ -144,7 +153,10 @@ async fn tell(story: TwinStory) -> usize {
 
     // What stood before the twin came to be was safe, so that the key alone finds it again.
     let wire = connect(&first.node, &hub);
-    until("the hub has what was before", async || holds_all(&hub, &said).await).await;
+    until("the hub has what was before", async || {
+        holds_all(&hub, &said).await
+    })
+    .await;
     drop(wire);
 
     let mut twin = twin_of(&country, &mut first, story).await;
@@ -166,12 +178,17 @@ async fn tell(story: TwinStory) -> usize {
         false => (&mut first, &mut twin),
     };
     let wire = connect(&one.node, &hub);
-    let of_one = |plate: &&String| !plate.starts_with("22-") || {
-        let name = if story.twin_syncs_first { "T" } else { "F" };
-        plate.starts_with(&format!("22-{name}"))
+    let of_one = |plate: &&String| {
+        !plate.starts_with("22-") || {
+            let name = if story.twin_syncs_first { "T" } else { "F" };
+            plate.starts_with(&format!("22-{name}"))
+        }
     };
     let heard: Vec<String> = said.iter().filter(of_one).cloned().collect();
-    until("the hub hears the one", async || holds_all(&hub, &heard).await).await;
+    until("the hub hears the one", async || {
+        holds_all(&hub, &heard).await
+    })
+    .await;
     let kept = story.together.then_some(wire);
 
     if story.restarts {

@@ -162,7 +162,9 @@ fn spoil_one(r: &mut StdRng, fields: &mut Vec<WireField>, at: usize) {
         1 => fields.insert(at, fields[at].clone()),
         2 => {
             let field = fields[at].clone();
-            let times = *[2usize, 40, 255, 256, 257].choose(r).expect("there are some");
+            let times = *[2usize, 40, 255, 256, 257]
+                .choose(r)
+                .expect("there are some");
             let room = 24_000 / write_fields(std::slice::from_ref(&field)).len().max(1);
             (0..times.min(room)).for_each(|_| fields.insert(at, field.clone()));
         }
@@ -223,7 +225,13 @@ fn spoil_bytes(r: &mut StdRng, bytes: &mut Vec<u8>) {
         6 if r.random_bool(0.05) => {
             // As long as an entry may be, and longer than each of its parts.
             let of = text(r);
-            *bytes = of.as_bytes().iter().copied().cycle().take(BIG_TEXT).collect();
+            *bytes = of
+                .as_bytes()
+                .iter()
+                .copied()
+                .cycle()
+                .take(BIG_TEXT)
+                .collect();
         }
         7 if !bytes.is_empty() => {
             let at = r.random_range(0..bytes.len());

@@ -215,13 +215,17 @@ pub(crate) async fn ended(node: &Node) -> Option<String> {
 impl World {
     /// Everything is made and delivered. This process's memory after each chapter, MiB.
     async fn play(&mut self) -> Vec<u64> {
-        self.deliver(registrations(&self.country.key("hub"), "trb-3")).await;
+        self.deliver(registrations(&self.country.key("hub"), "trb-3"))
+            .await;
         let (mut made, mut resident) = (0, Vec::new());
         let began = Instant::now();
         while made < self.plan.entries {
             let of_chapter = CHAPTER_ENTRIES.min(self.plan.entries - made);
             let chapter = self.forge.chapter(of_chapter);
-            made += chapter.iter().map(|d| d.block.entries.len() as u64).sum::<u64>();
+            made += chapter
+                .iter()
+                .map(|d| d.block.entries.len() as u64)
+                .sum::<u64>();
 
             let honest = self.honest.chapter(CHAPTER_TRUCKS);
             self.tell_of_honest_records();
@@ -296,8 +300,11 @@ impl World {
         link.send_block(&delivery.block).await;
         let refused = link.settle().await;
         self.slowest = self.slowest.max(began.elapsed());
-        self.refused_honest
-            .extend(refused.into_iter().map(|code| format!("{}: {code}", head.size)));
+        self.refused_honest.extend(
+            refused
+                .into_iter()
+                .map(|code| format!("{}: {code}", head.size)),
+        );
     }
 
     async fn link(&mut self, by: &'static str) -> &mut HostileLink {
@@ -331,7 +338,8 @@ impl World {
             *self.thrown.entry("fork_proof").or_default() += proofs.len() as u64;
             for proof in proofs {
                 let link = self.link("qam").await;
-                link.throw(Arriving::Message(Message::ForkProofs(vec![proof]))).await;
+                link.throw(Arriving::Message(Message::ForkProofs(vec![proof])))
+                    .await;
             }
 
             // A block that is answered tells that the proofs before it were taken.
@@ -361,7 +369,11 @@ impl World {
         let mut out = Vec::new();
         for record in &self.honest.records {
             let here = self.node.reads().record(&record.id).await;
-            let there = calm.reads().record(&record.id).await.expect("a calm record");
+            let there = calm
+                .reads()
+                .record(&record.id)
+                .await
+                .expect("a calm record");
             let Ok(here) = here else {
                 out.push(format!("{}: it does not answer", record.id));
                 continue;
@@ -369,7 +381,10 @@ impl World {
             // What the captured node of the same crossing may say of it, it says.
             for part in ["fields", "state", "contested"] {
                 if !record.is_shared && here[part] != there[part] {
-                    out.push(format!("{}: {part} {} {}", record.id, here[part], there[part]));
+                    out.push(format!(
+                        "{}: {part} {} {}",
+                        record.id, here[part], there[part]
+                    ));
                 }
             }
         }
@@ -395,7 +410,8 @@ impl World {
         let country = country();
         let node = start(&country, self.plan.name).await;
         let mut link = HostileLink::open(&country, &node, "trb-3").await;
-        link.send_block(&registrations(&country.key("hub"), "trb-3").block).await;
+        link.send_block(&registrations(&country.key("hub"), "trb-3").block)
+            .await;
         let mut honest = HonestSite::new("trb-3", country.key("trb-3"), "TRB");
         while honest.records.len() < self.honest.records.len() {
             for delivery in honest.chapter(CHAPTER_TRUCKS) {

@@ -41,8 +41,7 @@ impl Questions {
             return true;
         }
 
-        let room =
-            self.waiting.len() < WAITING_MAX || wadi_store::defence::off("questions-max");
+        let room = self.waiting.len() < WAITING_MAX || wadi_store::defence::off("questions-max");
         if room {
             self.waiting.push_back(query);
         }
