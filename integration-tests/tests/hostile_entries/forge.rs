@@ -24,8 +24,6 @@ const FLOOD_ENTRIES: usize = 240;
 pub(crate) struct Delivery {
     /// The name of the member over whose link it comes.
     pub(crate) by: &'static str,
-    /// What is hostile about it; none where it is honest.
-    pub(crate) kind: Option<HostileKind>,
     /// The block.
     pub(crate) block: Block,
 }
@@ -208,7 +206,6 @@ impl Forge {
 
         Delivery {
             by: captive.name,
-            kind: Some(kind),
             block: sign_onto(&captive.key, log, peaks, entries, head),
         }
     }

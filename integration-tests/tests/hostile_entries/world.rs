@@ -29,6 +29,8 @@ use wadi_sync::Message;
 
 /// Entries of a chapter: what is made, mixed and delivered before the next is made.
 const CHAPTER_ENTRIES: u64 = 5_000;
+/// Chapters after which growth is told: caches fill in the first of them.
+const MEASURED_CHAPTERS: usize = 15;
 /// Honest trucks of a chapter.
 const CHAPTER_TRUCKS: usize = 3;
 /// Things thrown at links in a chapter.
@@ -106,8 +108,12 @@ fn resident_mib() -> u64 {
 }
 
 /// By how much a process grew: from the highest of the first third of its chapters, when its caches
-/// are full, to the highest of all.
+/// are full, to the highest of all. Of few chapters it tells nothing.
 fn growth_of(resident: &[u64]) -> u64 {
+    if resident.len() < MEASURED_CHAPTERS {
+        return 0;
+    }
+
     let warm = &resident[..resident.len().div_ceil(3)];
     let highest = |of: &[u64]| of.iter().max().copied().unwrap_or(0);
     highest(resident).saturating_sub(highest(warm))
@@ -189,6 +195,8 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
     let entries = world.node.store().counts().await.expect("counts").entries;
     world.node.stop().await;
 
+    let of_forge = world.forge.counts.iter();
+    let counts: BTreeMap<String, u64> = of_forge.map(|(k, n)| (k.name(), *n)).collect();
     json!({
         "held": held,
         "poisoned": poisoned,
@@ -201,7 +209,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         "slowest_ms": world.slowest.as_millis() as u64,
         "entries": entries,
         "honest_records": world.honest.records.len(),
-        "counts": world.forge.counts.iter().map(|(k, n)| (k.name(), *n)).collect::<BTreeMap<_, _>>(),
+        "counts": counts,
         "thrown": world.thrown,
     })
 }
@@ -323,8 +331,8 @@ impl World {
         }
     }
 
-    /// A member is heard to have signed more than one branch. Which one counts is a hub's to say, by
-    /// what it heard: here each has heard the same one, and the proofs in an order of its own.
+    /// A member is heard to have signed more than one branch. Which one counts is a hub's to say,
+    /// by what it heard: here each has heard the same one, and the proofs in an order of its own.
     async fn equivocate(&mut self) {
         for _ in 0..CHAPTER_FORKS {
             let (deliveries, mut proofs) = self.equivocator.forked_log();
