@@ -121,9 +121,9 @@ fn growth_of(resident: &[u64]) -> u64 {
 
 /// What waits to be delivered: each log's blocks in their order.
 #[derive(Default)]
-struct Waiting(BTreeMap<LogId, VecDeque<Delivery>>);
+struct Undelivered(BTreeMap<LogId, VecDeque<Delivery>>);
 
-impl Waiting {
+impl Undelivered {
     fn put(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let log = delivery.block.checkpoint.checkpoint.log;
@@ -157,7 +157,7 @@ struct World {
     forge: Forge,
     honest: HonestSite,
     equivocator: Equivocator,
-    waiting: Waiting,
+    waiting: Undelivered,
     refused_honest: Vec<String>,
     slowest: Duration,
     /// When each chapter was over, milliseconds.
@@ -176,7 +176,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         forge: Forge::new(plan.seed, captives(&country)),
         honest: HonestSite::new("trb-3", country.key("trb-3"), "TRB"),
         equivocator: Equivocator::new(plan.seed, "qam", country.key("qam"), "QAM"),
-        waiting: Waiting::default(),
+        waiting: Undelivered::default(),
         refused_honest: vec![],
         slowest: Duration::ZERO,
         chapter_ms: vec![],
