@@ -453,7 +453,7 @@ impl RecordId {
     /// The printed form, `TRB-P-…`: crossing, lane letter, 12 base32 characters (60 bits) and a
     /// check character.
     pub fn print(&self, crossing: Crossing, lane: Lane) -> String {
-        let tail = &base32(&self.0[..8])[..TAIL_CHARS];
+        let tail: String = base32(&self.0[..8]).chars().take(TAIL_CHARS).collect();
         let body = format!("{crossing}-{}-{tail}", lane.letter());
         let check = check_char(&body);
         format!("{body}{check}")

@@ -81,7 +81,6 @@ impl KeptCase {
         let head = (DAY_MS / 1_000, vec![]);
         vec![Delivery {
             by,
-            kind: None,
             block: sign_onto(&key, log, &mut Peaks::default(), entries, head),
         }]
     }

@@ -78,7 +78,6 @@ impl Equivocator {
         let heard = &branches[0];
         let deliveries = heard.blocks.iter().map(|block| Delivery {
             by: self.name,
-            kind: None,
             block: block.clone(),
         });
         (deliveries.collect(), proofs)

@@ -24,8 +24,6 @@ const FLOOD_ENTRIES: usize = 240;
 pub(crate) struct Delivery {
     /// The name of the member over whose link it comes.
     pub(crate) by: &'static str,
-    /// What is hostile about it; none where it is honest.
-    pub(crate) kind: Option<HostileKind>,
     /// The block.
     pub(crate) block: Block,
 }
@@ -110,12 +108,12 @@ impl Forge {
     pub(crate) fn deliveries(&mut self, kind: HostileKind) -> Vec<Delivery> {
         let out = match kind {
             HostileKind::Tangle => self.tangle(),
-            HostileKind::Epochs => (0..24).map(|_| self.block_of(kind, 2)).collect(),
+            HostileKind::Epochs => (0..12).map(|_| self.block_of(kind, 2)).collect(),
             HostileKind::Flood => vec![self.flood()],
             HostileKind::Crumbs => vec![self.block_of(kind, BLOCK_ENTRIES_MAX)],
             HostileKind::Sizes => vec![self.block_of(kind, 12)],
-            HostileKind::Heads => (0..6).map(|_| self.block_of(kind, 1)).collect(),
-            _ => vec![self.block_of(kind, 96)],
+            HostileKind::Heads => (0..3).map(|_| self.block_of(kind, 4)).collect(),
+            _ => vec![self.block_of(kind, 160)],
         };
 
         let made: usize = out.iter().map(|d| d.block.entries.len()).sum();
@@ -208,7 +206,6 @@ impl Forge {
 
         Delivery {
             by: captive.name,
-            kind: Some(kind),
             block: sign_onto(&captive.key, log, peaks, entries, head),
         }
     }
@@ -257,10 +254,11 @@ impl Forge {
             }
             HostileKind::Sizes => at_its_largest(r),
             HostileKind::Foreign => {
-                let of = if r.random_bool(0.7) {
-                    &self.forbidden
-                } else {
-                    &self.around
+                // Of its own crossing's records the first captive may say what it likes.
+                let is_of_another = log.node != self.captives[0].key.node();
+                let of = match is_of_another && r.random_bool(0.8) {
+                    true => &self.forbidden,
+                    false => &self.around,
                 };
                 foreign_act(r, of)
             }
@@ -329,7 +327,7 @@ impl Forge {
         let logs: Vec<LogId> = (0..3).map(|_| self.new_log(of, lane, false)).collect();
         let mut places: Vec<(LogId, u64)> = Vec::new();
         for log in &logs {
-            let most = self.r.random_range(1..14);
+            let most = self.r.random_range(1..50);
             places.extend((0..most).map(|seq| (*log, seq)));
         }
 

@@ -105,7 +105,6 @@ impl HonestSite {
         let block = sign_onto(&self.key, self.log, &mut self.peaks, vec![bytes], head);
         out.push(Delivery {
             by: self.name,
-            kind: None,
             block,
         });
         reference
@@ -158,7 +157,6 @@ pub(crate) fn registrations(hub: &LogKey, by: &'static str) -> Delivery {
     let mut peaks = Peaks::default();
     Delivery {
         by,
-        kind: None,
         block: sign_onto(hub, log, &mut peaks, entries.into(), head),
     }
 }

@@ -102,7 +102,8 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Any JSON, and what is none, as text: objects with a member twice, numbers of four hundred digits.
+/// Any JSON, and what is none, as text: objects with a member twice, numbers of four hundred
+/// digits.
 pub(crate) fn json(r: &mut StdRng, depth: u32) -> String {
     match r.random_range(0..if depth == 0 { 8 } else { 12 }) {
         0..=2 => quoted(&text(r)),

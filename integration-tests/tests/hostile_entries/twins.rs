@@ -173,7 +173,7 @@ async fn tell(story: TwinStory) -> usize {
         }
     }
 
-    let (mut one, mut other) = match story.twin_syncs_first {
+    let (one, other) = match story.twin_syncs_first {
         true => (&mut twin, &mut first),
         false => (&mut first, &mut twin),
     };
@@ -198,34 +198,48 @@ async fn tell(story: TwinStory) -> usize {
     until("the hub hears both", async || holds_all(&hub, &said).await).await;
     drop((kept, second));
 
-    // All meet, the twins each other's words as well.
-    announce(&one.node, "33-L-1", &mut said).await;
-    announce(&other.node, "33-L-2", &mut said).await;
-    let wires = [
-        connect(&one.node, &hub),
-        connect(&other.node, &hub),
-        connect(&neighbour, &hub),
-    ];
-    let nodes = [&one.node, &other.node, &neighbour];
-    until(&format!("all hold the same of {story:?}"), async || {
-        for node in nodes {
-            if !holds_all(node, &said).await || !agree(node, &hub).await {
-                return false;
+    let meeting = Meeting {
+        hub,
+        neighbour,
+        twins: [one, other],
+    };
+    meeting.come_to_the_same(story, said).await
+}
+
+/// All who heard of the twins, and the twins.
+struct Meeting<'t> {
+    hub: Arc<Node>,
+    neighbour: Arc<Node>,
+    twins: [&'t mut Twin; 2],
+}
+
+impl Meeting<'_> {
+    /// All meet, the twins each other's words as well. How many forks the hub knows of.
+    async fn come_to_the_same(self, story: TwinStory, mut said: Vec<String>) -> usize {
+        let [one, other] = self.twins.map(|twin| twin.node.clone());
+        announce(&one, "33-L-1", &mut said).await;
+        announce(&other, "33-L-2", &mut said).await;
+        let (hub, neighbour) = (self.hub, self.neighbour);
+        let wires = [&one, &other, &neighbour].map(|node| connect(node, &hub));
+        until(&format!("all hold the same of {story:?}"), async || {
+            for node in [&one, &other, &neighbour] {
+                if !holds_all(node, &said).await || !agree(node, &hub).await {
+                    return false;
+                }
             }
+            holds_all(&hub, &said).await
+        })
+        .await;
+
+        let forks = hub.with_control(|c| c.forks().len());
+        drop(wires);
+        for node in [one, other, neighbour, hub] {
+            assert_eq!(super::world::ended(&node).await, None, "{story:?}");
+            node.stop().await;
         }
-        holds_all(&hub, &said).await
-    })
-    .await;
 
-    let forks = hub.with_control(|c| c.forks().len());
-    drop(wires);
-    (one, other) = (other, one);
-    for node in [&one.node, &other.node, &neighbour, &hub] {
-        assert_eq!(super::world::ended(node).await, None, "{story:?}");
-        node.stop().await;
+        forks
     }
-
-    forks
 }
 
 #[tokio::test(flavor = "multi_thread")]

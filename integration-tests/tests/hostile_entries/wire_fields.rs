@@ -6,14 +6,14 @@ use rand::{RngExt, prelude::IndexedRandom, rngs::StdRng};
 
 /// A field, by its number.
 #[derive(Clone, Debug)]
-pub(crate) struct WireField {
+pub(crate) struct MessageField {
     number: u32,
-    value: WireValue,
+    value: FieldBytes,
 }
 
 /// What a field holds.
 #[derive(Clone, Debug)]
-enum WireValue {
+enum FieldBytes {
     Varint(u64),
     Bytes(Vec<u8>),
 }
@@ -71,39 +71,39 @@ fn put_varint(mut n: u64, out: &mut Vec<u8>) {
 }
 
 /// The fields of a message; none where the bytes are none of the messages here.
-pub(crate) fn read_fields(mut bytes: &[u8]) -> Option<Vec<WireField>> {
+pub(crate) fn read_fields(mut bytes: &[u8]) -> Option<Vec<MessageField>> {
     let mut out = Vec::new();
     while !bytes.is_empty() {
         let key = varint(&mut bytes)?;
         let number = u32::try_from(key >> 3).ok()?;
         let value = match key & 7 {
-            0 => WireValue::Varint(varint(&mut bytes)?),
+            0 => FieldBytes::Varint(varint(&mut bytes)?),
             2 => {
                 let length = usize::try_from(varint(&mut bytes)?).ok()?;
                 let (inner, rest) = bytes.split_at_checked(length)?;
                 bytes = rest;
-                WireValue::Bytes(inner.to_vec())
+                FieldBytes::Bytes(inner.to_vec())
             }
             _ => return None,
         };
-        out.push(WireField { number, value });
+        out.push(MessageField { number, value });
     }
 
     Some(out)
 }
 
 /// A message of these fields, in their order.
-pub(crate) fn write_fields(fields: &[WireField]) -> Vec<u8> {
+pub(crate) fn write_fields(fields: &[MessageField]) -> Vec<u8> {
     let mut out = Vec::new();
     for field in fields {
         let wire = match field.value {
-            WireValue::Varint(_) => 0,
-            WireValue::Bytes(_) => 2,
+            FieldBytes::Varint(_) => 0,
+            FieldBytes::Bytes(_) => 2,
         };
         put_varint(u64::from(field.number) << 3 | wire, &mut out);
         match &field.value {
-            WireValue::Varint(n) => put_varint(*n, &mut out),
-            WireValue::Bytes(bytes) => {
+            FieldBytes::Varint(n) => put_varint(*n, &mut out),
+            FieldBytes::Bytes(bytes) => {
                 put_varint(bytes.len() as u64, &mut out);
                 out.extend(bytes);
             }
@@ -119,14 +119,19 @@ pub(crate) fn spoilt_field(r: &mut StdRng, entry: &[u8]) -> Vec<u8> {
         return entry.to_vec();
     };
     let kind = fields.iter().find_map(|f| match f.value {
-        WireValue::Varint(kind) if f.number == 2 => Some(kind),
+        FieldBytes::Varint(kind) if f.number == 2 => Some(kind),
         _ => None,
     });
 
     write_fields(&spoilt(r, fields, kind.unwrap_or(0), &[]))
 }
 
-fn spoilt(r: &mut StdRng, mut fields: Vec<WireField>, kind: u64, path: &[u32]) -> Vec<WireField> {
+fn spoilt(
+    r: &mut StdRng,
+    mut fields: Vec<MessageField>,
+    kind: u64,
+    path: &[u32],
+) -> Vec<MessageField> {
     if fields.is_empty() {
         fields.push(stranger(r));
         return fields;
@@ -143,11 +148,11 @@ fn spoilt(r: &mut StdRng, mut fields: Vec<WireField>, kind: u64, path: &[u32]) -
 
     if is_nested
         && goes_in
-        && let WireValue::Bytes(bytes) = &fields[at].value
+        && let FieldBytes::Bytes(bytes) = &fields[at].value
         && let Some(inner) = read_fields(bytes)
     {
         let inner = spoilt(r, inner, kind, &deeper);
-        fields[at].value = WireValue::Bytes(write_fields(&inner));
+        fields[at].value = FieldBytes::Bytes(write_fields(&inner));
         return fields;
     }
 
@@ -155,7 +160,7 @@ fn spoilt(r: &mut StdRng, mut fields: Vec<WireField>, kind: u64, path: &[u32]) -
     fields
 }
 
-fn spoil_one(r: &mut StdRng, fields: &mut Vec<WireField>, at: usize) {
+fn spoil_one(r: &mut StdRng, fields: &mut Vec<MessageField>, at: usize) {
     match r.random_range(0..12) {
         0 => drop(fields.remove(at)),
         // Twice in a row; by hundreds; at the end, where canonical bytes do not have it.
@@ -176,29 +181,29 @@ fn spoil_one(r: &mut StdRng, fields: &mut Vec<WireField>, at: usize) {
         // Another type of field under the same number.
         5 => {
             fields[at].value = match &fields[at].value {
-                WireValue::Varint(n) => WireValue::Bytes(n.to_le_bytes().to_vec()),
-                WireValue::Bytes(bytes) => WireValue::Varint(bytes.len() as u64),
+                FieldBytes::Varint(n) => FieldBytes::Bytes(n.to_le_bytes().to_vec()),
+                FieldBytes::Bytes(bytes) => FieldBytes::Varint(bytes.len() as u64),
             }
         }
         _ => spoil_value(r, &mut fields[at].value),
     }
 }
 
-fn stranger(r: &mut StdRng) -> WireField {
+fn stranger(r: &mut StdRng) -> MessageField {
     let number = *[12, 15, 16, 99, 1_000, (1 << 29) - 1]
         .choose(r)
         .expect("there are some");
     let value = match r.random() {
-        true => WireValue::Varint(r.random()),
-        false => WireValue::Bytes(text(r).into_bytes()),
+        true => FieldBytes::Varint(r.random()),
+        false => FieldBytes::Bytes(text(r).into_bytes()),
     };
 
-    WireField { number, value }
+    MessageField { number, value }
 }
 
-fn spoil_value(r: &mut StdRng, value: &mut WireValue) {
+fn spoil_value(r: &mut StdRng, value: &mut FieldBytes) {
     match value {
-        WireValue::Varint(n) => {
+        FieldBytes::Varint(n) => {
             *n = match r.random_range(0..4) {
                 0 => r.random(),
                 1 => n.wrapping_add(r.random_range(1..3)),
@@ -206,7 +211,7 @@ fn spoil_value(r: &mut StdRng, value: &mut WireValue) {
                 _ => number(r) as u64,
             }
         }
-        WireValue::Bytes(bytes) => spoil_bytes(r, bytes),
+        FieldBytes::Bytes(bytes) => spoil_bytes(r, bytes),
     }
 }
 

@@ -29,6 +29,8 @@ use wadi_sync::Message;
 
 /// Entries of a chapter: what is made, mixed and delivered before the next is made.
 const CHAPTER_ENTRIES: u64 = 5_000;
+/// Chapters after which growth is told: caches fill in the first of them.
+const MEASURED_CHAPTERS: usize = 15;
 /// Honest trucks of a chapter.
 const CHAPTER_TRUCKS: usize = 3;
 /// Things thrown at links in a chapter.
@@ -106,8 +108,12 @@ fn resident_mib() -> u64 {
 }
 
 /// By how much a process grew: from the highest of the first third of its chapters, when its caches
-/// are full, to the highest of all.
+/// are full, to the highest of all. Of few chapters it tells nothing.
 fn growth_of(resident: &[u64]) -> u64 {
+    if resident.len() < MEASURED_CHAPTERS {
+        return 0;
+    }
+
     let warm = &resident[..resident.len().div_ceil(3)];
     let highest = |of: &[u64]| of.iter().max().copied().unwrap_or(0);
     highest(resident).saturating_sub(highest(warm))
@@ -115,9 +121,9 @@ fn growth_of(resident: &[u64]) -> u64 {
 
 /// What waits to be delivered: each log's blocks in their order.
 #[derive(Default)]
-struct Waiting(BTreeMap<LogId, VecDeque<Delivery>>);
+struct Undelivered(BTreeMap<LogId, VecDeque<Delivery>>);
 
-impl Waiting {
+impl Undelivered {
     fn put(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
             let log = delivery.block.checkpoint.checkpoint.log;
@@ -151,9 +157,11 @@ struct World {
     forge: Forge,
     honest: HonestSite,
     equivocator: Equivocator,
-    waiting: Waiting,
+    waiting: Undelivered,
     refused_honest: Vec<String>,
     slowest: Duration,
+    /// When each chapter was over, milliseconds.
+    chapter_ms: Vec<u64>,
     thrown: BTreeMap<&'static str, u64>,
 }
 
@@ -168,9 +176,10 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         forge: Forge::new(plan.seed, captives(&country)),
         honest: HonestSite::new("trb-3", country.key("trb-3"), "TRB"),
         equivocator: Equivocator::new(plan.seed, "qam", country.key("qam"), "QAM"),
-        waiting: Waiting::default(),
+        waiting: Undelivered::default(),
         refused_honest: vec![],
         slowest: Duration::ZERO,
+        chapter_ms: vec![],
         thrown: BTreeMap::new(),
         country,
         node,
@@ -186,6 +195,8 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
     let entries = world.node.store().counts().await.expect("counts").entries;
     world.node.stop().await;
 
+    let of_forge = world.forge.counts.iter();
+    let counts: BTreeMap<String, u64> = of_forge.map(|(k, n)| (k.name(), *n)).collect();
     json!({
         "held": held,
         "poisoned": poisoned,
@@ -194,10 +205,11 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         "growth_mib": growth_of(&resident),
         "resident_mib": resident,
         "seconds": seconds,
+        "chapter_ms": world.chapter_ms,
         "slowest_ms": world.slowest.as_millis() as u64,
         "entries": entries,
         "honest_records": world.honest.records.len(),
-        "counts": world.forge.counts.iter().map(|(k, n)| (k.name(), *n)).collect::<BTreeMap<_, _>>(),
+        "counts": counts,
         "thrown": world.thrown,
     })
 }
@@ -214,6 +226,7 @@ impl World {
         self.deliver(registrations(&self.country.key("hub"), "trb-3"))
             .await;
         let (mut made, mut resident) = (0, Vec::new());
+        let began = Instant::now();
         while made < self.plan.entries {
             let of_chapter = CHAPTER_ENTRIES.min(self.plan.entries - made);
             let chapter = self.forge.chapter(of_chapter);
@@ -234,6 +247,7 @@ impl World {
 
             self.settle().await;
             resident.push(resident_mib());
+            self.chapter_ms.push(began.elapsed().as_millis() as u64);
         }
 
         resident
@@ -317,11 +331,12 @@ impl World {
         }
     }
 
-    /// A member is heard to have signed more than one branch. Which one counts is a hub's to say, by
-    /// what it heard: here each has heard the same one, and the proofs in an order of its own.
+    /// A member is heard to have signed more than one branch. Which one counts is a hub's to say,
+    /// by what it heard: here each has heard the same one, and the proofs in an order of its own.
     async fn equivocate(&mut self) {
         for _ in 0..CHAPTER_FORKS {
             let (deliveries, mut proofs) = self.equivocator.forked_log();
+            let last = deliveries.last().cloned();
             for delivery in deliveries {
                 self.deliver(delivery).await;
             }
@@ -334,6 +349,12 @@ impl World {
                 link.throw(Arriving::Message(Message::ForkProofs(vec![proof])))
                     .await;
             }
+
+            // A block that is answered tells that the proofs before it were taken.
+            if let Some(last) = last {
+                self.deliver(last).await;
+            }
+            self.settle().await;
         }
     }
 
