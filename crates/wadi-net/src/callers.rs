@@ -1,7 +1,7 @@
 //! Takes what dials in: a bounded number of handshakes at once, and of strangers no more than that
 //! is kept.
 
-use crate::{link_rate::LinkRate, porch::Porch};
+use crate::{endpoint::Crypto, link_rate::LinkRate, porch::Porch};
 use quinn::{Endpoint, Incoming, ServerConfig};
 use std::{
     collections::BTreeMap,

@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 use wadi_log::{
-    Block, Body, Branch, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
+    Block, Body, Branch, ENTRY_BYTES_MAX, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
     SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block, verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
@@ -404,6 +404,11 @@ impl Sequencer {
             .branch_entries(branch, branch.from, SWITCH_BYTES_MAX)
             .await?;
         if entries.len() != branch.leaves.len() {
+            let bytes: usize = entries.iter().map(|e| e.bytes().len()).sum();
+            if bytes + ENTRY_BYTES_MAX > SWITCH_BYTES_MAX {
+                self.tell_too_long(&log);
+            }
+
             return Ok(false);
         }
 
@@ -465,6 +470,19 @@ impl Sequencer {
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
 
         Ok(true)
+    }
+
+    /// A branch that counts and is too long to become the log asks for somebody.
+    fn tell_too_long(&self, log: &LogId) {
+        let why = format!(
+            "the branch of {} that counts is longer than {} MiB, and stays beside the log: what it \
+             says is in quarantine until it is admitted (`wadi say admit --log`)",
+            log.origin(),
+            SWITCH_BYTES_MAX >> 20
+        );
+
+        tracing::error!("{why}");
+        self.tasks.trouble("branches", Some(why));
     }
 
     /// The proof of a fork, where the branch that was the log until now ends beyond what is known

@@ -277,7 +277,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 .renew(&name, days.unwrap_or(NODE_DAYS))?;
             let text = format!(
                 "A new certificate is in {}: copy tls.pem into the papers on the node's machine, \
-                 and restart the node.",
+                 where it is taken up within seconds.",
                 dir.display()
             );
 
@@ -290,8 +290,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it into every node's papers, and restart the \
-                 nodes. At the hub, `wadi say cut \
+                "{name} is on the list {}: copy it into every node's papers, where it is \
+                 taken up within seconds. At the hub, `wadi say cut \
                  {name}` ends what counts of it.",
                 path.display()
             );
