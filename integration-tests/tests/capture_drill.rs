@@ -37,7 +37,9 @@ impl Clock for HandClock {
 }
 
 async fn truck(node: &Node, plate: &str) -> RecordId {
-    let draft = Passage::announce("in").plate(plate, "IQ").gate_in("G1", plate);
+    let draft = Passage::announce("in")
+        .plate(plate, "IQ")
+        .gate_in("G1", plate);
     let write = Write::by("OF-1", "PORT", Target::New(None), draft);
     node.write(write).await.unwrap().record
 }
@@ -59,7 +61,10 @@ async fn quarantined(node: &Node) -> Vec<String> {
 
 async fn heads_then(hub: &Node, of: &Node, then_ms: i64) -> Vec<wadi_log::Head> {
     let then_s = u64::try_from(then_ms / 1_000).unwrap();
-    hub.reads().heads_cosigned_by(&of.id(), then_s).await.unwrap()
+    hub.reads()
+        .heads_cosigned_by(&of.id(), then_s)
+        .await
+        .unwrap()
 }
 
 async fn is_connected(node: &Node, peer: &Node) -> bool {
@@ -121,8 +126,14 @@ async fn the_lies_of_a_day_are_set_aside_and_a_successor_takes_up_the_records() 
     let parts = cut.in_parts().into_iter().map(Body::Cut).collect();
     hub.write_control(parts, "AU-1").await.unwrap();
 
-    until("the link to it is closed", async || !is_connected(&hub, &trb).await).await;
-    until("its lies are set aside", async || quarantined(&hub).await.len() == 24).await;
+    until("the link to it is closed", async || {
+        !is_connected(&hub, &trb).await
+    })
+    .await;
+    until("its lies are set aside", async || {
+        quarantined(&hub).await.len() == 24
+    })
+    .await;
     for id in &honest {
         assert!(counts(&hub, id).await, "what was witnessed stays");
     }
@@ -139,7 +150,9 @@ async fn the_lies_of_a_day_are_set_aside_and_a_successor_takes_up_the_records() 
     // One of them was true: the camera at the next post saw the truck.
     let (found, _) = hub.reads().quarantined(None, None).await.unwrap();
     let of = lies[3].to_string();
-    let seen = found.iter().find(|q| q.record.as_deref() == Some(of.as_str()));
+    let seen = found
+        .iter()
+        .find(|q| q.record.as_deref() == Some(of.as_str()));
     let entries = vec![seen.unwrap().entry.parse().unwrap()];
     let reason = "seen on the camera of the next post".into();
     let admit = Body::Admit(Admit { entries, reason });
@@ -180,9 +193,18 @@ async fn a_cut_that_was_a_mistake_is_taken_back() {
 
     let target = CutTarget::Node(trb.id());
     let cut = Cut::of(target, vec![], "a mistake".into());
-    let at = hub.write_control(vec![Body::Cut(cut)], "AU-1").await.unwrap();
-    until("nothing of it counts", async || !counts(&hub, &before).await).await;
-    until("its link is closed", async || !is_connected(&hub, &trb).await).await;
+    let at = hub
+        .write_control(vec![Body::Cut(cut)], "AU-1")
+        .await
+        .unwrap();
+    until("nothing of it counts", async || {
+        !counts(&hub, &before).await
+    })
+    .await;
+    until("its link is closed", async || {
+        !is_connected(&hub, &trb).await
+    })
+    .await;
     drop(wire);
     let after = truck(&trb, "11-A-2").await;
 
@@ -191,7 +213,9 @@ async fn a_cut_that_was_a_mistake_is_taken_back() {
         lifted: true,
         ..Cut::of(target, vec![], "it was another node".into())
     };
-    hub.write_control(vec![Body::Cut(lift)], "AU-1").await.unwrap();
+    hub.write_control(vec![Body::Cut(lift)], "AU-1")
+        .await
+        .unwrap();
     let _wire = connect(&hub, &trb);
     until("all of it counts again", async || {
         counts(&hub, &before).await && counts(&hub, &after).await
@@ -224,20 +248,28 @@ async fn crossings_learn_from_each_other_and_by_stick_that_their_hub_is_captured
     // The hub is in other hands: it cuts an honest crossing.
     let honest = hub.heads_of(&hub.id());
     let spite = Cut::of(CutTarget::Node(trb.id()), vec![], "spite".into());
-    hub.write_control(vec![Body::Cut(spite)], "AU-1").await.unwrap();
+    hub.write_control(vec![Body::Cut(spite)], "AU-1")
+        .await
+        .unwrap();
     until("all believe it", async || {
-        sites[1..].iter().all(|s| s.with_control(|c| c.is_cut(&trb.id())))
+        sites[1..]
+            .iter()
+            .all(|s| s.with_control(|c| c.is_cut(&trb.id())))
     })
     .await;
 
     // The root cuts the hub at what it said before, and no hub is there to carry it.
-    let cut = Cut::of(CutTarget::Node(hub.id()), honest, "the hub is captured".into());
+    let cut = Cut::of(
+        CutTarget::Node(hub.id()),
+        honest,
+        "the hub is captured".into(),
+    );
     let signed = country.sign_cut(cut);
-    trb.write_control(vec![Body::Cut(signed)], "AU-1").await.unwrap();
+    trb.write_control(vec![Body::Cut(signed)], "AU-1")
+        .await
+        .unwrap();
 
-    let knows = |site: &Node| {
-        site.with_control(|c| c.is_cut(&hub.id()) && !c.is_cut(&trb.id()))
-    };
+    let knows = |site: &Node| site.with_control(|c| c.is_cut(&hub.id()) && !c.is_cut(&trb.id()));
     let _by_wire = connect(trb, qam);
     until("the neighbour hears it", async || knows(qam)).await;
 
@@ -248,7 +280,10 @@ async fn crossings_learn_from_each_other_and_by_stick_that_their_hub_is_captured
     }
     until("the third reads it off the stick", async || knows(man)).await;
     for (site, wire) in sites.iter().zip(wires) {
-        until("nobody talks to the hub", async || !is_connected(site, &hub).await).await;
+        until("nobody talks to the hub", async || {
+            !is_connected(site, &hub).await
+        })
+        .await;
         drop(wire);
     }
 }
@@ -273,13 +308,33 @@ fn a_cut_closes_a_link_that_stands_and_is_taken_back_by_command() {
 
     let dry = run_json(&hub.dir, &["say", "cut", "trb", "--all", "--dry-run"]);
     assert_eq!(dry["would"]["entries_that_count_on"], 0, "{dry}");
-    assert!(dry["would"]["entries_set_aside"].as_u64().unwrap() > 0, "{dry}");
-    let early = ["say", "cut", "trb", "--since", "2020-01-01T00:00:00Z", "--dry-run"];
+    assert!(
+        dry["would"]["entries_set_aside"].as_u64().unwrap() > 0,
+        "{dry}"
+    );
+    let early = [
+        "say",
+        "cut",
+        "trb",
+        "--since",
+        "2020-01-01T00:00:00Z",
+        "--dry-run",
+    ];
     let dry = run_json(&hub.dir, &early);
     assert_eq!(dry["would"]["entries_that_count_on"], 0, "{dry}");
-    let late = ["say", "cut", "trb", "--since", "2099-01-01T00:00:00Z", "--dry-run"];
+    let late = [
+        "say",
+        "cut",
+        "trb",
+        "--since",
+        "2099-01-01T00:00:00Z",
+        "--dry-run",
+    ];
     let dry = run_json(&hub.dir, &late);
-    assert!(dry["would"]["entries_that_count_on"].as_u64().unwrap() > 0, "{dry}");
+    assert!(
+        dry["would"]["entries_that_count_on"].as_u64().unwrap() > 0,
+        "{dry}"
+    );
     assert!(up(), "a dry run cuts nothing");
 
     run_json(&hub.dir, &["say", "cut", "trb", "--all", "--yes"]);
@@ -290,7 +345,10 @@ fn a_cut_closes_a_link_that_stands_and_is_taken_back_by_command() {
     });
     assert!(!up());
 
-    run_json(&hub.dir, &["say", "uncut", "trb", "--reason", "a mistake", "--yes"]);
+    run_json(
+        &hub.dir,
+        &["say", "uncut", "trb", "--reason", "a mistake", "--yes"],
+    );
     world.wait("it is let in again", up);
     let wrong = ["say", "uncut", "trb", "--reason", "twice", "--yes"];
     assert!(!run(&hub.dir, &wrong).status.success(), "it is not cut");
@@ -330,7 +388,8 @@ fn the_root_cuts_a_hub_on_its_own_machine_and_any_node_carries_it() {
     let is_cut = |site: &integration_tests::Site| {
         let members = site.get("/v1/members").unwrap_or_default()["members"].clone();
         let all = members.as_array().cloned().unwrap_or_default();
-        all.iter().any(|m| m["node"] == "hub2" && m["cut"] == Value::Bool(true))
+        all.iter()
+            .any(|m| m["node"] == "hub2" && m["cut"] == Value::Bool(true))
     };
     world.wait("the other hub hears of it", || is_cut(hub));
     assert!(is_cut(trb));

@@ -367,8 +367,7 @@ impl Control {
             let of_hub = |node: &NodeId| self.role(node) == Some(Role::Hub);
             let agreed = || {
                 let was_witnessed = self.longest(log, |w| by_other(w) && of_hub(w)).is_some();
-                fork.agreed()
-                    .filter(|_| was_witnessed || of_hub(&log.node))
+                fork.agreed().filter(|_| was_witnessed || of_hub(&log.node))
             };
 
             let tip = self

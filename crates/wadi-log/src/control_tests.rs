@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    Block, Branch, Checkpoint, Common, CutTarget, Epoch, Head, LogKey, Peaks, Scope, VerifiedBlock, leaf_hash,
-    proof, verify_block,
+    Block, Branch, Checkpoint, Common, CutTarget, Epoch, Head, LogKey, Peaks, Scope, VerifiedBlock,
+    leaf_hash, proof, verify_block,
 };
 
 #[path = "control/cuts_tests.rs"]

@@ -134,8 +134,10 @@ impl Cuts {
     pub(super) fn bearing_on(&self, log: &LogId) -> BTreeSet<Reference> {
         let whole = [self.on_node.get(&log.node), self.on_log.get(log)];
         let whole: Vec<&CutSet> = whole.into_iter().flatten().collect();
-        let mut out: BTreeSet<Reference> =
-            whole.iter().flat_map(|set| set.said.iter().copied()).collect();
+        let mut out: BTreeSet<Reference> = whole
+            .iter()
+            .flat_map(|set| set.said.iter().copied())
+            .collect();
 
         let said = out.iter().filter_map(|at| self.held.get(at));
         let mut contents: BTreeSet<Hash> = said.map(|held| held.content).collect();
@@ -148,7 +150,9 @@ impl Cuts {
 
         out.extend(parts.iter().flat_map(|set| set.said.iter().copied()));
         contents.extend(parts.iter().flat_map(|set| set.by_root.iter().copied()));
-        let of_root = contents.iter().filter_map(|content| self.by_root.get(content));
+        let of_root = contents
+            .iter()
+            .filter_map(|content| self.by_root.get(content));
         out.extend(of_root.filter_map(|cut| cut.places.first().copied()));
         out
     }
@@ -220,10 +224,7 @@ impl Control {
 
     /// The last that counts of a hub's log, by what the root signed alone.
     pub(super) fn root_bound(&self, log: &LogId) -> Option<CutEnd> {
-        let sets = [
-            self.cuts.on_node.get(&log.node),
-            self.cuts.on_log.get(log),
-        ];
+        let sets = [self.cuts.on_node.get(&log.node), self.cuts.on_log.get(log)];
 
         sets.into_iter()
             .flatten()

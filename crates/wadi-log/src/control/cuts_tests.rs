@@ -150,7 +150,9 @@ fn heard(begin: &Control, hubs: &[LogId], facts: &[Fact], log: &LogId) -> Contro
     let mut known: Option<(Control, Option<Bound>)> = None;
     for order in orders(facts.len()) {
         let mut control = begin.clone();
-        order.iter().for_each(|i| facts[*i].hear(&mut control, hubs));
+        order
+            .iter()
+            .for_each(|i| facts[*i].hear(&mut control, hubs));
 
         let bound = control.bound(log);
         match &known {
@@ -378,7 +380,11 @@ fn cuts_of_two_hubs_of_which_one_is_captured_come_to_the_same_in_every_order() {
     assert_eq!(control.verdict(&another, 8), LogVerdict::Quarantined);
 
     // Before the root's cut is heard, the captured hub's word counts.
-    let without: Vec<Fact> = all.iter().filter(|f| f.reference() != all[3].reference()).cloned().collect();
+    let without: Vec<Fact> = all
+        .iter()
+        .filter(|f| f.reference() != all[3].reference())
+        .cloned()
+        .collect();
     let before = heard(&n.net.control, &hubs, &without[..5], &n.passages);
     assert_eq!(before.cut_bound(&n.passages).unwrap().size, 6);
 }

@@ -27,11 +27,7 @@ impl Reads {
         Ok(out)
     }
 
-    async fn head_cosigned_by(
-        &self,
-        log: &LogId,
-        time_s: u64,
-    ) -> Result<Option<Head>, StoreError> {
+    async fn head_cosigned_by(&self, log: &LogId, time_s: u64) -> Result<Option<Head>, StoreError> {
         let mut heads: Vec<Head> = Vec::new();
         let mut from = 0;
         loop {

@@ -13,7 +13,9 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
-use wadi_log::{CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash};
+use wadi_log::{
+    CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash,
+};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.

@@ -60,12 +60,7 @@ impl Unkept {
 
     /// Forgets what is on the disk, and gives what is not after so long.
     /// A proof of a log of which nothing is held waits until something is: it was not taken.
-    fn lost(
-        &mut self,
-        on_disk: &Control,
-        is_held: impl Fn(&LogId) -> bool,
-        now: Instant,
-    ) -> Again {
+    fn lost(&mut self, on_disk: &Control, is_held: impl Fn(&LogId) -> bool, now: Instant) -> Again {
         self.enrolments
             .retain(|_, (_, enrolment)| !on_disk.has_enrolment(enrolment));
         self.proofs.retain(|_, (_, proof)| {
@@ -187,14 +182,21 @@ mod tests {
         unkept.hand_enrolments(std::slice::from_ref(&enrolment), &root_key, began);
         unkept.hand_enrolments(&[enrolled("qam", &qam, &root, 1)], &root_key, began);
         unkept.hand_proofs(std::slice::from_ref(&proof), &on_disk, began);
-        assert_eq!(unkept.lost(&on_disk, all_held, began), Again::default(), "on its way");
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began),
+            Again::default(),
+            "on its way"
+        );
 
         let both = Again {
             enrolments: vec![enrolment.clone()],
             proofs: vec![proof.clone()],
         };
         assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), both);
-        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + TO_DISK),
+            Again::default()
+        );
 
         on_disk.enrol(enrolment).unwrap();
         let again = unkept.lost(&on_disk, all_held, began + 2 * TO_DISK);
@@ -202,7 +204,10 @@ mod tests {
         assert_eq!(again.proofs.len(), 1);
 
         on_disk.learn_fork(proof);
-        assert_eq!(unkept.lost(&on_disk, all_held, began + 3 * TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + 3 * TO_DISK),
+            Again::default()
+        );
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());
     }
 
@@ -236,7 +241,10 @@ mod tests {
         forged.one.checkpoint.signature = [7; 64];
         unkept.hand_proofs(std::slice::from_ref(&forged), &on_disk, began);
         on_disk.enrol(enrolled("qam", &qam, &root, 1)).unwrap();
-        assert_eq!(unkept.lost(&on_disk, all_held, began + TO_DISK), Again::default());
+        assert_eq!(
+            unkept.lost(&on_disk, all_held, began + TO_DISK),
+            Again::default()
+        );
 
         unkept.hand_proofs(&[forged], &on_disk, began);
         assert!(unkept.enrolments.is_empty() && unkept.proofs.is_empty());

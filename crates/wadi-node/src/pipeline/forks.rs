@@ -207,7 +207,11 @@ impl Sequencer {
         for log in logs {
             // Of one of which nothing is held nothing is known that could count.
             let is_known = self.ledger.held(log) > 0
-                || self.ledger.control().cosigned_by(log, &self.ledger.node()).is_some();
+                || self
+                    .ledger
+                    .control()
+                    .cosigned_by(log, &self.ledger.node())
+                    .is_some();
             if !is_known || self.ledger.control().cut_bound(log).is_some() {
                 continue;
             }

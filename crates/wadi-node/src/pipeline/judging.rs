@@ -80,9 +80,8 @@ impl Sequencer {
         &mut self,
         logs: BTreeSet<LogId>,
     ) -> Result<Vec<LogId>, StoreError> {
-        let (first, rest): (Vec<LogId>, Vec<LogId>) = logs
-            .into_iter()
-            .partition(|log| log.lane == Lane::Control);
+        let (first, rest): (Vec<LogId>, Vec<LogId>) =
+            logs.into_iter().partition(|log| log.lane == Lane::Control);
         let count = (first.len() + rest.len()) as u64;
         self.logs_counted.fetch_add(count, Ordering::Relaxed);
         let logs = first.into_iter().chain(rest);

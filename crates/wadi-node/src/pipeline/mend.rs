@@ -18,8 +18,9 @@ use std::{
     time::Instant,
 };
 use wadi_log::{
-    Block, Body, Branch, ENTRY_BYTES_MAX, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
-    SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block, verify_stretch,
+    Block, Body, Branch, ENTRY_BYTES_MAX, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId,
+    Reference, SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block,
+    verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
 use wadi_sync::Fetched;
@@ -333,10 +334,7 @@ impl Sequencer {
 
     /// Where the branch that counts is held beside the log, it becomes the log. Returns the logs
     /// that changed.
-    async fn switch_branches(
-        &mut self,
-        moved: &MovedVerdicts,
-    ) -> Result<Vec<LogId>, StoreError> {
+    async fn switch_branches(&mut self, moved: &MovedVerdicts) -> Result<Vec<LogId>, StoreError> {
         let mut branches = Vec::new();
         if moved.of_all {
             branches = self.store.branches(None).await?;

@@ -55,7 +55,10 @@ pub(super) fn run(
 
     let what = match asked.lift {
         true => format!("What takes the cut of {} back", asked.name),
-        false => format!("The cut of {}, of which {kept} entries count on,", asked.name),
+        false => format!(
+            "The cut of {}, of which {kept} entries count on,",
+            asked.name
+        ),
     };
     let text = format!(
         "{what} is in {}. Take it to any node that others hear of, and say it there: \
@@ -94,7 +97,10 @@ fn read_heads(path: &Path, target: &CutTarget) -> Result<Vec<Head>, Failure> {
 
     let of_target = |log: &LogId| *target == CutTarget::Node(log.node);
     if let Some(foreign) = heads.iter().find(|head| !of_target(&head.log)) {
-        return Err(bad(format!("{} is another node's log", foreign.log.origin())));
+        return Err(bad(format!(
+            "{} is another node's log",
+            foreign.log.origin()
+        )));
     }
 
     heads.sort();
