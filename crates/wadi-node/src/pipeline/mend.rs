@@ -402,11 +402,7 @@ impl Sequencer {
             .branch_entries(branch, branch.from, SWITCH_BYTES_MAX)
             .await?;
         if entries.len() != branch.leaves.len() {
-            let bytes: usize = entries.iter().map(|e| e.bytes().len()).sum();
-            if bytes + ENTRY_BYTES_MAX > SWITCH_BYTES_MAX {
-                self.tell_too_long(&log);
-            }
-
+            self.tell_if_too_long(&log, &entries);
             return Ok(false);
         }
 
@@ -471,7 +467,12 @@ impl Sequencer {
     }
 
     /// A branch that counts and is too long to become the log asks for somebody.
-    fn tell_too_long(&self, log: &LogId) {
+    fn tell_if_too_long(&self, log: &LogId, read: &[VerifiedEntry]) {
+        let bytes: usize = read.iter().map(|e| e.bytes().len()).sum();
+        if bytes + ENTRY_BYTES_MAX <= SWITCH_BYTES_MAX {
+            return;
+        }
+
         let why = format!(
             "the branch of {} that counts is longer than {} MiB, and stays beside the log: what it \
              says is in quarantine until it is admitted (`wadi say admit --log`)",
