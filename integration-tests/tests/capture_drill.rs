@@ -296,7 +296,7 @@ fn a_cut_closes_a_link_that_stands_and_is_taken_back_by_command() {
     world.start("trb", &[("hub", hub_at)]);
     let (hub, trb) = (world.site("hub"), world.site("trb"));
     let truck = trb.truck("11-A-00001");
-    world.wait("the hub has it", || hub.record(&truck).is_some());
+    world.wait("the hub has it", || hub.record(&truck).is_ok());
 
     let up = || {
         let peers = hub.get("/v1/sites").unwrap_or_default()["peers"].clone();
@@ -364,7 +364,7 @@ fn the_root_cuts_a_hub_on_its_own_machine_and_any_node_carries_it() {
     let (hub, hub2, trb) = (world.site("hub"), world.site("hub2"), world.site("trb"));
     let truck = trb.truck("11-A-00001");
     world.wait("both hubs have it", || {
-        hub.record(&truck).is_some() && hub2.record(&truck).is_some()
+        hub.record(&truck).is_ok() && hub2.record(&truck).is_ok()
     });
 
     // The heads come from a node that holds them, the signature from the root's machine.
@@ -397,4 +397,38 @@ fn the_root_cuts_a_hub_on_its_own_machine_and_any_node_carries_it() {
     // What nobody signed is carried by nobody.
     let refused = run(&trb.dir, &["say", "cut", "hub", "--yes"]);
     assert!(!refused.status.success());
+}
+
+#[test]
+fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_at = world.site("hub").listen;
+    world.start("man", &[("hub", hub_at)]);
+    world.start("trb", &[("hub", hub_at)]);
+    let hub = world.site("hub");
+    let up = |name: &str| {
+        let peers = hub.get("/v1/sites").unwrap_or_default()["peers"].clone();
+        let all = peers.as_array().cloned().unwrap_or_default();
+        all.iter()
+            .any(|p| p["node"] == name && p["connected"] == true)
+    };
+    world.wait("both are up", || up("man") && up("trb"));
+
+    run_json(papers(), &["pki", "revoke", "man"]);
+    world.wait("it is shown out", || !up("man"));
+    world.wait("the hub says why", || {
+        let status = hub.get("/v1/status").unwrap_or_default();
+        status.to_string().contains("certificate_revoked")
+    });
+    world.wait("it is not let in again", || {
+        let status = hub.get("/v1/status").unwrap_or_default();
+        status.to_string().contains("not_let_in")
+    });
+    assert!(!up("man") && up("trb"));
+
+    // Renewed papers are taken up, too: the next handshake goes by them.
+    run_json(papers(), &["pki", "renew", "trb"]);
+    let truck = world.site("trb").truck("11-A-00001");
+    world.wait("the link goes on", || hub.record(&truck).is_ok());
 }

@@ -18,8 +18,9 @@ use std::{
     time::Instant,
 };
 use wadi_log::{
-    Block, Body, Branch, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId, Reference,
-    SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block, verify_stretch,
+    Block, Body, Branch, ENTRY_BYTES_MAX, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId,
+    Reference, SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block,
+    verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
 use wadi_sync::Fetched;
@@ -401,6 +402,7 @@ impl Sequencer {
             .branch_entries(branch, branch.from, SWITCH_BYTES_MAX)
             .await?;
         if entries.len() != branch.leaves.len() {
+            self.tell_if_too_long(&log, &entries);
             return Ok(false);
         }
 
@@ -462,6 +464,24 @@ impl Sequencer {
         tracing::warn!(log = %log, from = branch.from, "the branch that counts is the log now");
 
         Ok(true)
+    }
+
+    /// A branch that counts and is too long to become the log asks for somebody.
+    fn tell_if_too_long(&self, log: &LogId, read: &[VerifiedEntry]) {
+        let bytes: usize = read.iter().map(|e| e.bytes().len()).sum();
+        if bytes + ENTRY_BYTES_MAX <= SWITCH_BYTES_MAX {
+            return;
+        }
+
+        let why = format!(
+            "the branch of {} that counts is longer than {} MiB, and stays beside the log: what it \
+             says is in quarantine until it is admitted (`wadi say admit --log`)",
+            log.origin(),
+            SWITCH_BYTES_MAX >> 20
+        );
+
+        tracing::error!("{why}");
+        self.tasks.trouble("branches", Some(why));
     }
 
     /// The proof of a fork, where the branch that was the log until now ends beyond what is known

@@ -67,8 +67,8 @@ pub(crate) struct Country {
 }
 
 impl Country {
-    /// Crossings with keys of the seeds from 10 on, hubs with those from 2 on, and an observer with
-    /// that of 14.
+    /// Crossings with keys of the seeds from 10 on, hubs with those from 2 on, and a further crossing
+    /// that says nothing, with that of 14.
     pub(crate) fn of(crossings: &[(&str, &str)], hubs: &[&str]) -> Self {
         let root = LogKey::from_seed(&[1; 32]);
         let member = |name: &str, role, code: &str, seed: usize| {
@@ -85,8 +85,8 @@ impl Country {
         let sites = sites.map(|(n, (name, code))| member(name, Role::Crossing, code, n + 10));
         let hubs = hubs.iter().enumerate();
         let hubs = hubs.map(|(n, name)| member(name, Role::Hub, "HUB", n + 2));
-        let army = member("army", Role::Observer, "TRB", 14);
-        let members = sites.chain(hubs).chain([army]).collect();
+        let listener = member("mun", Role::Crossing, "MUN", 14);
+        let members = sites.chain(hubs).chain([listener]).collect();
         let clock = Arc::new(HandClock(AtomicI64::new(1_767_225_600_000)));
 
         Self {

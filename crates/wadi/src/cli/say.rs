@@ -46,19 +46,8 @@ pub enum SayCommand {
     /// Cuts a node: nothing that this hub does not hold of it by now will count. Or carries a cut
     /// that the root signed, at any node.
     Cut {
-        #[arg(required_unless_present = "signed", conflicts_with = "signed")]
-        node: Option<String>,
-        #[arg(long, default_value = "revoked")]
-        reason: String,
-        /// Nothing that the node ever said counts.
-        #[arg(long, conflicts_with_all = ["since", "signed"])]
-        all: bool,
-        /// Only what a hub had cosigned by then counts, as 2026-11-24T08:00:00Z.
-        #[arg(long, conflicts_with = "signed")]
-        since: Option<String>,
-        /// A file that `wadi pki cut` wrote.
-        #[arg(long)]
-        signed: Option<std::path::PathBuf>,
+        #[command(flatten)]
+        cut: CutArgs,
         #[command(flatten)]
         confirm: ConfirmArgs,
         #[command(flatten)]
@@ -104,6 +93,39 @@ pub enum SayCommand {
     },
 }
 
+/// What is cut, and where the cut falls.
+#[derive(clap::Args)]
+pub struct CutArgs {
+    #[arg(required_unless_present = "signed", conflicts_with = "signed")]
+    node: Option<String>,
+    #[arg(long, default_value = "revoked")]
+    reason: String,
+    /// Nothing that the node ever said counts.
+    #[arg(long, conflicts_with_all = ["since", "signed"])]
+    all: bool,
+    /// Only what a hub had cosigned by then counts, as 2026-11-24T08:00:00Z.
+    #[arg(long, conflicts_with = "signed")]
+    since: Option<String>,
+    /// A file that `wadi pki cut` wrote.
+    #[arg(long)]
+    signed: Option<std::path::PathBuf>,
+}
+
+impl CutArgs {
+    fn body(&self) -> Result<serde_json::Value, Failure> {
+        Ok(match &self.signed {
+            Some(file) => json!({"say": "cut_signed", "cut": read(file)?.trim()}),
+            None => json!({
+                "say": "cut_node",
+                "node": self.node,
+                "reason": self.reason,
+                "all": self.all,
+                "since_ms": self.since.as_deref().map(moment_ms).transpose()?,
+            }),
+        })
+    }
+}
+
 pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
     let (at, confirm, body) = match command {
         SayCommand::Officer {
@@ -136,35 +158,7 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             ConfirmArgs::unasked(),
             json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
         ),
-        SayCommand::Cut {
-            signed: Some(file),
-            confirm,
-            at,
-            ..
-        } => (
-            at,
-            confirm,
-            json!({"say": "cut_signed", "cut": read(&file)?.trim()}),
-        ),
-        SayCommand::Cut {
-            node,
-            reason,
-            all,
-            since,
-            confirm,
-            at,
-            ..
-        } => (
-            at,
-            confirm,
-            json!({
-                "say": "cut_node",
-                "node": node,
-                "reason": reason,
-                "all": all,
-                "since_ms": since.as_deref().map(moment_ms).transpose()?,
-            }),
-        ),
+        SayCommand::Cut { cut, confirm, at } => (at, confirm, cut.body()?),
         SayCommand::Uncut {
             node,
             reason,
