@@ -11,7 +11,8 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
 use wadi_node::{
-    Arriving, BudgetLimits, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start, SystemClock, run_link,
+    Arriving, BudgetLimits, Clock, Leaving, Node, NodeError, NodeKeys, ScopeDigest, Start,
+    SystemClock, run_link,
 };
 use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
 

@@ -157,7 +157,11 @@ async fn who_sends_letters_that_cost_nothing_on_the_wire_stores_no_more_than_its
     let began = Instant::now();
     let sending = tokio::spawn(async move {
         for frame in frames {
-            if wire.send(Arriving::Frame(Lane::Passage, frame)).await.is_err() {
+            if wire
+                .send(Arriving::Frame(Lane::Passage, frame))
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -205,7 +209,9 @@ async fn a_site_that_stores_too_much_is_paused_with_a_reason_that_both_see_and_a
 
     until("the hub pauses it, and tells", async || {
         let alarms = hub.reads().alarms().await.unwrap();
-        alarms.iter().any(|a| a.about == "cost" && a.text.contains("qam (stored_bytes)"))
+        alarms
+            .iter()
+            .any(|a| a.about == "cost" && a.text.contains("qam (stored_bytes)"))
     })
     .await;
     until("its own operator sees why", async || {
@@ -308,7 +314,15 @@ fn an_operator_reads_metrics_and_nobody_else_does() {
 #[test]
 fn an_attack_is_measured_kind_by_kind() {
     let measured = std::process::Command::new(integration_tests::wadi())
-        .args(["--json", "bench", "hostile", "--seconds", "1", "--frames", "40"])
+        .args([
+            "--json",
+            "bench",
+            "hostile",
+            "--seconds",
+            "1",
+            "--frames",
+            "40",
+        ])
         .output()
         .expect("the binary runs");
     let told = String::from_utf8_lossy(&measured.stdout);
@@ -318,7 +332,10 @@ fn an_attack_is_measured_kind_by_kind() {
     let attacks = value["attacks"].as_array().expect("attacks");
     assert_eq!(attacks.len(), 5);
     for attack in attacks {
-        assert!(attack["honest"]["attacked"]["p99_ms"].as_f64() > Some(0.0), "{attack}");
+        assert!(
+            attack["honest"]["attacked"]["p99_ms"].as_f64() > Some(0.0),
+            "{attack}"
+        );
         assert!(attack["sent_bytes"].as_u64() > Some(0), "{attack}");
     }
 }
