@@ -19,7 +19,7 @@ const OWN_AT_ONCE: usize = 256;
 /// Peers' commands that are worked off before it is looked again what else there is.
 const PEERS_AT_ONCE: usize = 8;
 /// Bytes of entries in them.
-const PEERS_BYTES_AT_ONCE: usize = 128 * 1024;
+const PEERS_BYTES_AT_ONCE: usize = 32 * 1024;
 /// What a command costs at least: none is free.
 const COST_MIN: Duration = Duration::from_micros(20);
 /// Peers that are remembered although nothing of theirs waits.
