@@ -226,11 +226,7 @@ impl Session {
                 cosignature,
             } => self.acknowledge(log, to, tip, cosignature, out),
             Input::BlockRefused { log, held, reason } => self.refuse_block(log, held, reason, out),
-            Input::AskAgain(logs) => {
-                for log in logs {
-                    send_refusal(out, log, self.own_tip(&log).size, RefuseReason::Retry);
-                }
-            }
+            Input::AskAgain(logs) => self.ask_again(&logs, out),
             Input::LinkHolds(bytes) => self.move_window(bytes, out),
             Input::LogsGrew(tips) => self.note_growths(tips, out),
             Input::HeadRefreshed(log) => {
@@ -295,6 +291,13 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    /// What made these logs rest has passed: the peer sends them again from what is held.
+    fn ask_again(&self, logs: &[LogId], out: &mut Vec<Output>) {
+        for log in logs {
+            send_refusal(out, *log, self.own_tip(log).size, RefuseReason::Retry);
+        }
     }
 
     fn move_window(&mut self, link_bytes: u64, out: &mut Vec<Output>) {

@@ -1,12 +1,12 @@
 //! What each member may cost this node: bytes, disk, processor, logs, refusals.
 //!
-//! Every member has a bucket for each [`Cost`]. What it costs is taken out, and time fills it again.
-//! A member whose bucket is empty is slowed: its link is read more slowly. One that owes too much is
-//! paused: its blocks are refused with a reason, and asked for again when it owes nothing more.
-//! Nobody is refused for good, and no budget decides what counts.
+//! Every member has a bucket for each [`Cost`]. What it costs is taken out, and time fills it
+//! again. A member whose bucket is empty is slowed: its link is read more slowly. One that owes too
+//! much is paused: its blocks are refused with a reason, and asked for again when it owes nothing
+//! more. Nobody is refused for good, and no budget decides what counts.
 //!
-//! What a peer sends is charged to the peer. What lasts (disk, logs, entries that wait) is charged to
-//! the author, whoever brings it: an honest neighbour pays for nobody.
+//! What a peer sends is charged to the peer. What lasts (disk, logs, entries that wait) is charged
+//! to the author, whoever brings it: an honest neighbour pays for nobody.
 
 use crate::door::budget_limits::{BudgetLimits, Cost, Limit};
 use serde::Serialize;

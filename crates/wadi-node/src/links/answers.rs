@@ -11,6 +11,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId, Tip};
 use wadi_store::StoreError;
@@ -19,6 +20,10 @@ use wadi_sync::{Input, Query, QueryAnswer};
 /// Bytes of the entries of a block at most, where it can end at a checkpoint by then. In columns
 /// they travel in some 1.5 KB, of which a signature of 64 bytes is a small part.
 const BLOCK_BYTES: usize = 32 * 1024;
+
+/// What an answer with digests costs at least, although it may be known from the last time: whoever
+/// asks for them without end is not worth an answer each.
+const DIGESTS_COST: Duration = Duration::from_millis(10);
 
 /// What a link answers.
 #[derive(Default)]
@@ -58,9 +63,13 @@ impl Link<'_> {
         let Some(query) = self.answers.questions.pop() else {
             return;
         };
-        let began = std::time::Instant::now();
+        let least = match query {
+            Query::Digests => DIGESTS_COST,
+            _ => Duration::ZERO,
+        };
+        let began = Instant::now();
         self.answer_session(query).await;
-        self.charge_answer(began);
+        self.charge_answer(began.elapsed().max(least));
     }
 
     /// An answer out of the store; an error where the store may give it in a moment, and not now.

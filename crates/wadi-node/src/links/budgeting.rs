@@ -3,7 +3,10 @@
 
 use super::{Arriving, Link, ingesting::IngestDone};
 use crate::door::{budget_limits::Cost, command::BlockOutcome};
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use wadi_log::{Block, LogId, Role};
 use wadi_sync::{Input, RefuseReason};
 
@@ -121,10 +124,10 @@ impl Link<'_> {
         waits.then(|| self.door.budgets.answers_at(&self.peer, now))
     }
 
-    /// An answer to the peer took from `began` until now.
-    pub(super) fn charge_answer(&self, began: Instant) {
+    /// An answer to the peer took so long.
+    pub(super) fn charge_answer(&self, took: Duration) {
         let (role, now) = (self.peer_role(), Instant::now());
-        let us = now.duration_since(began).as_micros() as f64;
+        let us = took.as_micros() as f64;
         self.door
             .budgets
             .charge(self.peer, role, Cost::Answers, us, now);

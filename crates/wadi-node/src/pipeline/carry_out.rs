@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use tokio::sync::oneshot;
-use wadi_log::{Block, NodeId};
+use wadi_log::{Block, LogId, NodeId};
 use wadi_store::{Batch, Carried};
 use wadi_sync::RefuseReason;
 
@@ -83,10 +83,7 @@ impl Sequencer {
                 g.tell(reply, is_taken);
             }
             Command::Carry(carried, reply) => carry(g, carried, reply),
-            Command::CarriedBad(log) => {
-                // All of it: as far as a database counts.
-                g.batch.local.carried_done.push((log, i64::MAX as u64));
-            }
+            Command::CarriedBad(log) => drop_carried(g, log),
             Command::Refusal(row) => g.batch.refuse(row),
             Command::Peer(row) => g.batch.local.peers.push(row),
             Command::Local(keys, gone, reply) => {
@@ -126,7 +123,6 @@ impl Sequencer {
                 g.answer(reply, count.map_err(Into::into));
             }
             Command::Stop(reply) => {
-                // The loop stops by itself before anything is carried out.
                 debug_assert!(false, "the sequencer's loop takes it");
                 let _ = reply.send(());
             }
@@ -185,4 +181,9 @@ fn carry(g: &mut Commit, carried: Carried, reply: oneshot::Sender<bool>) {
     g.batch.local.carry.push(carried);
     g.events.push(Event::Carried);
     g.tell(reply, true);
+}
+
+/// Drops all that is carried of a log, as far as a database counts.
+fn drop_carried(g: &mut Commit, log: LogId) {
+    g.batch.local.carried_done.push((log, i64::MAX as u64));
 }

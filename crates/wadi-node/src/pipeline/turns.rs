@@ -17,20 +17,20 @@ use wadi_log::NodeId;
 /// Own commands that are worked off in one go, at most: then peers have a turn, too.
 const OWN_AT_ONCE: usize = 256;
 /// Peers' commands that are worked off before it is looked again what else there is.
-const PEERS_AT_ONCE: usize = 32;
+const PEERS_AT_ONCE: usize = 8;
 /// Bytes of entries in them.
-const PEERS_BYTES_AT_ONCE: usize = 256 * 1024;
+const PEERS_BYTES_AT_ONCE: usize = 32 * 1024;
 /// What a command costs at least: none is free.
 const COST_MIN: Duration = Duration::from_micros(20);
 /// Peers that are remembered although nothing of theirs waits.
 const IDLE_LINES_MAX: usize = 1_024;
 
 /// A command, and the peer that brought it; none for this node's own.
-pub(super) type Turn = (Option<NodeId>, Command);
+pub(super) type NextCommand = (Option<NodeId>, Command);
 
 /// What waits of one peer.
 #[derive(Default)]
-struct Line {
+struct PeerLine {
     waiting: VecDeque<PeerCommand>,
     /// What it cost so far, beside others that had something to do meanwhile.
     spent: Duration,
@@ -38,14 +38,14 @@ struct Line {
 
 /// What waits, by who brought it.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(super) struct PeerTurns {
     own: VecDeque<Command>,
-    lines: BTreeMap<NodeId, Line>,
+    lines: BTreeMap<NodeId, PeerLine>,
     /// What the peer had cost whose turn was last.
     reached: Duration,
 }
 
-impl Turns {
+impl PeerTurns {
     fn is_empty(&self) -> bool {
         self.own.is_empty() && self.lines.values().all(|line| line.waiting.is_empty())
     }
@@ -82,7 +82,7 @@ impl Turns {
     }
 
     /// Takes out what is to be worked off before it is looked again what else there is.
-    fn take(&mut self, peers_max: usize, out: &mut Vec<Turn>) {
+    fn take(&mut self, peers_max: usize, out: &mut Vec<NextCommand>) {
         let own = self.own.len().min(OWN_AT_ONCE);
         out.extend(self.own.drain(..own).map(|command| (None, command)));
 
@@ -99,7 +99,7 @@ impl Turns {
 /// The sequencer's end of the queue.
 pub(super) struct Inbox {
     receiver: CommandReceiver,
-    pub(super) turns: Turns,
+    pub(super) turns: PeerTurns,
     /// One command at a time, so that a second end names the one thing that it was.
     is_careful: bool,
 }
@@ -108,14 +108,14 @@ impl Inbox {
     pub(super) fn new(receiver: CommandReceiver, is_careful: bool) -> Self {
         Self {
             receiver,
-            turns: Turns::default(),
+            turns: PeerTurns::default(),
             is_careful,
         }
     }
 
     /// Waits for commands, and takes out those whose turn it is; none where nobody is left to send
     /// any. Dropped half-way, it loses nothing: what is received waits here.
-    pub(super) async fn receive(&mut self) -> Vec<Turn> {
+    pub(super) async fn receive(&mut self) -> Vec<NextCommand> {
         self.sort();
         if self.turns.is_empty() {
             tokio::select! {
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn from(turns: &[Turn]) -> Vec<Option<NodeId>> {
+    fn from(turns: &[NextCommand]) -> Vec<Option<NodeId>> {
         turns.iter().map(|(from, _)| *from).collect()
     }
 

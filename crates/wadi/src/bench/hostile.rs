@@ -1,7 +1,8 @@
-//! `wadi bench hostile`: members with valid papers attack a hub, and an honest site goes on writing.
+//! `wadi bench hostile`: members with valid papers attack a hub, and an honest site goes on
+//! writing.
 //!
-//! What an attacker sends is made before, so that the processor measured is the hub's and the honest
-//! site's. It is sent as fast as the hub's link takes it.
+//! What an attacker sends is made before, so that the processor measured is the hub's and the
+//! honest site's. It is sent as fast as the hub's link takes it.
 
 use crate::{
     bench::{Bench, cpu_s, rss_bytes, write},
@@ -19,7 +20,6 @@ use wadi_log::{
     LogKey, Peaks, Put, RecordId, Role, Value as LogValue, VerifiedBlock, leaf_hash,
 };
 use wadi_node::{Arriving, Leaving, Node, run_link};
-use wadi_store::prelude::*;
 use wadi_sync::{BlockEncoder, Message};
 
 /// Letters of a value that compresses well: as long as one may be, about.
@@ -28,6 +28,9 @@ const LONG_VALUE: usize = 15_000;
 const LOOK_PERIOD: Duration = Duration::from_millis(2);
 /// A post that does not show in this time ends the measurement.
 const SHOWS_MAX: Duration = Duration::from_secs(120);
+/// Frames and messages on their way between two nodes, each way: as many as a session has in
+/// flight, which on a real link lie in its buffers.
+const JOINED_MAX: usize = 4_096;
 /// Pause between two posts of the honest site.
 const POST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -206,8 +209,8 @@ fn one_byte(key: &LogKey, log: LogId, peaks: &mut Peaks) -> Block {
 /// Two nodes in this process, joined as a link joins them.
 fn join(tasks: &mut JoinSet<()>, one: &Arc<Node>, other: &Arc<Node>) {
     let ends = [(one, other), (other, one)].map(|(at, peer)| {
-        let (to, incoming) = mpsc::channel(8);
-        let (out, from) = mpsc::channel::<Leaving>(8);
+        let (to, incoming) = mpsc::channel(JOINED_MAX);
+        let (out, from) = mpsc::channel::<Leaving>(JOINED_MAX);
         let (door, peer) = (at.door().clone(), peer.me().clone());
         tasks.spawn(async move {
             run_link(door, peer.node(), peer.tls_key, incoming, out).await;

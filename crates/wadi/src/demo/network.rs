@@ -422,6 +422,7 @@ fn issue_papers(dir: &Path) -> Result<Vec<(String, SiteAddresses)>, Failure> {
 
 fn configuration(place: &SiteAddresses) -> Config {
     Config {
+        budgets: Default::default(),
         data: ".".into(),
         database: None,
         papers: place.papers.clone(),
