@@ -1,7 +1,7 @@
 //! Whole nodes in memory, told the same in many orders.
 
-mod cuts;
 pub(crate) mod captured;
+mod cuts;
 pub(crate) mod guarded_field;
 mod held_trucks;
 pub(crate) mod hostile_order;
