@@ -242,6 +242,13 @@ pub fn mark_for_rebuild(dir: &Path, why: &str) {
 /// A link between two nodes, until it is dropped.
 pub struct Wire(Vec<JoinHandle<()>>);
 
+impl Wire {
+    /// Whether one of the two nodes has ended it.
+    pub fn is_over(&self) -> bool {
+        self.0[..2].iter().any(JoinHandle::is_finished)
+    }
+}
+
 impl Drop for Wire {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);

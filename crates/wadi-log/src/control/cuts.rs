@@ -274,7 +274,7 @@ impl Control {
         self.fact_counts(at) && !self.is_against_hub(&held.cut)
     }
 
-    /// Whether a cut that a hub said was replaced by one that stands itself. One that a captured hub
+    /// Whether a cut that a hub said was replaced by one that stands itself. What a captured hub
     /// wrote past its own bound replaces nothing.
     fn is_replaced(&self, at: &Reference, held: &CutHeld) -> bool {
         let later = self.cuts.extending.get(at).into_iter().flatten();

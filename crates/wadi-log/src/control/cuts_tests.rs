@@ -1,4 +1,4 @@
-//! Stories of cuts: of captured crossings and captured hubs, in every order in which they are heard.
+//! Stories of cuts: of captured crossings and captured hubs, heard in every order.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Where a cut of a node would fall: at what is held of it, or at what a hub had cosigned by a time.
+//! Where a cut of a node would fall that keeps what a hub had cosigned by a time.
 
 use crate::{api::Reads, door::proofs::known_root};
 use wadi_log::{Head, LogId, NodeId};

@@ -1,5 +1,5 @@
-//! Proofs of forked logs, and what a hub says of them: cuts of single logs, and of a node whose logs
-//! fork by the dozen, of the node.
+//! Proofs of forked logs, and what a hub says of them: it cuts single logs, and of a node whose
+//! logs fork by the dozen the node.
 
 use crate::{
     door::{error::NodeError, event::Event},

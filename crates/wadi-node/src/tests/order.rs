@@ -67,8 +67,8 @@ pub(crate) struct Country {
 }
 
 impl Country {
-    /// Crossings with keys of the seeds from 10 on, hubs with those from 2 on, and a further crossing
-    /// that says nothing, with that of 14.
+    /// Crossings with keys of the seeds from 10 on, hubs with those from 2 on, and one more
+    /// crossing, which says nothing, with that of 14.
     pub(crate) fn of(crossings: &[(&str, &str)], hubs: &[&str]) -> Self {
         let root = LogKey::from_seed(&[1; 32]);
         let member = |name: &str, role, code: &str, seed: usize| {
