@@ -30,7 +30,7 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// So long the commands of peers in one commit may take: whoever writes here waits for the rest no
 /// longer. Half as much again is spent on projecting, and as much on the store.
-const PEERS_TIME_MAX: Duration = Duration::from_millis(25);
+const PEERS_TIME_MAX: Duration = Duration::from_millis(100);
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send + Sync>;
 
