@@ -300,6 +300,8 @@ fn hubs_body(r: &mut StdRng, around: &Surroundings, kind: u32) -> Body {
                 extends: around.references(r, 2),
                 reason: short(r),
                 root_signature: r.random::<bool>().then_some([7; 64]),
+                lifted: r.random(),
+                part_of: None,
             })
         }
         8 => Body::Admit(Admit {
