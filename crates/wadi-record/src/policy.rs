@@ -35,7 +35,8 @@ pub struct Policy {
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
     /// Whether a lookout needs one, too, of a department that owns its type of hold: it holds what
-    /// it names at every crossing.
+    /// it names at every crossing. A commission says so once its officers are registered: before
+    /// that nobody could look out for anything.
     pub registered_lookouts: bool,
     /// Great-circle distance between two crossings, kilometres, by their codes in order of the
     /// alphabet: `QAM-TRB`.
@@ -106,7 +107,7 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
-            registered_lookouts: true,
+            registered_lookouts: false,
             distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
                 .map(|(c, km)| (c.into(), km))
                 .into(),

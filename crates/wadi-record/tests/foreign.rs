@@ -211,25 +211,32 @@ fn a_lookout_needs_a_registered_officer_and_one_truck_is_held_by_any_clerk() {
     let plain = || QuarantineHold::place(HoldType::Security, "order 7");
     let lookout = || plain().text("target.term", "22 A 12345");
     let stranger = ("a clerk", "SEC", "");
+    let strict = |mut said: JudgedChange| {
+        said.judge.policy = Arc::new(Policy {
+            registered_lookouts: true,
+            ..Policy::default()
+        });
+        said
+    };
 
-    let placed = trb.say_as(stranger, None, &[], lookout());
+    let placed = strict(trb.say_as(stranger, None, &[], lookout()));
     let record = build(&[&placed]);
     assert_eq!(desk::refused(&record, &placed), ["guarded_field"]);
     assert!(terms(&record).iter().all(|(what, _)| what != "target"));
     assert!(!state(&record).flags.contains("LOOKOUT"));
 
-    let by_officer = trb.say("of-sec", None, &[], lookout());
+    let by_officer = strict(trb.say("of-sec", None, &[], lookout()));
     let record = build(&[&by_officer]);
     assert!(terms(&record).contains(&("target".into(), "22A12345".into())));
 
     // By link a clerk at a dark crossing holds the truck that stands before him.
     let link = plain().event("link", json!({"record": "ab".repeat(32)}));
-    let linked = trb.say_as(stranger, None, &[], link);
+    let linked = strict(trb.say_as(stranger, None, &[], link));
     let record = build(&[&linked]);
     assert!(state(&record).is_open());
     assert!(terms(&record).contains(&("link".into(), "ab".repeat(32))));
 
-    // A policy may say otherwise.
+    // The policy says whether.
     for (of_lookouts, of_officers) in [(false, true), (true, false)] {
         let mut mild = placed.clone();
         mild.judge.policy = Arc::new(Policy {

@@ -7,7 +7,7 @@ use crate::{
     },
     ledger::view::LedgerView,
     pipeline::{
-        Outcome, outcome_of,
+        Outcome, RIDE, outcome_of,
         projecting::{Touched, handed_over},
         sequencer::{Sequencer, TASK},
     },
@@ -86,6 +86,8 @@ pub(crate) struct Commit {
     pub(super) begun: Instant,
     /// Whether somebody waits for it, or it has to be seen through at once.
     pub(super) is_awaited: bool,
+    /// Whether somebody at this node does.
+    pub(super) is_awaited_here: bool,
     /// Whether all records are to be looked at afresh, by what is known once this is durable.
     pub(super) recheck: bool,
     /// What is known of logs once this is durable.
@@ -131,6 +133,7 @@ impl Commit {
             projecting: Duration::ZERO,
             begun: Instant::now(),
             is_awaited: false,
+            is_awaited_here: false,
             recheck: false,
             view: None,
             doubtful: Vec::new(),
@@ -144,6 +147,14 @@ impl Commit {
         self.records.len() > TOUCHED_MAX
             || self.entry_bytes > GROUP_BYTES_MAX
             || self.took.values().sum::<Duration>() > PEERS_TIME_MAX
+    }
+
+    /// Whether it goes to the store now, where nothing is in flight. What peers brought takes along
+    /// what else of theirs waits, for a commit costs two syncs; whoever writes here waits for none
+    /// of that.
+    pub(super) fn is_due(&self, more_waits: bool) -> bool {
+        let is_awaited = self.is_awaited && (self.is_awaited_here || !more_waits);
+        is_awaited || self.is_full() || self.begun.elapsed() >= RIDE
     }
 
     /// Whether it neither reads more of the store than is durable nor leaves anything to be
@@ -593,6 +604,23 @@ mod tests {
         let mut full = plain();
         last(&mut full);
         assert!(full.is_full() && full.is_plain());
+    }
+
+    #[test]
+    fn what_peers_brought_takes_along_what_waits_and_an_own_write_does_not() {
+        let mut commit = Commit::new(Batch::default());
+        assert!(!commit.is_due(false), "nobody waits for it");
+
+        commit.is_awaited = true;
+        assert!(commit.is_due(false) && !commit.is_due(true));
+
+        commit.is_awaited_here = true;
+        assert!(commit.is_due(true));
+
+        let mut full = Commit::new(Batch::default());
+        full.took
+            .insert(NodeId([1; 16]), PEERS_TIME_MAX + Duration::from_millis(1));
+        assert!(full.is_due(true), "it takes along no more than it may");
     }
 
     #[test]

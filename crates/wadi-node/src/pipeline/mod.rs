@@ -167,16 +167,14 @@ impl Sequencer {
                 }
             }
 
-            // While one is in flight, the next one grows.
-            let is_due = |commit: &Commit| {
-                commit.is_awaited || commit.is_full() || commit.begun.elapsed() >= RIDE
-            };
-            if self.in_flight.is_none() && open.as_ref().is_some_and(is_due) {
-                self.launch(&mut open).await;
-            }
-
             for (peer, took) in std::mem::take(&mut self.took) {
                 inbox.turns.charge(&peer, took);
+            }
+
+            // While one is in flight, the next one grows.
+            let more_waits = inbox.has_more();
+            if self.in_flight.is_none() && open.as_ref().is_some_and(|c| c.is_due(more_waits)) {
+                self.launch(&mut open).await;
             }
         }
 
@@ -225,6 +223,7 @@ impl Sequencer {
                 self.charge_time(peer, took);
             }
             commit.is_awaited |= !may_ride || commit.refresh || !commit.is_plain();
+            commit.is_awaited_here |= from.is_none() && !may_ride;
         }
 
         if open.as_ref().is_some_and(Commit::is_full) {

@@ -139,6 +139,12 @@ impl Inbox {
         out
     }
 
+    /// Whether something waits that could be worked off at once.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.sort();
+        !self.turns.is_empty()
+    }
+
     /// Sorts what was sent by who sent it. Peers have a bounded number of places each.
     fn sort(&mut self) {
         while self.turns.own.len() < OWN_AT_ONCE {
