@@ -88,7 +88,7 @@ pub(crate) fn captives(country: &Country) -> Vec<Captive> {
 
 pub(crate) async fn start(country: &Country, name: &str) -> Arc<Node> {
     let clock = Arc::new(StandingClock(AtomicI64::new(DAY_MS + 86_400_000)));
-    let node = country.start_with(name, clock).await;
+    let node = country.start_unspared(name, clock).await;
     integration_tests::network::until("it knows the members", async || {
         node.with_control(|c| c.enrolments().count()) >= 7
     })

@@ -184,7 +184,7 @@ async fn named_heads(
             for head in &said.heads {
                 named.entry(head.log).or_default().push(NamedHead {
                     seen,
-                    head: head.clone(),
+                    head: *head,
                 });
             }
         }

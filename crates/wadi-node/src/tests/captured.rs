@@ -241,10 +241,10 @@ async fn who_claims_to_have_seen_what_is_not_there_silences_no_finding_and_is_on
                 size,
                 root,
             },
-            None => scene.holds.clone(),
+            None => scene.holds,
         };
 
-        let (trb, _) = release(scene.truck, scene.control.clone(), claimed, now(&scene));
+        let (trb, _) = release(scene.truck, scene.control, claimed, now(&scene));
         hear_all(&scene.hub);
         hear_hub(&scene.hub, i64::MAX);
         deliver_all(&scene.hub, &[&scene.early, &scene.late, &trb.logs()]).await;
@@ -264,8 +264,8 @@ async fn what_an_author_saw_and_the_hub_has_yet_to_hear_is_believed_once_it_came
     let scene = scene(dir.path()).await;
     let (trb, _) = release(
         scene.truck,
-        scene.control.clone(),
-        scene.holds.clone(),
+        scene.control,
+        scene.holds,
         now(&scene),
     );
 
@@ -294,9 +294,9 @@ async fn a_claim_of_control_entries_that_are_not_there_is_named_with_whoever_mak
     let scene = scene(dir.path()).await;
     let control = Head {
         size: 1 << 60,
-        ..scene.control.clone()
+        ..scene.control
     };
-    let (trb, id) = release(scene.truck, control, scene.holds.clone(), now(&scene));
+    let (trb, id) = release(scene.truck, control, scene.holds, now(&scene));
     deliver_all(&scene.hub, &[&trb.logs()]).await;
 
     assert!(
@@ -352,9 +352,9 @@ async fn a_node_that_never_started_is_named_with_what_waits_for_it() {
     let scene = scene(dir.path()).await;
     let claimed = Head {
         size: 1 << 60,
-        ..scene.holds.clone()
+        ..scene.holds
     };
-    let (trb, _) = release(scene.truck, scene.control.clone(), claimed, now(&scene));
+    let (trb, _) = release(scene.truck, scene.control, claimed, now(&scene));
     deliver_all(&scene.hub, &[&scene.early, &scene.late, &trb.logs()]).await;
 
     // Al-Qaem's node names no hub's time: nobody knows how far it is heard. Two days pass.
