@@ -155,8 +155,16 @@ fn a_transfer_goes_on_where_the_address_changes_in_its_middle() {
 fn ten_percent_lost_in_bursts_cost_time_alone() {
     let pair = LinkedPair::over("vsat-256,burst=10%x4");
     pair.converge_first();
-    pair.write(2_000);
-    pair.converge(Duration::from_secs(90));
+
+    // So few packets carry it all that a burst may miss them: then more is said.
+    let lost = || Heading::BOTH.map(|way| pair.link.counters(way).lost.packets);
+    for _ in 0..8 {
+        pair.write(2_000);
+        pair.converge(Duration::from_secs(90));
+        if lost().iter().sum::<u64>() > 3 {
+            break;
+        }
+    }
 
     let [up, down] = Heading::BOTH.map(|way| pair.link.counters(way));
     assert!(up.lost.packets + down.lost.packets > 3, "{up:?} {down:?}");

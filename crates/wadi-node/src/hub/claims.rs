@@ -182,10 +182,10 @@ async fn named_heads(
         let seen = entry.reference();
         if let Some(Body::Seen(said)) = entry.entry().map(|e| &e.body) {
             for head in &said.heads {
-                named.entry(head.log).or_default().push(NamedHead {
-                    seen,
-                    head: *head,
-                });
+                named
+                    .entry(head.log)
+                    .or_default()
+                    .push(NamedHead { seen, head: *head });
             }
         }
     }

@@ -29,6 +29,11 @@ use wadi_log::{
 };
 use wadi_record::Policy;
 
+/// Forked logs of one node at which it is cut as a whole. One or two come of a restored machine;
+/// nobody forks eight of a node's logs but whoever has its key. Of logs that are not held fewer
+/// proofs than that are taken.
+pub(crate) const FORKED_LOGS_MAX: usize = 8;
+
 /// Logs whose `Seen` entries are kept in memory.
 const SEEN_LOGS_MAX: usize = 4_096;
 

@@ -3,7 +3,7 @@
 //! over again.
 
 use super::Link;
-use crate::door::command::Command;
+use crate::{door::command::Command, ledger::FORKED_LOGS_MAX};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -58,9 +58,14 @@ impl Unkept {
         }
     }
 
-    /// Forgets what is on the disk, and gives what is not after so long.
-    /// A proof of a log of which nothing is held waits until something is: it was not taken.
-    fn lost(&mut self, on_disk: &Control, is_held: impl Fn(&LogId) -> bool, now: Instant) -> Again {
+    /// Forgets what is on the disk, and gives what is not after so long. A proof that would not be
+    /// taken waits until it would be.
+    fn lost(
+        &mut self,
+        on_disk: &Control,
+        is_taken: impl Fn(&LogId) -> bool,
+        now: Instant,
+    ) -> Again {
         self.enrolments
             .retain(|_, (_, enrolment)| !on_disk.has_enrolment(enrolment));
         self.proofs.retain(|_, (_, proof)| {
@@ -69,10 +74,10 @@ impl Unkept {
             may_hold && !on_disk.has_fork(proof)
         });
 
-        let held = self.proofs.iter_mut().filter(|(log, _)| is_held(log));
+        let taken = self.proofs.iter_mut().filter(|(log, _)| is_taken(log));
         Again {
             enrolments: late(self.enrolments.values_mut(), now),
-            proofs: late(held.map(|(_, handed)| handed), now),
+            proofs: late(taken.map(|(_, handed)| handed), now),
         }
     }
 }
@@ -112,8 +117,12 @@ impl Link<'_> {
     pub(super) async fn mend_unkept(&mut self) {
         let control = self.door.view().control.clone();
         let frontier = self.door.frontier();
-        let is_held = |log: &LogId| frontier.0.contains_key(log);
-        let again = self.unkept.lost(&control, is_held, Instant::now());
+        // Of a node of which few are known, one of a log that is not held is taken, too.
+        let is_taken = |log: &LogId| {
+            let known = control.forks_of(&log.node).take(FORKED_LOGS_MAX).count();
+            frontier.0.contains_key(log) || known + 1 < FORKED_LOGS_MAX
+        };
+        let again = self.unkept.lost(&control, is_taken, Instant::now());
 
         // Authors first: a proof is checked by its author's key.
         if !again.enrolments.is_empty() {

@@ -3,15 +3,13 @@
 
 use crate::{
     door::{error::NodeError, event::Event},
+    ledger::FORKED_LOGS_MAX,
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Body, Cut, CutTarget, ForkProof, Head, Lane, LogId, NodeId, Role, Tip};
 use wadi_store::StoreError;
 
-/// Forked logs of one node at which it is cut as a whole. One or two come of a restored machine;
-/// nobody forks eight of a node's logs but whoever has its key.
-const FORKED_LOGS_MAX: usize = 8;
 /// Heads that a cut of a node names at most, in as many entries as that takes. Whoever opens more
 /// logs than that loses those with the fewest entries.
 const NODE_CUT_HEADS_MAX: usize = 2_048;

@@ -262,12 +262,7 @@ async fn who_claims_to_have_seen_what_is_not_there_silences_no_finding_and_is_on
 async fn what_an_author_saw_and_the_hub_has_yet_to_hear_is_believed_once_it_came() {
     let dir = tempfile::tempdir().unwrap();
     let scene = scene(dir.path()).await;
-    let (trb, _) = release(
-        scene.truck,
-        scene.control,
-        scene.holds,
-        now(&scene),
-    );
+    let (trb, _) = release(scene.truck, scene.control, scene.holds, now(&scene));
 
     // The release first, while Al-Qaem is heard only half.
     let trb = trb.logs();
