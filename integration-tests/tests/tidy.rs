@@ -187,6 +187,28 @@ fn every_configuration_key_is_documented() {
     }
 }
 
+/// A page that says which test shows a promise is worth something while that test is there.
+#[test]
+fn the_tests_that_the_attackers_page_names_are_there() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let is_name = |word: &&str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        word.len() > 24 && word.contains('_') && word.chars().all(fits)
+    };
+    let named: BTreeSet<&str> = page.split('`').filter(is_name).collect();
+    assert!(named.len() > 50, "{}", named.len());
+
+    let mut files = Vec::new();
+    sources(&root().join("crates"), &mut files);
+    sources(&root().join("integration-tests"), &mut files);
+    let is_missing = |name: &&&str| {
+        let head = format!("fn {name}(");
+        !files.iter().any(|(_, text)| text.contains(&head))
+    };
+    let missing: Vec<&&str> = named.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "no test is called {missing:?}");
+}
+
 #[test]
 fn no_source_file_is_too_long_to_read_in_one_sitting() {
     let mut files = Vec::new();
