@@ -1,6 +1,6 @@
 //! The spool directories: a JSON file dropped in one becomes an entry and moves to `done/` with
-//! what it came to, or to `bad/` with its reason. No file holds up another, whatever its name, its kind
-//! or its bytes, and none speaks for anybody but those whom its directory was configured for.
+//! what it came to, or to `bad/` with its reason. No file holds up another, whatever its name, its
+//! kind or its bytes, and none speaks for anybody but those whom its directory was configured for.
 
 use crate::{
     DraftBody, Problem, Token,
