@@ -329,6 +329,12 @@ impl Control {
             .min()
     }
 
+    /// Logs of which single entries were admitted, whether the admissions stand or not.
+    pub fn admitted_logs(&self) -> BTreeSet<LogId> {
+        let entries = self.admitted.values().flatten();
+        entries.map(|entry| entry.log).collect()
+    }
+
     /// Where the cuts and admissions held stand, in one order everywhere: what verdicts hang on
     /// beside the logs themselves.
     pub fn cuts_and_admissions(&self) -> impl Iterator<Item = &Reference> {

@@ -496,6 +496,13 @@ impl Sequencer {
     /// Counts anew what counts of each log and rebuilds the records concerned. Returns whether any
     /// was.
     async fn move_verdicts(&mut self, g: &mut Commit) -> Result<bool, StoreError> {
+        if g.verdicts_moved {
+            // An admission stands or falls with its hub, and moves no bound.
+            for log in self.ledger.control().admitted_logs() {
+                self.ledger.uncount_log(&log);
+            }
+        }
+
         let moved = match g.verdicts_moved {
             true => self.recount().await?,
             false => self.recount_of(g.bounds_moved.clone()).await?,
