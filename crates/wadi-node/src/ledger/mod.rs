@@ -63,6 +63,8 @@ pub(crate) struct Ledger {
     frontier: Arc<Frontier>,
     /// How many entries count of each log that is bounded by a cut; of the others all do.
     effective_len: HashMap<LogId, u64>,
+    /// Logs whose records are weighed anew at the next count, though no more and no less may count.
+    weighed_anew: BTreeSet<LogId>,
     /// What the authors of logs had taken in, of those looked at last.
     seen: LruCache<LogId, Arc<SeenIndex>>,
     /// Policies as they are read, by the entries that say them.
@@ -92,6 +94,7 @@ impl Ledger {
             heads: BTreeMap::new(),
             frontier: Arc::default(),
             effective_len: HashMap::new(),
+            weighed_anew: BTreeSet::new(),
             seen: LruCache::new(NonZeroUsize::new(SEEN_LOGS_MAX).expect("not zero")),
             policies: HashMap::new(),
             default_policy: Arc::default(),
@@ -274,7 +277,7 @@ impl Ledger {
     }
 
     /// Counts how much of a log counts, given its root at its bound where that is held. Returns
-    /// whether that changed.
+    /// whether its records are to be weighed anew: that changed, or somebody asked for it.
     pub(crate) fn recount(&mut self, log: &LogId, root_at_bound: Option<Hash>) -> bool {
         let now = match self.control.bound(log) {
             None => u64::MAX,
@@ -290,9 +293,10 @@ impl Ledger {
             }
         };
 
+        let is_asked = self.weighed_anew.remove(log);
         let before = self.effective_len.get(log).copied().unwrap_or(u64::MAX);
         if now == before {
-            return false;
+            return is_asked;
         }
 
         self.effective_len.insert(*log, now);
@@ -303,9 +307,9 @@ impl Ledger {
         true
     }
 
-    /// An admission moves single entries of a log and not its bound: it is counted anew.
-    pub(crate) fn uncount_log(&mut self, log: &LogId) {
-        self.effective_len.remove(log);
+    /// An admission moves single entries of a log and not its bound: its records are weighed anew.
+    pub(crate) fn weigh_anew(&mut self, log: &LogId) {
+        self.weighed_anew.insert(*log);
     }
 
     /// What a log's author had taken in, where it is known.

@@ -261,7 +261,7 @@ impl Sequencer {
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {
-                self.ledger.uncount_log(&r.log);
+                self.ledger.weigh_anew(&r.log);
             }
         }
 

@@ -499,7 +499,7 @@ impl Sequencer {
         if g.verdicts_moved {
             // An admission stands or falls with its hub, and moves no bound.
             for log in self.ledger.control().admitted_logs() {
-                self.ledger.uncount_log(&log);
+                self.ledger.weigh_anew(&log);
             }
         }
 

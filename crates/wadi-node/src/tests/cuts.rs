@@ -383,7 +383,6 @@ async fn hear(node: &Node, story: &Story, r: &mut StdRng) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: with WADI_SEED=2 a record of a cut node reads otherwise by order of arrival"]
 async fn six_nodes_and_two_hubs_judge_alike_in_whatever_order_they_hear_of_cuts() {
     let seed = std::env::var("WADI_SEED").ok().and_then(|s| s.parse().ok());
     let seed = seed.unwrap_or_else(|| rand::rng().random());
