@@ -307,6 +307,11 @@ impl Ledger {
         true
     }
 
+    /// The logs of which it is known how much counts, held or not.
+    pub(crate) fn counted_logs(&self) -> impl Iterator<Item = LogId> {
+        self.effective_len.keys().copied()
+    }
+
     /// An admission moves single entries of a log and not its bound: its records are weighed anew.
     pub(crate) fn weigh_anew(&mut self, log: &LogId) {
         self.weighed_anew.insert(*log);

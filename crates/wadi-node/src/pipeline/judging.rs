@@ -67,6 +67,8 @@ impl Sequencer {
     /// How many entries of each log count; returns the logs for which that changed.
     pub(crate) async fn recount(&mut self) -> Result<Vec<LogId>, StoreError> {
         let mut logs: BTreeSet<LogId> = self.ledger.logs().map(|(log, _)| *log).collect();
+        // A bound may be known, and fall, before the log comes.
+        logs.extend(self.ledger.counted_logs());
         if self.ledger.has_cuts() {
             logs.extend(self.store.loose_logs().await?);
         }
