@@ -114,40 +114,19 @@ impl Country {
 
     /// Starts a member in its directory, with a clock of the story's.
     pub async fn start_with(&self, name: &str, clock: Arc<dyn Clock>) -> Arc<Node> {
-        let dir = self.dir_of(name);
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let store = SqliteStore::open(&dir, self.member(name).node())
+        self.start_bounding(name, clock, BudgetLimits::default())
             .await
-            .expect("a database");
-
-        self.start_by(name, store, clock)
-            .await
-            .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
     /// Starts a member in its directory that lets others cost it so much.
     pub async fn start_costing(&self, name: &str, budgets: BudgetLimits) -> Arc<Node> {
-        let dir = self.dir_of(name);
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let store = SqliteStore::open(&dir, self.member(name).node())
-            .await
-            .expect("a database");
-
-        let start = self.papers(name, store, Arc::new(SystemClock::real()));
-        Node::start(Start { budgets, ..start })
-            .await
-            .unwrap_or_else(|e| panic!("{name}: {e}"))
+        let clock = Arc::new(SystemClock::real());
+        self.start_bounding(name, clock, budgets).await
     }
 
     /// Starts a member whom others may cost whatever they like, with a clock of the story's: what
     /// is asked is how it lives through all of it, and not how it puts them off.
     pub async fn start_unspared(&self, name: &str, clock: Arc<dyn Clock>) -> Arc<Node> {
-        let dir = self.dir_of(name);
-        std::fs::create_dir_all(&dir).expect("a directory");
-        let store = SqliteStore::open(&dir, self.member(name).node())
-            .await
-            .expect("a database");
-
         let all = Limit {
             burst: 1e15,
             per_s: 1e12,
@@ -157,6 +136,22 @@ impl Country {
             .fold(BudgetLimits::default(), |limits, cost| {
                 limits.with(cost, all)
             });
+
+        self.start_bounding(name, clock, budgets).await
+    }
+
+    async fn start_bounding(
+        &self,
+        name: &str,
+        clock: Arc<dyn Clock>,
+        budgets: BudgetLimits,
+    ) -> Arc<Node> {
+        let dir = self.dir_of(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let store = SqliteStore::open(&dir, self.member(name).node())
+            .await
+            .expect("a database");
+
         let start = self.papers(name, store, clock);
         Node::start(Start { budgets, ..start })
             .await

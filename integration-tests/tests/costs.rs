@@ -98,22 +98,7 @@ impl Captor {
         let (door, peer) = (to.door().clone(), self.enrolment.clone());
         tokio::spawn(run_link(door, peer.node(), peer.tls_key, incoming, out));
 
-        let hello = Message::Hello {
-            version: 1,
-            enrolment: Box::new(peer),
-            digest: Hash([9; 32]),
-            members: Hash([9; 32]),
-            hub_time_s: 0,
-            remembers: None,
-            rate_bits_s: None,
-            codecs: vec![],
-            software: String::new(),
-        };
-        let frontier = Message::Frontier {
-            folded: Folded::default(),
-            part: Default::default(),
-        };
-        for message in [hello, frontier] {
+        for message in Message::opening(&peer, 0) {
             sender.send(Arriving::Message(message)).await.unwrap();
         }
 

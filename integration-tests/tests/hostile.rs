@@ -172,25 +172,9 @@ fn connect(node: &Arc<Node>, peer: &Enrolment) -> Wire {
 
 impl Wire {
     async fn hello(&mut self, peer: &Enrolment) {
-        let hello = Message::Hello {
-            version: 1,
-            enrolment: Box::new(peer.clone()),
-            digest: Hash([9; 32]),
-            members: Hash([9; 32]),
-            hub_time_s: 0,
-            remembers: None,
-            rate_bits_s: None,
-            codecs: vec![],
-            software: String::new(),
-        };
-
-        self.to.send(Arriving::Message(hello)).await.unwrap();
-        let frontier = Message::Frontier {
-            folded: Folded::default(),
-            part: Default::default(),
-        };
-
-        self.to.send(Arriving::Message(frontier)).await.unwrap();
+        for message in Message::opening(peer, 0) {
+            self.to.send(Arriving::Message(message)).await.unwrap();
+        }
     }
 
     async fn block(&mut self, block: &Block) {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinSet};
-use wadi_log::{Folded, Hash, Role};
+use wadi_log::Role;
 use wadi_node::{Arriving, Leaving, Node, Target, Write, run_link};
 use wadi_record::Passage;
 use wadi_sync::Message;
@@ -219,23 +219,7 @@ async fn two_thousand_questions_of_ten_bytes_are_answered_once_and_records_flow_
         out,
     ));
 
-    let hello = Message::Hello {
-        version: 1,
-        enrolment: Box::new(trb.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 0,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    };
-
-    let frontier = Message::Frontier {
-        folded: Folded::default(),
-        part: Default::default(),
-    };
-    for message in [hello, frontier] {
+    for message in Message::opening(trb, 0) {
         to.send(Arriving::Message(message)).await.unwrap();
     }
 

@@ -284,6 +284,29 @@ fn check_lists(bytes: &[u8]) -> Result<(), SyncError> {
 }
 
 impl Message {
+    /// What a peer says first that holds nothing, is in step with nobody and reads the first version
+    /// of the block codec alone: its `Hello`, and an empty frontier. `hub_time_s` is in Unix
+    /// seconds, 0 where it heard of no hub.
+    pub fn opening(enrolment: &Enrolment, hub_time_s: i64) -> [Self; 2] {
+        let hello = Self::Hello {
+            version: 1,
+            enrolment: Box::new(enrolment.clone()),
+            digest: Hash([9; 32]),
+            members: Hash([9; 32]),
+            hub_time_s,
+            remembers: None,
+            rate_bits_s: None,
+            codecs: vec![],
+            software: String::new(),
+        };
+        let frontier = Self::Frontier {
+            folded: Folded::default(),
+            part: FrontierPart::default(),
+        };
+
+        [hello, frontier]
+    }
+
     /// The message's bytes.
     pub fn encode(&self) -> Vec<u8> {
         pb::Message {

@@ -427,29 +427,15 @@ async fn a_resync_ships_before_it_does_anything_else() {
         out,
     ));
 
-    let nothing = || Message::Frontier {
-        folded: Folded::default(),
-        part: Default::default(),
-    };
-    let hello = Message::Hello {
-        version: 1,
-        enrolment: Box::new(hub.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 1,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    };
-
-    to.send(Arriving::Message(hello)).await.unwrap();
-    to.send(Arriving::Message(nothing())).await.unwrap();
+    let [hello, nothing] = Message::opening(hub, 1);
+    for message in [hello, nothing.clone()] {
+        to.send(Arriving::Message(message)).await.unwrap();
+    }
     let answers = tokio::spawn(async move {
         while let Some(leaving) = from.recv().await {
             // It compares as often as it is asked to, and acknowledges nothing.
             if matches!(leaving, Leaving::Message(Message::Recompare)) {
-                let _ = to.send(Arriving::Message(nothing())).await;
+                let _ = to.send(Arriving::Message(nothing.clone())).await;
             }
         }
     });

@@ -97,25 +97,9 @@ pub(crate) async fn feed(country: &Country, node: &Arc<Node>, blocks: &[Block]) 
         incoming,
         out,
     ));
-    let hello = Message::Hello {
-        version: 1,
-        enrolment: Box::new(me.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 0,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    };
-
-    to.send(Arriving::Message(hello)).await.unwrap();
-    to.send(Arriving::Message(Message::Frontier {
-        folded: Folded::default(),
-        part: Default::default(),
-    }))
-    .await
-    .unwrap();
+    for message in Message::opening(me, 0) {
+        to.send(Arriving::Message(message)).await.unwrap();
+    }
 
     let mut encoder = BlockEncoder::new().unwrap();
     for block in blocks {

@@ -9,7 +9,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
 use wadi_node::{Arriving, Leaving, Node, run_link};
-use wadi_sync::{BlockEncoder, FrontierPart, Message};
+use wadi_sync::{BlockEncoder, Message};
 
 /// Blocks that are not answered yet at most.
 const IN_FLIGHT_MAX: usize = 8;
@@ -31,20 +31,6 @@ pub(crate) struct HostileLink {
 impl Drop for HostileLink {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-fn hello(enrolment: &Enrolment, hub_time_s: i64) -> Message {
-    Message::Hello {
-        version: 1,
-        enrolment: Box::new(enrolment.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
     }
 }
 
@@ -92,15 +78,9 @@ impl HostileLink {
 
     /// Says hello, and what time it is.
     pub(crate) async fn greet_at(&self, enrolment: &Enrolment, hub_time_s: i64) {
-        let frontier = Message::Frontier {
-            folded: Folded::default(),
-            part: FrontierPart::default(),
-        };
-        let _ = self
-            .to
-            .send(Arriving::Message(hello(enrolment, hub_time_s)))
-            .await;
-        let _ = self.to.send(Arriving::Message(frontier)).await;
+        for message in Message::opening(enrolment, hub_time_s) {
+            let _ = self.to.send(Arriving::Message(message)).await;
+        }
     }
 
     /// Whether the other end has closed it.

@@ -185,17 +185,8 @@ fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_conne
     };
 
     session.handle(Input::Connected(Box::new(start)));
-    session.handle(Input::MessageReceived(Message::Hello {
-        version: 1,
-        enrolment: Box::new(trb.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 0,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    }));
+    let [hello, _] = Message::opening(&trb, 0);
+    session.handle(Input::MessageReceived(hello));
 
     // Each part names 2,000 logs, three of which are held here.
     let mut refused = Vec::new();
@@ -276,17 +267,8 @@ fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
         rate_bits_s: None,
     })));
 
-    session.handle(Input::MessageReceived(Message::Hello {
-        version: 1,
-        enrolment: Box::new(trb.clone()),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 0,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    }));
+    let [hello, _] = Message::opening(&trb, 0);
+    session.handle(Input::MessageReceived(hello));
 
     let mut answers = |message: Message| {
         let done = session.handle(Input::MessageReceived(message));

@@ -16,8 +16,8 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use wadi_log::{
-    Block, Body, Change, Checkpoint, Common, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId,
-    LogKey, Peaks, Put, RecordId, Role, Value as LogValue, VerifiedBlock, leaf_hash,
+    Block, Body, Change, Checkpoint, Common, Enrolment, Entry, Epoch, Lane, LogId, LogKey, Peaks,
+    Put, RecordId, Role, Value as LogValue, VerifiedBlock, leaf_hash,
 };
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_sync::{BlockEncoder, Message};
@@ -293,26 +293,10 @@ async fn attack(hub: Arc<Node>, papers: Enrolment, arms: Vec<(Arriving, usize)>)
         out,
     ));
     let answers = tokio::spawn(async move { while from.recv().await.is_some() {} });
-    let hello = Message::Hello {
-        version: 1,
-        enrolment: Box::new(papers),
-        digest: Hash([9; 32]),
-        members: Hash([9; 32]),
-        hub_time_s: 0,
-        remembers: None,
-        rate_bits_s: None,
-        codecs: vec![],
-        software: String::new(),
-    };
-    let frontier = Message::Frontier {
-        folded: Folded::default(),
-        part: Default::default(),
-    };
-
     let sent: Arc<std::sync::atomic::AtomicUsize> = Arc::default();
     let count = sent.clone();
     let sending = tokio::spawn(async move {
-        for message in [hello, frontier] {
+        for message in Message::opening(&papers, 0) {
             let _ = to.send(Arriving::Message(message)).await;
         }
         for (arm, bytes) in arms {

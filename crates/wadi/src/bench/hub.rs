@@ -15,8 +15,8 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::{
-    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Folded, Hash, Lane, LogId,
-    LogKey, LogVerdict, Peaks, RecordId, Reference, Role, VerifiedBlock, verify_block,
+    Block, Body, Change, Common, Crossing, Enrolment, Entry, Epoch, Lane, LogId, LogKey,
+    LogVerdict, Peaks, RecordId, Reference, Role, VerifiedBlock, verify_block,
 };
 use wadi_node::{Arriving, Leaving, Node, run_link};
 use wadi_reconcile::{Dossier, Facts, reconcile};
@@ -212,23 +212,7 @@ async fn feed(
             out,
         ));
 
-        let hello = Message::Hello {
-            version: 1,
-            enrolment: Box::new(site.enrolment.clone()),
-            digest: Hash([9; 32]),
-            members: Hash([9; 32]),
-            hub_time_s: 0,
-            remembers: None,
-            rate_bits_s: None,
-            codecs: vec![],
-            software: String::new(),
-        };
-
-        let frontier = Message::Frontier {
-            folded: Folded::default(),
-            part: Default::default(),
-        };
-        for message in [hello, frontier] {
+        for message in Message::opening(&site.enrolment, 0) {
             to.send(Arriving::Message(message))
                 .await
                 .map_err(|_| failed("the link ended"))?;
