@@ -284,9 +284,9 @@ fn check_lists(bytes: &[u8]) -> Result<(), SyncError> {
 }
 
 impl Message {
-    /// What a peer says first that holds nothing, is in step with nobody and reads the first version
-    /// of the block codec alone: its `Hello`, and an empty frontier. `hub_time_s` is in Unix
-    /// seconds, 0 where it heard of no hub.
+    /// What a peer says first that holds nothing, is in step with nobody and reads the first
+    /// version of the block codec alone: its `Hello`, and an empty frontier. `hub_time_s` is in
+    /// Unix seconds, 0 where it heard of no hub.
     pub fn opening(enrolment: &Enrolment, hub_time_s: i64) -> [Self; 2] {
         let hello = Self::Hello {
             version: 1,

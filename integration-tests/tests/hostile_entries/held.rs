@@ -79,7 +79,9 @@ pub(crate) async fn records(node: &Node) -> Vec<String> {
     lines
 }
 
-/// A line for each finding.
+/// A line for each finding. Whether it is firm is left out: a finding that was firm stays so, and a
+/// captive that names an earlier time after a later one is heard through another time by whoever
+/// has all of its logs at the later one, and by whoever has not.
 pub(crate) async fn findings(node: &Node) -> Vec<String> {
     let filter = FindingFilter {
         limit: 1_000_000,
@@ -89,10 +91,20 @@ pub(crate) async fn findings(node: &Node) -> Vec<String> {
     let mut out: Vec<String> = found
         .into_iter()
         .map(|f| {
-            let said: String = f.json.chars().take(FINDING_SHOWN).collect();
+            let mut json: Json = serde_json::from_str(&f.json).expect("a finding");
+            if let Some(members) = json.as_object_mut() {
+                members.remove("phase");
+                members.remove("waits_for");
+            }
+
+            let said: String = json.to_string().chars().take(FINDING_SHOWN).collect();
+            let stands = match f.phase.as_str() {
+                "PENDING" | "FIRM" => "stands",
+                other => other,
+            };
             format!(
-                "{} {} {} {} {} {said}",
-                f.rule, f.anchor, f.id, f.phase, f.evidence
+                "{} {} {} {stands} {} {said}",
+                f.rule, f.anchor, f.id, f.evidence
             )
         })
         .collect();

@@ -466,7 +466,7 @@ fn refusal(verdict: TimeVerdict) -> &'static str {
 }
 
 /// A time as people read it.
-fn date(time_s: i64) -> String {
+pub(crate) fn date(time_s: i64) -> String {
     let readable =
         Timestamp::from_second(time_s).map(|t| t.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
     readable.unwrap_or_else(|_| format!("second {time_s}"))

@@ -5,7 +5,7 @@
 //! started, or fell silent, holds all of that back: it is named, so that somebody starts it, or
 //! takes it out.
 
-use crate::door::Door;
+use crate::door::{Door, known_time::date};
 use std::collections::BTreeMap;
 use wadi_store::{FindingFilter, StoreError};
 
@@ -64,7 +64,7 @@ fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
     let name = node.name_of(&slowest.node);
     let since = match slowest.received_ms {
         0 => "was never heard".to_string(),
-        ms => format!("is heard through {ms} (Unix milliseconds) and no further"),
+        ms => format!("is heard through {} and no further", date(ms / 1_000)),
     };
 
     Some(format!(

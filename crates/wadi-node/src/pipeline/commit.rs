@@ -563,10 +563,8 @@ impl Sequencer {
             return true;
         };
 
-        let role = self.ledger.control().role(&about);
-        let role = role.unwrap_or(Role::Crossing);
+        self.charge(about, Cost::Refusals, 1.0);
         let now = std::time::Instant::now();
-        self.budgets.charge(about, role, Cost::Refusals, 1.0, now);
         self.budgets.pauses_peer(&about, now) != Some(Cost::Refusals)
     }
 }

@@ -232,14 +232,17 @@ impl Sequencer {
         }
     }
 
+    /// A member pays; one of whom nothing is known is judged as a crossing.
+    pub(crate) fn charge(&self, member: NodeId, cost: Cost, amount: f64) {
+        let role = self.ledger.control().role(&member);
+        let role = role.unwrap_or(Role::Crossing);
+        let now = std::time::Instant::now();
+        self.budgets.charge(member, role, cost, amount, now);
+    }
+
     /// What a peer brought took so long.
     fn charge_time(&mut self, peer: NodeId, took: Duration) {
-        let role = self.ledger.control().role(&peer);
-        let role = role.unwrap_or(Role::Crossing);
-        let us = took.as_micros() as f64;
-        let now = std::time::Instant::now();
-
-        self.budgets.charge(peer, role, Cost::Ingest, us, now);
+        self.charge(peer, Cost::Ingest, took.as_micros() as f64);
         *self.took.entry(peer).or_default() += took;
     }
 

@@ -133,14 +133,15 @@ impl Sequencer {
 
     /// Entries that this commit brought and that wait cost their authors something.
     fn charge_waiting(&self, g: &Commit, id: &RecordId, row: &RecordRow) {
+        // Of nearly all records nothing waits.
+        if row.waiting.is_empty() {
+            return;
+        }
+
         let fresh = g.fresh.get(id).into_iter().flatten();
         let fresh: BTreeSet<Reference> = fresh.map(VerifiedEntry::reference).collect();
-        let now = Instant::now();
         for (entry, _) in row.waiting.iter().filter(|(e, _)| fresh.contains(e)) {
-            let author = entry.log.node;
-            let role = self.ledger.control().role(&author);
-            let role = role.unwrap_or(Role::Crossing);
-            self.budgets.charge(author, role, Cost::Waiting, 1.0, now);
+            self.charge(entry.log.node, Cost::Waiting, 1.0);
         }
     }
 }

@@ -40,8 +40,8 @@ pub enum NodeCommand {
         #[arg(long)]
         to: String,
     },
-    /// Encrypts the node's keys in its papers under a passphrase that is kept elsewhere; the node is
-    /// given it at each start.
+    /// Encrypts the node's keys in its papers under a passphrase that is kept elsewhere; the node
+    /// is given it at each start.
     Seal {
         /// The configuration.
         #[arg(long, default_value = "node.toml")]
