@@ -316,8 +316,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
                 .renew(&name, days.unwrap_or(NODE_DAYS))?;
             let text = format!(
-                "A new certificate is in {}: copy tls.pem into the papers on the node's machine. The \
-                 node takes it up while it runs.",
+                "A new certificate is in {}: copy tls.pem into the papers on the node's machine. \
+                 The node takes it up while it runs.",
                 dir.display()
             );
 
@@ -330,9 +330,9 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         PkiCommand::Revoke { name, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
-                "{name} is on the list {}: copy it into every node's papers. They take it up while \
-                 they run, and close their links to it. At the hub, `wadi say cut {name}` ends what \
-                 counts of it.",
+                "{name} is on the list {}: copy it into every node's papers. They take it up \
+                 while they run, and close their links to it. At the hub, `wadi say cut {name}` ends \
+                 what counts of it.",
                 path.display()
             );
 
