@@ -331,8 +331,8 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
             let text = format!(
                 "{name} is on the list {}: copy it into every node's papers. They take it up \
-                 while they run, and close their links to it. At the hub, `wadi say cut {name}` ends \
-                 what counts of it.",
+                 while they run, and close their links to it. At the hub, `wadi say cut {name}` \
+                 ends what counts of it.",
                 path.display()
             );
 
