@@ -10,6 +10,7 @@ pub mod pages;
 mod ports;
 
 pub use cable::Cable;
+pub use ports::reserve_address;
 
 use rand::RngExt;
 use serde_json::{Value, json};

@@ -120,7 +120,7 @@ impl<'a> Asker<'a> {
                 "/v1/records/{id}/history",
                 &format!("/v1/records/{id}/history"),
             );
-            for more in ["related", "verification"] {
+            for more in ["related", "verification", "country"] {
                 let route = format!("/v1/records/{{id}}/{more}");
                 self.get(&route, &format!("/v1/records/{id}/{more}"));
             }

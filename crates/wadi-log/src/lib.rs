@@ -54,5 +54,7 @@ pub use ids::{
 };
 pub use member::{Enrolment, Grant, Role, RootKey, Scope};
 pub use merkle::{Peaks, Subtree, TILE_LEVELS, leaf_hash, node_hash, proof};
-pub use note::{Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note};
+pub use note::{
+    Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note, verify_ed25519,
+};
 pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

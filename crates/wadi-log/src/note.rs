@@ -373,6 +373,19 @@ impl LogKey {
         self.0.to_scalar_bytes()
     }
 
+    /// Signs a text that is none of a log of this node's: its first line says whose it is.
+    pub fn sign_text(&self, text: &str) -> [u8; 64] {
+        debug_assert!(!text.starts_with("wadi.log/"));
+        self.sign_bytes(text.as_bytes())
+    }
+
+    /// A seed for another key, one for each context. It follows from this key's seed through a
+    /// hash, and not from anything that is known of its signatures.
+    pub fn derived_seed(&self, context: &str) -> [u8; 32] {
+        let seed = self.0.to_bytes();
+        sha256(&[b"wadi.derived/v1\n", context.as_bytes(), b"\n", &seed]).0
+    }
+
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
         self.0.sign(bytes).to_bytes()
     }
@@ -400,6 +413,11 @@ pub(crate) fn x25519_public(key: &[u8; 32]) -> Result<[u8; 32], LogError> {
     let key =
         key.ok_or_else(|| LogError::malformed("log key", "no point of the curve's large group"))?;
     Ok(key.to_montgomery().to_bytes())
+}
+
+/// Whether a key signed these bytes, strictly (RFC 8032, 5.1.7).
+pub fn verify_ed25519(key: &[u8; 32], bytes: &[u8], signature: &[u8; 64]) -> bool {
+    verify(key, bytes, signature, "text").is_ok()
 }
 
 pub(crate) fn verify(

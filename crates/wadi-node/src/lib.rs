@@ -25,7 +25,7 @@
 //! - `pipeline`: sequencing, judging, committing; forks, cuts and mends.
 //! - `links`: one session with one peer, and its side tasks.
 //! - `bundles`: what is carried by hand, and receipts.
-//! - `hub`: reconciling and the life of findings.
+//! - `hub`: reconciling, the life of findings, and the country log.
 //! - `upkeep`: scrub, resync, databases that were set aside, replicas, room on the disk.
 //! - `api`: what porches and commands read.
 //!
@@ -107,6 +107,7 @@ pub use door::{
     write::{Based, Target, Write, Written, check_name, is_hidden},
 };
 pub use hub::{
+    country::{Country, CountryPlan, CountryProofs, WitnessPlan, WitnessTransport},
     desk::{FindingDesk, SavedView, Snooze},
     life::{FindingAct, FindingDone, Findings, PublishedFinding, finding_version},
 };
@@ -121,6 +122,8 @@ pub use upkeep::{
     salvage::Salvager,
     scrub::{Scrub, ScrubPace},
 };
+/// What a country log is made of.
+pub use wadi_country::{ANSWER_BYTES_MAX, SignatureKind, TILE_WIDTH, TilePath, VKey};
 /// What a decision says a finding was.
 pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.

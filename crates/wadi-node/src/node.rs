@@ -8,6 +8,7 @@ use crate::{
     bundles::Bundles,
     door::{Door, command::Command, command_queue::command_queue, error::NodeError},
     hub::{
+        country::Country,
         life::Findings,
         reconciler::{self, Reconciler},
     },
@@ -52,6 +53,7 @@ pub struct Node {
     scrub: Arc<Scrub>,
     resyncs: Arc<Resyncs>,
     salvager: Arc<Salvager>,
+    country: Arc<Country>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
     /// Tasks that stop at once: what each is at is begun again from its cursor.
     others: Mutex<Vec<JoinHandle<()>>>,
@@ -131,6 +133,7 @@ impl Node {
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
             salvager: Arc::new(Salvager::new(door.clone())),
+            country: Arc::new(Country::new(door.clone())),
             scrub,
             resyncs,
             sequencer: Mutex::new(Some(handle)),
@@ -207,6 +210,11 @@ impl Node {
     /// Databases that were set aside.
     pub fn salvager(&self) -> &Arc<Salvager> {
         &self.salvager
+    }
+
+    /// The country log; empty on all but hubs.
+    pub fn country(&self) -> &Arc<Country> {
+        &self.country
     }
 
     /// How the node stands.

@@ -54,6 +54,14 @@ local_scopes! {
     ClockDoubt = "clock-doubt";
     /// When each peer was in contact, and what went over.
     Contact = "contact";
+    /// The country log: how far it has come, and its newest checkpoints; at a hub.
+    Country = "country";
+    /// The leaves of the country log.
+    CountryLeaf = "country-leaf";
+    /// What the country log listed last of each log, and which cuts.
+    CountryListed = "country-listed";
+    /// The full tiles of the country log's tree.
+    CountryTile = "country-tile";
     /// The lives of a store: after which change each began.
     Cursor = "cursor";
     /// The newest number of a device.

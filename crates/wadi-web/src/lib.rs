@@ -15,6 +15,7 @@ mod bundles;
 mod changes;
 mod compare;
 mod control;
+mod country;
 mod cuts;
 mod day;
 mod differences;
@@ -109,6 +110,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/{id}/history", get(records::history))
         .route("/v1/records/{id}/document", get(records::document))
         .route("/v1/records/{id}/evidence", get(records::evidence))
+        .route("/v1/records/{id}/country", get(country::proofs))
         .route("/v1/records/{id}/related", get(records::related))
         .route("/v1/records/{id}/verification", get(records::verification))
         .route("/v1/changes", get(changes::changes))
@@ -152,6 +154,9 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/readyz", get(sites::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::document))
+        .route("/tlog/checkpoint", get(country::checkpoint))
+        .route("/tlog/vkeys", get(country::vkeys))
+        .route("/tlog/tile/{*path}", get(country::tile))
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(node.clone())

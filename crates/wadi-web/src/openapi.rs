@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 
 use crate::{
-    DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, day,
-    differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
+    DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, country,
+    day, differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
     looks, metrics, quarantine, record_files, record_lists, records, refusals, release_tokens,
     resyncs, sites, tokens, whoami,
 };
@@ -148,6 +148,7 @@ fn describe(status: &str, answer: &mut Response) {
         records::evidence, records::related, records::verification, changes::changes, live::live,
         compare::page, compare::logs, compare::root, compare::record,
         differences::differences,
+        country::checkpoint, country::vkeys, country::tile, country::proofs,
         bundles::plan, bundles::part, bundles::import, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,

@@ -129,7 +129,11 @@ pub(crate) async fn history(
 }
 
 /// The id of a record that is to be given whole, with all that was ever said of it.
-async fn whole_record(node: &Arc<Node>, token: &Token, id: &str) -> Result<RecordId, Problem> {
+pub(crate) async fn whole_record(
+    node: &Arc<Node>,
+    token: &Token,
+    id: &str,
+) -> Result<RecordId, Problem> {
     let reading = token.reading(node)?;
     let id = node.reads().find_record(id).await?;
     let record = node.reads().record(&id).await?;

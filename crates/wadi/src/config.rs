@@ -1,11 +1,13 @@
 //! A node's configuration, `node.toml`. Every key is documented in `docs/configuration.md`; unknown
 //! ones are refused.
 
+mod country;
 mod spool;
 
 pub(crate) use spool::{SpoolConfig, spool_places};
 
 use crate::failure::Failure;
+use country::{COUNTRY_KEYS, CountryConfig, WITNESS_KEYS};
 use serde::{Deserialize, Serialize};
 use spool::{SPOOL_KEYS, check_spools, read_spools};
 use std::{
@@ -79,6 +81,9 @@ pub struct Config {
     /// What members may cost, by what it is (`docs/configuration.md`).
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetConfig>,
+    /// The country log; at a hub.
+    #[serde(default)]
+    pub country: CountryConfig,
     /// Peers to dial.
     #[serde(default)]
     pub peer: Vec<PeerConfig>,
@@ -144,7 +149,7 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "data",
     "database",
     "papers",
@@ -164,6 +169,7 @@ const KEYS: [&str; 20] = [
     "log",
     "clock",
     "budgets",
+    "country",
     "peer",
 ];
 /// MiB that a key may ask for: a TiB.
@@ -239,6 +245,7 @@ impl Config {
         }
 
         check_spools(&self.spool)?;
+        self.country.check()?;
         for (key, seconds, most) in [
             ("redial_s", self.redial_s, 30.0),
             ("idle_s", self.idle_s, 600.0),
@@ -302,6 +309,17 @@ fn check_all_keys(table: &toml::Table) -> Result<(), String> {
         for (name, budget) in budgets {
             if let toml::Value::Table(budget) = budget {
                 check_keys(budget, &BUDGET_KEYS, &format!("budgets.{name}."))?;
+            }
+        }
+    }
+
+    let country = table.get("country").and_then(toml::Value::as_table);
+    if let Some(country) = country {
+        check_keys(country, &COUNTRY_KEYS, "country.")?;
+        let given = country.get("witness").and_then(toml::Value::as_array);
+        for one in given.into_iter().flatten() {
+            if let toml::Value::Table(one) = one {
+                check_keys(one, &WITNESS_KEYS, "country.witness.")?;
             }
         }
     }

@@ -118,6 +118,7 @@ impl Reads {
         let mut alarms: Vec<Alarm> = in_doubt.into_iter().map(of(INTEGRITY)).collect();
 
         alarms.extend(self.clone_alarm().map(of("clone")));
+        alarms.extend(self.two_histories_alarm().map(of("country_histories")));
         alarms.extend(door.time.alarm().map(of("clock")));
         let silent = door.device_habits.alarm(door.clock.steady_ms());
         alarms.extend(silent.map(of("device")));
@@ -229,6 +230,25 @@ impl Reads {
             format!(
                 "two machines wrote under the key of {}: a disk was copied, a snapshot was put \
                  back, or the key was stolen; find out which, and cut the node where it was stolen",
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Hubs whose country logs were told to have two histories.
+    fn two_histories_alarm(&self) -> Option<String> {
+        let door = &self.door;
+        let nodes = door
+            .orders
+            .lock()
+            .expect("no panic holds it")
+            .two_histories();
+        let names: Vec<String> = nodes.iter().map(|node| door.name_of(node)).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} told of two histories of its country log: it shows different people different \
+                 things, or two machines have its key; keep what you hold, tell the commission, and \
+                 compare what both say by wadi audit compare",
                 names.join(", ")
             )
         })

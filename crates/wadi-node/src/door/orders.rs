@@ -1,15 +1,20 @@
 //! What the control logs have that is about no record: orders of resyncs and the reports that
 //! answer them, alarms of nodes, and how far the chains go that they keep for themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{AlarmEntry, Body, ChainHeadEntry, Hash, NodeId, Reference, ResyncOrder};
+use super::told_chain::ToldChain;
+use std::collections::BTreeMap;
+use wadi_log::{AlarmEntry, Body, ChainHeadEntry, Hash, LogId, NodeId, Reference, ResyncOrder};
+
+/// Begins the names of chains that are a hub's country logs: their lines are leaves, and the hash is
+/// the root over them.
+pub(crate) const COUNTRY: &str = "country_";
 
 /// Alarms that are remembered of one node: it may be about as many things as it invents.
 const ALARMS_MAX: usize = 32;
 
-/// Chains of one node that are remembered, and heads of each: three years of one a day.
-const CHAINS_MAX: usize = 4;
-const CHAIN_HEADS_MAX: usize = 1_000;
+/// Chains of one node that are remembered. A hub has one more each time that its country log begins
+/// anew.
+const CHAINS_MAX: usize = 8;
 
 /// Orders, reports, alarms and heads of chains as the control logs have them.
 #[derive(Debug, Default)]
@@ -19,8 +24,8 @@ pub(crate) struct Orders {
     pub(crate) reports: BTreeMap<Reference, BTreeMap<NodeId, String>>,
     /// By node and what it is about: what was said last of it, and where.
     alarms: BTreeMap<NodeId, BTreeMap<String, (Reference, AlarmEntry)>>,
-    /// By node and chain: the numbers of lines that were told of, with each line's hash.
-    chain_heads: BTreeMap<NodeId, BTreeMap<String, BTreeSet<(u64, Hash)>>>,
+    /// By node and chain: what was told of it.
+    chain_heads: BTreeMap<NodeId, BTreeMap<String, ToldChain>>,
 }
 
 impl Orders {
@@ -35,7 +40,7 @@ impl Orders {
                 .insert(at.log.node, report.text.clone())
                 .is_none(),
             Body::Alarm(alarm) => self.learn_alarm(at, alarm),
-            Body::ChainHead(head) => self.learn_chain_head(at.log.node, head),
+            Body::ChainHead(head) => self.learn_chain_head(at.log, head),
             _ => false,
         }
     }
@@ -57,25 +62,20 @@ impl Orders {
         is_newer
     }
 
-    fn learn_chain_head(&mut self, node: NodeId, head: &ChainHeadEntry) -> bool {
-        let of_node = self.chain_heads.entry(node).or_default();
+    fn learn_chain_head(&mut self, log: LogId, head: &ChainHeadEntry) -> bool {
+        let of_node = self.chain_heads.entry(log.node).or_default();
         if of_node.len() >= CHAINS_MAX && !of_node.contains_key(&head.chain) {
             return false;
         }
 
-        let heads = of_node.entry(head.chain.clone()).or_default();
-        let is_new = heads.insert((head.lines, head.head));
-        if heads.len() > CHAIN_HEADS_MAX {
-            heads.pop_first();
-        }
-
-        is_new
+        let told = of_node.entry(head.chain.clone()).or_default();
+        told.learn(log, head.lines, head.head)
     }
 
     /// What a node told of one of its chains: numbers of lines and their hashes, ascending.
     pub(crate) fn chain_heads(&self, node: &NodeId, chain: &str) -> Vec<(u64, Hash)> {
-        let heads = self.chain_heads.get(node).and_then(|all| all.get(chain));
-        heads.into_iter().flatten().copied().collect()
+        let told = self.chain_heads.get(node).and_then(|all| all.get(chain));
+        told.map(|told| told.heads().collect()).unwrap_or_default()
     }
 
     /// The newest head of each chain of a node: its name, the number of its line, and the hash.
@@ -84,10 +84,23 @@ impl Orders {
         node: &NodeId,
     ) -> impl Iterator<Item = (&str, u64, Hash)> {
         let all = self.chain_heads.get(node).into_iter().flatten();
-        all.filter_map(|(chain, heads)| {
-            let (lines, hash) = heads.last()?;
-            Some((chain.as_str(), *lines, *hash))
+        all.filter_map(|(chain, told)| {
+            let (lines, hash) = told.heads().last()?;
+            Some((chain.as_str(), lines, hash))
         })
+    }
+
+    /// Nodes that told of two histories of one country log.
+    pub(crate) fn two_histories(&self) -> Vec<NodeId> {
+        let tells_two = |chains: &BTreeMap<String, ToldChain>| {
+            let mut of_country = chains.iter().filter(|(name, _)| name.starts_with(COUNTRY));
+            of_country.any(|(_, told)| told.has_two_histories())
+        };
+        let nodes = self.chain_heads.iter();
+        nodes
+            .filter(|(_, chains)| tells_two(chains))
+            .map(|(node, _)| *node)
+            .collect()
     }
 
     /// How often a node spoke of an alarm, by its own counting.
@@ -108,6 +121,7 @@ impl Orders {
 
 #[cfg(test)]
 mod tests {
+    use super::super::told_chain::HEADS_MAX;
     use super::*;
     use wadi_log::{Crossing, Epoch, Hash, Lane, LogId};
 
@@ -173,16 +187,16 @@ mod tests {
         for n in 1..=2_000_u64 {
             orders.learn(at(1, n), &head("looks", n));
         }
-        for name in ["a", "b", "c", "d", "e"] {
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
             orders.learn(at(2, 1), &head(name, 1));
         }
 
         let node = NodeId([1; 16]);
         let heads = orders.chain_heads(&node, "looks");
-        assert_eq!(heads.len(), CHAIN_HEADS_MAX);
+        assert_eq!(heads.len(), HEADS_MAX);
         assert_eq!(heads.last().map(|(lines, _)| *lines), Some(2_000));
         let chains: Vec<&str> = orders.newest_chain_heads(&node).map(|(c, ..)| c).collect();
-        assert_eq!(chains, ["a", "b", "c", "looks"]);
+        assert_eq!(chains, ["a", "b", "c", "d", "e", "f", "g", "looks"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! What the hub alone does: reconciling, and the life of its findings.
+//! What the hub alone does: reconciling, the life of its findings, and its country log.
 
 mod claims;
+pub(crate) mod country;
 pub(crate) mod desk;
 pub(crate) mod dossiers;
 pub(crate) mod due;

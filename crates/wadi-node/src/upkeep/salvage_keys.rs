@@ -46,50 +46,13 @@ impl Salvager {
         while let Some(chunk) = chunks.recv().await {
             let mut keys = Vec::new();
             for key in chunk {
-                let wanted = match &key.scope {
-                    LocalScope::Token => {
-                        tokens.push(key.clone());
-                        false
-                    }
-                    LocalScope::TokenRevoked => {
-                        revoked.insert(key.key.clone());
-                        true
-                    }
-                    // What the hub's word was when it first had an entry, nobody finds again.
-                    LocalScope::ClockDoubt => true,
-                    // What somebody put on a desk since is newer.
-                    LocalScope::FindingDesk => {
-                        let kept = self.door.store.local(&key.scope, &key.key).await?;
-                        kept.is_none()
-                    }
-                    LocalScope::Device | LocalScope::DeviceSession => self.is_further(&key).await?,
-                    LocalScope::Epoch => self.is_own_epoch(&key).await?,
-                    LocalScope::Import
-                    | LocalScope::ImportOp
-                    | LocalScope::DeviceNumber
-                    | LocalScope::Idempotency(_) => self.stands(&key, &mut r.keys_wait).await?,
-                    // An old page must not bring a removed account or an old password back, nor
-                    // lines of a chain that was begun anew: the set-aside file keeps them.
-                    LocalScope::Account
-                    | LocalScope::Look
-                    | LocalScope::SignIn
-                    | LocalScope::SignInPause
-                    | LocalScope::Anchor
-                    | LocalScope::Bundle
-                    | LocalScope::Contact
-                    | LocalScope::Cursor
-                    | LocalScope::ExcerptLost
-                    | LocalScope::Excerpts
-                    | LocalScope::Hub
-                    | LocalScope::Projection
-                    | LocalScope::Reconcile
-                    | LocalScope::RefusalDismissed
-                    | LocalScope::Replica
-                    | LocalScope::SetAside
-                    | LocalScope::Unpublished => false,
-                };
+                match key.scope {
+                    LocalScope::Token => tokens.push(key.clone()),
+                    LocalScope::TokenRevoked => drop(revoked.insert(key.key.clone())),
+                    _ => {}
+                }
 
-                if wanted {
+                if self.is_wanted(&key, &mut r.keys_wait).await? {
                     keys.push(key);
                 }
             }
@@ -102,6 +65,52 @@ impl Salvager {
 
         let _ = reader.await;
         self.take_tokens(r, tokens, &revoked).await
+    }
+
+    /// Whether a key is taken back as it is.
+    async fn is_wanted(&self, key: &LocalKey, keys_wait: &mut bool) -> Result<bool, NodeError> {
+        Ok(match &key.scope {
+            // Those that were not revoked are taken together.
+            LocalScope::Token => false,
+            LocalScope::TokenRevoked => true,
+            // What the hub's word was when it first had an entry, nobody finds again.
+            LocalScope::ClockDoubt => true,
+            // What somebody put on a desk since is newer.
+            LocalScope::FindingDesk => {
+                let kept = self.door.store.local(&key.scope, &key.key).await?;
+                kept.is_none()
+            }
+            LocalScope::Device | LocalScope::DeviceSession => self.is_further(key).await?,
+            LocalScope::Epoch => self.is_own_epoch(key).await?,
+            LocalScope::Import
+            | LocalScope::ImportOp
+            | LocalScope::DeviceNumber
+            | LocalScope::Idempotency(_) => self.stands(key, keys_wait).await?,
+            // An old page must not bring a removed account or an old password back, nor
+            // lines of a chain that was begun anew: the set-aside file keeps them.
+            LocalScope::Account
+            | LocalScope::Look
+            | LocalScope::SignIn
+            | LocalScope::SignInPause
+            | LocalScope::Anchor
+            | LocalScope::Bundle
+            | LocalScope::Contact
+            // A tree that lost leaves is not gone on with: another log begins.
+            | LocalScope::Country
+            | LocalScope::CountryLeaf
+            | LocalScope::CountryListed
+            | LocalScope::CountryTile
+            | LocalScope::Cursor
+            | LocalScope::ExcerptLost
+            | LocalScope::Excerpts
+            | LocalScope::Hub
+            | LocalScope::Projection
+            | LocalScope::Reconcile
+            | LocalScope::RefusalDismissed
+            | LocalScope::Replica
+            | LocalScope::SetAside
+            | LocalScope::Unpublished => false,
+        })
     }
 
     /// Takes back the tokens that were not revoked, there or here.

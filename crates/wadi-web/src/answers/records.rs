@@ -48,6 +48,16 @@ pub(crate) struct MeaningAnswer {
     value: String,
 }
 
+/// What a hub's country log shows of a record.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountryProofsAnswer {
+    /// Texts of C2SP tlog-proof, one for each log in which something of the record stands.
+    proofs: Vec<String>,
+    /// Entries that no listed head covers yet, by their references.
+    not_listed: Vec<String>,
+}
+
 /// Records that belong with one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -27,7 +27,7 @@ fn problem(status: ureq::http::StatusCode, text: &str) -> Failure {
 }
 
 /// Whether a URL is of this machine: no proxy is to stand between, which would be given the token.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let Ok(uri) = url.parse::<ureq::http::Uri>() else {
         return false;
     };

@@ -9,6 +9,7 @@ mod serve;
 mod stop;
 mod store;
 mod tls;
+mod witness_http;
 
 use crate::{
     config::Config,

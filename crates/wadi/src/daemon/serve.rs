@@ -6,6 +6,7 @@ use super::{
     peer_addresses,
     stop::{finish, take_clean_stop, until_stopped},
     store::{mark_for_rebuild, open_or_stand_by},
+    witness_http::WitnessHttp,
 };
 use crate::{
     config::{Config, spool_places},
@@ -124,6 +125,8 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
         "replica_digests",
         wadi_node::run_replica_digests(node.door().clone()),
     ));
+    let country = config.country.plan(Arc::new(WitnessHttp));
+    helpers.extend(node.spawn_watched("country", node.country().clone().run(country)));
     let papers_watch = PapersWatch {
         node: node.clone(),
         network: network.clone(),

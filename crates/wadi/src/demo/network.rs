@@ -442,6 +442,7 @@ fn configuration(place: &SiteAddresses) -> Config {
         room_low_mib: 16,
         log: "warn,wadi=info".into(),
         clock: None,
+        country: Default::default(),
         peer: Vec::new(),
     }
 }

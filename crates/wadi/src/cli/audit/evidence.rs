@@ -1,6 +1,6 @@
 //! `wadi audit evidence` and `wadi audit verify-evidence`: evidence files, made and checked.
 
-use super::root_key;
+use super::{country, root_key};
 use crate::{
     cli::{
         NodeAt,
@@ -14,24 +14,43 @@ use crate::{
 use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use std::path::Path;
-use wadi_log::{EVIDENCE_BYTES_MAX, ProvenStatement};
+use wadi_log::{EVIDENCE_BYTES_MAX, Evidence, ProvenStatement};
 
 pub(super) fn write_evidence(
     record: &str,
     file: &Path,
+    proofs: Option<bool>,
     at: &NodeAt,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let text = Client::at(at)?.get_text(&format!("/v1/records/{record}/evidence"))?;
+    let client = Client::at(at)?;
+    let text = client.get_text(&format!("/v1/records/{record}/evidence"))?;
+    let proofs = match proofs {
+        Some(force) => country::write_proofs(&client, record, file, force)?,
+        None => Value::Null,
+    };
+
     output::write(file, text.as_bytes())?;
-    let value = json!({
+    let mut value = json!({
         "file": file.display().to_string(),
         "bytes": text.len(),
         "lines": text.lines().count(),
     });
+    if !proofs.is_null() {
+        value["country"] = proofs;
+    }
+
     print_answer(json, &value, |v| {
+        let country = &v["country"];
+        let beside = match country["directory"].as_str() {
+            Some(dir) => format!(
+                "; {} proofs in {dir}, {} entries not listed yet",
+                country["proofs"], country["not_listed"]
+            ),
+            None => String::new(),
+        };
         format!(
-            "{} bytes in {}; check it with: wadi audit verify-evidence",
+            "{} bytes in {}{beside}; check it with: wadi audit verify-evidence",
             v["bytes"],
             file.display()
         )
@@ -40,8 +59,16 @@ pub(super) fn write_evidence(
     Ok(Exit::Done)
 }
 
-pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Exit, Failure> {
+/// Checks a file; against a policy and its directory of proofs, too, where they are given.
+pub(super) fn verify_evidence(
+    file: &Path,
+    root: &Path,
+    asked: Option<(&Path, &Path)>,
+    json: bool,
+) -> Result<Exit, Failure> {
     let root = root_key(root)?;
+    let policy = asked.map(|(policy, _)| country::read_policy(policy));
+    let policy = policy.transpose()?;
     let unreadable =
         |e: std::io::Error| Failure::usage("unreadable", format!("{}: {e}", file.display()));
     if std::fs::metadata(file).map_err(unreadable)?.len() > EVIDENCE_BYTES_MAX as u64 {
@@ -63,23 +90,44 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
         }
     };
 
+    let mut watched = None;
+    if let (Some(policy), Some((_, proofs))) = (&policy, asked) {
+        match country::check_watched(&found, policy, proofs)? {
+            Ok(by) => watched = Some(by),
+            Err((code, why)) => return Ok(country::refused(json, code, &why)),
+        }
+    }
+
+    Ok(print_valid(&found, watched.as_ref(), json))
+}
+
+fn print_valid(found: &Evidence, watched: Option<&country::Watched>, json: bool) -> Exit {
     let witnessed = found
         .statements
         .iter()
         .filter(|s| s.not_after_s.is_some())
         .count();
 
+    let country = watched.map(|w| json!({"proofs": w.proofs, "cosigned": w.cosigned}));
     let value = json!({
         "valid": true,
+        "country": country,
         "record": found.record.to_string(),
         "entries": found.statements.len(),
         "witnessed": witnessed,
         "statements": found.statements.iter().map(statement_json).collect::<Vec<_>>(),
     });
+    let seen = watched.map_or(String::new(), |w| {
+        let names: Vec<&str> = w.cosigned.iter().map(String::as_str).collect();
+        format!(
+            "; listed in the country log, all of it cosigned by {}",
+            names.join(", ")
+        )
+    });
     print_answer(json, &value, |_| {
         format!(
             "{}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; \
-             made by {} at {}",
+             made by {} at {}{seen}",
             statements_table(&found.statements),
             found.printed,
             found.record,
@@ -90,7 +138,7 @@ pub(super) fn verify_evidence(file: &Path, root: &Path, json: bool) -> Result<Ex
         )
     });
 
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 fn statements_table(statements: &[ProvenStatement]) -> Table {

@@ -2,6 +2,7 @@
 //! nothing in it but the commission's root; makes evidence files, and checks them.
 
 mod compare;
+mod country;
 mod evidence;
 mod finding;
 mod looks;
@@ -52,6 +53,10 @@ pub enum AuditCommand {
         /// The file to write; of a finding, the directory.
         #[arg(short, long)]
         output: PathBuf,
+        /// Write proofs of the hub's country log beside the file, into FILE.proofs; of a record
+        /// alone.
+        #[arg(long)]
+        tlog_proof: bool,
         /// Write over a file that is there.
         #[arg(long)]
         force: bool,
@@ -77,12 +82,19 @@ pub enum AuditCommand {
     /// Lists who looked at personal data, the newest first. Exit code 4 where the chain of looks is
     /// not whole.
     Looks(looks::LooksArgs),
-    /// Checks an evidence file against the commission's root alone (docs/evidence.md).
+    /// Checks an evidence file against the commission's root alone (docs/evidence.md), and where a
+    /// policy is given, whether the witnesses that it names saw what the file says.
     VerifyEvidence {
         file: PathBuf,
         /// The commission's root: a file with its public key.
         #[arg(long)]
         root: PathBuf,
+        /// A C2SP tlog-policy: which country logs and which quorum of witnesses are trusted.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        /// The directory of tlog-proofs; FILE.proofs, where it is left out.
+        #[arg(long, requires = "policy")]
+        proofs: Option<PathBuf>,
     },
 }
 
@@ -119,6 +131,7 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Evidence {
             id,
             output,
+            tlog_proof,
             force,
             at,
         } => {
@@ -128,7 +141,8 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
             }
 
             output::check_free(&output, force)?;
-            return run_blocking(move || write_evidence(&id, &output, &at, json)).await;
+            let proofs = tlog_proof.then_some(force);
+            return run_blocking(move || write_evidence(&id, &output, proofs, &at, json)).await;
         }
         AuditCommand::Quarantine { log, at } => {
             return run_blocking(move || quarantine::list(log.as_deref(), &at, json)).await;
@@ -143,10 +157,23 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Looks(args) => {
             return run_blocking(move || looks::list_looks(args, json)).await;
         }
-        AuditCommand::VerifyEvidence { file, root } => return verify_evidence(&file, &root, json),
+        AuditCommand::VerifyEvidence {
+            file,
+            root,
+            policy,
+            proofs,
+        } => {
+            let proofs = proofs.unwrap_or_else(|| country::proofs_of(&file));
+            let asked = policy.as_deref().map(|policy| (policy, proofs.as_path()));
+            return verify_evidence(&file, &root, asked, json);
+        }
     };
 
     let report = verify_source(source, &root, json).await?;
+    Ok(print_report(&report, json))
+}
+
+fn print_report(report: &AuditReport, json: bool) -> Exit {
     let first = report.damage.first().cloned();
     if json {
         crate::print::print_line!(
@@ -176,11 +203,11 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         }
     }
 
-    Ok(if first.is_some() {
+    if first.is_some() {
         Exit::Integrity
     } else {
         Exit::Done
-    })
+    }
 }
 
 pub(crate) fn root_key(path: &Path) -> Result<RootKey, Failure> {
