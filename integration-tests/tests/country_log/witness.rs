@@ -165,12 +165,12 @@ fn forged(note: &str) -> String {
     format!("{body}\n\u{2014} {origin} {line}\n")
 }
 
-/// The seed of the hub's log key: the last 32 bytes of a PKCS #8 key of this kind.
+/// The seed of the hub's log key.
 fn hub_seed() -> [u8; 32] {
-    use ed25519_dalek::pkcs8::DecodePrivateKey;
     let path = papers().join("certs/nodes/hub/log.key");
     let text = std::fs::read_to_string(path).expect("the hub's key");
-    SigningKey::from_pkcs8_pem(&text).expect("a key").to_bytes()
+    let seed = wadi_log::unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
+    seed.expect("64 hexadecimal digits")
 }
 
 #[test]
