@@ -252,17 +252,16 @@ fn a_witness_that_others_wrote_cosigns_and_evidence_reaches_the_quorum() {
     let paths = || std::fs::read_dir(&proofs).expect("proofs").flatten();
     for path in paths().map(|entry| entry.path()) {
         let whole = std::fs::read_to_string(&path).expect("it reads");
-        let index = whole
-            .lines()
-            .find(|line| line.starts_with("index "))
-            .expect("its index");
-        std::fs::write(&path, whole.replace(index, "index 0")).expect("written");
-        let (code, said) = verify(&dir, &one);
-        assert_eq!(
-            (code, &said["code"]),
-            (4, &Value::from("hash_mismatch")),
-            "{said}"
-        );
+        // The third line is the index, the fourth the leaf's sibling.
+        let line = |n| whole.lines().nth(n).expect("a line");
+        let changes = [(2, "index 0".into()), (3, STANDARD.encode([7u8; 32]))];
+        for (n, other) in changes {
+            std::fs::write(&path, whole.replacen(line(n), &other, 1)).expect("written");
+            let (code, said) = verify(&dir, &one);
+            let refused = (code, &said["code"]);
+            assert_eq!(refused, (4, &Value::from("hash_mismatch")), "{said}");
+        }
+
         std::fs::remove_file(&path).expect("removed");
         let (code, said) = verify(&dir, &one);
         assert_eq!(
