@@ -2,8 +2,8 @@
 //!
 //! A hub lists the head of every log that it holds, each day's policy and each cut as leaves of one
 //! Merkle tree, which it publishes as C2SP tiles under a checkpoint that it signs with Ed25519 and
-//! with ML-DSA-44. Witnesses cosign the checkpoint, a [`Policy`] says how many of them are enough,
-//! and a [`TlogProof`] takes one leaf with all of that to whoever was not there.
+//! with ML-DSA-44. Witnesses cosign the checkpoint, a [`TlogPolicy`] says how many of them are
+//! enough, and a [`TlogProof`] takes one leaf with all of that to whoever was not there.
 //!
 //! The texts are those of <https://c2sp.org>: signed-note, tlog-checkpoint, tlog-cosignature,
 //! tlog-tiles, tlog-witness, tlog-policy and tlog-proof. Nothing here knows a clock, a disk, a
@@ -27,9 +27,9 @@ pub use checkpoint::{CountryHead, NOTE_BYTES_MAX, SignedHead};
 pub use error::CountryError;
 pub use key::{CountryKey, HeadSigner, SignatureKind, VKey};
 pub use leaf::{CountryLeaf, LEAF_BYTES_MAX};
-pub use named::{ENTRIES_MAX, ListedHead, NamedEntry, NamedHead};
-pub use policy::{Accepted, POLICY_BYTES_MAX, Policy};
+pub use named::{ENTRIES_MAX, ListedHead, NamedEntry, ProvenHead};
+pub use policy::{Accepted, POLICY_BYTES_MAX, TlogPolicy};
 pub use proof::{PROOF_BYTES_MAX, TlogProof};
 pub use tile::{TILE_WIDTH, TileKind, TilePath, bundle};
 pub use tree::{FullTile, RightEdge, TileAt, Tiles, fold_tile, roots_of, tiles_of};
-pub use witness::{ANSWER_BYTES_MAX, WitnessAnswer, ask_for_cosignature, read_answer};
+pub use witness::{ANSWER_BYTES_MAX, CosignAnswer, ask_for_cosignature, read_answer};

@@ -25,7 +25,7 @@ pub struct NamedEntry {
 
 /// A listed head, and entries below it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NamedHead {
+pub struct ProvenHead {
     /// The text of the country log's leaf.
     pub leaf: String,
     /// Entries of the log that it lists.
@@ -43,7 +43,7 @@ pub struct ListedHead {
     pub hub_time_s: i64,
 }
 
-impl NamedHead {
+impl ProvenHead {
     /// The bytes that go into a proof as its extra data.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = BEGINS.to_string();
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use wadi_log::{Crossing, Epoch, Lane, NodeId, leaf_hash, node_hash};
 
-    fn named() -> NamedHead {
+    fn named() -> ProvenHead {
         let [a, b] = [leaf_hash(b"a"), leaf_hash(b"b")];
         let leaf = CountryLeaf::Head {
             log: LogId {
@@ -155,7 +155,7 @@ mod tests {
             hub_time_s: 9,
         };
         let entry = |seq, leaf, path| NamedEntry { seq, leaf, path };
-        NamedHead {
+        ProvenHead {
             leaf: leaf.text(),
             entries: vec![entry(0, a, vec![b]), entry(1, b, vec![a])],
         }
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn entries_are_held_against_the_head_that_was_listed() {
         let named = named();
-        assert_eq!(NamedHead::parse(&named.to_bytes()), Ok(named.clone()));
+        assert_eq!(ProvenHead::parse(&named.to_bytes()), Ok(named.clone()));
         assert_eq!(named.check().unwrap().size, 2);
 
         let mut other = named.clone();
@@ -186,7 +186,7 @@ mod tests {
             text.trim_end().to_string(),
             String::new(),
         ] {
-            assert!(NamedHead::parse(odd.as_bytes()).is_err(), "{odd}");
+            assert!(ProvenHead::parse(odd.as_bytes()).is_err(), "{odd}");
         }
     }
 }

@@ -10,7 +10,7 @@ const NAMES_MAX: usize = 1_024;
 
 /// A policy as a file has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub struct TlogPolicy {
     logs: Vec<VKey>,
     /// In the order in which they are defined: a group names earlier ones alone.
     names: Vec<(Vec<u8>, Named)>,
@@ -36,7 +36,7 @@ fn shown(name: &[u8]) -> String {
 
 /// What reading a policy has come to.
 #[derive(Default)]
-struct Reading {
+struct PolicyReading {
     logs: Vec<VKey>,
     names: Vec<(Vec<u8>, Named)>,
     places: BTreeMap<Vec<u8>, usize>,
@@ -46,7 +46,7 @@ struct Reading {
     quorum: Option<Option<usize>>,
 }
 
-impl Reading {
+impl PolicyReading {
     fn line(&mut self, items: &[&[u8]]) -> Result<(), CountryError> {
         if self.names.len() + self.logs.len() > NAMES_MAX {
             return Err(bad("it names too many"));
@@ -172,7 +172,7 @@ pub struct Accepted {
     pub first_cosigned_s: Option<u64>,
 }
 
-impl Policy {
+impl TlogPolicy {
     /// Reads a file.
     pub fn parse(bytes: &[u8]) -> Result<Self, CountryError> {
         if bytes.len() > POLICY_BYTES_MAX {
@@ -184,7 +184,7 @@ impl Policy {
             return Err(bad("a control character"));
         }
 
-        let mut reading = Reading::default();
+        let mut reading = PolicyReading::default();
         for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
             let items = line.split(|b| matches!(b, b' ' | b'\t'));
             let items: Vec<&[u8]> = items.filter(|item| !item.is_empty()).collect();
@@ -291,13 +291,13 @@ mod tests {
         SignedHead::parse(&note).unwrap()
     }
 
-    fn policy(rest: &str) -> Result<Policy, CountryError> {
+    fn policy(rest: &str) -> Result<TlogPolicy, CountryError> {
         let log = CountryKey::new(&key(1), "log.example/1").vkeys()[0].text();
         let mut text = format!("# who is trusted\nlog {log} https://log.example/\n\n");
         for seed in 2..=6 {
             text += &format!("\twitness W{seed}  {} \n", witness(seed).text());
         }
-        Policy::parse((text + rest).as_bytes())
+        TlogPolicy::parse((text + rest).as_bytes())
     }
 
     #[test]
@@ -329,12 +329,12 @@ mod tests {
     #[test]
     fn a_checkpoint_of_a_log_that_is_not_named_is_none() {
         let other = CountryKey::new(&key(8), "log.example/1").vkeys()[0].text();
-        let other = Policy::parse(format!("log {other}\nquorum none\n").as_bytes()).unwrap();
+        let other = TlogPolicy::parse(format!("log {other}\nquorum none\n").as_bytes()).unwrap();
         let refused = other.accept(&note(&[]), &[]).unwrap_err();
         assert_eq!(refused.code(), "unknown_country_log");
 
         // Where the policy names none, the caller says which are known, by both kinds of keys.
-        let open = Policy::parse(b"quorum none").unwrap();
+        let open = TlogPolicy::parse(b"quorum none").unwrap();
         assert!(open.accept(&note(&[]), &[]).is_err());
         for key in CountryKey::new(&key(1), "log.example/1").vkeys() {
             assert!(open.accept(&note(&[]), &[key]).is_ok());
@@ -369,6 +369,6 @@ mod tests {
             .unwrap()
             .text();
         let twice = format!("witness A {w}\nwitness B {again}\nquorum A\n");
-        assert!(Policy::parse(twice.as_bytes()).is_err());
+        assert!(TlogPolicy::parse(twice.as_bytes()).is_err());
     }
 }

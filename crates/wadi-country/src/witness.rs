@@ -23,7 +23,7 @@ pub fn ask_for_cosignature(old_size: u64, proof: &[Hash], note: &str) -> String 
 
 /// What a witness said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum WitnessAnswer {
+pub enum CosignAnswer {
     /// It cosigned: lines of the note, each with a line feed and each checked.
     Cosigned(String),
     /// It cosigned this size last, and wants a proof from there.
@@ -34,20 +34,20 @@ pub enum WitnessAnswer {
 
 /// Reads an answer to [`ask_for_cosignature`]. Lines by other keys than the witness's are left out,
 /// and an answer without a right one is a refusal.
-pub fn read_answer(status: u16, body: &str, note: &str, keys: &[VKey]) -> WitnessAnswer {
+pub fn read_answer(status: u16, body: &str, note: &str, keys: &[VKey]) -> CosignAnswer {
     match status {
         200 => match cosignatures(body, note, keys) {
-            Ok(lines) if !lines.is_empty() => WitnessAnswer::Cosigned(lines),
-            Ok(_) => WitnessAnswer::Refused("no line of its answer is by its key".into()),
-            Err(error) => WitnessAnswer::Refused(error.to_string()),
+            Ok(lines) if !lines.is_empty() => CosignAnswer::Cosigned(lines),
+            Ok(_) => CosignAnswer::Refused("no line of its answer is by its key".into()),
+            Err(error) => CosignAnswer::Refused(error.to_string()),
         },
         409 => match body.strip_suffix('\n').unwrap_or(body).parse() {
-            Ok(size) => WitnessAnswer::HasCosigned(size),
-            Err(_) => WitnessAnswer::Refused("its answer of 409 names no size".into()),
+            Ok(size) => CosignAnswer::HasCosigned(size),
+            Err(_) => CosignAnswer::Refused("its answer of 409 names no size".into()),
         },
         status => {
             let why: String = body.trim().chars().take(WHY_CHARS_MAX).collect();
-            WitnessAnswer::Refused(format!("HTTP {status}: {why}"))
+            CosignAnswer::Refused(format!("HTTP {status}: {why}"))
         }
     }
 }
@@ -118,31 +118,31 @@ mod tests {
         let keys = [key];
         let answer = format!("{line}\n");
         let taken = read_answer(200, &answer, &note(), &keys);
-        assert_eq!(taken, WitnessAnswer::Cosigned(answer.clone()));
+        assert_eq!(taken, CosignAnswer::Cosigned(answer.clone()));
 
         let stranger = "\u{2014} stranger AAAAAAAA\n";
         let mixed = read_answer(200, &format!("{stranger}{answer}"), &note(), &keys);
         assert_eq!(mixed, taken);
         assert!(matches!(
             read_answer(200, stranger, &note(), &keys),
-            WitnessAnswer::Refused(_)
+            CosignAnswer::Refused(_)
         ));
 
         // What it signed is another checkpoint.
         let (_, other) = witness(&CountryHead { size: 4, ..head() });
         for odd in [other.as_str(), "", "nonsense", "\n\n\n"] {
             let said = read_answer(200, odd, &note(), &keys);
-            assert!(matches!(said, WitnessAnswer::Refused(_)), "{odd:?}");
+            assert!(matches!(said, CosignAnswer::Refused(_)), "{odd:?}");
         }
     }
 
     #[test]
     fn refusals_are_told_and_a_size_that_was_cosigned_before_is_read() {
         let said = |status, body| read_answer(status, body, &note(), &[]);
-        assert_eq!(said(409, "12\n"), WitnessAnswer::HasCosigned(12));
-        assert!(matches!(said(409, "x"), WitnessAnswer::Refused(_)));
+        assert_eq!(said(409, "12\n"), CosignAnswer::HasCosigned(12));
+        assert!(matches!(said(409, "x"), CosignAnswer::Refused(_)));
         let long = "e".repeat(10_000);
-        let WitnessAnswer::Refused(why) = said(422, &long) else {
+        let CosignAnswer::Refused(why) = said(422, &long) else {
             panic!("it was refused");
         };
         assert!(why.starts_with("HTTP 422") && why.len() < 300);

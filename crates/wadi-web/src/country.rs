@@ -49,7 +49,7 @@ impl Watcher {
     }
 }
 
-type Watched<Body> = ([(HeaderName, &'static str); 2], Body);
+type WatchedAnswer<Body> = ([(HeaderName, &'static str); 2], Body);
 
 fn nothing(why: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_in_country_log", why)
@@ -69,7 +69,7 @@ fn nothing(why: &str) -> Problem {
 pub(crate) async fn checkpoint(
     State(node): State<Arc<Node>>,
     watcher: Watcher,
-) -> Result<Watched<String>, Problem> {
+) -> Result<WatchedAnswer<String>, Problem> {
     let note = node.country().checkpoint();
     let note = note.ok_or_else(|| nothing("no checkpoint is published here; a hub has one"))?;
     Ok(([(CONTENT_TYPE, TEXT), watcher.caching(SHORTLY)], note))
@@ -89,7 +89,7 @@ pub(crate) async fn checkpoint(
 pub(crate) async fn vkeys(
     State(node): State<Arc<Node>>,
     watcher: Watcher,
-) -> Result<Watched<String>, Problem> {
+) -> Result<WatchedAnswer<String>, Problem> {
     let keys = node.country().vkeys();
     let keys = keys.ok_or_else(|| nothing("no checkpoint is published here; a hub has one"))?;
     Ok(([(CONTENT_TYPE, TEXT), watcher.caching(SHORTLY)], keys))
@@ -112,7 +112,7 @@ pub(crate) async fn tile(
     State(node): State<Arc<Node>>,
     watcher: Watcher,
     Path(path): Path<String>,
-) -> Result<Watched<Vec<u8>>, Problem> {
+) -> Result<WatchedAnswer<Vec<u8>>, Problem> {
     let why = "the newest checkpoint has no such tile";
     let path = TilePath::parse(&path).map_err(|_| nothing(why))?;
     let bytes = node.country().tile(&path).await?;

@@ -247,8 +247,8 @@ impl Reads {
         (!names.is_empty()).then(|| {
             format!(
                 "{} told of two histories of its country log: it shows different people different \
-                 things, or two machines have its key; keep what you hold, tell the commission, and \
-                 compare what both say by wadi audit compare",
+                 things, or two machines have its key; keep what you hold, tell the commission, \
+                 and compare what both say by wadi audit compare",
                 names.join(", ")
             )
         })

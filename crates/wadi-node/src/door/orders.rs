@@ -5,8 +5,8 @@ use super::told_chain::ToldChain;
 use std::collections::BTreeMap;
 use wadi_log::{AlarmEntry, Body, ChainHeadEntry, Hash, LogId, NodeId, Reference, ResyncOrder};
 
-/// Begins the names of chains that are a hub's country logs: their lines are leaves, and the hash is
-/// the root over them.
+/// Begins the names of chains that are a hub's country logs: their lines are leaves, and the hash
+/// is the root over them.
 pub(crate) const COUNTRY: &str = "country_";
 
 /// Alarms that are remembered of one node: it may be about as many things as it invents.

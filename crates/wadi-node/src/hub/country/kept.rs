@@ -4,7 +4,7 @@
 //! with: another one begins under an origin of its own, so that no two trees are ever signed under
 //! one.
 
-use super::{Published, Shown, listing::State};
+use super::{Published, ShownHeads, listing::ListingState};
 use crate::door::{Door, error::NodeError, orders::COUNTRY};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,13 +39,13 @@ pub(super) struct KeptLog {
     pub(super) edge: RightEdge,
     pub(super) heads: BTreeMap<LogId, Listed>,
     pub(super) cuts: BTreeSet<Reference>,
-    pub(super) state: State,
+    pub(super) state: ListingState,
 }
 
 /// What a start finds.
 pub(super) struct Loaded {
     pub(super) log: KeptLog,
-    pub(super) shown: Shown,
+    pub(super) shown: ShownHeads,
 }
 
 pub(super) fn origin_of(node: &NodeId, name: &str) -> String {
@@ -71,7 +71,7 @@ impl KeptLog {
         let store = &door.store;
         let key = key_of("state", &door.id());
         let state = store.local(&LocalScope::Country, &key).await?;
-        let state = state.and_then(|text| serde_json::from_str::<State>(&text).ok());
+        let state = state.and_then(|text| serde_json::from_str::<ListingState>(&text).ok());
         let is_whole = matches!(store.anchor_state(), AnchorState::New | AnchorState::Whole);
 
         let known = state.is_some();
@@ -85,7 +85,7 @@ impl KeptLog {
             let log = Self::begin(door, lost, every).await?;
             return Ok(Loaded {
                 log,
-                shown: Shown::default(),
+                shown: ShownHeads::default(),
             });
         };
 
@@ -99,7 +99,7 @@ impl KeptLog {
         };
         log.edge = log.read_edge(door).await?;
         log.read_listed(door).await?;
-        let shown = Shown {
+        let shown = ShownHeads {
             newest: log.published(door, "published").await?,
             cosigned: log.published(door, "cosigned").await?,
         };
@@ -130,7 +130,7 @@ impl KeptLog {
         let now_ms = door.time().now_ms();
         let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
         let mut log = Self {
-            state: State {
+            state: ListingState {
                 name: name.clone(),
                 size: 0,
                 at_ms: if at_once {
@@ -293,7 +293,7 @@ impl KeptLog {
         &mut self,
         door: &Door,
         leaves: Vec<(CountryLeaf, Option<ListedRow>)>,
-        state: State,
+        state: ListingState,
     ) -> Result<(), NodeError> {
         for part in leaves.chunks(LEAVES_AT_ONCE) {
             let mut rows = Vec::new();
@@ -311,7 +311,7 @@ impl KeptLog {
                 }
             }
 
-            let state = State {
+            let state = ListingState {
                 size: self.edge.size(),
                 ..state.clone()
             };

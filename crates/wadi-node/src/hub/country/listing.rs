@@ -10,7 +10,7 @@ use wadi_log::{Hash, Reference};
 
 /// How far the log has come.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct ListingState {
     /// The last part of its origin.
     pub(super) name: String,
     /// Leaves.
@@ -75,7 +75,7 @@ impl KeptLog {
             }
         }
 
-        let state = State {
+        let state = ListingState {
             at_ms: now_ms,
             day,
             revision: Some(revision),

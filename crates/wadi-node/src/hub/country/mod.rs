@@ -64,7 +64,7 @@ impl Published {
 
 /// The checkpoints that are shown: the newest, and the newest that a witness cosigned.
 #[derive(Clone, Default)]
-struct Shown {
+struct ShownHeads {
     newest: Option<Published>,
     cosigned: Option<Published>,
 }
@@ -74,7 +74,7 @@ pub struct Country {
     door: Arc<Door>,
     plan: OnceLock<CountryPlan>,
     kept: tokio::sync::Mutex<Option<KeptLog>>,
-    shown: RwLock<Shown>,
+    shown: RwLock<ShownHeads>,
     memory: tokio::sync::Mutex<BTreeMap<String, WitnessMemory>>,
 }
 
@@ -136,7 +136,7 @@ impl Country {
             );
             self.door.set_alarm(BEGUN_ANEW, Some(why));
             *log = KeptLog::begin(&self.door, true, plan.every).await?;
-            *self.shown.write().expect("no panic holds it") = Shown::default();
+            *self.shown.write().expect("no panic holds it") = ShownHeads::default();
         }
 
         let shown = self.shown.read().expect("no panic holds it").newest.clone();

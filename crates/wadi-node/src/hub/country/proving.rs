@@ -3,7 +3,7 @@
 use super::{Country, Published};
 use crate::door::error::NodeError;
 use std::collections::BTreeMap;
-use wadi_country::{ENTRIES_MAX, NamedEntry, NamedHead, TlogProof};
+use wadi_country::{ENTRIES_MAX, NamedEntry, ProvenHead, TlogProof};
 use wadi_log::{LogId, RecordId, Reference, proof};
 
 /// What the country log shows of a record.
@@ -63,7 +63,7 @@ impl Country {
         drop(kept);
 
         let mut out = not_listed(&[]);
-        let mut named = NamedHead {
+        let mut named = ProvenHead {
             leaf: leaf.concat(),
             entries: vec![],
         };

@@ -5,7 +5,7 @@ use super::{Country, CountryPlan, Published};
 use crate::door::error::NodeError;
 use async_trait::async_trait;
 use std::time::{Duration, Instant};
-use wadi_country::{SignedHead, VKey, WitnessAnswer, ask_for_cosignature, read_answer};
+use wadi_country::{CosignAnswer, SignedHead, VKey, ask_for_cosignature, read_answer};
 use wadi_log::{Hash, proof};
 
 /// The alarm of witnesses that do not cosign.
@@ -141,12 +141,12 @@ impl Country {
             };
 
             match read_answer(status, &text, &newest.note, &witness.vkeys) {
-                WitnessAnswer::Cosigned(lines) => return Ok(Ok(lines)),
-                WitnessAnswer::HasCosigned(size) => {
+                CosignAnswer::Cosigned(lines) => return Ok(Ok(lines)),
+                CosignAnswer::HasCosigned(size) => {
                     memory.cosigned.1 = size;
                     why = format!("it says that it cosigned {size} leaves");
                 }
-                WitnessAnswer::Refused(said) => return Ok(Err(said)),
+                CosignAnswer::Refused(said) => return Ok(Err(said)),
             }
         }
 

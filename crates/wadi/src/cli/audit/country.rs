@@ -11,7 +11,9 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
-use wadi_country::{CountryError, NamedHead, POLICY_BYTES_MAX, PROOF_BYTES_MAX, Policy, TlogProof};
+use wadi_country::{
+    CountryError, POLICY_BYTES_MAX, PROOF_BYTES_MAX, ProvenHead, TlogPolicy, TlogProof,
+};
 use wadi_log::{Evidence, Hash, LogId};
 
 /// Proofs that are read of one directory at most: a record stands in few logs.
@@ -61,7 +63,7 @@ pub(super) fn write_proofs(
 }
 
 /// What the proofs came to.
-pub(super) struct Watched {
+pub(super) struct WatchedEvidence {
     /// Proofs that the policy accepts.
     pub(super) proofs: usize,
     /// The witnesses that cosigned each of them, by their names in the policy.
@@ -84,11 +86,11 @@ fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
 }
 
 /// The reader's policy.
-pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+pub(super) fn read_policy(path: &Path) -> Result<TlogPolicy, Failure> {
     let bytes = read_bounded(path, POLICY_BYTES_MAX)?;
     let bad =
         |error: CountryError| Failure::usage("bad_policy", format!("{}: {error}", path.display()));
-    Policy::parse(&bytes).map_err(bad)
+    TlogPolicy::parse(&bytes).map_err(bad)
 }
 
 fn proof_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -112,11 +114,11 @@ fn proof_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// listed, in a checkpoint that the policy accepts. The error is what is wrong with them.
 pub(super) fn check_watched(
     evidence: &Evidence,
-    policy: &Policy,
+    policy: &TlogPolicy,
     dir: &Path,
-) -> Result<Result<Watched, (&'static str, String)>, Failure> {
+) -> Result<Result<WatchedEvidence, (&'static str, String)>, Failure> {
     let mut proven: BTreeSet<(LogId, u64, Hash)> = BTreeSet::new();
-    let mut watched = Watched {
+    let mut watched = WatchedEvidence {
         proofs: 0,
         cosigned: BTreeSet::new(),
     };
@@ -160,14 +162,14 @@ pub(super) fn check_watched(
     Ok(Err(("not_in_country_log", why)))
 }
 
-type Proven = (Vec<(LogId, u64, Hash)>, BTreeSet<String>);
+type ProofShows = (Vec<(LogId, u64, Hash)>, BTreeSet<String>);
 
 /// What one proof shows, and which witnesses cosigned it.
-fn check_proof(bytes: &[u8], policy: &Policy) -> Result<Proven, CountryError> {
+fn check_proof(bytes: &[u8], policy: &TlogPolicy) -> Result<ProofShows, CountryError> {
     let proof = TlogProof::parse(&String::from_utf8_lossy(bytes))?;
     let signed = proof.signed_head()?;
     let accepted = policy.accept(&signed, &[])?;
-    let named = NamedHead::parse(&proof.extra)?;
+    let named = ProvenHead::parse(&proof.extra)?;
     proof.check(named.leaf.as_bytes(), &signed.head)?;
     let listed = named.check()?;
 

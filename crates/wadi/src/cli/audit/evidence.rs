@@ -101,7 +101,7 @@ pub(super) fn verify_evidence(
     Ok(print_valid(&found, watched.as_ref(), json))
 }
 
-fn print_valid(found: &Evidence, watched: Option<&country::Watched>, json: bool) -> Exit {
+fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, json: bool) -> Exit {
     let witnessed = found
         .statements
         .iter()
