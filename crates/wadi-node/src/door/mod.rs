@@ -33,6 +33,7 @@ pub(crate) mod shared_terms;
 pub(crate) mod status;
 pub(crate) mod suspects;
 pub(crate) mod tasks;
+pub(crate) mod traffic;
 pub(crate) mod write;
 
 use crate::ledger::{repair::RepairQueue, view::LedgerView};
