@@ -25,8 +25,14 @@ use wadi_node::{LinkCounter, Node, TrafficPurpose, WayBytes};
 /// The code of a connection that is closed because the other end's certificate has expired.
 pub(crate) const EXPIRED_CODE: u32 = 4;
 
+/// The code of a connection that is closed because the other end is not who was to be there.
+pub(crate) const STRANGER_CODE: u32 = 2;
+
+/// The code of a connection that is closed because the other end was cut.
+pub(crate) const CUT_CODE: u32 = 3;
+
 /// The code of a connection that is closed because the other end's certificate was revoked.
-const REVOKED_CODE: u32 = 5;
+pub(crate) const REVOKED_CODE: u32 = 5;
 
 /// How often it is looked whether one that is late still is.
 const LATE_RETRY_PAUSE: Duration = Duration::from_secs(20);
@@ -282,7 +288,10 @@ impl Porch {
         let caller = match shown(connection, expected) {
             Ok(caller) => caller,
             Err(error) => {
-                connection.close(VarInt::from_u32(2), b"no node in the certificate");
+                connection.close(
+                    VarInt::from_u32(STRANGER_CODE),
+                    b"no node in the certificate",
+                );
                 self.refuse_stranger(address, &error.to_string()).await;
                 return None;
             }
@@ -290,7 +299,7 @@ impl Porch {
 
         let peer = caller.peer;
         if expected.is_some_and(|e| e != peer) {
-            connection.close(VarInt::from_u32(2), b"wrong peer");
+            connection.close(VarInt::from_u32(STRANGER_CODE), b"wrong peer");
             self.refuse_member(peer, "wrong_peer", "another node answered".into())
                 .await;
             return None;
@@ -307,7 +316,7 @@ impl Porch {
 
         // A node that was cut as a whole is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&peer)) {
-            connection.close(VarInt::from_u32(3), b"cut");
+            connection.close(VarInt::from_u32(CUT_CODE), b"cut");
             self.refuse_member(peer, "cut_node", "a node that was cut called".into())
                 .await;
             return None;
