@@ -399,15 +399,4 @@ pub fn trials(short: u64, long: u64) -> u64 {
     }
 }
 
-/// Runs one test of the binary that is running with a defence turned off; whether it failed, as it
-/// should.
-pub fn fails_without(defence: &str, test: &str) -> bool {
-    let status = std::process::Command::new(std::env::current_exe().expect("a test has a path"))
-        .args([test, "--exact", "--test-threads=1"])
-        .env("WADI_DEFENCE_OFF", defence)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status();
-
-    !status.expect("the test runs").success()
-}
+pub use wadi_store::defence::fails_without;

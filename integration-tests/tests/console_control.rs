@@ -309,7 +309,7 @@ fn a_node_is_cut_only_after_its_page_said_what_that_does() {
     let asked = pages.send(at, "/console/control/cut", &fields);
     assert_eq!(asked.status, 200);
     assert!(
-        asked.html.contains("cannot be taken back"),
+        asked.html.contains("does not count unless it is admitted"),
         "{}",
         asked.html
     );
@@ -323,6 +323,59 @@ fn a_node_is_cut_only_after_its_page_said_what_that_does() {
         page.contains(">cut<") && page.contains("stolen &#60;b&#62;"),
         "{page}"
     );
+
+    // It was the wrong one: the cut is taken back, and stands in the log all the same.
+    let fields = [("node", "trb"), ("reason", "it was qam")];
+    let asked = pages.send(at, "/console/control/uncut", &fields);
+    assert!(asked.html.contains("counts again"), "{}", asked.html);
+    let signed = pages.send_on(&asked.html, SIGN, &HIDDEN);
+    assert_eq!((signed.status, signed.location.as_str()), (303, at));
+    let page = pages.get(at).html;
+    assert!(!page.contains(">cut<"), "{page}");
+    assert!(page.contains("taken back: it was qam"), "{page}");
+}
+
+#[test]
+fn a_captured_nodes_lies_are_cut_away_from_a_time_on_or_all_of_them() {
+    let world = pair();
+    let hub = world.site("hub");
+    world.site("trb").truck("11-A-00001");
+    world.settle(&["hub", "trb"]);
+
+    let pages = Pages::of_operator(hub, "en");
+    let at = "/console/control/members";
+    let cut = |counts: &str, since: &str| {
+        let fields = [
+            ("node", "trb"),
+            ("reason", "captured"),
+            ("counts", counts),
+            ("since", since),
+        ];
+        pages.send(at, "/console/control/cut", &fields)
+    };
+
+    let wrong = cut("since", "last week");
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.html.contains("as 2026-03-01T08:00"), "{}", wrong.html);
+
+    // Nothing of it was cosigned by then: all that it wrote is set aside, as where nothing counts.
+    for asked in [cut("since", "2020-01-01T00:00"), cut("nothing", "")] {
+        assert_eq!(asked.status, 200);
+        let line = asked.html.split("entries that are set aside").nth(1);
+        let line = line.unwrap_or_else(|| panic!("{}", asked.html));
+        assert!(!line.trim_start().starts_with("</th><td><bdi>0<"), "{line}");
+    }
+    let held = cut("held", "");
+    let line = held.html.split("entries that are set aside").nth(1);
+    let counts_on = line.is_none_or(|l| l.trim_start().starts_with("</th><td><bdi>0<"));
+    assert!(counts_on, "{}", held.html);
+
+    let signed = pages.send_on(&cut("nothing", "").html, SIGN, &HIDDEN);
+    assert_eq!((signed.status, signed.location.as_str()), (303, at));
+    let set_aside = run(&hub.dir, &["--json", "audit", "quarantine"]);
+    assert_eq!(set_aside.status.code(), Some(3));
+    let listed = String::from_utf8_lossy(&set_aside.stdout);
+    assert!(listed.contains("passage"), "{listed}");
 }
 
 #[test]

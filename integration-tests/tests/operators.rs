@@ -190,3 +190,90 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     let officers = run_json(&hub.dir, &["officers"]);
     assert_eq!(officers["officers"][0]["officer"], "OF-1", "{officers}");
 }
+
+/// Letters that nothing compresses much, always the same ones.
+fn noise(letters: usize, mut seed: u64) -> String {
+    (0..letters)
+        .map(|_| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            char::from(b'0' + (seed >> 33) as u8 % 74)
+        })
+        .filter(char::is_ascii_alphanumeric)
+        .collect()
+}
+
+#[test]
+fn a_link_that_is_paid_by_the_byte_shows_what_for_and_tells_when_its_month_ends() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_link = format!(
+        "[[peer]]\nname = \"hub\"\naddress = \"{}\"\nmonth_mib = 1\n",
+        world.site("hub").listen
+    );
+    world.prepare("trb", &[], &hub_link);
+    world.boot("trb");
+    let trb = world.site("trb");
+    let link = || trb.get("/v1/sites").unwrap()["peers"][0]["traffic"].clone();
+    let alarms = || trb.get("/v1/sites").unwrap()["alarms"].to_string();
+
+    // A truck goes over: what it cost is told by what it was for.
+    trb.truck("11-A-1");
+    world.settle(&["hub", "trb"]);
+    world.wait("it is counted", || {
+        link()["day"]["blocks_passage"]["sent"].as_u64() > Some(0)
+    });
+    let told = link();
+    let sent = |purpose: &str| told["day"][purpose]["sent"].as_u64().unwrap_or(0);
+    assert!(sent("handshake") > 1_000, "{told}");
+    assert!(sent("frontier") > 100, "{told}");
+    assert!(sent("packets") > 100, "{told}");
+    assert_eq!(told["month_bytes_max"], 1 << 20);
+    assert!(!alarms().contains("budget"), "{}", alarms());
+
+    // The hub acknowledges with its cosignature, and counts its own end.
+    let from_hub = world.site("hub").get("/v1/sites").unwrap();
+    let peers = from_hub["peers"].as_array().unwrap();
+    let of_trb = peers.iter().find(|p| p["node"] == "trb").unwrap();
+    let cosigned = &of_trb["traffic"]["day"]["cosignatures"]["sent"];
+    assert!(cosigned.as_u64() > Some(0), "{of_trb}");
+
+    // All of it is what was on the wire: nothing is counted twice or left out.
+    let day = told["day"].as_object().unwrap().values();
+    let all: u64 = day.map(|ways| ways["sent"].as_u64().unwrap()).sum();
+    assert_eq!(told["month"]["sent"].as_u64(), Some(all), "{told}");
+
+    let truck = trb.truck("11-A-2");
+    for n in 0..400 {
+        trb.set(&truck, "note", noise(6_000, n).into(), None)
+            .unwrap();
+    }
+    world.wait("somebody is told", || alarms().contains("month's budget"));
+    let health = trb.get("/healthz").unwrap();
+    let about = health["alarms"].to_string();
+    assert!(about.contains("metered"), "{health}");
+
+    let table = run(&trb.dir, &["status", "--traffic"]);
+    let text = String::from_utf8_lossy(&table.stdout);
+    assert!(text.contains("blocks passage"), "{text}");
+    assert!(text.contains("at most 1 MiB a month"), "{text}");
+
+    let metrics = read_as(trb, &trb.token(), "/metrics").1;
+    let line = "wadi_link_day_bytes{node=\"hub\",purpose=\"handshake\",way=\"sent\"}";
+    assert!(metrics.contains(line), "{metrics}");
+    assert!(
+        metrics.contains("wadi_link_month_bytes{node=\"hub\""),
+        "{metrics}"
+    );
+
+    // What is over is not held back, and is counted on after a start.
+    let before = link()["month"]["sent"].as_u64();
+    world.settle(&["hub", "trb"]);
+    world.wait("it was written down", || {
+        link()["month"]["sent"].as_u64() > before
+    });
+    trb.stop();
+    world.boot("trb");
+    world.wait("it is told at once", || alarms().contains("month's budget"));
+}

@@ -6,9 +6,9 @@ use crate::{
     identity::server_name,
     link_rate::LinkRate,
     liveness::{ANSWER_MAX, HANDSHAKE_MAX, next_pause},
-    porch::{EXPIRED_CODE, Porch},
+    porch::{CUT_CODE, EXPIRED_CODE, Porch, REVOKED_CODE, STRANGER_CODE},
 };
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, VarInt};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportErrorCode, VarInt};
 use std::{
     net::SocketAddr,
     sync::{
@@ -18,6 +18,14 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+
+/// A node that is turned away for what it is pauses so many times as long before it dials again.
+const TURNED_AWAY_PAUSES: u32 = 30;
+/// Codes of connections that are closed for that.
+const TURNING_AWAY: [u32; 3] = [STRANGER_CODE, CUT_CODE, REVOKED_CODE];
+/// Alerts of TLS that say so in the handshake (RFC 8446, section 6.2): `certificate_revoked`,
+/// `unknown_ca` and `access_denied`.
+const TURNING_AWAY_ALERTS: [u8; 3] = [44, 48, 49];
 
 pub(crate) struct Dialler {
     pub(crate) porch: Arc<Porch>,
@@ -40,24 +48,38 @@ impl Dialler {
     /// Dials until stopped, with jitter and with pauses that do not grow: the link is up for
     /// minutes, and nobody is there to press a button. Returns why it ended.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<bool>) -> String {
+        let mut papers = self.crypto.clone();
         loop {
+            let mut turned_away = false;
             if !self.porch.is_connected(&self.peer.node) {
                 tokio::select! {
-                    () = self.reach() => {}
+                    away = self.reach() => turned_away = away,
                     _ = stopped.changed() => return "it was stopped".into(),
                 }
             }
 
-            let pause = next_pause(self.redial, rand::random());
+            // Nobody lets it in before somebody does something there, or here: a handshake every
+            // moment would be paid for nothing.
+            let redial = match turned_away {
+                true => self.redial * TURNED_AWAY_PAUSES,
+                false => self.redial,
+            };
+            let pause = next_pause(redial, rand::random());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                changed = papers.changed() => {
+                    if changed.is_err() {
+                        tokio::time::sleep(pause).await;
+                    }
+                }
                 _ = stopped.changed() => return "it was stopped".into(),
             }
         }
     }
 
-    /// Dials once, and serves the connection until it ends.
-    async fn reach(&self) {
+    /// Dials once, and serves the connection until it ends. Whether the peer turned this node away
+    /// for what it is.
+    async fn reach(&self) -> bool {
         let rate = LinkRate::provisioned(self.peer.rate_bits_s.unwrap_or(0));
         let why = match self.dial(&rate).await {
             Ok(connection) => {
@@ -66,11 +88,9 @@ impl Dialler {
                     .serve(connection, Some(self.peer.node), rate)
                     .await;
 
-                self.late_next.store(
-                    ended.is_some_and(|error| says_expired(&error)),
-                    Ordering::Relaxed,
-                );
-                return;
+                let is_late = ended.as_ref().is_some_and(says_expired);
+                self.late_next.store(is_late, Ordering::Relaxed);
+                return ended.as_ref().is_some_and(turns_away);
             }
             Err(why) => why,
         };
@@ -79,6 +99,7 @@ impl Dialler {
         self.porch
             .node
             .note_peer(self.peer.node, |p| p.last_error = why);
+        false
     }
 
     async fn dial(&self, rate: &LinkRate) -> Result<Connection, String> {
@@ -131,4 +152,60 @@ impl Dialler {
 fn says_expired(error: &ConnectionError) -> bool {
     let expired = VarInt::from_u32(EXPIRED_CODE);
     matches!(error, ConnectionError::ApplicationClosed(close) if close.error_code == expired)
+}
+
+/// Whether the peer closed a connection because this node was cut, its certificate was revoked, or
+/// it is no member.
+fn turns_away(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::ApplicationClosed(close) => TURNING_AWAY
+            .map(VarInt::from_u32)
+            .contains(&close.error_code),
+        ConnectionError::ConnectionClosed(close) => TURNING_AWAY_ALERTS
+            .map(TransportErrorCode::crypto)
+            .contains(&close.error_code),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quinn::{ApplicationClose, ConnectionClose};
+
+    fn closed(code: u32) -> ConnectionError {
+        ConnectionError::ApplicationClosed(ApplicationClose {
+            error_code: VarInt::from_u32(code),
+            reason: "".into(),
+        })
+    }
+
+    fn alert(code: u8) -> ConnectionError {
+        ConnectionError::ConnectionClosed(ConnectionClose {
+            error_code: TransportErrorCode::crypto(code),
+            frame_type: None,
+            reason: "".into(),
+        })
+    }
+
+    #[test]
+    fn whoever_was_cut_or_revoked_dials_seldom_and_whoever_lost_the_link_at_once() {
+        for away in [closed(CUT_CODE), closed(REVOKED_CODE), alert(44)] {
+            assert!(turns_away(&away), "{away}");
+        }
+
+        // The link went, the hub was started again, or the certificate ended: it is dialled anew,
+        // as one that is late where it has to be.
+        let certificate_expired = 45;
+        for back in [
+            closed(0),
+            closed(1),
+            closed(EXPIRED_CODE),
+            alert(certificate_expired),
+            ConnectionError::TimedOut,
+            ConnectionError::Reset,
+        ] {
+            assert!(!turns_away(&back), "{back}");
+        }
+    }
 }

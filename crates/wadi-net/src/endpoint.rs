@@ -58,6 +58,8 @@ pub struct PeerAddress {
     pub address: String,
     /// The link's provisioned rate, bits a second.
     pub rate_bits_s: Option<u64>,
+    /// Bytes that may go over the link in a month, both ways; none where nobody counts.
+    pub month_bytes_max: Option<u64>,
 }
 
 /// Settings of the porch.
@@ -123,9 +125,10 @@ impl Network {
         network.keep_task("the task that takes callers".into(), callers);
 
         for peer in config.peers.clone() {
-            porch
-                .node
-                .note_peer(peer.node, |p| p.rate_bits_s = peer.rate_bits_s);
+            porch.node.note_peer(peer.node, |p| {
+                p.rate_bits_s = peer.rate_bits_s;
+                p.month_bytes_max = peer.month_bytes_max;
+            });
 
             let name = format!("the task that dials {}", peer.node);
             let dialler = Dialler {
@@ -141,6 +144,7 @@ impl Network {
 
             network.keep_task(name, dialler.run(network.stop.subscribe()));
         }
+        porch.node.tell_metered_links();
 
         Ok(network)
     }

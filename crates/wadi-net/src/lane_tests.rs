@@ -60,7 +60,7 @@ async fn a_copy_is_handed_on_while_its_frame_is_missing_and_the_frame_is_not_han
         tokio::spawn(async move {
             let lane = hub.accept_uni().await.unwrap();
             tokio::select! {
-                read = read_lane(lane, arriving, copies.clone()) => read,
+                read = read_lane(lane, arriving, copies.clone(), Arc::default()) => read,
                 why = read_copies(&hub, &copies) => Err(why),
             }
         })

@@ -8,7 +8,7 @@ use crate::{
     link_rate::LinkRate,
     liveness::{LOOK_PERIOD, SilenceWatch},
     refusals::Refusals,
-    streams::run_connection,
+    streams::{ConnectionPlan, run_connection},
     transport::Transport,
 };
 use quinn::{Connection, ConnectionError, TransportConfig, VarInt};
@@ -20,16 +20,31 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::{NodeId, Role};
-use wadi_node::Node;
+use wadi_node::{LinkCounter, Node, TrafficPurpose, WayBytes};
 
 /// The code of a connection that is closed because the other end's certificate has expired.
 pub(crate) const EXPIRED_CODE: u32 = 4;
 
+/// The code of a connection that is closed because the other end is not who was to be there.
+pub(crate) const STRANGER_CODE: u32 = 2;
+
+/// The code of a connection that is closed because the other end was cut.
+pub(crate) const CUT_CODE: u32 = 3;
+
 /// The code of a connection that is closed because the other end's certificate was revoked.
-const REVOKED_CODE: u32 = 5;
+pub(crate) const REVOKED_CODE: u32 = 5;
 
 /// How often it is looked whether one that is late still is.
 const LATE_RETRY_PAUSE: Duration = Duration::from_secs(20);
+
+/// All that a connection put on the wire and took from it since it began.
+fn wire_bytes(connection: &Connection) -> WayBytes {
+    let stats = connection.stats();
+    WayBytes {
+        sent: stats.udp_tx.bytes,
+        received: stats.udp_rx.bytes,
+    }
+}
 
 /// The porch's inside.
 pub(crate) struct Porch {
@@ -208,14 +223,20 @@ impl Porch {
         }
 
         rate.provision(self.rates.get(&peer).copied().unwrap_or(0));
-        let papers = (peer, caller.tls_key);
+        let counter = Arc::new(LinkCounter::default());
+        let set_up = wire_bytes(&connection);
+        counter.count_sent(TrafficPurpose::Handshake, set_up.sent as usize);
+        counter.count_received(TrafficPurpose::Handshake, set_up.received as usize);
         let run = run_connection(
             self.node.clone(),
-            papers,
+            (peer, caller.tls_key),
             connection.clone(),
-            dialled,
-            caller.late,
-            rate,
+            ConnectionPlan {
+                dialled,
+                late: caller.late,
+                rate,
+                counter: counter.clone(),
+            },
         );
 
         self.node.contact_begins(peer, caller.ends_s);
@@ -223,9 +244,11 @@ impl Porch {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
             why = silence(&connection) => why,
-            () = self.follow_contact(peer, &connection) => unreachable!("it follows for ever"),
+            () = self.follow_contact(peer, &connection, &counter) => {
+                unreachable!("it follows for ever")
+            }
         };
-        self.note_contact(peer, &connection).await;
+        self.note_contact(peer, &connection, &counter).await;
 
         // Closing it here, too, would hide the other end's word.
         let ended = connection.close_reason();
@@ -246,17 +269,17 @@ impl Porch {
     }
 
     /// Notes how a contact goes on, until it is dropped.
-    async fn follow_contact(&self, peer: NodeId, connection: &Connection) {
+    async fn follow_contact(&self, peer: NodeId, connection: &Connection, counter: &LinkCounter) {
         loop {
             tokio::time::sleep(CONTACT_PERIOD).await;
-            self.note_contact(peer, connection).await;
+            self.note_contact(peer, connection, counter).await;
         }
     }
 
-    async fn note_contact(&self, peer: NodeId, connection: &Connection) {
-        let stats = connection.stats();
-        let bytes = (stats.udp_tx.bytes, stats.udp_rx.bytes);
-        self.node.contact_goes_on(peer, bytes).await;
+    async fn note_contact(&self, peer: NodeId, connection: &Connection, counter: &LinkCounter) {
+        let wire = wire_bytes(connection);
+        let by = counter.take(wire);
+        self.node.contact_goes_on(peer, wire, &by).await;
     }
 
     /// Who it is, where it may be spoken to; the connection is closed otherwise.
@@ -265,7 +288,10 @@ impl Porch {
         let caller = match shown(connection, expected) {
             Ok(caller) => caller,
             Err(error) => {
-                connection.close(VarInt::from_u32(2), b"no node in the certificate");
+                connection.close(
+                    VarInt::from_u32(STRANGER_CODE),
+                    b"no node in the certificate",
+                );
                 self.refuse_stranger(address, &error.to_string()).await;
                 return None;
             }
@@ -273,7 +299,7 @@ impl Porch {
 
         let peer = caller.peer;
         if expected.is_some_and(|e| e != peer) {
-            connection.close(VarInt::from_u32(2), b"wrong peer");
+            connection.close(VarInt::from_u32(STRANGER_CODE), b"wrong peer");
             self.refuse_member(peer, "wrong_peer", "another node answered".into())
                 .await;
             return None;
@@ -290,7 +316,7 @@ impl Porch {
 
         // A node that was cut as a whole is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&peer)) {
-            connection.close(VarInt::from_u32(3), b"cut");
+            connection.close(VarInt::from_u32(CUT_CODE), b"cut");
             self.refuse_member(peer, "cut_node", "a node that was cut called".into())
                 .await;
             return None;

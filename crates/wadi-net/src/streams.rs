@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::{Lane, NodeId};
-use wadi_node::{Arriving, Leaving, Node, run_late_link, run_link};
+use wadi_node::{Arriving, Leaving, LinkCounter, Node, TrafficPurpose, run_late_link, run_link};
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
@@ -29,15 +29,30 @@ const MESSAGE_PRIORITY: i32 = 100;
 /// How long a link whose connection ended may take to come to its own end.
 const LINK_END_MAX: Duration = Duration::from_secs(5);
 
+/// What is known of a connection before its link begins.
+pub(crate) struct ConnectionPlan {
+    /// This node dialled it.
+    pub(crate) dialled: bool,
+    /// The peer's certificate has expired.
+    pub(crate) late: bool,
+    pub(crate) rate: LinkRate,
+    /// Counts what goes over it, by what it is for.
+    pub(crate) counter: Arc<LinkCounter>,
+}
+
 /// Runs a link over one connection; returns why it ended.
 pub(crate) async fn run_connection(
     node: Arc<Node>,
     (peer, tls_key): (NodeId, [u8; 32]),
     connection: Connection,
-    dialled: bool,
-    late: bool,
-    rate: LinkRate,
+    plan: ConnectionPlan,
 ) -> String {
+    let ConnectionPlan {
+        dialled,
+        late,
+        rate,
+        counter,
+    } = plan;
     let (arriving, incoming) = mpsc::channel(WAITING_MESSAGES_MAX);
     let (outgoing, leaving) = mpsc::channel(WAITING_MESSAGES_MAX);
     let (windows, holds) = (WindowFollower::new(rate.clone()), arriving.clone());
@@ -52,9 +67,9 @@ pub(crate) async fn run_connection(
         .map_err(|e| e.to_string())?;
 
         tokio::select! {
-            r = write_all(&connection, send, leaving) => r,
-            r = read_messages(recv, arriving.clone(), &rate) => r,
-            r = read_lanes(&connection, arriving, &copies) => r,
+            r = write_all(&connection, send, leaving, &counter) => r,
+            r = read_messages(recv, arriving.clone(), &rate, &counter) => r,
+            r = read_lanes(&connection, arriving, &copies, &counter) => r,
             why = read_copies(&connection, &copies) => Err(why),
         }
     };
@@ -124,6 +139,11 @@ async fn follow_link(
     }
 }
 
+/// Bytes of a frame with its length before it.
+const fn framed(bytes: usize) -> usize {
+    bytes + size_of::<u32>()
+}
+
 async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), String> {
     let length = u32::try_from(bytes.len()).map_err(|e| e.to_string())?;
     stream
@@ -168,6 +188,7 @@ async fn write_all(
     connection: &Connection,
     mut messages: SendStream,
     mut leaving: mpsc::Receiver<Leaving>,
+    counter: &Arc<LinkCounter>,
 ) -> Result<(), String> {
     let _ = messages.set_priority(MESSAGE_PRIORITY);
     let mut lanes: BTreeMap<Lane, mpsc::Sender<Vec<u8>>> = BTreeMap::new();
@@ -177,14 +198,23 @@ async fn write_all(
         tokio::select! {
             next = leaving.recv() => match next {
                 None => return Ok(()),
-                Some(Leaving::Message(m)) => write_frame(&mut messages, &m.encode()).await?,
+                Some(Leaving::Message(m)) => {
+                    let bytes = m.encode();
+                    write_frame(&mut messages, &bytes).await?;
+                    counter.count_sent(TrafficPurpose::of_message(&m), framed(bytes.len()));
+                }
                 Some(Leaving::Frame(lane, bytes)) => {
                     if !lanes.contains_key(&lane) {
                         let stream = connection.open_uni().await.map_err(|e| e.to_string())?;
                         let _ = stream.set_priority(10 - lane as i32);
                         let (sender, receiver) = mpsc::channel::<Vec<u8>>(64);
                         lanes.insert(lane, sender);
-                        tasks.spawn(write_lane(connection.clone(), stream, lane, receiver));
+                        let writing = LaneWriter {
+                            connection: connection.clone(),
+                            lane,
+                            counter: counter.clone(),
+                        };
+                        tasks.spawn(writing.write(stream, receiver));
                     }
                     // The session keeps at most its window in flight: the queue cannot grow beyond
                     // that.
@@ -197,40 +227,53 @@ async fn write_all(
     }
 }
 
-/// Writes the frames of one lane, those that are urgent and small twice.
-async fn write_lane(
+/// What writes one lane.
+struct LaneWriter {
     connection: Connection,
-    mut stream: SendStream,
     lane: Lane,
-    mut frames: mpsc::Receiver<Vec<u8>>,
-) -> Result<(), String> {
-    // They end with this task.
-    let mut copies = tokio::task::JoinSet::new();
-    let mut number = 0;
-    stream
-        .write_all(&[lane as u8])
-        .await
-        .map_err(|e| e.to_string())?;
+    counter: Arc<LinkCounter>,
+}
 
-    while let Some(bytes) = frames.recv().await {
-        write_frame(&mut stream, &bytes).await?;
-        if is_sent_twice(&connection, lane, bytes.len()) {
-            copies.spawn(send_copy(connection.clone(), lane, number, bytes));
+impl LaneWriter {
+    /// Writes the lane's frames, those that are urgent and small twice.
+    async fn write(
+        self,
+        mut stream: SendStream,
+        mut frames: mpsc::Receiver<Vec<u8>>,
+    ) -> Result<(), String> {
+        let purpose = TrafficPurpose::of_lane(self.lane);
+        // They end with this task.
+        let mut copies = tokio::task::JoinSet::new();
+        let mut number = 0;
+        stream
+            .write_all(&[self.lane as u8])
+            .await
+            .map_err(|e| e.to_string())?;
+
+        while let Some(bytes) = frames.recv().await {
+            write_frame(&mut stream, &bytes).await?;
+            self.counter.count_sent(purpose, framed(bytes.len()));
+            if is_sent_twice(&self.connection, self.lane, bytes.len()) {
+                self.counter.count_sent(purpose, bytes.len());
+                copies.spawn(send_copy(self.connection.clone(), self.lane, number, bytes));
+            }
+            number += 1;
+            while copies.try_join_next().is_some() {}
         }
-        number += 1;
-        while copies.try_join_next().is_some() {}
-    }
 
-    Ok(())
+        Ok(())
+    }
 }
 
 async fn read_messages(
     mut stream: RecvStream,
     arriving: mpsc::Sender<Arriving>,
     rate: &LinkRate,
+    counter: &LinkCounter,
 ) -> Result<(), String> {
     while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
         let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
+        counter.count_received(TrafficPurpose::of_message(&message), framed(bytes.len()));
         if let Message::Hello { rate_bits_s, .. } = &message {
             rate.peer_told(rate_bits_s.unwrap_or(0));
         }
@@ -247,13 +290,15 @@ async fn read_lanes(
     connection: &Connection,
     arriving: mpsc::Sender<Arriving>,
     copies: &Arc<WaitingCopies>,
+    counter: &Arc<LinkCounter>,
 ) -> Result<(), String> {
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             stream = connection.accept_uni() => {
                 let stream = stream.map_err(|e| e.to_string())?;
-                tasks.spawn(read_lane(stream, arriving.clone(), copies.clone()));
+                let (arriving, counter) = (arriving.clone(), counter.clone());
+                tasks.spawn(read_lane(stream, arriving, copies.clone(), counter));
             }
             Some(ended) = tasks.join_next() => ended.map_err(|e| e.to_string())??,
         }
@@ -265,6 +310,7 @@ pub(crate) async fn read_lane(
     mut stream: RecvStream,
     arriving: mpsc::Sender<Arriving>,
     copies: Arc<WaitingCopies>,
+    counter: Arc<LinkCounter>,
 ) -> Result<(), String> {
     let mut lane = [0; 1];
     stream
@@ -294,6 +340,7 @@ pub(crate) async fn read_lane(
         let Some(frame) = frame else {
             return Ok(());
         };
+        counter.count_received(TrafficPurpose::of_lane(lane), framed(frame.len()));
         if order.take_frame() && arriving.send(Arriving::Frame(lane, frame)).await.is_err() {
             return Ok(());
         }

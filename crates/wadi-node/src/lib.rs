@@ -104,6 +104,7 @@ pub use door::{
     status::{Damage, PeerStatus, ScrubStatus},
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
+    traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},
     write::{Based, Target, Write, Written, check_name, is_hidden},
 };
 pub use hub::{

@@ -232,6 +232,11 @@ impl Node {
             let _ = task.await;
         }
 
+        // What went over in the last minute counts towards the month, too.
+        if let Err(error) = self.door.set_local(self.door.contacts.keys(), vec![]).await {
+            tracing::debug!(%error, "the contacts cannot be written down now");
+        }
+
         let (reply, done) = oneshot::channel();
         let closed = self.door.queue.send(Command::Stop(reply)).await && done.await.is_ok();
         if !closed {

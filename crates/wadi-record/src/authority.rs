@@ -17,7 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use wadi_log::{Crossing, NodeId, ReleaseToken, Role};
+use wadi_log::{Crossing, NodeId, ReleaseToken, Role, defence};
 
 /// The node that wrote an entry, as its enrolment has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +64,7 @@ impl Judge {
     /// entry. Of one whom nobody registered this is not known.
     pub(crate) fn is_elsewhere(&self, officer: &str) -> bool {
         let of = self.officers.get(officer).and_then(|found| found.crossing);
-        of.is_some() && of != self.author.crossing
+        of.is_some() && of != self.author.crossing && !defence::off("officers-crossing")
     }
 }
 

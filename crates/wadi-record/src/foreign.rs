@@ -12,7 +12,7 @@ use crate::{
     record::Record,
     settle::{AuthorView, HeldChanges, Settled},
 };
-use wadi_log::{Crossing, Reference, Role};
+use wadi_log::{Crossing, Reference, Role, defence};
 
 /// Whose acts a record rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ impl Settled {
     /// Why an entry may not count, whatever it says, where its author may not write on the record,
     /// or where nobody may.
     pub(crate) fn foreign(&self, said: &JudgedChange, view: &AuthorView) -> Option<Refusal> {
-        if !self.may_write(said, view) {
+        if !self.may_write(said, view) && !defence::off("foreign-acts") {
             return Some(Refusal {
                 code: "foreign_crossing",
                 why: "the record was not handed over to the crossing that wrote this".into(),
@@ -67,6 +67,7 @@ impl Settled {
         }
 
         let is_barred = self.beginning == Beginning::Foreign && !is_of_findings(said);
+        let is_barred = is_barred && !defence::off("foreign-records");
         is_barred.then(|| Refusal {
             code: "foreign_record",
             why: "another crossing began this record in the name of this one: nothing that is \
@@ -101,7 +102,7 @@ impl Record {
     /// Whether another crossing began it in its crossing's name: it is of no kind, is no record of
     /// that crossing, and holds nothing.
     pub fn is_foreign(&self) -> bool {
-        self.now().beginning == Beginning::Foreign
+        self.now().beginning == Beginning::Foreign && !defence::off("foreign-records")
     }
 
     /// The crossing among whose records it stands; none of what another one began in its name.

@@ -56,7 +56,7 @@ fn seeds() -> std::ops::Range<u64> {
     match seed {
         Some(seed) => seed..seed + 1,
         None if std::env::var("WADI_LONG").is_ok_and(|l| l == "1") => 0..1_000_000,
-        None => 0..50_000,
+        None => 0..15_000,
     }
 }
 

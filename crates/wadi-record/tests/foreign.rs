@@ -8,15 +8,45 @@ use serde_json::json;
 use std::sync::Arc;
 use wadi_log::*;
 use wadi_record::*;
+use wadi_store::defence::{SWITCHABLE, fails_without};
 
 /// Trebil, which keeps the record, the hub, and Al-Qaem, whose node somebody captured; their logs
 /// of one lane of Trebil's.
 fn three(lane: Lane) -> (Desk, Desk, Desk) {
+    // Records know no environment: what is turned off is handed in.
+    wadi_store::defence::off("foreign-acts");
     (
         desk(1, "TRB", Role::Crossing, lane, "TRB"),
         desk(2, "HUB", Role::Hub, lane, "TRB"),
         desk(3, "QAM", Role::Crossing, lane, "TRB"),
     )
+}
+
+/// Defences against a captured node, each with the story that fails without it.
+const DEFENCES: [(&str, &str); 3] = [
+    (
+        "foreign-acts",
+        "a_neighbour_opens_no_check_on_a_truck_of_another_crossing_and_links_nothing_to_it",
+    ),
+    (
+        "foreign-records",
+        "a_record_begun_in_the_name_of_another_crossing_is_none_of_its_records_and_holds_nothing",
+    ),
+    (
+        "officers-crossing",
+        "an_officer_of_another_crossing_is_refused_whatever_he_says_or_heard_and_told",
+    ),
+];
+
+#[test]
+fn each_of_these_stories_fails_without_its_defence() {
+    if !SWITCHABLE {
+        return;
+    }
+
+    for (defence, story) in DEFENCES {
+        assert!(fails_without(defence, story), "without {defence}: {story}");
+    }
 }
 
 fn codes(record: &Record, entry: &JudgedChange) -> Vec<&'static str> {

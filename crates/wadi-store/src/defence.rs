@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 30] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -35,6 +35,12 @@ pub const NAMES: [&str; 24] = [
     "handshake-seats",
     "budgets",
     "turns",
+    "carried-share",
+    "forked-node-cut",
+    "named-times",
+    "foreign-acts",
+    "foreign-records",
+    "officers-crossing",
 ];
 
 /// Whether the defence of that name is turned off.
@@ -69,6 +75,21 @@ pub fn off(name: &str) -> bool {
     });
 
     off.iter().any(|n| n == name)
+}
+
+/// Whether a test of the program that runs fails once that defence is turned off. It is run on its
+/// own.
+#[cfg(feature = "defences-off")]
+pub fn fails_without(defence: &str, test: &str) -> bool {
+    let program = std::env::current_exe().expect("a test has a path");
+    let status = std::process::Command::new(program)
+        .args([test, "--exact", "--test-threads=1"])
+        .env("WADI_DEFENCE_OFF", defence)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+
+    !status.expect("the test runs").success()
 }
 
 /// Whether the defence of that name is turned off: never.

@@ -11,13 +11,11 @@ use prometheus_client::{
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
-use std::{collections::BTreeMap, fmt, sync::Arc};
-use wadi_node::{MemberCost, Node, NodeError};
+use std::{fmt, sync::Arc};
+use wadi_node::{MemberCost, Node, NodeError, TrafficPurpose, WayBytes};
 
 /// What the text is, as its standard has it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 type Labels = Vec<(String, String)>;
 type Gauges = Family<Labels, Gauge>;
@@ -110,28 +108,42 @@ fn add_queues(registry: &mut Registry, node: &Node) {
     }
 }
 
-/// Bytes of the contacts that ended within the last day.
+/// Bytes of each link today, by what they were for, and this month.
 fn add_links(registry: &mut Registry, node: &Node) {
-    let links = family(registry, "link_day_bytes", "Bytes on the wire in a day");
-    let since_ms = node.now_ms().saturating_sub(DAY_MS);
+    let help = "Bytes on the wire since midnight UTC, by what they were for";
+    let days = family(registry, "link_day_bytes", help);
+    let months = family(
+        registry,
+        "link_month_bytes",
+        "Bytes on the wire this calendar month, UTC",
+    );
+    let now_ms = node.now_ms();
+    let ways = |bytes: WayBytes| [("received", bytes.received), ("sent", bytes.sent)];
+
     for name in node.peer_names() {
         let Some(known) = node.reads().contacts_with(&name) else {
             continue;
         };
 
-        let mut ways: BTreeMap<&str, u64> = BTreeMap::from([("received", 0), ("sent", 0)]);
-        for contact in known.contacts.iter().filter(|c| c.ended_ms > since_ms) {
-            for (way, bytes) in [
-                ("received", contact.received_bytes),
-                ("sent", contact.sent_bytes),
-            ] {
-                let all = ways.entry(way).or_default();
-                *all = all.saturating_add(bytes);
+        let day = known.traffic.of_day(now_ms);
+        for purpose in TrafficPurpose::ALL {
+            let of = |way| {
+                vec![
+                    label("node", &name),
+                    label("purpose", purpose.name()),
+                    label("way", way),
+                ]
+            };
+            for (way, bytes) in ways(day.get(&purpose).copied().unwrap_or_default()) {
+                set(&days, of(way), bytes);
             }
         }
-
-        for (way, bytes) in ways {
-            set(&links, vec![label("node", &name), label("way", way)], bytes);
+        for (way, bytes) in ways(known.traffic.of_month(now_ms)) {
+            set(
+                &months,
+                vec![label("node", &name), label("way", way)],
+                bytes,
+            );
         }
     }
 }

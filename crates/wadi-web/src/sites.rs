@@ -52,12 +52,14 @@ pub(crate) async fn contacts(
         Problem::new(StatusCode::NOT_FOUND, "unknown_node", why)
     })?;
 
+    let day = |(began_ms, by)| json!({"began_ms": began_ms, "by": by});
     Ok(Json(json!({
         "node": site,
         "now_ms": node.now_ms(),
         "usual_dark_ms": known.usual_dark_ms(),
         "contacts": known.contacts,
         "backlog": known.backlog,
+        "days": known.traffic.days().map(day).collect::<Vec<_>>(),
     })))
 }
 

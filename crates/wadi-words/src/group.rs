@@ -103,6 +103,11 @@ impl Group {
             }
         }
 
+        // An alarm is named by what it is about, in words.
+        if self == Self::Alarm {
+            return (format!("{}-{}", self.name(), name.replace(' ', "_")), None);
+        }
+
         let joint = if self.is_dotted() { "-" } else { "." };
         (format!("{}-{}", self.name(), parts.join(joint)), number)
     }

@@ -119,6 +119,9 @@ pub struct PeerConfig {
     /// The link's provisioned rate in kbit/s, which the peer is told; none where it is not known.
     #[serde(default)]
     pub rate_kbit_s: Option<u64>,
+    /// MiB that may go over the link in a month, both ways; an alarm tells when they end.
+    #[serde(default)]
+    pub month_mib: Option<u64>,
 }
 
 fn here() -> PathBuf {
@@ -174,7 +177,7 @@ const KEYS: [&str; 21] = [
 ];
 /// MiB that a key may ask for: a TiB.
 const MIB_MAX: u64 = 1 << 20;
-const PEER_KEYS: [&str; 3] = ["name", "address", "rate_kbit_s"];
+const PEER_KEYS: [&str; 4] = ["name", "address", "rate_kbit_s", "month_mib"];
 const BUDGET_KEYS: [&str; 2] = ["burst", "per_s"];
 /// The most that a budget may be, of whatever it is: more is a slip.
 const BUDGET_MAX: f64 = 1e15;
@@ -270,6 +273,17 @@ impl Config {
         ] {
             if mib > MIB_MAX {
                 return Err(format!("{key} = {mib}: at most {MIB_MAX}"));
+            }
+        }
+
+        for peer in &self.peer {
+            if let Some(mib) = peer.month_mib
+                && !(1..=MIB_MAX).contains(&mib)
+            {
+                let name = &peer.name;
+                return Err(format!(
+                    "month_mib = {mib} of peer {name}: from 1 to {MIB_MAX}"
+                ));
             }
         }
 

@@ -58,6 +58,9 @@ enum CliCommand {
         /// Show it again every second.
         #[arg(long)]
         watch: bool,
+        /// Show what went over each link today, by what it was for, and this month.
+        #[arg(long)]
+        traffic: bool,
     },
     /// Records: new, set, event, show, history, list, at.
     Record {
@@ -226,8 +229,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         CliCommand::Pki { command } => pki::run(command, json),
         CliCommand::Node { command } => daemon::run(command, json).await,
 
-        CliCommand::Status { at, watch } => {
-            run_blocking(move || cli::status::run(&at, watch, json)).await
+        CliCommand::Status { at, watch, traffic } => {
+            run_blocking(move || cli::status::run(&at, watch, traffic, json)).await
         }
         CliCommand::Record { command } => {
             run_blocking(move || cli::record::run(command, json)).await

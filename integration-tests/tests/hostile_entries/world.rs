@@ -37,6 +37,9 @@ const CHAPTER_TRUCKS: usize = 3;
 const CHAPTER_ASSAULTS: usize = 8;
 /// Logs of a chapter of which more than one branch is signed.
 const CHAPTER_FORKS: usize = 2;
+/// Logs that the equivocator forks at a hub at most: one more, and the hub takes the member out, by
+/// what it has heard of it so far, which is another thing in each order.
+const FORKS_AT_HUB_MAX: usize = 7;
 /// How many of the logs of a chapter come later than it, by chance.
 const LATE_SHARE: f64 = 0.3;
 /// Honest records that are written on at the end.
@@ -157,6 +160,8 @@ struct World {
     forge: Forge,
     honest: HonestSite,
     equivocator: Equivocator,
+    /// Logs that it forked.
+    forked: usize,
     waiting: Undelivered,
     refused_honest: Vec<String>,
     slowest: Duration,
@@ -176,6 +181,7 @@ pub(crate) async fn run(plan: WorldPlan, listing: &Path) -> Json {
         forge: Forge::new(plan.seed, captives(&country)),
         honest: HonestSite::new("trb-3", country.key("trb-3"), "TRB"),
         equivocator: Equivocator::new(plan.seed, "qam", country.key("qam"), "QAM"),
+        forked: 0,
         waiting: Undelivered::default(),
         refused_honest: vec![],
         slowest: Duration::ZERO,
@@ -334,7 +340,12 @@ impl World {
     /// A member is heard to have signed more than one branch. Which one counts is a hub's to say,
     /// by what it heard: here each has heard the same one, and the proofs in an order of its own.
     async fn equivocate(&mut self) {
-        for _ in 0..CHAPTER_FORKS {
+        let left = match self.plan.name {
+            "hub" => FORKS_AT_HUB_MAX.saturating_sub(self.forked),
+            _ => CHAPTER_FORKS,
+        };
+        for _ in 0..CHAPTER_FORKS.min(left) {
+            self.forked += 1;
             let (deliveries, mut proofs) = self.equivocator.forked_log();
             let last = deliveries.last().cloned();
             for delivery in deliveries {

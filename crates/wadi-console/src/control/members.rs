@@ -10,13 +10,14 @@ use crate::{
     api::Refused,
     frame::PageFrame,
     moment::Moment,
+    records::times::time_ms,
     sites::answers::{MembersRead, SitesRead},
     visitor::Visitor,
 };
 use askama::Template;
-use axum::{Form, extract::State, response::Response};
+use axum::{Form, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PATH: &str = "/console/control/members";
 const DAY_S: i64 = 86_400;
@@ -36,6 +37,7 @@ struct MemberLine {
     state: String,
     state_kind: &'static str,
     may_be_cut: bool,
+    is_cut: bool,
 }
 
 #[derive(Template)]
@@ -43,6 +45,7 @@ struct MemberLine {
 struct MembersPage {
     f: PageFrame,
     members: Vec<MemberLine>,
+    any_cut: bool,
     officers: Vec<OfficerRead>,
     cuts: Vec<String>,
     departments: &'static [&'static str],
@@ -89,10 +92,12 @@ async fn read_page(console: &Console, visitor: &Visitor) -> Result<MembersPage, 
             state,
             state_kind,
             may_be_cut: !m.cut && m.node != sites.node,
+            is_cut: m.cut,
         }
     };
 
     Ok(MembersPage {
+        any_cut: members.members.iter().any(|m| m.cut),
         members: members.members.iter().map(line).collect(),
         officers: officers.officers,
         cuts: sites.cuts.clone(),
@@ -146,11 +151,31 @@ pub(super) async fn look_at_officer(
     look(&console, &visitor, intent).await
 }
 
-/// A node to be cut.
+/// A node to be cut, and where the cut falls.
 #[derive(Deserialize)]
 pub(super) struct CutForm {
     node: String,
     reason: String,
+    /// `held`, `since` or `nothing`; what is held counts where it is left out.
+    #[serde(default)]
+    counts: String,
+    /// For `since`: a day, or a day with a time.
+    #[serde(default)]
+    since: String,
+}
+
+/// What a form of a cut says.
+fn cut_body(form: &CutForm) -> Option<Value> {
+    let reason = form.reason.trim();
+    let mut body = json!({"say": "cut_node", "node": form.node, "reason": reason});
+    match form.counts.as_str() {
+        "" | "held" => {}
+        "nothing" => body["all"] = true.into(),
+        "since" => body["since_ms"] = time_ms(&form.since)?.into(),
+        _ => return None,
+    }
+
+    Some(body)
 }
 
 /// Shows what cutting the node would do.
@@ -159,10 +184,45 @@ pub(super) async fn look_at_cut(
     visitor: Visitor,
     Form(form): Form<CutForm>,
 ) -> Response {
+    let Some(body) = cut_body(&form) else {
+        let language = visitor.language();
+        let why = language.sentence("control-cut-wrong-since", []);
+        let refused = Refused::new(
+            language,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_control",
+            why,
+        );
+        return refused.page(&visitor);
+    };
+
     let intent = Intent {
-        body: json!({"say": "cut_node", "node": form.node, "reason": form.reason.trim()}),
+        body,
         title: "control-cut",
         warning: "control-cut-warning",
+        back: PATH,
+        revision: None,
+    };
+    look(&console, &visitor, intent).await
+}
+
+/// A node whose cuts are to be taken back.
+#[derive(Deserialize)]
+pub(super) struct UncutForm {
+    node: String,
+    reason: String,
+}
+
+/// Shows what taking the cuts back would do.
+pub(super) async fn look_at_uncut(
+    State(console): State<Console>,
+    visitor: Visitor,
+    Form(form): Form<UncutForm>,
+) -> Response {
+    let intent = Intent {
+        body: json!({"say": "uncut_node", "node": form.node, "reason": form.reason.trim()}),
+        title: "control-uncut",
+        warning: "control-uncut-warning",
         back: PATH,
         revision: None,
     };
@@ -189,4 +249,30 @@ pub(super) async fn look_at_enrolment(
         revision: None,
     };
     look(&console, &visitor, intent).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(counts: &str, since: &str) -> CutForm {
+        CutForm {
+            node: "trb".into(),
+            reason: " stolen ".into(),
+            counts: counts.into(),
+            since: since.into(),
+        }
+    }
+
+    #[test]
+    fn a_cut_falls_where_the_form_says_and_a_form_that_does_not_read_cuts_nothing() {
+        let held = json!({"say": "cut_node", "node": "trb", "reason": "stolen"});
+        assert_eq!(cut_body(&form("held", "2026-03-01")), Some(held));
+        assert_eq!(cut_body(&form("nothing", "")).unwrap()["all"], true);
+
+        let since = cut_body(&form("since", "2026-03-01T08:00")).unwrap();
+        assert_eq!(since["since_ms"], 1_772_341_200_000_i64);
+        assert_eq!(cut_body(&form("since", "yesterday")), None);
+        assert_eq!(cut_body(&form("all", "")), None);
+    }
 }

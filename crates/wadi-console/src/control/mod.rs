@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/console/control/members", get(members::show))
         .route("/console/control/officer", post(members::look_at_officer))
         .route("/console/control/cut", post(members::look_at_cut))
+        .route("/console/control/uncut", post(members::look_at_uncut))
         .route("/console/control/enrol", post(members::look_at_enrolment))
         .route("/console/control/compare", get(compare::show))
         .route(

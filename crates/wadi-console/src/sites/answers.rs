@@ -2,6 +2,7 @@
 
 use crate::expected::ExpectedRead;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// How the node and its peers stand.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +68,23 @@ pub(crate) struct PeerRead {
     pub rtt_ms: Option<u64>,
     pub last_error: String,
     pub alarms: Vec<AlarmRead>,
+    pub traffic: TrafficRead,
+}
+
+/// What went over a link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TrafficRead {
+    pub day: BTreeMap<String, WayBytesRead>,
+    pub month: WayBytesRead,
+    pub month_bytes_max: Option<u64>,
+}
+
+/// Bytes each way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+pub(crate) struct WayBytesRead {
+    pub sent: u64,
+    pub received: u64,
 }
 
 /// What is still to go over of a lane.

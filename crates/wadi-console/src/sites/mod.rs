@@ -4,6 +4,7 @@ pub(crate) mod answers;
 mod board;
 mod charts;
 mod map;
+mod traffic;
 pub(crate) mod when;
 
 pub(crate) use board::lane_word;
@@ -105,6 +106,8 @@ struct SitePage {
     rtt: String,
     when_charts: Option<charts::SiteCharts>,
     contacts: Vec<ContactLine>,
+    traffic: Vec<traffic::TrafficLine>,
+    budget: Option<String>,
     alarms: Vec<(String, String, Moment)>,
 }
 
@@ -166,6 +169,8 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
         },
         when_charts: charts::of(&f, &contacts),
         contacts: contact_lines(&f, &contacts),
+        traffic: traffic::lines(&f, &peer),
+        budget: traffic::budget(&peer),
         alarms: peer.alarms.iter().map(alarm).collect(),
         line,
         peer,

@@ -9,6 +9,7 @@ use crate::{
         next_contact::{EstimatedBy, NextContact},
         scopes::ScopeDigest,
         status::ScrubStatus,
+        traffic::LinkTraffic,
     },
 };
 use serde::Serialize;
@@ -233,6 +234,7 @@ impl Reads {
                     "unsent": seen(p.unsent.into()),
                     "in_step": seen(p.in_step.into()),
                     "sent_bytes": p.sent_bytes,
+                    "traffic": traffic_json(&contacts.traffic, p.month_bytes_max, now_ms),
                     "rtt_ms": seen(p.rtt_ms.into()),
                     "last_error": p.last_error,
                     "alarms": self.told_by(id),
@@ -320,6 +322,15 @@ impl Reads {
             .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
     }
+}
+
+/// What went over a link today, by what for, and this month.
+fn traffic_json(traffic: &LinkTraffic, month_bytes_max: Option<u64>, now_ms: i64) -> Json {
+    json!({
+        "day": traffic.of_day(now_ms),
+        "month": traffic.of_month(now_ms),
+        "month_bytes_max": month_bytes_max,
+    })
 }
 
 /// One digest over the scopes that every node holds.

@@ -2,6 +2,7 @@
 //! from one that is dark against it. A node remembers this for itself, and tells it nobody. When a
 //! link is expected to be up again is in [`super::next_contact`].
 
+use super::traffic::{LinkTraffic, PurposeBytes};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -78,6 +79,8 @@ pub struct PeerContacts {
     pub certificate_ends_s: Option<i64>,
     /// The version of its software, as it said last; empty where it never did.
     pub software: String,
+    /// What went over, by day and by what for.
+    pub traffic: LinkTraffic,
     /// When this was written down, Unix milliseconds.
     #[serde(skip)]
     written_ms: i64,
@@ -121,6 +124,14 @@ impl PeerContacts {
             (_, true) => LinkState::Up,
             (false, false) => LinkState::Dark,
             (true, false) => LinkState::Unknown,
+        }
+    }
+
+    fn key_of(&self, peer: &NodeId) -> LocalKey {
+        LocalKey {
+            scope: SCOPE,
+            key: wadi_log::hex(&peer.0),
+            value: serde_json::to_string(self).unwrap_or_default(),
         }
     }
 
@@ -195,28 +206,35 @@ impl Contacts {
         }
     }
 
-    /// A contact goes on, or ends: the bytes sent and received, and the entries that the peer
-    /// lacks. What is to be written down, where that is due.
+    /// A contact goes on, or ends: the bytes sent and received since it began, what they were for
+    /// since that was told last, and the entries that the peer lacks. What is to be written down,
+    /// where that is due.
     pub(crate) fn go_on(
         &self,
         peer: NodeId,
         now_ms: i64,
-        bytes: (u64, u64),
+        (bytes, by): ((u64, u64), &PurposeBytes),
         unsent: u64,
     ) -> Option<LocalKey> {
         let mut peers = self.0.lock().expect("no panic holds it");
         let known = peers.get_mut(&peer)?;
         known.go_on(now_ms, bytes, unsent);
+        known.traffic.add(now_ms, by);
         if now_ms.saturating_sub(known.written_ms) < WRITE_PAUSE_MS {
             return None;
         }
 
         known.written_ms = now_ms;
-        Some(LocalKey {
-            scope: SCOPE,
-            key: wadi_log::hex(&peer.0),
-            value: serde_json::to_string(known).unwrap_or_default(),
-        })
+        Some(known.key_of(&peer))
+    }
+
+    /// All that is remembered, to be written down before a stop.
+    pub(crate) fn keys(&self) -> Vec<LocalKey> {
+        let peers = self.0.lock().expect("no panic holds it");
+        peers
+            .iter()
+            .map(|(peer, known)| known.key_of(peer))
+            .collect()
     }
 
     /// Remembers what a peer showed or said of itself. It is written down with its contact.
@@ -241,13 +259,19 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const PEER: NodeId = NodeId([7; 16]);
 
+    /// Bytes of a contact, and nothing of what they were for.
+    fn nothing_told(sent: u64, received: u64) -> ((u64, u64), &'static PurposeBytes) {
+        static NOTHING: PurposeBytes = PurposeBytes::new();
+        ((sent, received), &NOTHING)
+    }
+
     /// A crossing whose link is up for ten minutes every two hours.
     fn desert_link(days: i64) -> Contacts {
         let contacts = Contacts::default();
         for n in 0..days * 12 {
             let began_ms = n * 120 * MINUTE;
             contacts.begin(PEER, began_ms);
-            contacts.go_on(PEER, began_ms + 10 * MINUTE, (1_000, 2_000), 3);
+            contacts.go_on(PEER, began_ms + 10 * MINUTE, nothing_told(1_000, 2_000), 3);
         }
         contacts
     }
@@ -281,7 +305,7 @@ mod tests {
         let contacts = Contacts::default();
         for n in 0..20 {
             contacts.begin(PEER, n * 2_000);
-            contacts.go_on(PEER, n * 2_000 + 1_000, (1, 1), 0);
+            contacts.go_on(PEER, n * 2_000 + 1_000, nothing_told(1, 1), 0);
         }
         let known = contacts.of(&PEER);
         assert_eq!(known.link(true, 41_000), LinkState::Flapping);
@@ -297,8 +321,13 @@ mod tests {
         assert_eq!(known.backlog.len(), BACKLOGS_MAX);
 
         let later_ms = known.last_ms().unwrap() + MINUTE;
-        let kept = contacts.go_on(PEER, later_ms, (5, 6), 0).unwrap();
-        assert_eq!(contacts.go_on(PEER, later_ms + 1, (5, 6), 0), None);
+        let kept = contacts
+            .go_on(PEER, later_ms, nothing_told(5, 6), 0)
+            .unwrap();
+        assert_eq!(
+            contacts.go_on(PEER, later_ms + 1, nothing_told(5, 6), 0),
+            None
+        );
 
         let again = Contacts::default();
         again.recall(&[kept]);

@@ -34,6 +34,7 @@ pub(crate) mod status;
 pub(crate) mod suspects;
 pub(crate) mod tasks;
 mod told_chain;
+pub(crate) mod traffic;
 pub(crate) mod write;
 
 use crate::ledger::{repair::RepairQueue, view::LedgerView};

@@ -1,9 +1,17 @@
 //! The boards: what each part of a node notes of itself, for status to read.
 
-use crate::door::{Door, live::LivePart};
+use crate::door::{
+    Door,
+    live::LivePart,
+    traffic::{PurposeBytes, WayBytes},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{Lane, NodeId};
+
+/// The alarm of links whose month's budget ends, by what it is about.
+const METERED: &str = "metered";
+const MIB: u64 = 1 << 20;
 
 /// How a peer stands, for status.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -24,6 +32,8 @@ pub struct PeerStatus {
     pub sent_bytes: u64,
     /// The link's provisioned rate, bits a second, where the configuration names one.
     pub rate_bits_s: Option<u64>,
+    /// The bytes that may go over the link in a month, both ways, where the configuration says.
+    pub month_bytes_max: Option<u64>,
     /// Round trip of the link, milliseconds.
     pub rtt_ms: u64,
     /// Why the last connection failed or ended.
@@ -122,16 +132,54 @@ impl Door {
         self.live.moved(LivePart::Links);
     }
 
-    /// A contact goes on, or ends: bytes sent and received on the wire since it began.
-    pub async fn contact_goes_on(&self, peer: NodeId, bytes: (u64, u64)) {
+    /// A contact goes on, or ends: all bytes on the wire since it began, and what they were for
+    /// since that was told last.
+    pub async fn contact_goes_on(&self, peer: NodeId, wire: WayBytes, by: &PurposeBytes) {
         let mut unsent = 0;
         self.note_peer(peer, |p| unsent = p.unsent);
-        let due = self.contacts.go_on(peer, self.now_ms(), bytes, unsent);
+        let went = ((wire.sent, wire.received), by);
+        let due = self.contacts.go_on(peer, self.now_ms(), went, unsent);
+        self.set_alarm(METERED, self.metered_alarm());
+
         if let Some(key) = due
             && let Err(error) = self.set_local(vec![key], vec![]).await
         {
             tracing::debug!(%error, "a contact cannot be written down now");
         }
+    }
+
+    /// Says of which links a month's budget is used up, or will be soon. Nothing is held back for
+    /// it: a hold is worth more than a bill.
+    pub fn tell_metered_links(&self) {
+        self.set_alarm(METERED, self.metered_alarm());
+    }
+
+    fn metered_alarm(&self) -> Option<String> {
+        let now_ms = self.now_ms();
+        let peers = self.peers.lock().expect("no panic holds it");
+        let budgets: Vec<(NodeId, u64)> = peers
+            .iter()
+            .filter_map(|(id, p)| Some((*id, p.month_bytes_max?)))
+            .collect();
+        drop(peers);
+
+        let told: Vec<String> = budgets
+            .into_iter()
+            .filter_map(|(id, most)| {
+                let traffic = self.contacts.of(&id).traffic;
+                let used = traffic.of_month(now_ms).both();
+                traffic.nears(most, now_ms).then(|| {
+                    format!(
+                        "{}: {} of {} MiB of this month's budget went over its link; see what for \
+                         in `wadi status --traffic`",
+                        self.name_of(&id),
+                        used / MIB,
+                        most / MIB
+                    )
+                })
+            })
+            .collect();
+        (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// Says when this node's own certificate ends, Unix seconds.

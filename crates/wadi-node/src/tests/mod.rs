@@ -2,6 +2,7 @@
 
 pub(crate) mod captured;
 mod cuts;
+mod defences;
 pub(crate) mod guarded_field;
 mod held_trucks;
 pub(crate) mod hostile_order;

@@ -226,6 +226,8 @@ pub(crate) struct PeerAnswer {
     in_step: Option<bool>,
     /// Bytes of blocks sent to it.
     sent_bytes: u64,
+    /// What went over its link today and this month.
+    traffic: TrafficAnswer,
     /// The time there and back, milliseconds; null while it is dark.
     #[schema(required = true)]
     rtt_ms: Option<u64>,
@@ -290,6 +292,45 @@ pub(crate) struct ContactsAnswer {
     contacts: Vec<ContactAnswer>,
     /// What the other node lacked, the oldest first.
     backlog: Vec<BacklogThenAnswer>,
+    /// What went over the link in the last days, the oldest first.
+    days: Vec<DayTrafficAnswer>,
+}
+
+/// What went over a link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrafficAnswer {
+    /// Bytes on the wire since midnight UTC by this node's clock, by what they were for:
+    /// `handshake`, `frontier`, `blocks_control`, `blocks_hold`, `blocks_customs`,
+    /// `blocks_passage`, `blocks_site`, `acknowledgements`, `cosignatures`, `excerpts`, `carried`,
+    /// `mending`, and `packets` for headers, keep-alives and what was sent again. What is not named
+    /// is nothing.
+    day: BTreeMap<String, WayBytesAnswer>,
+    /// Bytes on the wire this calendar month, UTC.
+    month: WayBytesAnswer,
+    /// Bytes that may go over it in a month, both ways; null where the configuration names none.
+    #[schema(required = true)]
+    month_bytes_max: Option<u64>,
+}
+
+/// What went over a link in a day.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DayTrafficAnswer {
+    /// When the day began, Unix milliseconds.
+    began_ms: i64,
+    /// Bytes on the wire, by what they were for, as in a peer's `traffic`.
+    by: BTreeMap<String, WayBytesAnswer>,
+}
+
+/// Bytes each way.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WayBytesAnswer {
+    /// Bytes sent.
+    sent: u64,
+    /// Bytes received.
+    received: u64,
 }
 
 /// One contact.

@@ -1,5 +1,7 @@
 //! `wadi status`: how a node and its peers stand.
 
+mod traffic;
+
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
@@ -9,7 +11,7 @@ use comfy_table::Table;
 use serde_json::Value;
 use std::time::Duration;
 
-pub fn run(at: &NodeAt, watch: bool, json: bool) -> Result<Exit, Failure> {
+pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
     loop {
         let value = client.get("/v1/sites")?;
@@ -17,7 +19,10 @@ pub fn run(at: &NodeAt, watch: bool, json: bool) -> Result<Exit, Failure> {
             print::clear();
         }
 
-        print_answer(json, &value, status_text);
+        print_answer(json, &value, |v| match traffic {
+            true => traffic::traffic_text(v),
+            false => status_text(v),
+        });
         if !watch {
             // A disk that fills or a certificate that ends is an alarm, and no doubt about what is
             // kept.

@@ -121,6 +121,7 @@ fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, 
             node,
             address: p.address.clone(),
             rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000),
+            month_bytes_max: p.month_mib.map(|mib| mib << 20),
         })
     };
 

@@ -157,6 +157,7 @@ impl DemoNetwork {
                 name: to.clone(),
                 address: link.address.to_string(),
                 rate_kbit_s,
+                month_mib: None,
             };
 
             peers.entry(from.clone()).or_default().push(peer);

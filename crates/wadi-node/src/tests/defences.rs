@@ -1,0 +1,34 @@
+//! What single defences of the node's inside are for: each has a test that fails without it.
+
+use wadi_store::defence::{SWITCHABLE, fails_without};
+
+/// A defence, the test that fails without it, and what becomes of a node then.
+const DEFENCES: [(&str, &str, &str); 3] = [
+    (
+        "carried-share",
+        "links::carried::tests::one_neighbour_fills_its_own_part_and_no_other",
+        "one neighbour takes all the room that is there for carrying",
+    ),
+    (
+        "forked-node-cut",
+        "tests::cuts::forks_by_the_thousand_end_in_one_cut_of_their_node",
+        "each forked log costs a cut of its own, for ever",
+    ),
+    (
+        "named-times",
+        "ledger::named_times::tests::\
+         what_stands_past_a_listed_size_was_written_after_the_time_that_was_named",
+        "whoever leaves the hub time out backdates as far as he likes",
+    ),
+];
+
+#[test]
+fn each_of_these_tests_fails_without_its_defence() {
+    if !SWITCHABLE {
+        return;
+    }
+
+    for (defence, test, why) in DEFENCES {
+        assert!(fails_without(defence, test), "without {defence}, {why}");
+    }
+}
