@@ -77,6 +77,12 @@ impl Body {
                 head: c.head.0.to_vec(),
             }
             .encode_to_vec(),
+            Self::Spare(s) => pb::Spare {
+                node: s.node.0.to_vec(),
+                ends: s.ends.iter().map(ref_out).collect(),
+                reason: s.reason.clone(),
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 
@@ -130,6 +136,7 @@ impl Cut {
             root_signature: self.root_signature.map(|s| s.to_vec()).unwrap_or_default(),
             lifted: self.lifted,
             part_of: self.part_of.map(|h| h.0.to_vec()).unwrap_or_default(),
+            successor: self.successor.map(|n| n.0.to_vec()).unwrap_or_default(),
         }
     }
 }

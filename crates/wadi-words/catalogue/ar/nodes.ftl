@@ -15,6 +15,7 @@ alarm-entries_damaged = قيود تالفة أو مفقودة في هذا الق
 alarm-excerpts_damaged = قيود سجلات محالة إلى هذا المنفذ تالفة
 alarm-database_damaged = قاعدة البيانات تالفة
 alarm-tail_lost = فقدت قاعدة البيانات أحدث ما ثُبّت فيها
+alarm-spare = يعدّ مركز هذه العقدة احتياطية وهي تعمل
 alarm-cost = أُوقف عضو مؤقتاً لفرط ما يكلفه
 alarm-disk_low = بقي في القرص متسع قليل
 alarm-disk_full = القرص ممتلئ

@@ -15,6 +15,7 @@ alarm-entries_damaged = entries are damaged or missing on this disk
 alarm-excerpts_damaged = entries of records handed over are damaged
 alarm-database_damaged = the database is damaged
 alarm-tail_lost = the database lost its newest commits
+alarm-spare = a hub takes this node, which runs, for a spare
 alarm-cost = a member is paused for what it costs
 alarm-disk_low = little room is left on the disk
 alarm-disk_full = the disk is full
