@@ -432,3 +432,82 @@ fn a_nodes_tls_key_is_changed_and_whoever_has_the_old_one_is_let_go() {
         world.site("trb").get("/v1/sites").unwrap()["id"]
     );
 }
+
+/// A log key is replaced: another node succeeds, and the crossing goes on with all its records.
+#[test]
+fn a_crossings_log_key_is_replaced_by_a_successor_that_the_end_of_the_old_node_names() {
+    let machines = Machines::new();
+    let root = machines.root();
+    let mut world = World::default();
+    world.start_with("hub", &machines.dir().join("certs/nodes/hub"), &[]);
+    let hub_at = world.site("hub").listen;
+    for name in ["trb", "trb-2"] {
+        let asked = machines.request(name, "TRB", &[]);
+        let answer = machines.dir().join(format!("{name}.answer"));
+        machines.issue(name, "TRB", &asked, &answer);
+        let accepted = accept(&machines.machine(name), &answer, &root);
+        assert_eq!(accepted["name"], name, "{accepted}");
+        if name == "trb" {
+            let papers = machines.machine(name).join("papers");
+            world.start_with(name, &papers, &[("hub", hub_at)]);
+        }
+    }
+
+    let trb = world.site("trb");
+    let truck = trb.truck("11-A-00001");
+    world.wait("all of it is at the hub", || {
+        trb.record(&truck).is_ok_and(|r| r["safety"] == "at_hub")
+    });
+    trb.stop();
+
+    // The new node goes on with the old one's records.
+    let papers = machines.machine("trb-2").join("papers");
+    world.start_with("trb-2", &papers, &[("hub", hub_at)]);
+    let new = world.site("trb-2");
+    world.wait("the successor has the records", || {
+        new.record(&truck).is_ok()
+    });
+
+    let hub = world.site("hub");
+    let succeed = [
+        "say",
+        "succeed",
+        "trb",
+        "--by",
+        "trb-2",
+        "--reason",
+        "keys replaced",
+    ];
+    let dry = run_json(&hub.dir, &[&succeed[..], &["--dry-run"]].concat());
+    assert_eq!(dry["would"]["successor"], "trb-2", "{dry}");
+    assert_eq!(dry["would"]["entries_set_aside"], 0, "{dry}");
+    let wrong = [
+        "say", "succeed", "trb", "--by", "hub", "--reason", "a slip", "--yes",
+    ];
+    assert_eq!(told(&hub.dir, &wrong)["error"], "bad_control");
+    run_json(&hub.dir, &[&succeed[..], &["--yes"]].concat());
+
+    let new = world.site("trb-2");
+    let out = json!({"type": "gate.out", "gate": "G2", "read": "R2"});
+    new.say(&truck, "PORT", out).unwrap();
+    world.wait("the truck leaves by the successor", || {
+        let record = hub.record(&truck).unwrap_or_default().to_string();
+        record.contains("gate.out") && !record.contains("past_cut")
+    });
+
+    // Whoever audits it reads who ended whom, and who goes on.
+    let acts = run_json(&hub.dir, &["audit", "members", "--of", "trb"]);
+    let acts = acts["acts"].as_array().unwrap().clone();
+    let end = acts.iter().find(|act| act["act"] == "cut").unwrap();
+    assert_eq!(end["successor"], "trb-2", "{end}");
+    assert_eq!(end["reason"], "keys replaced", "{end}");
+
+    // With the old key nobody says anything any more.
+    world.boot("trb");
+    let forged = world.site("trb").truck("66-A-00001");
+    let hub = world.site("hub");
+    world.wait("the old node is turned away", || {
+        hub.refusals().contains(&"cut_node".to_string())
+    });
+    assert!(hub.record(&forged).is_err());
+}

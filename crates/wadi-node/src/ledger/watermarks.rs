@@ -46,8 +46,7 @@ impl Ledger {
     /// Whoever holds anything of it knows better.
     fn is_spare(&self, node: &NodeId) -> bool {
         let is_heard = self.logs_of(node).next().is_some();
-        let by_word_alone = wadi_log::defence::off("spare-heard");
-        (!is_heard || by_word_alone) && !self.control.spare_declarations(node).is_empty()
+        !is_heard && !self.control.spare_declarations(node).is_empty()
     }
 
     /// Finds the watermark of every crossing: over all its nodes, or its closure. `now_ms` is the

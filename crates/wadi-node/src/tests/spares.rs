@@ -17,8 +17,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use wadi_log::{
-    Block, Body, Boot, Common, Crossing, Entry, Epoch, Lane, LogId, LogKey, Peaks, Reference,
-    SpareEntry, VerifiedBlock,
+    Block, Body, Boot, Closure, Common, Crossing, Entry, Epoch, Lane, LogId, LogKey, Peaks,
+    Reference, SpareEntry, VerifiedBlock,
 };
 use wadi_record::{HoldType, Passage, QuarantineHold};
 
@@ -304,4 +304,47 @@ async fn what_waited_for_a_spare_alone_becomes_firm_and_what_comes_after_it_is_h
     hear(&hub, &boot(TRB, 8, BEGIN_S + 1_200)).await;
     assert_eq!(received(&hub), Some(120), "the slower of the two");
     assert_eq!(phases(&hub).await, ["FIRM", "PENDING"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_runs_and_is_declared_a_spare_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let country = country();
+    let spare = country.node(dir.path(), SPARE, "trb2").await;
+    let told = async || {
+        let alarms = spare.reads().alarms().await.unwrap();
+        alarms.iter().any(|alarm| alarm.about == "spare")
+    };
+    assert!(!told().await);
+
+    hear(&spare, &declared()).await;
+    assert!(told().await, "whom a hub keeps out knows of it");
+    let end = control(
+        LISTENER,
+        "HUB",
+        2,
+        0,
+        vec![self::spare(SPARE, vec![first_of(&declared())])],
+    );
+    hear(&spare, &end).await;
+    assert!(!told().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closure_counts_as_soon_as_it_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let country = country();
+    let hub = country.node(dir.path(), HUB, "hub").await;
+    hear(&hub, &boot(TRB, 1, BEGIN_S - 100)).await;
+    assert_eq!(received(&hub), Some(0));
+
+    let closure = Closure {
+        crossing: "TRB".parse().unwrap(),
+        closed_s: BEGIN_S - 50,
+        reason: "a flood".into(),
+    };
+    hub.write_control(vec![Body::Closure(closure)], "Layla")
+        .await
+        .unwrap();
+    assert_eq!(received(&hub), Some(-50));
 }
