@@ -420,7 +420,8 @@ fn a_nodes_tls_key_is_changed_and_whoever_has_the_old_one_is_let_go() {
 
     // Where the enrolment is not heard of yet, the list of revoked certificates closes the door.
     let revoked = machines.pki(&["pki", "revoke", "trb", "--replaced"]);
-    let list = std::fs::read_to_string(revoked["crl"].as_str().unwrap()).unwrap();
+    let list =
+        std::fs::read_to_string(machines.dir().join(revoked["crl"].as_str().unwrap())).unwrap();
     std::fs::write(papers.join("crl.pem"), list).unwrap();
     world.site("thief").stop();
     world.boot("trb");
