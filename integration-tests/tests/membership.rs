@@ -51,7 +51,8 @@ fn who_was_a_member_when_is_told_with_the_person_the_hub_and_the_entry() {
     let between = tick(&world, hub);
     let uncut = json!({"say": "uncut_node", "node": "man", "reason": "it was another"});
     say(hub, &token, uncut).unwrap();
-    let closure = json!({"say": "closure", "crossing": "RAB", "closed_s": 1_700_000_000, "reason": "a flood"});
+    let mut closure = json!({"say": "closure", "crossing": "RAB", "reason": "a flood"});
+    closure["closed_s"] = 1_700_000_000.into();
     say(hub, &token, closure).unwrap();
     let enrolment = std::fs::read_to_string(papers().join("certs/nodes/trb/enrolment")).unwrap();
     say(

@@ -75,7 +75,7 @@ pub struct Control {
     standing: Shared<BTreeMap<LogId, u64>>,
     boots: Shared<BTreeMap<LogId, BTreeMap<LogId, u64>>>,
     spares: Shared<spares::Spares>,
-    said: Shared<BTreeMap<Reference, acts::Said>>,
+    said: Shared<BTreeMap<Reference, acts::SaidAct>>,
 }
 
 impl Control {

@@ -55,8 +55,8 @@ pub enum ControlBody {
     },
     /// Takes back what stands against a node as a whole: all that it said counts again.
     UncutNode { node: String, reason: String },
-    /// Ends a node at what this hub holds of it, all of which counts on, because another one goes on
-    /// in its place: its log key or its machine was replaced.
+    /// Ends a node at what this hub holds of it, all of which counts on, because another one goes
+    /// on in its place: its log key or its machine was replaced.
     SucceedNode {
         node: String,
         /// The node that goes on, of the same crossing.

@@ -178,7 +178,8 @@ fn act_lines(c: &Control) -> Vec<Value> {
 fn empty_line(act: &str) -> Value {
     json!({
         "id": "", "at_ms": 0, "act": act, "node": null, "node_id": null, "role": null,
-        "crossing": null, "serial": null, "log": null, "closed_s": null, "entries": null, "successor": null,
+        "crossing": null, "serial": null, "log": null, "closed_s": null, "entries": null,
+        "successor": null,
         "by": "", "said_at": "", "by_hub": false, "root_signed": false, "counts": false,
         "reason": "", "entry": null, "replaces": [],
     })

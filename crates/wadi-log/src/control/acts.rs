@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// What is kept of an act beside what it does.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct SaidAct {
     ms: i64,
     officer: String,
     /// Of an enrolment, which may be replaced by another one.
@@ -62,7 +62,7 @@ impl Control {
             return;
         }
 
-        let said = Said {
+        let said = SaidAct {
             ms: entry.common.wall_ms,
             officer: entry.common.officer.clone(),
             enrolment: match &entry.body {
@@ -92,7 +92,7 @@ impl Control {
     }
 
     /// What is said at a place, and whether the root signed it.
-    fn act_at<'a>(&'a self, at: &Reference, said: &'a Said) -> Option<(MemberAct<'a>, bool)> {
+    fn act_at<'a>(&'a self, at: &Reference, said: &'a SaidAct) -> Option<(MemberAct<'a>, bool)> {
         if let Some(enrolment) = &said.enrolment {
             return Some((MemberAct::Enrolled(enrolment), true));
         }

@@ -1,8 +1,8 @@
 //! Spares: nodes that were enrolled and never started, for which nobody waits.
 //!
-//! A declaration is a hub's word that a node was never heard, and no more: whoever holds anything of
-//! the node's logs goes by that, and not by the word. So it cannot hide what a node said, and what
-//! it comes to hangs on what is held, never on what came first.
+//! A declaration is a hub's word that a node was never heard, and no more: whoever holds anything
+//! of the node's logs goes by that, and not by the word. So it cannot hide what a node said, and
+//! what it comes to hangs on what is held, never on what came first.
 
 use super::Control;
 use crate::{NodeId, Reference, SpareEntry};

@@ -1,6 +1,6 @@
 //! The one encoding of a body.
 
-use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, Value};
+use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, SpareEntry, Value};
 use crate::{Reference, pb};
 use prost::Message;
 
@@ -77,12 +77,7 @@ impl Body {
                 head: c.head.0.to_vec(),
             }
             .encode_to_vec(),
-            Self::Spare(s) => pb::Spare {
-                node: s.node.0.to_vec(),
-                ends: s.ends.iter().map(ref_out).collect(),
-                reason: s.reason.clone(),
-            }
-            .encode_to_vec(),
+            Self::Spare(s) => s.to_pb().encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 
@@ -115,6 +110,16 @@ impl ReleaseToken {
             officer: self.officer.clone(),
             scope: self.scope.clone(),
             expires_s: self.expires_s,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl SpareEntry {
+    fn to_pb(&self) -> pb::Spare {
+        pb::Spare {
+            node: self.node.0.to_vec(),
+            ends: self.ends.iter().map(ref_out).collect(),
             reason: self.reason.clone(),
         }
     }

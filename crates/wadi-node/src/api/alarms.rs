@@ -139,8 +139,8 @@ impl Reads {
         Ok(alarms)
     }
 
-    /// A hub says of this node, which runs, that it is a spare: by mistake, or to have findings firm
-    /// without what it says.
+    /// A hub says of this node, which runs, that it is a spare: by mistake, or to have findings
+    /// firm without what it says.
     fn spare_alarm(&self) -> Option<String> {
         let me = self.door.id();
         let declared = self.door.with_control(|c| c.spare_declarations(&me));

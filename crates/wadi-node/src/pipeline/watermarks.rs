@@ -73,7 +73,8 @@ impl Sequencer {
         let verdict = self.time.hear(hub, time_s, how);
         if let TimeVerdict::Corrected { was_s } = verdict {
             let why = format!(
-                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten"
+                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is \
+                 forgotten"
             );
             self.note(
                 g,
@@ -196,8 +197,8 @@ impl Sequencer {
         g.watermark_moved |= self.ledger.watermarks() != before;
     }
 
-    /// The nodes that a block may show not to be spares: its author, and those of which it says that
-    /// they are.
+    /// The nodes that a block may show not to be spares: its author, and those of which it says
+    /// that they are.
     pub(crate) fn perhaps_spares(block: &VerifiedBlock) -> BTreeSet<NodeId> {
         let declared = block
             .entries()

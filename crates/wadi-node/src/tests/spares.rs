@@ -1,5 +1,5 @@
-//! Nodes that were enrolled and never started: nobody waits for one that a hub declared a spare, and
-//! once anything of it is held everybody does, in whatever order both are heard.
+//! Nodes that were enrolled and never started: nobody waits for one that a hub declared a spare,
+//! and once anything of it is held everybody does, in whatever order both are heard.
 
 use crate::{
     door::write::Target,

@@ -177,13 +177,13 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
 }
 
 /// What is said, at which node, and whether its effect is shown first.
-struct Said {
+struct SaidControl {
     at: NodeAt,
     confirm: ConfirmArgs,
     body: Value,
 }
 
-fn said(command: SayCommand) -> Result<Said, Failure> {
+fn said(command: SayCommand) -> Result<SaidControl, Failure> {
     let (at, confirm, body) = match command {
         SayCommand::Officer {
             officer,
@@ -240,7 +240,7 @@ fn said(command: SayCommand) -> Result<Said, Failure> {
         SayCommand::OfNode(of_node) => of_node.said()?,
     };
 
-    Ok(Said { at, confirm, body })
+    Ok(SaidControl { at, confirm, body })
 }
 
 impl OfNodeCommand {

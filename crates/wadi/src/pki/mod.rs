@@ -17,7 +17,7 @@ use age::secrecy::{ExposeSecret, SecretString};
 use ca::nodes;
 use clap::Subcommand;
 use exchange::root_fingerprint;
-use requested::{Meant, RequestArgs, issue_requested, renew_requested};
+use requested::{MeantPapers, RequestArgs, issue_requested, renew_requested};
 use sealed::check_passphrase;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -314,20 +314,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             work_factor,
             force,
             ca,
-        } => {
-            Ca::check_absent(&ca.dir)?;
-            let is_trial = force || work_factor.is_some_and(|n| n <= WORK_FACTOR_TRIAL);
-            let made = Ca::init(&ca.dir, &ca.new_passphrase(is_trial)?, work_factor)?;
-            let root = root_fingerprint(&made.root.public());
-            let text = format!(
-                "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
-                 apart and offline. Nodes that make their own keys know the root by {root}.",
-                ca.dir.display()
-            );
-            let value = json!({"dir": ca.dir.display().to_string(), "root": root});
-
-            print_text_or_json(json, &text, &value);
-        }
+        } => init(work_factor, force, &ca, json)?,
         PkiCommand::Issue(args) => issue(&args, json)?,
         PkiCommand::Renew {
             name,
@@ -391,6 +378,22 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn init(work_factor: Option<u8>, force: bool, ca: &CaArgs, json: bool) -> Result<(), Failure> {
+    Ca::check_absent(&ca.dir)?;
+    let is_trial = force || work_factor.is_some_and(|n| n <= WORK_FACTOR_TRIAL);
+    let made = Ca::init(&ca.dir, &ca.new_passphrase(is_trial)?, work_factor)?;
+    let root = root_fingerprint(&made.root.public());
+    let text = format!(
+        "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and \
+         offline. Nodes that make their own keys know the root by {root}.",
+        ca.dir.display()
+    );
+
+    let value = json!({"dir": ca.dir.display().to_string(), "root": root});
+    print_text_or_json(json, &text, &value);
+    Ok(())
+}
+
 /// What is to be done with a revocation list.
 fn revoked_text(name: &str, path: &Path, replaced: bool) -> String {
     let file = path.display();
@@ -419,7 +422,7 @@ fn issue(args: &IssueArgs, json: bool) -> Result<(), Failure> {
     let (role, crossing) = role_and_crossing(&args.role, args.crossing.as_deref())?;
     let (name, ca) = (args.name.as_str(), &args.ca);
     if let Some(requested) = args.request.read()? {
-        let meant = Meant {
+        let meant = MeantPapers {
             name,
             role,
             crossing,

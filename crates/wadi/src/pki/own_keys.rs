@@ -1,5 +1,5 @@
-//! A node's keys, made on its own machine: asking for papers for them, and putting the answer in its
-//! place. The keys never leave.
+//! A node's keys, made on its own machine, which they never leave: asking for papers for them, and
+//! putting the answer in its place.
 
 use super::{
     SealArgs,

@@ -58,13 +58,13 @@ impl RequestArgs {
 }
 
 /// What the person at the CA means to issue, by the command line.
-pub(super) struct Meant<'a> {
+pub(super) struct MeantPapers<'a> {
     pub(super) name: &'a str,
     pub(super) role: Role,
     pub(super) crossing: Option<Crossing>,
 }
 
-impl Meant<'_> {
+impl MeantPapers<'_> {
     /// A request asks for no more than was meant: nobody has another's name or crossing issued by
     /// what is written in a file.
     fn check(&self, asks: &PapersRequest) -> Result<(), Failure> {
@@ -173,7 +173,7 @@ impl Requested<'_> {
 /// Issues papers for keys that lie on the node's own machine.
 pub(super) fn issue_requested(
     requested: &Requested<'_>,
-    meant: &Meant<'_>,
+    meant: &MeantPapers<'_>,
     grants: &[String],
     ca: &CaArgs,
     json: bool,
@@ -218,7 +218,7 @@ pub(super) fn renew_requested(
     let dir = ca.dir.join("nodes").join(name);
     let known = read_enrolment(&dir.join("enrolment"))?;
     let asks = &requested.request;
-    let meant = Meant {
+    let meant = MeantPapers {
         name,
         role: known.role,
         crossing: known.crossing,
