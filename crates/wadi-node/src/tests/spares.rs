@@ -125,9 +125,10 @@ fn orders(of: &[Block]) -> Vec<Vec<Block>> {
 /// Has a hub hear these in every order; what it comes to is the same in all.
 async fn alike(dir: &Path, story: &[Block], received_s: Option<i64>, is_spare: bool) {
     let country = country();
+    let dir = tempfile::tempdir_in(dir).unwrap();
     let spare = key(SPARE).node();
     for (n, order) in orders(story).into_iter().enumerate() {
-        let at = dir.join(format!("{}-{n}", story.len()));
+        let at = dir.path().join(format!("order-{n}"));
         let hub = country.node(&at, LISTENER, "hub2").await;
         for block in &order {
             hear(&hub, block).await;
