@@ -155,7 +155,7 @@ async fn a_spare_is_waited_for_by_nobody_until_it_is_heard_in_whatever_order_tha
     let (trb, heard) = (boot(TRB, 1, BEGIN_S - 100), boot(SPARE, 1, BEGIN_S - 300));
 
     // A node that was never heard holds its crossing back for ever, until it is declared a spare.
-    alike(dir.path(), &[trb.clone()], Some(0), false).await;
+    alike(dir.path(), std::slice::from_ref(&trb), Some(0), false).await;
     alike(dir.path(), &[trb.clone(), declared()], Some(-100), true).await;
 
     // Once it is heard it counts, by what it names itself: the word of a hub hides nothing.
