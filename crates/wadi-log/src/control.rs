@@ -4,8 +4,10 @@
 //! whether it counts. The answer depends on which control entries, fork proofs and hub cosignatures
 //! are held, never on when they came.
 
+mod acts;
 mod bearing;
 mod cuts;
+mod spares;
 
 use crate::{
     Body, Crossing, Cut, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId,
@@ -15,6 +17,8 @@ use crate::{
     shared::Shared,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use acts::{MemberAct, SaidMemberAct};
 
 /// A cut, and the entry that says it.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,6 +74,8 @@ pub struct Control {
     cosigned: Shared<BTreeMap<LogId, Shared<BTreeMap<NodeId, Tip>>>>,
     standing: Shared<BTreeMap<LogId, u64>>,
     boots: Shared<BTreeMap<LogId, BTreeMap<LogId, u64>>>,
+    spares: Shared<spares::Spares>,
+    said: Shared<BTreeMap<Reference, acts::SaidAct>>,
 }
 
 impl Control {
@@ -89,6 +95,8 @@ impl Control {
             cosigned: Shared::default(),
             standing: Shared::default(),
             boots: Shared::default(),
+            spares: Shared::default(),
+            said: Shared::default(),
         }
     }
 
@@ -168,6 +176,7 @@ impl Control {
     /// taking one in twice changes nothing. Returns whether verdicts, authority or membership may
     /// have changed.
     pub fn learn(&mut self, reference: Reference, entry: &Entry) -> bool {
+        self.note_act(reference, entry);
         match &entry.body {
             Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
             Body::Officer(o) => {
@@ -193,6 +202,7 @@ impl Control {
                 .is_none(),
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
             Body::ReleaseToken(t) => self.tokens.insert(reference, t.clone()).is_none(),
+            Body::Spare(s) => self.spares.learn(reference, s),
             // A boot is the first entry of its epoch, and speaks of another one.
             Body::Boot(b)
                 if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) =>

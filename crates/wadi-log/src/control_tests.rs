@@ -252,6 +252,7 @@ fn a_hub_is_cut_by_the_root_alone() {
         root_signature: None,
         lifted: false,
         part_of: None,
+        successor: None,
     };
 
     let unsigned = entry(Body::Cut(against.clone()));
@@ -468,6 +469,7 @@ fn a_cut_of_the_root_that_was_replaced_does_not_come_back_when_posted_again() {
             root_signature: None,
             lifted: false,
             part_of: None,
+            successor: None,
         };
 
         cut.root_signature = Some(n.root.sign_bytes(&cut.signed_bytes()));

@@ -35,12 +35,13 @@ pub(crate) mod pb {
 pub use block::{
     BLOCK_ENTRIES_MAX, Block, VerifiedBlock, VerifiedEntry, verify_block, verify_excerpt,
 };
-pub use control::{Bound, Control, CutFact, LogState, LogVerdict};
+pub use control::{Bound, Control, CutFact, LogState, LogVerdict, MemberAct, SaidMemberAct};
 pub use entry::{
     ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
     CUT_HEADS_MAX, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX,
     EVENT_BYTES_MAX, Entry, Head, KEY_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, Reading,
-    ReleaseToken, ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX, Value,
+    ReleaseToken, ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry,
+    VALUE_BYTES_MAX, Value,
 };
 pub use error::LogError;
 pub use evidence::{
@@ -56,5 +57,6 @@ pub use member::{Enrolment, Grant, Role, RootKey, Scope};
 pub use merkle::{Peaks, Subtree, TILE_LEVELS, leaf_hash, node_hash, proof};
 pub use note::{
     Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note, verify_ed25519,
+    verify_seal,
 };
 pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

@@ -396,8 +396,12 @@ fn sealed_text(context: &str, bytes: &[u8]) -> Vec<u8> {
     format!("{context}\n{}\n", sha256(&[bytes])).into_bytes()
 }
 
-/// Checks what [`LogKey::seal`] made.
-pub(crate) fn verify_seal(
+/// Checks what [`LogKey::seal`] made with the key of this public one.
+///
+/// # Errors
+///
+/// [`LogError::BadSignature`] where another key signed, or other bytes under another context.
+pub fn verify_seal(
     key: &[u8; 32],
     context: &str,
     bytes: &[u8],

@@ -55,6 +55,16 @@ pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
     Ok(Sha256::digest(parsed.public_key().raw).into())
 }
 
+/// The SubjectPublicKeyInfo of the first certificate of a PEM text, DER: the key that another
+/// certificate can be made for, wherever its secret lies.
+pub fn public_key_of_pem(pem: &str) -> Result<Vec<u8>, NetError> {
+    let bad = |why: String| NetError::Identity(why);
+    let certificate =
+        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|e| bad(e.to_string()))?;
+    Ok(parsed.public_key().raw.to_vec())
+}
+
 /// The node that a certificate names, and the hash of its key.
 pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
     let bad = |why: String| NetError::Identity(why);

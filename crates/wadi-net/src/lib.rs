@@ -39,5 +39,5 @@ mod windows;
 pub use addresses::unreachable_from;
 pub use congestion::DelayTarget;
 pub use endpoint::{NetError, Network, NetworkConfig, PeerAddress};
-pub use identity::{Identity, peer_of, peer_of_pem, serial_of, spki_hash};
+pub use identity::{Identity, peer_of, peer_of_pem, public_key_of_pem, serial_of, spki_hash};
 pub use link_rate::LinkRate;

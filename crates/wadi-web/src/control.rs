@@ -3,9 +3,10 @@
 
 use crate::{
     Problem, Token,
-    answers::{ControlAnswer, MembersAnswer, OfficersAnswer, PolicyAnswer},
-    cuts::{cut_of_node, signed_cut, uncut},
+    answers::{ControlAnswer, OfficersAnswer, PolicyAnswer},
+    cuts::{cut_of_node, signed_cut, spare_of_node, succession, uncut},
     foresee::foresee_control,
+    problem::unprocessable,
     strict::StrictBody,
 };
 use axum::{
@@ -54,6 +55,14 @@ pub enum ControlBody {
     },
     /// Takes back what stands against a node as a whole: all that it said counts again.
     UncutNode { node: String, reason: String },
+    /// Ends a node at what this hub holds of it, all of which counts on, because another one goes
+    /// on in its place: its log key or its machine was replaced.
+    SucceedNode {
+        node: String,
+        /// The node that goes on, of the same crossing.
+        by: String,
+        reason: String,
+    },
     /// Carries a cut that the root signed, as `wadi pki cut` writes it: hexadecimal, a part a
     /// line. Any member that writes may.
     CutSigned { cut: String },
@@ -66,6 +75,15 @@ pub enum ControlBody {
         crossing: String,
         closed_s: i64,
         reason: String,
+    },
+    /// Declares that a node which was enrolled and never heard is a spare: nobody waits for it
+    /// until it is heard. It takes an operator's token that names its person.
+    Spare {
+        node: String,
+        reason: String,
+        /// It is a spare no longer, and waited for.
+        #[serde(default)]
+        end: bool,
     },
 }
 
@@ -102,6 +120,14 @@ pub(crate) async fn control(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let Query(query) = query?;
+    if matches!(body.said, ControlBody::Spare { .. }) && token.person.is_empty() {
+        return Err(unprocessable(
+            "person_missing",
+            "for whom is waited is said by a person: use an operator's token that names one, as \
+             `wadi token issue layla --operator --person \"Layla Hasan\"` makes it",
+        ));
+    }
+
     let said = control_entries(&node, body.said).await?;
     if query.dry_run {
         let changes = foresee_control(&node, &said).await?;
@@ -125,6 +151,11 @@ async fn control_entries(node: &Node, body: ControlBody) -> Result<Vec<Body>, Pr
             all,
             since_ms,
         } => cut_of_node(node, &name, reason, all, since_ms).await?,
+        ControlBody::SucceedNode {
+            node: name,
+            by,
+            reason,
+        } => succession(node, &name, &by, reason)?,
         ControlBody::UncutNode { node: name, reason } => vec![uncut(node, &name, reason)?],
         ControlBody::CutSigned { cut } => signed_cut(node, &cut)?,
         other => return Ok(vec![control_entry(node, other)?]),
@@ -172,6 +203,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
         }
         ControlBody::CutNode { .. }
         | ControlBody::UncutNode { .. }
+        | ControlBody::SucceedNode { .. }
         | ControlBody::CutSigned { .. } => {
             return Err(bad("a cut is made by itself".into()));
         }
@@ -185,6 +217,11 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             entries.sort();
             Body::Admit(Admit { entries, reason })
         }
+        ControlBody::Spare {
+            node: name,
+            reason,
+            end,
+        } => Body::Spare(spare_of_node(node, &name, reason, end)?),
         ControlBody::Closure {
             crossing: c,
             closed_s,
@@ -308,38 +345,6 @@ pub(crate) fn officer_json(o: &OfficerEntry) -> Value {
         "name": o.name,
         "revision": o.revision,
     })
-}
-
-/// The members of the network: every node that is enrolled, and how it stands.
-#[utoipa::path(
-    get,
-    path = "/v1/members",
-    tag = "sites",
-    responses((status = 200, description = "members", body = MembersAnswer)),
-)]
-pub(crate) async fn members(
-    State(node): State<Arc<Node>>,
-    token: Token,
-) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
-    let members: Vec<Value> = node.with_control(|c| {
-        let member = |e: &Enrolment| {
-            let id = e.node();
-            json!({
-                "node": e.name,
-                "id": id.to_string(),
-                "role": e.role.name(),
-                "crossing": e.crossing.map(|c| c.to_string()),
-                "issued_s": e.issued_s,
-                "cut": c.is_cut(&id),
-                "forked": c.forks().keys().any(|log| log.node == id),
-                "closed_s": e.crossing.and_then(|crossing| c.closed_s(crossing)),
-            })
-        };
-        c.enrolments().map(member).collect()
-    });
-
-    Ok(Json(json!({"members": members})))
 }
 
 #[cfg(test)]

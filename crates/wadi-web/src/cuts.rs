@@ -1,7 +1,7 @@
-//! Cuts of nodes as operators say them, and cuts that the commission's root signed.
+//! Cuts of nodes as operators say them, cuts that the commission's root signed, and spares.
 
-use crate::{Problem, control::bad_control};
-use wadi_log::{Cut, CutTarget, Enrolment, Head, NodeId};
+use crate::{Problem, control::bad_control, problem::unprocessable};
+use wadi_log::{Cut, CutTarget, Enrolment, Head, NodeId, Role, SPARE_REASON_BYTES_MAX, SpareEntry};
 use wadi_node::{Node, NodeError};
 
 /// The cut of a node, in as many parts as its heads need: at what is held of it, at what a hub had
@@ -31,6 +31,46 @@ pub(crate) async fn cut_of_node(
     };
 
     Ok(Cut::of(CutTarget::Node(id), heads, reason).in_parts())
+}
+
+/// The end of a node in whose place another one goes on: at all that is held of it.
+pub(crate) fn succession(
+    node: &Node,
+    name: &str,
+    by: &str,
+    reason: String,
+) -> Result<Vec<Cut>, Problem> {
+    let (old, new) = (node_named(node, name)?, node_named(node, by)?);
+    let known = |id: &NodeId| {
+        node.with_control(|c| {
+            let e = c.enrolment(id);
+            (e.map(|e| e.role), e.and_then(|e| e.crossing), c.is_cut(id))
+        })
+    };
+    let ((role, crossing, is_cut), (new_role, new_crossing, new_is_cut)) =
+        (known(&old), known(&new));
+
+    let wrong = match () {
+        () if old == new => Some(format!("{name} is no successor of itself")),
+        () if role != Some(Role::Crossing) => Some(format!(
+            "{name} is no crossing's node; a hub is cut by the root alone"
+        )),
+        () if (new_role, new_crossing) != (role, crossing) => {
+            Some(format!("{by} is not enrolled for the crossing of {name}"))
+        }
+        () if is_cut => Some(format!("{name} is cut already")),
+        () if new_is_cut => Some(format!("{by} is cut itself")),
+        () => None,
+    };
+    if let Some(why) = wrong {
+        return Err(bad_control(why));
+    }
+
+    let cut = Cut {
+        successor: Some(new),
+        ..Cut::of(CutTarget::Node(old), node.heads_of(&old), reason)
+    };
+    Ok(cut.in_parts())
 }
 
 /// What takes back all that stands against a node as a whole, and was said by hubs.
@@ -70,6 +110,49 @@ pub(crate) fn signed_cut(node: &Node, text: &str) -> Result<Vec<Cut>, Problem> {
         true => Err(bad("there is none in it".into())),
         false => Ok(parts),
     }
+}
+
+/// A node that was never heard is a spare, or is one no longer. Of whom anything is held here is
+/// waited for, whatever is said.
+pub(crate) fn spare_of_node(
+    node: &Node,
+    name: &str,
+    reason: String,
+    end: bool,
+) -> Result<SpareEntry, Problem> {
+    let id = node_named(node, name)?;
+    let view = node.view();
+    let declared = view.control.spare_declarations(&id);
+    if reason.trim().is_empty() || reason.len() > SPARE_REASON_BYTES_MAX {
+        let why = format!("reason: from 1 to {SPARE_REASON_BYTES_MAX} bytes, for who audits it");
+        return Err(bad_control(why));
+    }
+
+    if end && declared.is_empty() {
+        return Err(bad_control(format!("{name} is not declared a spare")));
+    }
+
+    if !end && view.control.role(&id) != Some(Role::Crossing) {
+        let why = format!("{name} is no crossing's node: nobody waits for it");
+        return Err(bad_control(why));
+    }
+
+    if !end && view.is_heard(&id) {
+        let why = format!(
+            "something of {name} is held here: it was started, and what it says is waited for. \
+             Whoever shall not be waited for any more is cut, or the crossing closed"
+        );
+        return Err(unprocessable("node_was_heard", why));
+    }
+
+    Ok(SpareEntry {
+        node: id,
+        ends: match end {
+            true => declared.into_iter().collect(),
+            false => Vec::new(),
+        },
+        reason,
+    })
 }
 
 fn node_named(node: &Node, name: &str) -> Result<NodeId, Problem> {

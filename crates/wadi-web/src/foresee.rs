@@ -3,7 +3,9 @@
 use crate::{Problem, control::officer_json};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use wadi_log::{Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, Role};
+use wadi_log::{
+    Admit, Body, Closure, Cut, CutTarget, Enrolment, Head, OfficerEntry, Role, SpareEntry,
+};
 use wadi_node::{FindingFilter, Node};
 use wadi_record::Policy;
 
@@ -29,6 +31,7 @@ pub(crate) async fn foresee_control(node: &Node, said: &[Body]) -> Result<Value,
         }
         Body::Admit(admit) => admission_effect(node, admit).await?,
         Body::Closure(closure) => closure_effect(node, closure).await?,
+        Body::Spare(spare) => spare_effect(node, spare).await?,
         _ => Value::Null,
     })
 }
@@ -123,6 +126,9 @@ fn cut_effect(node: &Node, parts: &[&Cut]) -> Value {
             "node": known.map(|e| e.name.clone()),
             "is_hub": known.is_some_and(|e| e.role == Role::Hub),
             "cut_before": c.is_cut(&id),
+            "successor": parts.first().and_then(|cut| cut.successor).map(|by| {
+                c.enrolment(&by).map_or_else(|| by.to_string(), |e| e.name.clone())
+            }),
             "entries_that_count_on": kept,
             "entries_set_aside": held.saturating_sub(kept),
             "entries_that_stop_counting": match lifts {
@@ -201,6 +207,38 @@ async fn closure_effect(node: &Node, closure: &Closure) -> Result<Value, Problem
         "entries_that_stop_counting": 0,
         "what": "its silence counts as its word from then on: findings that wait for it become \
             firm",
+    }))
+}
+
+/// A spare is waited for by nobody: what waited for it alone becomes firm, and is looked at again
+/// should it be heard.
+async fn spare_effect(node: &Node, spare: &SpareEntry) -> Result<Value, Problem> {
+    let (name, crossing) = node.with_control(|c| {
+        let known = c.enrolment(&spare.node);
+        let crossing = known.and_then(|e| e.crossing).map(|c| c.to_string());
+        (known.map(|e| e.name.clone()), crossing)
+    });
+    let filter = FindingFilter {
+        crossing: crossing.clone(),
+        phase: Some("PENDING".into()),
+        ..FindingFilter::default()
+    };
+    let pending = node.reads().finding_counts(&filter).await?;
+    let pending: i64 = pending.iter().map(|c| c.count).sum();
+    let is_end = !spare.ends.is_empty();
+
+    Ok(json!({
+        "change": if is_end { "end of a spare" } else { "spare" },
+        "node": name,
+        "crossing": crossing,
+        "declared_before": node.with_control(|c| !c.spare_declarations(&spare.node).is_empty()),
+        "pending_findings_there": pending,
+        "entries_that_stop_counting": 0,
+        "what": match is_end {
+            true => "it is waited for from then on, as any node of its crossing",
+            false => "nobody waits for it until a hub hears it: findings that wait for it alone \
+                become firm, and are looked at again should it bring what explains them",
+        },
     }))
 }
 

@@ -30,6 +30,7 @@ mod language;
 mod limits;
 mod live;
 mod looks;
+mod members;
 mod metrics;
 mod openapi;
 mod pages;
@@ -145,7 +146,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/control", post(control::control))
         .route("/v1/policy", get(control::policy))
         .route("/v1/officers", get(control::officers))
-        .route("/v1/members", get(control::members))
+        .route("/v1/members", get(members::members))
+        .route("/v1/members/acts", get(members::acts))
         .route("/v1/whoami", get(whoami::whoami))
         .route("/v1/authority", get(authority::authority))
         .route("/v1/day", get(day::day))

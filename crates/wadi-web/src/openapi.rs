@@ -3,8 +3,8 @@
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, country,
     day, differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
-    looks, metrics, quarantine, record_files, record_lists, records, refusals, release_tokens,
-    resyncs, sites, tokens, whoami,
+    looks, members, metrics, quarantine, record_files, record_lists, records, refusals,
+    release_tokens, resyncs, sites, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -161,7 +161,8 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, control::members, language::words, whoami::whoami,
+        control::policy, control::officers, members::members, members::acts, language::words,
+        whoami::whoami,
         authority::authority, day::day,
         accounts::invite, accounts::accounts, accounts::act, accounts::remove, accounts::sign_ins,
         accounts::sessions::sign_in, accounts::sessions::show_invitation,

@@ -103,7 +103,8 @@ enum CliCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// The nodes that are enrolled: role, crossing, and whether each is cut, forked or closed.
+    /// The nodes that are enrolled: role, crossing, and whether each is cut, forked,
+    /// a spare, or of a closed crossing.
     Members {
         #[command(flatten)]
         at: NodeAt,

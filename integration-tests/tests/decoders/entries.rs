@@ -3,8 +3,8 @@
 use super::{author, head, key, reference};
 use wadi_log::{
     Admit, AlarmEntry, Body, Boot, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, Entry,
-    Hash, OfficerEntry, PolicyEntry, Put, RecordId, ReleaseToken, ResyncOrder, ResyncReport, Seen,
-    Value,
+    Hash, NodeId, OfficerEntry, PolicyEntry, Put, RecordId, ReleaseToken, ResyncOrder,
+    ResyncReport, Seen, SpareEntry, Value,
 };
 
 /// An entry of each kind.
@@ -58,6 +58,7 @@ pub(super) fn entries() -> Vec<Entry> {
             root_signature: Some([8; 64]),
             lifted: false,
             part_of: None,
+            successor: None,
         }),
         Body::Cut(Cut {
             extends: vec![reference(2)],
@@ -67,6 +68,14 @@ pub(super) fn entries() -> Vec<Entry> {
         Body::Cut(Cut {
             part_of: Some(head().root),
             ..Cut::of(CutTarget::Log(head().log), vec![head()], String::new())
+        }),
+        Body::Cut(Cut {
+            successor: Some(NodeId([6; 16])),
+            ..Cut::of(
+                CutTarget::Node(head().log.node),
+                vec![head()],
+                "a new key".into(),
+            )
         }),
         Body::Admit(Admit {
             entries: vec![reference(7)],
@@ -102,6 +111,11 @@ pub(super) fn entries() -> Vec<Entry> {
             chain: "looks".into(),
             lines: 41,
             head: Hash([7; 32]),
+        }),
+        Body::Spare(SpareEntry {
+            node: head().log.node,
+            ends: vec![reference(9)],
+            reason: "it was heard".into(),
         }),
     ];
 

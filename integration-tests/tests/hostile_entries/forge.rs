@@ -247,7 +247,7 @@ impl Forge {
             HostileKind::Kinds => later_kind(r),
             HostileKind::Seen => encoded(r, &self.around, 3, log).unwrap_or_default(),
             HostileKind::Facts => {
-                let kind = *[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+                let kind = *[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
                     .choose(r)
                     .expect("some");
                 encoded(r, &self.around, kind, log).unwrap_or_default()

@@ -12,7 +12,7 @@ const REMEMBERED_MAX: usize = 3_000;
 /// Records that are named more often than others.
 const NEWEST: usize = 40;
 /// Kinds of bodies that the format has.
-pub(crate) const BODY_KINDS: u32 = 14;
+pub(crate) const BODY_KINDS: u32 = 15;
 
 /// What lies about to be named by a hostile entry.
 #[derive(Default)]
@@ -209,6 +209,11 @@ pub(crate) fn body(r: &mut StdRng, around: &Surroundings, kind: u32, me: &LogId)
     match kind {
         1 | 2 | 3 | 11 | 13 => members_body(r, around, kind, me),
         4..=10 | 12 => hubs_body(r, around, kind),
+        15 => Body::Spare(SpareEntry {
+            node: around.log(r).node,
+            ends: around.references(r, 3),
+            reason: short(r),
+        }),
         _ => Body::ChainHead(ChainHeadEntry {
             chain: "looks".into(),
             lines: (number(r) as u64).max(1),
@@ -302,6 +307,7 @@ fn hubs_body(r: &mut StdRng, around: &Surroundings, kind: u32) -> Body {
                 root_signature: r.random::<bool>().then_some([7; 64]),
                 lifted: r.random(),
                 part_of: None,
+                successor: None,
             })
         }
         8 => Body::Admit(Admit {

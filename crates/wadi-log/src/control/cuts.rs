@@ -125,6 +125,11 @@ impl Cuts {
         self.replaced_by_root.extend(replaced);
     }
 
+    /// The cut that stands at a place, and whether the root signed it.
+    pub(super) fn at(&self, at: &Reference) -> Option<(&Cut, bool)> {
+        self.held.get(at).map(|held| (&held.cut, held.root_signed))
+    }
+
     /// Where they stand, those that were replaced among them.
     pub(super) fn references(&self) -> impl Iterator<Item = &Reference> {
         self.held.keys()

@@ -1,6 +1,6 @@
 //! The one encoding of a body.
 
-use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, Value};
+use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, SpareEntry, Value};
 use crate::{Reference, pb};
 use prost::Message;
 
@@ -77,6 +77,7 @@ impl Body {
                 head: c.head.0.to_vec(),
             }
             .encode_to_vec(),
+            Self::Spare(s) => s.to_pb().encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 
@@ -114,6 +115,16 @@ impl ReleaseToken {
     }
 }
 
+impl SpareEntry {
+    fn to_pb(&self) -> pb::Spare {
+        pb::Spare {
+            node: self.node.0.to_vec(),
+            ends: self.ends.iter().map(ref_out).collect(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
 impl Cut {
     pub(super) fn to_pb(&self) -> pb::Cut {
         let (node, log) = match self.target {
@@ -130,6 +141,7 @@ impl Cut {
             root_signature: self.root_signature.map(|s| s.to_vec()).unwrap_or_default(),
             lifted: self.lifted,
             part_of: self.part_of.map(|h| h.0.to_vec()).unwrap_or_default(),
+            successor: self.successor.map(|n| n.0.to_vec()).unwrap_or_default(),
         }
     }
 }

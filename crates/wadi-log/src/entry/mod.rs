@@ -80,6 +80,7 @@ pub enum Body {
     ReleaseToken(ReleaseToken),
     Alarm(AlarmEntry),
     ChainHead(ChainHeadEntry),
+    Spare(SpareEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -210,6 +211,9 @@ pub struct Cut {
     /// It is no cut of its own, but names further heads of the cut with this content: one entry has
     /// room for 256 of them.
     pub part_of: Option<Hash>,
+    /// The node that goes on in the place of the one that is cut: its log key was replaced, or its
+    /// machine. It tells who audits, and decides nothing.
+    pub successor: Option<NodeId>,
 }
 
 /// Single entries past a cut that count all the same.
@@ -299,6 +303,21 @@ pub struct ChainHeadEntry {
     pub lines: u64,
     /// SHA-256 of that line.
     pub head: Hash,
+}
+
+/// Bytes of the reason for a spare.
+pub const SPARE_REASON_BYTES_MAX: usize = 1_000;
+
+/// A node that was enrolled and never heard is a spare, and nobody waits for it; or is one no
+/// longer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SpareEntry {
+    /// The node.
+    pub node: NodeId,
+    /// Declarations of it that end, ascending; empty where this is a declaration.
+    pub ends: Vec<Reference>,
+    /// Why, at most [`SPARE_REASON_BYTES_MAX`] bytes.
+    pub reason: String,
 }
 
 /// What bytes turned out to be.
@@ -409,6 +428,7 @@ impl Body {
             Self::ReleaseToken(_) => 12,
             Self::Alarm(_) => 13,
             Self::ChainHead(_) => 14,
+            Self::Spare(_) => 15,
             Self::Unknown { kind, .. } => *kind,
         }
     }
@@ -425,6 +445,7 @@ impl Cut {
             root_signature: None,
             lifted: false,
             part_of: None,
+            successor: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
     ChainHeadEntry, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
     LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ReleaseToken,
-    ResyncOrder, ResyncReport, Seen, VALUE_BYTES_MAX, Value,
+    ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry, VALUE_BYTES_MAX, Value,
 };
 use crate::{
     Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, member::Enrolment, pb,
@@ -142,6 +142,7 @@ impl Body {
             12 => Self::ReleaseToken(ReleaseToken::read(&bytes)?),
             13 => Self::Alarm(AlarmEntry::read(&bytes)?),
             14 => Self::ChainHead(ChainHeadEntry::read(&bytes)?),
+            15 => Self::Spare(SpareEntry::read(&bytes)?),
 
             _ => Self::Unknown { kind, bytes },
         })
@@ -307,6 +308,18 @@ impl AlarmEntry {
     }
 }
 
+impl SpareEntry {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let s: pb::Spare = canonical("spare", bytes)?;
+        limit("reason", s.reason.len(), SPARE_REASON_BYTES_MAX)?;
+        Ok(Self {
+            node: NodeId::from_slice(&s.node)?,
+            ends: refs_in("ended declarations", &s.ends)?,
+            reason: s.reason,
+        })
+    }
+}
+
 impl ChainHeadEntry {
     fn read(bytes: &[u8]) -> Result<Self, LogError> {
         let c: pb::ChainHead = canonical("head of a chain", bytes)?;
@@ -455,6 +468,16 @@ impl Cut {
             return Err(LogError::malformed("cut", why));
         }
 
+        let successor = match c.successor.is_empty() {
+            true => None,
+            false => Some(NodeId::from_slice(&c.successor)?),
+        };
+        let succeeds = matches!(target, CutTarget::Node(node) if Some(node) != successor);
+        if successor.is_some() && (!succeeds || c.lifted || part_of.is_some()) {
+            let why = "a successor is another node's than the one that is cut as a whole";
+            return Err(LogError::malformed("cut", why));
+        }
+
         Ok(Self {
             target,
             heads,
@@ -463,6 +486,7 @@ impl Cut {
             root_signature,
             lifted: c.lifted,
             part_of,
+            successor,
         })
     }
 }

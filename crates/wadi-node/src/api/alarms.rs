@@ -119,6 +119,7 @@ impl Reads {
 
         alarms.extend(self.clone_alarm().map(of("clone")));
         alarms.extend(self.two_histories_alarm().map(of("country_histories")));
+        alarms.extend(self.spare_alarm().map(of("spare")));
         alarms.extend(door.time.alarm().map(of("clock")));
         let silent = door.device_habits.alarm(door.clock.steady_ms());
         alarms.extend(silent.map(of("device")));
@@ -137,6 +138,18 @@ impl Reads {
         }
 
         Ok(alarms)
+    }
+
+    /// A hub says of this node, which runs, that it is a spare: by mistake, or to have findings
+    /// firm without what it says.
+    fn spare_alarm(&self) -> Option<String> {
+        let me = self.door.id();
+        let declared = self.door.with_control(|c| c.spare_declarations(&me));
+        let at = declared.first()?;
+        Some(format!(
+            "a hub declared this node a spare ({at}), and it runs: nobody waits for what it says \
+             until a hub has heard it. If the commission knows nothing of that, tell it"
+        ))
     }
 
     /// Tells of alarms, in the log and in the control log, until the future is dropped.

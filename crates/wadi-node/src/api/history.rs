@@ -2,7 +2,7 @@
 //! each field, and what an officer could have known at a decision.
 
 use crate::{
-    api::{Reads, read::Safety},
+    api::{Reads, history_order::in_order, read::Safety},
     door::{
         command::{Account, Command},
         error::NodeError,
@@ -60,7 +60,8 @@ pub struct Knew {
 pub struct History {
     /// The record.
     pub record: String,
-    /// Its entries, oldest claim first; `based_on` makes them a graph.
+    /// Its entries, the oldest claim first, and none before what it is based on or follows in its
+    /// log; `based_on` makes them a graph.
     pub entries: Vec<HistoryLine>,
     /// Of each field all that was put into it: by whom, what it replaced, whether it stands, who
     /// contests it.
@@ -93,17 +94,9 @@ impl Reads {
             entries.extend(self.history_line(&stored, &account, &placed).await?);
         }
 
-        entries.sort_by_key(|l| {
-            (
-                l.happened_ms.unwrap_or(l.claimed_ms),
-                l.claimed_ms,
-                l.entry.clone(),
-            )
-        });
-
         Ok(History {
             record: id.to_string(),
-            entries,
+            entries: in_order(entries),
             fields: account.fields,
         })
     }

@@ -10,6 +10,7 @@ pub(crate) mod day;
 pub(crate) mod evidence;
 pub(crate) mod finding_figures;
 pub(crate) mod history;
+mod history_order;
 mod holds_on;
 pub(crate) mod known;
 pub(crate) mod lists;

@@ -69,6 +69,10 @@ fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
 
     Some(format!(
         "node {name} of {crossing} {since}: {count} findings wait for it. Start it, carry what it \
-         wrote by a bundle, or cut it"
+         wrote by a bundle, {}cut it",
+        match slowest.received_ms {
+            0 if !node.view().is_heard(&slowest.node) => "declare it a spare, or ",
+            _ => "or ",
+        }
     ))
 }

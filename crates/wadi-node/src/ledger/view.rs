@@ -2,7 +2,7 @@
 
 use crate::ledger::watermarks::SlowestNode;
 use std::{collections::BTreeMap, sync::Arc};
-use wadi_log::{Control, Frontier};
+use wadi_log::{Control, Frontier, LogId, NodeId};
 
 /// What was known of logs when a commit was handed to the store. It never changes, and is published
 /// once that commit is durable: nobody sees what is not kept.
@@ -18,4 +18,17 @@ pub struct LedgerView {
     pub watermarks: Arc<BTreeMap<String, i64>>,
     /// Of each crossing the node that holds that time back.
     pub slowest: Arc<BTreeMap<String, SlowestNode>>,
+}
+
+impl LedgerView {
+    /// Whether anything is held of a node's logs.
+    pub fn is_heard(&self, node: &NodeId) -> bool {
+        let mut logs = self.frontier.0.range(LogId::first_of(*node)..);
+        logs.next().is_some_and(|(log, _)| log.node == *node)
+    }
+
+    /// Whether nobody waits for a node: a hub declared it a spare, and nothing of it is held.
+    pub fn is_spare(&self, node: &NodeId) -> bool {
+        !self.is_heard(node) && !self.control.spare_declarations(node).is_empty()
+    }
 }

@@ -42,6 +42,13 @@ impl Ledger {
         own.filter_map(time).max().unwrap_or(0)
     }
 
+    /// Whether nobody waits for a node: a hub declared it a spare, and nothing of it is held here.
+    /// Whoever holds anything of it knows better.
+    fn is_spare(&self, node: &NodeId) -> bool {
+        let is_heard = self.logs_of(node).next().is_some();
+        !is_heard && !self.control.spare_declarations(node).is_empty()
+    }
+
     /// Finds the watermark of every crossing: over all its nodes, or its closure. `now_ms` is the
     /// hub's own time: it holds whatever it said itself. `heard_s` is the hub time that a head
     /// names, given when this node cosigned it, as far as it tells anything; Unix seconds.
@@ -52,7 +59,12 @@ impl Ledger {
     ) {
         let is_in_force =
             |e: &&wadi_log::Enrolment| e.role == Role::Crossing && !self.control.is_cut(&e.node());
-        let nodes = self.control.enrolments().filter(is_in_force);
+        let spares: BTreeSet<NodeId> = {
+            let declared = self.control.declared_spares();
+            declared.filter(|node| self.is_spare(node)).collect()
+        };
+        let is_awaited = |e: &&wadi_log::Enrolment| is_in_force(e) && !spares.contains(&e.node());
+        let nodes = self.control.enrolments().filter(is_awaited);
 
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
         let mut slowest: BTreeMap<String, SlowestNode> = BTreeMap::new();
@@ -86,6 +98,11 @@ impl Ledger {
         out.insert("HUB".into(), now_ms);
         self.watermarks = Arc::new(out);
         self.slowest = Arc::new(slowest);
+    }
+
+    /// Through which time each crossing is received, Unix milliseconds.
+    pub(crate) fn watermarks(&self) -> Arc<BTreeMap<String, i64>> {
+        self.watermarks.clone()
     }
 
     /// Through which time a crossing is received, Unix milliseconds.

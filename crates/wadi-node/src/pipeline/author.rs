@@ -258,6 +258,10 @@ impl Sequencer {
             .expect("no panic holds it")
             .learn(verified.reference(), &entry.body);
 
+        if moved && matches!(&entry.body, Body::Closure(_) | Body::Spare(_)) {
+            self.move_watermarks(g);
+        }
+
         if let Body::Admit(admit) = &entry.body {
             // An admission moves single entries, not the bound of their log.
             for r in &admit.entries {

@@ -72,6 +72,7 @@ impl Sequencer {
 
         self.charge_author(&block, author.role, held == 0);
         self.look_for_second_holder(g, &block, peer);
+        let perhaps_spares = Self::perhaps_spares(&block);
         let (tip, cosignature) = self.keep_block(g, block);
         if log.lane == Lane::Control
             && let Err(error) = self.retry_unjudged(g, log).await
@@ -79,6 +80,10 @@ impl Sequencer {
             let code = error.code();
             g.broken = Some(error);
             return Err(refused(code));
+        }
+
+        for node in perhaps_spares {
+            self.end_spare(g, node).await;
         }
 
         self.move_watermark(g, &log.node);

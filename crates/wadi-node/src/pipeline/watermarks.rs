@@ -8,13 +8,18 @@ use crate::{
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
-use std::collections::BTreeMap;
-use wadi_log::{Common, Lane, LogId, NodeId, Role, SignedCheckpoint};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_log::{
+    Body, Common, Lane, LogId, NodeId, Role, SignedCheckpoint, SpareEntry, VerifiedBlock,
+};
 use wadi_store::{LocalKey, LocalScope, StoreError};
 
 /// The local key of what is believed of the hub's time, and the one that older versions kept.
 const BELIEVED: (LocalScope, &str) = (LocalScope::Hub, "claim");
 const BELIEVED_BEFORE: (LocalScope, &str) = (LocalScope::Hub, "time_s");
+
+/// Declarations that one entry ends: it has room for so many.
+const ENDED_MAX: usize = 256;
 
 impl Sequencer {
     /// What this node knew of the time when it stopped: what it believed of the hub's, and what it
@@ -68,7 +73,8 @@ impl Sequencer {
         let verdict = self.time.hear(hub, time_s, how);
         if let TimeVerdict::Corrected { was_s } = verdict {
             let why = format!(
-                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is forgotten"
+                "{was_s} was taken for the hub's time, which is {time_s} (Unix seconds); it is \
+                 forgotten"
             );
             self.note(
                 g,
@@ -178,6 +184,53 @@ impl Sequencer {
         let before = self.ledger.watermark(&crossing);
         self.find_watermarks();
         g.watermark_moved |= self.ledger.watermark(&crossing) != before;
+    }
+
+    /// A hub said for whom is waited: what waited for others is looked at again.
+    pub(crate) fn move_watermarks(&mut self, g: &mut Commit) {
+        if self.me.role != Role::Hub {
+            return;
+        }
+
+        let before = self.ledger.watermarks();
+        self.find_watermarks();
+        g.watermark_moved |= self.ledger.watermarks() != before;
+    }
+
+    /// The nodes that a block may show not to be spares: its author, and those of which it says
+    /// that they are.
+    pub(crate) fn perhaps_spares(block: &VerifiedBlock) -> BTreeSet<NodeId> {
+        let declared = block
+            .entries()
+            .iter()
+            .filter_map(|entry| match &entry.entry()?.body {
+                Body::Spare(spare) => Some(spare.node),
+                _ => None,
+            });
+        declared.chain([block.log().node]).collect()
+    }
+
+    /// Something is held of a node that was declared a spare: this hub says that it is one no
+    /// longer, so that everybody waits for it, also who lost what it said.
+    pub(crate) async fn end_spare(&mut self, g: &mut Commit, node: NodeId) {
+        if self.me.role != Role::Hub {
+            return;
+        }
+
+        let declared = self.ledger.control().spare_declarations(&node);
+        let is_heard = self.ledger.logs_of(&node).next().is_some();
+        if declared.is_empty() || !is_heard {
+            return;
+        }
+
+        let ended = Body::Spare(SpareEntry {
+            node,
+            ends: declared.into_iter().take(ENDED_MAX).collect(),
+            reason: "it was heard".into(),
+        });
+        if let Err(error) = self.write_control(g, vec![ended], String::new()).await {
+            tracing::error!(%error, "the end of a spare could not be written");
+        }
     }
 
     /// Entries that waited for entries of a control log are judged as far as those have come.

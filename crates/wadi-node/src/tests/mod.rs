@@ -9,3 +9,4 @@ pub(crate) mod hostile_order;
 pub(crate) mod order;
 pub(crate) mod reconciler;
 mod silent_device;
+mod spares;

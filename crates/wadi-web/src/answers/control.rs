@@ -98,6 +98,77 @@ pub(crate) struct MemberAnswer {
     /// When its crossing was closed, Unix seconds.
     #[schema(required = true)]
     closed_s: Option<i64>,
+    /// Whether a hub declared it a spare and nothing of it is held: nobody waits for it.
+    spare: bool,
+}
+
+/// Acts on membership.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberActsAnswer {
+    /// The oldest first.
+    acts: Vec<MemberActAnswer>,
+    /// The cursor of the next page; null at the end.
+    #[schema(required = true)]
+    next_after: Option<String>,
+}
+
+/// An act on the membership of a node or a crossing, or on what counts of one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberActAnswer {
+    /// Its entry; of papers that no hub said, the node and the serial number.
+    id: String,
+    /// When it was said, by the clock of the node that said it; of papers that no hub said, when
+    /// they were issued. Unix milliseconds.
+    at_ms: i64,
+    /// enrolled, cut, uncut, admitted, closed, spare or spare_ended.
+    act: String,
+    /// The node's name; null where it is not about one, or nobody enrolled it.
+    #[schema(required = true)]
+    node: Option<String>,
+    /// The node's id.
+    #[schema(required = true)]
+    node_id: Option<String>,
+    /// The node's role.
+    #[schema(required = true)]
+    role: Option<String>,
+    /// The node's crossing, or the one that was closed.
+    #[schema(required = true)]
+    crossing: Option<String>,
+    /// Of an enrolment: a larger one replaces a smaller one.
+    #[schema(required = true)]
+    serial: Option<u64>,
+    /// Of the cut of one log: its origin.
+    #[schema(required = true)]
+    log: Option<String>,
+    /// Of a closure: since when, Unix seconds.
+    #[schema(required = true)]
+    closed_s: Option<i64>,
+    /// Of a cut: entries that count on; of an admission: entries that it lets count.
+    #[schema(required = true)]
+    entries: Option<u64>,
+    /// Of a cut: the node that goes on in the place of the one that is cut.
+    #[schema(required = true)]
+    successor: Option<String>,
+    /// The person in whose name it was said; empty where a node did by itself, or the root signed
+    /// papers.
+    by: String,
+    /// The node in whose log it stands; empty for papers that no hub said.
+    said_at: String,
+    /// Whether that node is a hub: then its clock is the hub's time.
+    by_hub: bool,
+    /// Whether the commission's root signed it.
+    root_signed: bool,
+    /// Whether it counts: what a hub said past its own cut does not.
+    counts: bool,
+    /// Why, as whoever said it wrote.
+    reason: String,
+    /// The entry that says it; null for papers that no hub said.
+    #[schema(required = true)]
+    entry: Option<String>,
+    /// Earlier acts that it replaces or ends.
+    replaces: Vec<String>,
 }
 
 /// Tokens.

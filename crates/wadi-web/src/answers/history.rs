@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 pub(crate) struct HistoryAnswer {
     /// The record's full id.
     record: String,
-    /// Its entries, oldest claim first; `based_on` makes them a graph.
+    /// Its entries, the oldest claim first, and none before what it is based on or follows in its
+    /// log; `based_on` makes them a graph.
     entries: Vec<HistoryLineAnswer>,
     /// Of each field all that was put into it, the oldest claim first.
     fields: BTreeMap<String, Vec<SettingAnswer>>,

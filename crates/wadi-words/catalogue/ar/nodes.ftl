@@ -19,6 +19,7 @@ alarm-country_log = تعذّر حفظ سجل البلاد الآن
 alarm-country_anew = يواصل سجل البلاد تحت أصل جديد
 alarm-country_histories = مركز يُظهر تاريخين لسجل البلاد
 alarm-country_witnesses = شاهد لا يوقّع على سجل البلاد
+alarm-spare = يعدّ مركز هذه العقدة احتياطية وهي تعمل
 alarm-cost = أُوقف عضو مؤقتاً لفرط ما يكلفه
 alarm-disk_low = بقي في القرص متسع قليل
 alarm-disk_full = القرص ممتلئ

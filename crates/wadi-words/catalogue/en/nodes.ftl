@@ -19,6 +19,7 @@ alarm-country_log = the country log cannot be kept for now
 alarm-country_anew = the country log goes on under a new origin
 alarm-country_histories = a hub shows two histories of its country log
 alarm-country_witnesses = a witness does not cosign the country log
+alarm-spare = a hub takes this node, which runs, for a spare
 alarm-cost = a member is paused for what it costs
 alarm-disk_low = little room is left on the disk
 alarm-disk_full = the disk is full

@@ -5,6 +5,7 @@ use crate::{
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, time_text_s},
 };
+use serde_json::Value;
 
 pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get("/v1/officers")?;
@@ -36,22 +37,26 @@ pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
 
 pub fn list_members(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get("/v1/members")?;
-    print_answer(json, &value, |v| {
-        let mut table = print::table(["node", "role", "crossing", "enrolled", "state"]);
-        for m in v["members"].as_array().into_iter().flatten() {
-            let flags = ["cut", "forked"].into_iter().filter(|f| m[*f] == true);
-            let closed = m["closed_s"].is_i64().then_some("closed");
-            table.add_row([
-                member_text(m, "node"),
-                member_text(m, "role"),
-                member_text(m, "crossing"),
-                time_text_s(m["issued_s"].as_i64().unwrap_or(0)),
-                flags.chain(closed).collect::<Vec<_>>().join(" "),
-            ]);
-        }
-
-        table.to_string()
-    });
-
+    print_answer(json, &value, members_text);
     Ok(Exit::Done)
+}
+
+/// Members as a table.
+pub(super) fn members_text(told: &Value) -> String {
+    let mut table = print::table(["node", "role", "crossing", "enrolled", "state"]);
+    for m in told["members"].as_array().into_iter().flatten() {
+        let flags = ["cut", "forked", "spare"]
+            .into_iter()
+            .filter(|f| m[*f] == true);
+        let closed = m["closed_s"].is_i64().then_some("closed");
+        table.add_row([
+            member_text(m, "node"),
+            member_text(m, "role"),
+            member_text(m, "crossing"),
+            time_text_s(m["issued_s"].as_i64().unwrap_or(0)),
+            flags.chain(closed).collect::<Vec<_>>().join(" "),
+        ]);
+    }
+
+    table.to_string()
 }

@@ -9,7 +9,7 @@ use crate::{
     failure::{Exit, Failure},
 };
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[derive(Subcommand)]
 pub enum SayCommand {
@@ -43,27 +43,8 @@ pub enum SayCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Cuts a node: nothing that this hub does not hold of it by now will count. Or carries a cut
-    /// that the root signed, at any node.
-    Cut {
-        #[command(flatten)]
-        cut: CutArgs,
-        #[command(flatten)]
-        confirm: ConfirmArgs,
-        #[command(flatten)]
-        at: NodeAt,
-    },
-    /// Takes back what hubs said against a node as a whole: all that it said counts again. What the
-    /// root signed is the root's to take back.
-    Uncut {
-        node: String,
-        #[arg(long)]
-        reason: String,
-        #[command(flatten)]
-        confirm: ConfirmArgs,
-        #[command(flatten)]
-        at: NodeAt,
-    },
+    #[command(flatten)]
+    OfNode(OfNodeCommand),
     /// Lets entries past a cut, or on another branch of a forked log, count: single ones, or all of
     /// a log's.
     Admit {
@@ -93,6 +74,60 @@ pub enum SayCommand {
     },
 }
 
+/// What is said of a node's membership.
+#[derive(Subcommand)]
+pub enum OfNodeCommand {
+    /// Cuts a node: nothing that this hub does not hold of it by now will count. Or carries a cut
+    /// that the root signed, at any node.
+    Cut {
+        #[command(flatten)]
+        cut: CutArgs,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Ends a node because another one goes on in its place: its log key or its machine was
+    /// replaced. All that this hub holds of it counts on.
+    Succeed {
+        node: String,
+        /// The node that goes on, of the same crossing.
+        #[arg(long)]
+        by: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Takes back what hubs said against a node as a whole: all that it said counts again. What the
+    /// root signed is the root's to take back.
+    Uncut {
+        node: String,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Declares that a node which was enrolled and never heard is a spare: nobody waits for it
+    /// until it is heard. It takes an operator's token that names its person.
+    Spare {
+        node: String,
+        /// It is a spare no longer.
+        #[arg(long)]
+        end: bool,
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+}
+
 /// What is cut, and where the cut falls.
 #[derive(clap::Args)]
 pub struct CutArgs {
@@ -112,7 +147,7 @@ pub struct CutArgs {
 }
 
 impl CutArgs {
-    fn body(&self) -> Result<serde_json::Value, Failure> {
+    fn body(&self) -> Result<Value, Failure> {
         Ok(match &self.signed {
             Some(file) => json!({"say": "cut_signed", "cut": read(file)?.trim()}),
             None => json!({
@@ -127,6 +162,28 @@ impl CutArgs {
 }
 
 pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
+    let said = match command {
+        SayCommand::Admit {
+            log: Some(log),
+            reason,
+            confirm,
+            at,
+            ..
+        } => return super::audit::admit_log(&log, &reason, &confirm, &at, json),
+        command => said(command)?,
+    };
+
+    say_control(&Client::at(&said.at)?, &said.body, &said.confirm, json)
+}
+
+/// What is said, at which node, and whether its effect is shown first.
+struct SaidControl {
+    at: NodeAt,
+    confirm: ConfirmArgs,
+    body: Value,
+}
+
+fn said(command: SayCommand) -> Result<SaidControl, Failure> {
     let (at, confirm, body) = match command {
         SayCommand::Officer {
             officer,
@@ -153,31 +210,6 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             let policy = read_policy(&file)?;
             (at, confirm, json!({"say": "policy", "policy": policy}))
         }
-        SayCommand::Enrol { file, at } => (
-            at,
-            ConfirmArgs::unasked(),
-            json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
-        ),
-        SayCommand::Cut { cut, confirm, at } => (at, confirm, cut.body()?),
-        SayCommand::Uncut {
-            node,
-            reason,
-            confirm,
-            at,
-        } => (
-            at,
-            confirm,
-            json!({"say": "uncut_node", "node": node, "reason": reason}),
-        ),
-        SayCommand::Admit {
-            log: Some(log),
-            reason,
-            confirm,
-            at,
-            ..
-        } => {
-            return super::audit::admit_log(&log, &reason, &confirm, &at, json);
-        }
         SayCommand::Admit {
             entries,
             reason,
@@ -200,13 +232,60 @@ pub fn run(command: SayCommand, json: bool) -> Result<Exit, Failure> {
             confirm,
             json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}),
         ),
+        SayCommand::Enrol { file, at } => (
+            at,
+            ConfirmArgs::unasked(),
+            json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
+        ),
+        SayCommand::OfNode(of_node) => of_node.said()?,
     };
 
-    say_control(&Client::at(&at)?, &body, &confirm, json)
+    Ok(SaidControl { at, confirm, body })
+}
+
+impl OfNodeCommand {
+    /// At which node it is said, whether its effect is shown first, and what.
+    fn said(self) -> Result<(NodeAt, ConfirmArgs, Value), Failure> {
+        Ok(match self {
+            Self::Cut { cut, confirm, at } => (at, confirm, cut.body()?),
+            Self::Succeed {
+                node,
+                by,
+                reason,
+                confirm,
+                at,
+            } => (
+                at,
+                confirm,
+                json!({"say": "succeed_node", "node": node, "by": by, "reason": reason}),
+            ),
+            Self::Uncut {
+                node,
+                reason,
+                confirm,
+                at,
+            } => (
+                at,
+                confirm,
+                json!({"say": "uncut_node", "node": node, "reason": reason}),
+            ),
+            Self::Spare {
+                node,
+                end,
+                reason,
+                confirm,
+                at,
+            } => (
+                at,
+                confirm,
+                json!({"say": "spare", "node": node, "end": end, "reason": reason}),
+            ),
+        })
+    }
 }
 
 /// A moment that somebody typed, Unix milliseconds.
-fn moment_ms(text: &str) -> Result<i64, Failure> {
+pub(super) fn moment_ms(text: &str) -> Result<i64, Failure> {
     let parsed: Result<jiff::Timestamp, _> = text.parse();
     parsed.map(|at| at.as_millisecond()).map_err(|e| {
         let why = format!("{text:?}: {e}; a time is written as 2026-11-24T08:00:00Z");

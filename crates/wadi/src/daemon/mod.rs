@@ -14,7 +14,9 @@ mod witness_http;
 use crate::{
     config::Config,
     failure::{Exit, Failure},
-    pki::{Papers, SealArgs, seal_papers},
+    pki::{
+        AcceptArgs, NodeRequestArgs, Papers, SealArgs, accept_answer, make_request, seal_papers,
+    },
 };
 use check::check;
 use clap::Subcommand;
@@ -50,6 +52,11 @@ pub enum NodeCommand {
         #[command(flatten)]
         passphrase: SealArgs,
     },
+    /// Makes the node's keys on this machine, where they stay, and a request for papers for them;
+    /// or for a new TLS key.
+    Request(NodeRequestArgs),
+    /// Puts the commission's answer to a request in its place, once it fits the keys.
+    Accept(AcceptArgs),
     /// Checks configuration, papers and database, and starts nothing.
     Check {
         /// The configuration.
@@ -67,8 +74,20 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
         NodeCommand::Seal { config, passphrase } => {
             seal(&Config::read(&config)?, &passphrase, json)
         }
+        NodeCommand::Request(args) => Ok(print_made(make_request(&args)?, json)),
+        NodeCommand::Accept(args) => Ok(print_made(accept_answer(&args)?, json)),
         NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,
     }
+}
+
+/// What a command made, for people or for scripts.
+fn print_made((text, value): (String, serde_json::Value), json: bool) -> Exit {
+    match json {
+        true => crate::print::print_line!("{value}"),
+        false => crate::print::print_line!("{text}"),
+    }
+
+    Exit::Done
 }
 
 /// Seals the papers. A node that runs goes on: it has read its keys.

@@ -11,7 +11,7 @@ use age::secrecy::SecretString;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    PKCS_ED25519, RevokedCertParams, SerialNumber,
+    PKCS_ED25519, PublicKeyData, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
 };
 use std::{
     path::{Path, PathBuf},
@@ -25,15 +25,32 @@ const DAY: Duration = Duration::from_secs(86_400);
 const CA_DAYS: u32 = 20 * 365;
 /// Stands in the CA's directory from before its first file is written until after the last.
 const UNFINISHED_FILE: &str = "init.unfinished";
+/// In a node's papers at the CA: serial numbers of certificates that a new key replaced.
+const REPLACED_FILE: &str = "replaced";
 /// The files of a CA.
 const CA_FILES: [&str; 4] = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
 
 /// The opened CA.
 pub struct Ca {
-    dir: PathBuf,
-    root: LogKey,
-    ca_pem: String,
+    pub(super) dir: PathBuf,
+    pub(super) root: LogKey,
+    pub(super) ca_pem: String,
     ca_key: KeyPair,
+}
+
+/// What a node is to be enrolled as.
+pub(super) struct NewMember<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: Role,
+    pub(super) crossing: Option<Crossing>,
+    pub(super) scope: Scope,
+    pub(super) hosts: &'a [String],
+}
+
+/// A certificate, in both its forms.
+pub(super) struct MadeCertificate {
+    pub(super) pem: String,
+    der: Vec<u8>,
 }
 
 /// Opens a key of the CA.
@@ -147,13 +164,13 @@ impl Ca {
         })
     }
 
-    fn certificate(
+    pub(super) fn certificate(
         &self,
         name: &str,
         node: &NodeId,
         hosts: &[String],
-        (key, days): (&KeyPair, u32),
-    ) -> Result<(String, Vec<u8>), Failure> {
+        (key, days): (&impl PublicKeyData, u32),
+    ) -> Result<MadeCertificate, Failure> {
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
         let issuer = Issuer::from_ca_cert_pem(&self.ca_pem, &self.ca_key).map_err(rc)?;
 
@@ -180,7 +197,10 @@ impl Ca {
         valid(&mut params, days);
 
         let certificate = params.signed_by(key, &issuer).map_err(rc)?;
-        Ok((certificate.pem(), certificate.der().to_vec()))
+        Ok(MadeCertificate {
+            pem: certificate.pem(),
+            der: certificate.der().to_vec(),
+        })
     }
 
     /// Makes a node's papers; returns their directory and the enrolment.
@@ -192,6 +212,32 @@ impl Ca {
         scope: Scope,
         hosts: &[String],
     ) -> Result<(PathBuf, Enrolment), Failure> {
+        self.check_new(name)?;
+        let seed: [u8; 32] = rand::random();
+        let log_key = LogKey::from_seed(&seed);
+        let key = KeyPair::generate_for(&PKCS_ED25519)
+            .map_err(|e| Failure::new("certificate", e.to_string()))?;
+        let certificate = self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
+
+        let member = NewMember {
+            name,
+            role,
+            crossing,
+            scope,
+            hosts,
+        };
+        let enrolment = self.enrol(&member, log_key.public(), &certificate, now_s())?;
+        let secrets = [
+            ("log.key", hex(&seed) + "\n"),
+            ("tls.key", key.serialize_pem()),
+        ];
+
+        let dir = self.place(&member, &secrets, &certificate, &enrolment)?;
+        Ok((dir, enrolment))
+    }
+
+    /// Whether no node has papers of that name.
+    pub(super) fn check_new(&self, name: &str) -> Result<(), Failure> {
         let dir = self.dir.join("nodes").join(name);
         if dir.exists() {
             let why = format!(
@@ -201,42 +247,54 @@ impl Ca {
             return Err(Failure::usage("node_exists", why));
         }
 
-        let seed: [u8; 32] = rand::random();
-        let log_key = LogKey::from_seed(&seed);
-        let key = KeyPair::generate_for(&PKCS_ED25519)
-            .map_err(|e| Failure::new("certificate", e.to_string()))?;
-        let (certificate, der) =
-            self.certificate(name, &log_key.node(), hosts, (&key, NODE_DAYS))?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs() as i64);
+        Ok(())
+    }
 
-        let enrolment = Enrolment {
-            name: name.into(),
-            role,
-            crossing,
-            log_key: log_key.public(),
-            tls_key: wadi_net::spki_hash(&der)?,
-            scope,
-            serial: now.max(0) as u64,
-            issued_s: now,
+    /// Signs an enrolment with the commission's root.
+    pub(super) fn enrol(
+        &self,
+        member: &NewMember<'_>,
+        log_key: [u8; 32],
+        certificate: &MadeCertificate,
+        serial: u64,
+    ) -> Result<Enrolment, Failure> {
+        Enrolment {
+            name: member.name.into(),
+            role: member.role,
+            crossing: member.crossing,
+            log_key,
+            tls_key: wadi_net::spki_hash(&certificate.der)?,
+            scope: member.scope.clone(),
+            serial,
+            issued_s: now_s() as i64,
             root_signature: [0; 64],
         }
         .issue(&self.root)
-        .map_err(|e| Failure::usage(e.code(), e.to_string()))?;
+        .map_err(|e| Failure::usage(e.code(), e.to_string()))
+    }
 
-        // Under a name that is no node's until all of it is there: half of a node's papers would be
-        // in everybody's way.
-        let part = self.dir.join("nodes").join(format!(".{name}"));
+    /// Lays out a node's papers, under a name that is no node's until all of it is there: half of a
+    /// node's papers would be in everybody's way.
+    pub(super) fn place(
+        &self,
+        member: &NewMember<'_>,
+        secrets: &[(&str, String)],
+        certificate: &MadeCertificate,
+        enrolment: &Enrolment,
+    ) -> Result<PathBuf, Failure> {
+        let dir = self.dir.join("nodes").join(member.name);
+        let part = self.dir.join("nodes").join(format!(".{}", member.name));
         if part.exists() {
             std::fs::remove_dir_all(&part)?;
         }
 
         private::create_dir_all(&part)?;
-        write(&part.join("log.key"), hex(&seed) + "\n")?;
-        write(&part.join("tls.key"), key.serialize_pem())?;
-        write(&part.join("tls.pem"), certificate)?;
-        write(&part.join("hosts"), hosts.join("\n"))?;
+        for (name, secret) in secrets {
+            write(&part.join(name), secret)?;
+        }
+
+        write(&part.join("tls.pem"), &certificate.pem)?;
+        write(&part.join("hosts"), member.hosts.join("\n"))?;
         write(&part.join("ca.pem"), &self.ca_pem)?;
         write(&part.join("root.pub"), hex(&self.root.public()) + "\n")?;
 
@@ -251,7 +309,7 @@ impl Ca {
         std::fs::rename(&part, &dir)?;
         self.share()?;
 
-        Ok((dir, enrolment))
+        Ok(dir)
     }
 
     /// Gives every node's papers the enrolments of all: public, and what lets two nodes know each
@@ -289,26 +347,59 @@ impl Ca {
     pub(super) fn renew(&self, name: &str, days: u32) -> Result<PathBuf, Failure> {
         let dir = self.dir.join("nodes").join(name);
         let enrolment = read_enrolment(&dir.join("enrolment"))?;
-        let path = dir.join("tls.key");
-        let key = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-        let key = KeyPair::from_pem(&key).map_err(|e| unreadable(&path, e))?;
-        let hosts = std::fs::read_to_string(dir.join("hosts")).unwrap_or_default();
-        let hosts: Vec<String> = hosts.lines().map(String::from).collect();
-        let (certificate, _) = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
+        let key = public_tls_key(&dir)?;
+        let hosts = self.hosts_of(name);
+        let certificate = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
 
-        write(&dir.join("tls.pem"), certificate)?;
+        write(&dir.join("tls.pem"), certificate.pem)?;
         Ok(dir)
     }
 
-    pub(super) fn revoke(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.dir.join("nodes").join(name).join("tls.pem");
-        let pem = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-        let serial = serial_of(&pem).ok_or_else(|| unreadable(&path, "no certificate in it"))?;
+    /// Notes that a node's certificate is replaced by one for a new key: it can be revoked by
+    /// itself, once the node goes by the new one.
+    pub(super) fn note_replaced(&self, name: &str) -> Result<(), Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        let serial = serial_in(&dir.join("tls.pem"))?;
+        let path = dir.join(REPLACED_FILE);
+        let mut replaced = std::fs::read_to_string(&path).unwrap_or_default();
+        if !replaced.lines().any(|line| line == hex(&serial)) {
+            replaced.push_str(&(hex(&serial) + "\n"));
+            write(&path, replaced)?;
+        }
+
+        Ok(())
+    }
+
+    /// The names under which a node's HTTP API is called, as its papers were made with.
+    pub(super) fn hosts_of(&self, name: &str) -> Vec<String> {
+        let path = self.dir.join("nodes").join(name).join("hosts");
+        let hosts = std::fs::read_to_string(path).unwrap_or_default();
+        hosts.lines().map(String::from).collect()
+    }
+
+    /// Puts a node's certificate on the revocation list; or, with `replaced`, those alone that a
+    /// new key replaced.
+    pub(super) fn revoke(&self, name: &str, replaced: bool) -> Result<PathBuf, Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        let serials: Vec<String> = match replaced {
+            false => vec![hex(&serial_in(&dir.join("tls.pem"))?)],
+            true => {
+                let path = dir.join(REPLACED_FILE);
+                let text = std::fs::read_to_string(&path).map_err(|_| {
+                    let why = format!("no certificate of {name} was replaced for a new key");
+                    Failure::usage("nothing_replaced", why)
+                })?;
+                text.lines().map(String::from).collect()
+            }
+        };
+
         let list = self.dir.join("revoked");
         let mut revoked = std::fs::read_to_string(&list).unwrap_or_default();
-        if !revoked.lines().any(|l| l.starts_with(&hex(&serial))) {
-            revoked.push_str(&format!("{} {name}\n", hex(&serial)));
-            write(&list, &revoked)?;
+        for serial in serials {
+            if !revoked.lines().any(|l| l.starts_with(&serial)) {
+                revoked.push_str(&format!("{serial} {name}\n"));
+                write(&list, &revoked)?;
+            }
         }
 
         let rc = |e: rcgen::Error| Failure::new("certificate", e.to_string());
@@ -345,8 +436,32 @@ impl Ca {
     }
 }
 
-fn serial_of(pem: &str) -> Option<Vec<u8>> {
-    wadi_net::serial_of(pem)
+/// The serial number of the certificate in a file.
+fn serial_in(path: &Path) -> Result<Vec<u8>, Failure> {
+    let pem = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
+    wadi_net::serial_of(&pem).ok_or_else(|| unreadable(path, "no certificate in it"))
+}
+
+/// The public half of a node's TLS key: of the key, or of its certificate where the key lies on the
+/// node's machine alone.
+fn public_tls_key(dir: &Path) -> Result<SubjectPublicKeyInfo, Failure> {
+    let text = |path: &Path| std::fs::read_to_string(path).map_err(|e| unreadable(path, e));
+    let (secret, certificate) = (dir.join("tls.key"), dir.join("tls.pem"));
+    let public = match secret.exists() {
+        true => {
+            let key = KeyPair::from_pem(&text(&secret)?).map_err(|e| unreadable(&secret, e))?;
+            key.subject_public_key_info()
+        }
+        false => wadi_net::public_key_of_pem(&text(&certificate)?)?,
+    };
+
+    SubjectPublicKeyInfo::from_der(&public).map_err(|e| unreadable(dir, e))
+}
+
+/// This machine's clock, Unix seconds.
+pub(super) fn now_s() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs())
 }
 
 pub(super) fn nodes(dir: &Path) -> Result<Vec<(String, Enrolment)>, Failure> {

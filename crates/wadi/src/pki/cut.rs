@@ -4,7 +4,7 @@ use super::{Ca, CaArgs, ca::nodes, print_text_or_json};
 use crate::{failure::Failure, output};
 use serde_json::{Value, json};
 use std::path::Path;
-use wadi_log::{Cut, CutTarget, Head, LogId, Reference, hex, unhex};
+use wadi_log::{Cut, CutTarget, Enrolment, Head, LogId, Reference, hex, unhex};
 
 /// What is asked to be signed.
 pub(super) struct AskedCut<'a> {
@@ -12,6 +12,7 @@ pub(super) struct AskedCut<'a> {
     pub(super) heads: Option<&'a Path>,
     pub(super) extends: &'a [String],
     pub(super) lift: bool,
+    pub(super) successor: Option<&'a str>,
     pub(super) reason: String,
 }
 
@@ -25,11 +26,15 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     output::check_free(file, force)?;
     let known = nodes(&ca.dir)?;
-    let found = known.iter().find(|(name, _)| name == asked.name);
-    let (_, enrolment) = found.ok_or_else(|| {
-        let why = format!("no papers of {:?} are in {}", asked.name, ca.dir.display());
-        Failure::usage("no_node", why)
-    })?;
+    let node_named = |wanted: &str| {
+        let found = known.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, enrolment)| enrolment).ok_or_else(|| {
+            let why = format!("no papers of {wanted:?} are in {}", ca.dir.display());
+            Failure::usage("no_node", why)
+        })
+    };
+    let enrolment = node_named(asked.name)?;
+    let successor = asked.successor.map(node_named).transpose()?;
 
     let target = CutTarget::Node(enrolment.node());
     let heads = match asked.heads {
@@ -44,6 +49,7 @@ pub(super) fn run(
     let cut = Cut {
         extends,
         lifted: asked.lift,
+        successor: successor.map(Enrolment::node),
         ..Cut::of(target, heads, asked.reason)
     };
     let kept: u64 = cut.heads.iter().map(|head| head.size).sum();

@@ -6,19 +6,25 @@
 
 mod ca;
 mod cut;
+mod exchange;
+mod own_keys;
 mod papers;
+mod requested;
 mod sealed;
 
 use crate::failure::{Exit, Failure};
 use age::secrecy::{ExposeSecret, SecretString};
 use ca::nodes;
 use clap::Subcommand;
+use exchange::root_fingerprint;
+use requested::{MeantPapers, RequestArgs, issue_requested, renew_requested};
 use sealed::check_passphrase;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, Grant, Lane, Role, Scope};
 
 pub use ca::Ca;
+pub use own_keys::{AcceptArgs, NodeRequestArgs, accept_answer, make_request};
 pub use papers::{Papers, close_secrets, exposed_secrets, read_identity};
 pub use sealed::seal_papers;
 
@@ -46,27 +52,11 @@ pub enum PkiCommand {
         #[command(flatten)]
         ca: CaArgs,
     },
-    /// Makes a node's keys, certificate and enrolment: its papers.
-    Issue {
-        /// The node's name: a-z, 0-9 and -.
-        name: String,
-        /// crossing, hub or observer.
-        #[arg(long, default_value = "crossing")]
-        role: String,
-        /// The crossing's code, as TRB.
-        #[arg(long)]
-        crossing: Option<String>,
-        /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
-        #[arg(long)]
-        grant: Vec<String>,
-        /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it.
-        /// This machine's own (localhost, 127.0.0.1) is always there.
-        #[arg(long)]
-        host: Vec<String>,
-        #[command(flatten)]
-        ca: CaArgs,
-    },
-    /// Makes a new certificate for a node's key.
+    /// Makes a node's keys, certificate and enrolment: its papers. Or, with --request, an answer
+    /// for keys that the node made on its own machine.
+    Issue(IssueArgs),
+    /// Makes a new certificate for a node's key; or, with --request, for a new TLS key that the
+    /// node made.
     Renew {
         /// The node's name.
         name: String,
@@ -74,12 +64,17 @@ pub enum PkiCommand {
         #[arg(long, value_parser = clap::value_parser!(u32).range(..=i64::from(NODE_DAYS)))]
         days: Option<u32>,
         #[command(flatten)]
+        request: RequestArgs,
+        #[command(flatten)]
         ca: CaArgs,
     },
     /// Puts a node's certificate on the revocation list. Cut the node at the hub, too.
     Revoke {
         /// The node's name.
         name: String,
+        /// Those of its certificates alone that were replaced for a new key: the node goes on.
+        #[arg(long)]
+        replaced: bool,
         #[command(flatten)]
         ca: CaArgs,
     },
@@ -98,6 +93,9 @@ pub enum PkiCommand {
         /// Take back what --extends names, and cut nothing.
         #[arg(long, requires = "extends", conflicts_with = "heads")]
         lift: bool,
+        /// The node that goes on in its place.
+        #[arg(long, conflicts_with = "lift")]
+        successor: Option<String>,
         /// Why, for people.
         #[arg(long)]
         reason: String,
@@ -115,6 +113,30 @@ pub enum PkiCommand {
         #[command(flatten)]
         ca: CaArgs,
     },
+}
+
+/// What is issued.
+#[derive(clap::Args)]
+pub struct IssueArgs {
+    /// The node's name: a-z, 0-9 and -.
+    name: String,
+    /// crossing, hub or observer.
+    #[arg(long, default_value = "crossing")]
+    role: String,
+    /// The crossing's code, as TRB.
+    #[arg(long)]
+    crossing: Option<String>,
+    /// For an observer: what it may take, as passage:TRB or hold:*; repeat it.
+    #[arg(long)]
+    grant: Vec<String>,
+    /// A host name or address under which its HTTP API is called, for `http_tls`; repeat it.
+    /// This machine's own (localhost, 127.0.0.1) is always there. A request names its own.
+    #[arg(long, conflicts_with = "request")]
+    host: Vec<String>,
+    #[command(flatten)]
+    request: RequestArgs,
+    #[command(flatten)]
+    ca: CaArgs,
 }
 
 /// Where the passphrase of a node's papers comes from when they are sealed.
@@ -292,29 +314,21 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             work_factor,
             force,
             ca,
-        } => {
-            Ca::check_absent(&ca.dir)?;
-            let is_trial = force || work_factor.is_some_and(|n| n <= WORK_FACTOR_TRIAL);
-            Ca::init(&ca.dir, &ca.new_passphrase(is_trial)?, work_factor)?;
-            let text = format!(
-                "The commission's root and CA are in {}. Keep root.key.age and the passphrase \
-                 apart and offline.",
-                ca.dir.display()
-            );
-
-            print_text_or_json(json, &text, &json!({"dir": ca.dir.display().to_string()}));
-        }
-        PkiCommand::Issue {
+        } => init(work_factor, force, &ca, json)?,
+        PkiCommand::Issue(args) => issue(&args, json)?,
+        PkiCommand::Renew {
             name,
-            role,
-            crossing,
-            grant,
-            host,
+            days,
+            request,
             ca,
-        } => issue(&name, &role, crossing, &grant, &host, &ca, json)?,
-        PkiCommand::Renew { name, days, ca } => {
-            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?
-                .renew(&name, days.unwrap_or(NODE_DAYS))?;
+        } => {
+            let days = days.unwrap_or(NODE_DAYS);
+            if let Some(requested) = request.read()? {
+                renew_requested(&requested, &name, days, &ca, json)?;
+                return Ok(Exit::Done);
+            }
+
+            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name, days)?;
             let text = format!(
                 "A new certificate is in {}: copy tls.pem into the papers on the node's machine. \
                  The node takes it up while it runs.",
@@ -327,14 +341,9 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 &json!({"name": name, "papers": dir.display().to_string()}),
             );
         }
-        PkiCommand::Revoke { name, ca } => {
-            let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name)?;
-            let text = format!(
-                "{name} is on the list {}: copy it into every node's papers. They take it up \
-                 while they run, and close their links to it. At the hub, `wadi say cut {name}` \
-                 ends what counts of it.",
-                path.display()
-            );
+        PkiCommand::Revoke { name, replaced, ca } => {
+            let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name, replaced)?;
+            let text = revoked_text(&name, &path, replaced);
 
             print_text_or_json(
                 json,
@@ -347,6 +356,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
             heads,
             extends,
             lift,
+            successor,
             reason,
             output,
             force,
@@ -357,6 +367,7 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
                 heads: heads.as_deref(),
                 extends: &extends,
                 lift,
+                successor: successor.as_deref(),
                 reason,
             };
             cut::run(asked, &output, force, &ca, json)?;
@@ -367,6 +378,38 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn init(work_factor: Option<u8>, force: bool, ca: &CaArgs, json: bool) -> Result<(), Failure> {
+    Ca::check_absent(&ca.dir)?;
+    let is_trial = force || work_factor.is_some_and(|n| n <= WORK_FACTOR_TRIAL);
+    let made = Ca::init(&ca.dir, &ca.new_passphrase(is_trial)?, work_factor)?;
+    let root = root_fingerprint(&made.root.public());
+    let text = format!(
+        "The commission's root and CA are in {}. Keep root.key.age and the passphrase apart and \
+         offline. Nodes that make their own keys know the root by {root}.",
+        ca.dir.display()
+    );
+
+    let value = json!({"dir": ca.dir.display().to_string(), "root": root});
+    print_text_or_json(json, &text, &value);
+    Ok(())
+}
+
+/// What is to be done with a revocation list.
+fn revoked_text(name: &str, path: &Path, replaced: bool) -> String {
+    let file = path.display();
+    match replaced {
+        true => format!(
+            "What {name} showed before its new key is on the list {file}: copy it into every \
+             node's papers. The node itself goes on."
+        ),
+        false => format!(
+            "{name} is on the list {file}: copy it into every node's papers. They take it up while \
+             they run, and close their links to it. At the hub, `wadi say cut {name}` ends what \
+             counts of it."
+        ),
+    }
+}
+
 fn print_text_or_json(json: bool, text: &str, value: &serde_json::Value) {
     if json {
         crate::print::print_line!("{value}");
@@ -375,35 +418,21 @@ fn print_text_or_json(json: bool, text: &str, value: &serde_json::Value) {
     }
 }
 
-fn issue(
-    name: &str,
-    role: &str,
-    crossing: Option<String>,
-    grants: &[String],
-    hosts: &[String],
-    ca: &CaArgs,
-    json: bool,
-) -> Result<(), Failure> {
-    let role: Role = role
-        .parse()
-        .map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
-    let crossing =
-        match (role, crossing) {
-            (Role::Hub, _) => Some(Crossing::HUB),
-            (Role::Observer, _) => None,
-            (Role::Crossing, c) => {
-                let code = c.ok_or_else(|| {
-                    Failure::usage("no_crossing", "a crossing's node needs --crossing")
-                })?;
-                Some(code.parse().map_err(|e: wadi_log::LogError| {
-                    Failure::usage("bad_crossing", e.to_string())
-                })?)
-            }
+fn issue(args: &IssueArgs, json: bool) -> Result<(), Failure> {
+    let (role, crossing) = role_and_crossing(&args.role, args.crossing.as_deref())?;
+    let (name, ca) = (args.name.as_str(), &args.ca);
+    if let Some(requested) = args.request.read()? {
+        let meant = MeantPapers {
+            name,
+            role,
+            crossing,
         };
+        return issue_requested(&requested, &meant, &args.grant, ca, json);
+    }
 
-    let scope = scope_of(role, crossing, grants)?;
+    let scope = scope_of(role, crossing, &args.grant)?;
     let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
-    let (dir, enrolment) = opened.issue(name, role, crossing, scope, hosts)?;
+    let (dir, enrolment) = opened.issue(name, role, crossing, scope, &args.host)?;
     let text = format!(
         "Papers of {name} ({}) are in {}: copy them to its machine.",
         enrolment.node(),
@@ -421,6 +450,26 @@ fn issue(
     );
 
     Ok(())
+}
+
+/// A node's role and crossing, as somebody typed them.
+fn role_and_crossing(
+    role: &str,
+    crossing: Option<&str>,
+) -> Result<(Role, Option<Crossing>), Failure> {
+    let bad = |code: &'static str| move |e: wadi_log::LogError| Failure::usage(code, e.to_string());
+    let role: Role = role.parse().map_err(bad("bad_role"))?;
+    let crossing = match (role, crossing) {
+        (Role::Hub, _) => Some(Crossing::HUB),
+        (Role::Observer, _) => None,
+        (Role::Crossing, None) => {
+            let why = "a crossing's node needs --crossing";
+            return Err(Failure::usage("no_crossing", why));
+        }
+        (Role::Crossing, Some(code)) => Some(code.parse().map_err(bad("bad_crossing"))?),
+    };
+
+    Ok((role, crossing))
 }
 
 fn list(ca: &CaArgs, json: bool) -> Result<(), Failure> {

@@ -91,6 +91,43 @@ impl<'a> SecretPapers<'a> {
         self.passphrase = Some(passphrase);
         Ok(text)
     }
+
+    /// Whether there is one of that name, plain or sealed.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists() || sealed_path(self.dir, name).exists()
+    }
+
+    /// Writes one more, sealed under the same passphrase where one that was read is sealed.
+    pub(super) fn write_alike(
+        &self,
+        name: &str,
+        secret: &str,
+        work_factor: Option<u8>,
+    ) -> Result<(), Failure> {
+        match &self.passphrase {
+            None => write(&self.dir.join(name), secret),
+            Some(passphrase) => {
+                let sealed = seal(secret, passphrase, work_factor)?;
+                write(&sealed_path(self.dir, name), sealed)
+            }
+        }
+    }
+
+    /// Puts one in another one's place, sealed or plain as it is; nothing of the old one is left.
+    pub(super) fn replace(&self, old: &str, new: &str) -> Result<(), Failure> {
+        let failed = |e: std::io::Error| unreadable(&self.dir.join(old), e);
+        let (plain, sealed) = (self.dir.join(new), sealed_path(self.dir, new));
+        let (from, to, left) = match sealed.exists() {
+            true => (sealed, sealed_path(self.dir, old), self.dir.join(old)),
+            false => (plain, self.dir.join(old), sealed_path(self.dir, old)),
+        };
+
+        std::fs::rename(from, to).map_err(failed)?;
+        match left.exists() {
+            true => std::fs::remove_file(left).map_err(failed),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The passphrase of sealed papers, from outside the disk: systemd's credential, a file that the

@@ -6,6 +6,7 @@ mod country;
 mod evidence;
 mod finding;
 mod looks;
+mod members;
 mod quarantine;
 mod refusals;
 mod verify;
@@ -82,6 +83,9 @@ pub enum AuditCommand {
     /// Lists who looked at personal data, the newest first. Exit code 4 where the chain of looks is
     /// not whole.
     Looks(looks::LooksArgs),
+    /// Lists who became a member when, who ceased to be one, and by whose act: enrolments, cuts,
+    /// closures, admissions, spares. With --at, who was a member then.
+    Members(members::MembersArgs),
     /// Checks an evidence file against the commission's root alone (docs/evidence.md), and where a
     /// policy is given, whether the witnesses that it names saw what the file says.
     VerifyEvidence {
@@ -156,6 +160,9 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Compare(args) => return compare::run(args, json).await,
         AuditCommand::Looks(args) => {
             return run_blocking(move || looks::list_looks(args, json)).await;
+        }
+        AuditCommand::Members(args) => {
+            return run_blocking(move || members::list(args, json)).await;
         }
         AuditCommand::VerifyEvidence {
             file,
