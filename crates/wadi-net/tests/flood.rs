@@ -182,6 +182,7 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         node: hub.key.node(),
         address: address.to_string(),
         rate_bits_s: None,
+        month_bytes_max: None,
     };
 
     let trb_porch = porch(&trb_node, &trb, vec![to_hub]).await;
