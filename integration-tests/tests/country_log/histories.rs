@@ -216,6 +216,7 @@ async fn a_cut_is_listed_at_once() {
         reason: "captured".into(),
         root_signature: None,
         lifted: false,
+        successor: None,
         part_of: None,
     };
     let said = hub
