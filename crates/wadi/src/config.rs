@@ -81,9 +81,9 @@ pub struct Config {
     /// What members may cost, by what it is (`docs/configuration.md`).
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetConfig>,
-    /// The country log; at a hub.
+    /// The country log; at a hub that keeps one.
     #[serde(default)]
-    pub country: CountryConfig,
+    pub country: Option<CountryConfig>,
     /// Peers to dial.
     #[serde(default)]
     pub peer: Vec<PeerConfig>,
@@ -248,7 +248,9 @@ impl Config {
         }
 
         check_spools(&self.spool)?;
-        self.country.check()?;
+        if let Some(country) = &self.country {
+            country.check()?;
+        }
         for (key, seconds, most) in [
             ("redial_s", self.redial_s, 30.0),
             ("idle_s", self.idle_s, 600.0),
