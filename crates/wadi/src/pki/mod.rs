@@ -457,8 +457,9 @@ fn role_and_crossing(
     role: &str,
     crossing: Option<&str>,
 ) -> Result<(Role, Option<Crossing>), Failure> {
-    let bad = |code: &'static str| move |e: wadi_log::LogError| Failure::usage(code, e.to_string());
-    let role: Role = role.parse().map_err(bad("bad_role"))?;
+    let role: Role = role
+        .parse()
+        .map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
     let crossing = match (role, crossing) {
         (Role::Hub, _) => Some(Crossing::HUB),
         (Role::Observer, _) => None,
@@ -466,7 +467,10 @@ fn role_and_crossing(
             let why = "a crossing's node needs --crossing";
             return Err(Failure::usage("no_crossing", why));
         }
-        (Role::Crossing, Some(code)) => Some(code.parse().map_err(bad("bad_crossing"))?),
+        (Role::Crossing, Some(code)) => {
+            let bad = |e: wadi_log::LogError| Failure::usage("bad_crossing", e.to_string());
+            Some(code.parse().map_err(bad)?)
+        }
     };
 
     Ok((role, crossing))
