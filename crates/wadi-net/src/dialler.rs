@@ -67,11 +67,7 @@ impl Dialler {
             let pause = next_pause(redial, rand::random());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                changed = papers.changed() => {
-                    if changed.is_err() {
-                        tokio::time::sleep(pause).await;
-                    }
-                }
+                Ok(()) = papers.changed() => {}
                 _ = stopped.changed() => return "it was stopped".into(),
             }
         }

@@ -48,21 +48,22 @@ impl TimeProvider for PapersTime {
     }
 }
 
-/// SHA-256 of a certificate's SubjectPublicKeyInfo, as enrolments name TLS keys.
-pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
+/// A certificate's SubjectPublicKeyInfo, DER.
+fn public_key_of(certificate: &[u8]) -> Result<Vec<u8>, NetError> {
     let (_, parsed) =
         X509Certificate::from_der(certificate).map_err(|e| NetError::Identity(e.to_string()))?;
-    Ok(Sha256::digest(parsed.public_key().raw).into())
+    Ok(parsed.public_key().raw.to_vec())
+}
+
+/// SHA-256 of a certificate's SubjectPublicKeyInfo, as enrolments name TLS keys.
+pub fn spki_hash(certificate: &[u8]) -> Result<[u8; 32], NetError> {
+    Ok(Sha256::digest(public_key_of(certificate)?).into())
 }
 
 /// The SubjectPublicKeyInfo of the first certificate of a PEM text, DER: the key that another
 /// certificate can be made for, wherever its secret lies.
 pub fn public_key_of_pem(pem: &str) -> Result<Vec<u8>, NetError> {
-    let bad = |why: String| NetError::Identity(why);
-    let certificate =
-        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| bad(e.to_string()))?;
-    let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|e| bad(e.to_string()))?;
-    Ok(parsed.public_key().raw.to_vec())
+    public_key_of(&certificate_of_pem(pem)?)
 }
 
 /// The node that a certificate names, and the hash of its key.
@@ -89,9 +90,12 @@ pub fn peer_of(certificate: &[u8]) -> Result<(NodeId, [u8; 32]), NetError> {
 
 /// The same of the first certificate of a PEM text.
 pub fn peer_of_pem(pem: &str) -> Result<(NodeId, [u8; 32]), NetError> {
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
-        .map_err(|e| NetError::Identity(format!("the node's certificate does not read: {e}")))?;
-    peer_of(&certificate)
+    peer_of(&certificate_of_pem(pem)?)
+}
+
+fn certificate_of_pem(pem: &str) -> Result<CertificateDer<'static>, NetError> {
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|e| NetError::Identity(format!("the node's certificate does not read: {e}")))
 }
 
 /// Serial numbers of certificates that the commission's CA has revoked, big endian.

@@ -47,6 +47,13 @@ impl Watcher {
         let told = if self.is_public { public } else { NOT_KEPT };
         (CACHE_CONTROL, told)
     }
+
+    /// What stands as long as no newer checkpoint does.
+    fn shown(&self, text: Option<String>) -> Result<WatchedAnswer<String>, Problem> {
+        let why = "no checkpoint is published here; a hub that keeps a country log has one";
+        let text = text.ok_or_else(|| nothing(why))?;
+        Ok(([(CONTENT_TYPE, TEXT), self.caching(SHORTLY)], text))
+    }
 }
 
 type WatchedAnswer<Body> = ([(HeaderName, &'static str); 2], Body);
@@ -70,9 +77,7 @@ pub(crate) async fn checkpoint(
     State(node): State<Arc<Node>>,
     watcher: Watcher,
 ) -> Result<WatchedAnswer<String>, Problem> {
-    let note = node.country().checkpoint();
-    let note = note.ok_or_else(|| nothing("no checkpoint is published here; a hub has one"))?;
-    Ok(([(CONTENT_TYPE, TEXT), watcher.caching(SHORTLY)], note))
+    watcher.shown(node.country().checkpoint())
 }
 
 /// The verifier keys of the log, one a line. Whoever relies on them has them from the commission.
@@ -90,9 +95,7 @@ pub(crate) async fn vkeys(
     State(node): State<Arc<Node>>,
     watcher: Watcher,
 ) -> Result<WatchedAnswer<String>, Problem> {
-    let keys = node.country().vkeys();
-    let keys = keys.ok_or_else(|| nothing("no checkpoint is published here; a hub has one"))?;
-    Ok(([(CONTENT_TYPE, TEXT), watcher.caching(SHORTLY)], keys))
+    watcher.shown(node.country().vkeys())
 }
 
 /// A tile of the log's tree, or a bundle of its leaves (c2sp.org/tlog-tiles).

@@ -2,7 +2,7 @@
 //! from one that is dark against it. A node remembers this for itself, and tells it nobody. When a
 //! link is expected to be up again is in [`super::next_contact`].
 
-use super::traffic::{LinkTraffic, PurposeBytes};
+use super::traffic::{LinkTraffic, PurposeBytes, WayBytes};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -99,11 +99,11 @@ impl PeerContacts {
         }
     }
 
-    fn go_on(&mut self, now_ms: i64, (sent_bytes, received_bytes): (u64, u64), unsent: u64) {
+    fn go_on(&mut self, now_ms: i64, wire: WayBytes, unsent: u64) {
         if let Some(contact) = self.contacts.back_mut() {
             contact.ended_ms = now_ms.max(contact.began_ms);
-            contact.sent_bytes = sent_bytes;
-            contact.received_bytes = received_bytes;
+            contact.sent_bytes = wire.sent;
+            contact.received_bytes = wire.received;
         }
 
         let last_ms = self.backlog.back().map(|b| b.at_ms);
@@ -213,12 +213,12 @@ impl Contacts {
         &self,
         peer: NodeId,
         now_ms: i64,
-        (bytes, by): ((u64, u64), &PurposeBytes),
+        (wire, by): (WayBytes, &PurposeBytes),
         unsent: u64,
     ) -> Option<LocalKey> {
         let mut peers = self.0.lock().expect("no panic holds it");
         let known = peers.get_mut(&peer)?;
-        known.go_on(now_ms, bytes, unsent);
+        known.go_on(now_ms, wire, unsent);
         known.traffic.add(now_ms, by);
         if now_ms.saturating_sub(known.written_ms) < WRITE_PAUSE_MS {
             return None;
@@ -247,8 +247,17 @@ impl Contacts {
 
     /// What is remembered of one peer.
     pub(crate) fn of(&self, peer: &NodeId) -> PeerContacts {
+        self.look_at(peer, PeerContacts::clone).unwrap_or_default()
+    }
+
+    /// What somebody wants to know of one peer that is remembered, without a copy of the rest.
+    pub(crate) fn look_at<T>(
+        &self,
+        peer: &NodeId,
+        look: impl FnOnce(&PeerContacts) -> T,
+    ) -> Option<T> {
         let peers = self.0.lock().expect("no panic holds it");
-        peers.get(peer).cloned().unwrap_or_default()
+        peers.get(peer).map(look)
     }
 }
 
@@ -260,9 +269,9 @@ mod tests {
     const PEER: NodeId = NodeId([7; 16]);
 
     /// Bytes of a contact, and nothing of what they were for.
-    fn nothing_told(sent: u64, received: u64) -> ((u64, u64), &'static PurposeBytes) {
+    fn nothing_told(sent: u64, received: u64) -> (WayBytes, &'static PurposeBytes) {
         static NOTHING: PurposeBytes = PurposeBytes::new();
-        ((sent, received), &NOTHING)
+        (WayBytes { sent, received }, &NOTHING)
     }
 
     /// A crossing whose link is up for ten minutes every two hours.

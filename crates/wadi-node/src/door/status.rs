@@ -137,9 +137,9 @@ impl Door {
     pub async fn contact_goes_on(&self, peer: NodeId, wire: WayBytes, by: &PurposeBytes) {
         let mut unsent = 0;
         self.note_peer(peer, |p| unsent = p.unsent);
-        let went = ((wire.sent, wire.received), by);
-        let due = self.contacts.go_on(peer, self.now_ms(), went, unsent);
-        self.set_alarm(METERED, self.metered_alarm());
+        let now_ms = self.now_ms();
+        let due = self.contacts.go_on(peer, now_ms, (wire, by), unsent);
+        self.tell_metered_links();
 
         if let Some(key) = due
             && let Err(error) = self.set_local(vec![key], vec![]).await
@@ -166,17 +166,18 @@ impl Door {
         let told: Vec<String> = budgets
             .into_iter()
             .filter_map(|(id, most)| {
-                let traffic = self.contacts.of(&id).traffic;
-                let used = traffic.of_month(now_ms).both();
-                traffic.nears(most, now_ms).then(|| {
-                    format!(
-                        "{}: {} of {} MiB of this month's budget went over its link; see what for \
-                         in `wadi status --traffic`",
-                        self.name_of(&id),
-                        used / MIB,
-                        most / MIB
-                    )
-                })
+                let used = self.contacts.look_at(&id, |known| {
+                    let traffic = &known.traffic;
+                    let used = traffic.of_month(now_ms).both();
+                    traffic.nears(most, now_ms).then_some(used)
+                })??;
+                Some(format!(
+                    "{}: {} of {} MiB of this month's budget went over its link; see what for in \
+                     `wadi status --traffic`",
+                    self.name_of(&id),
+                    used / MIB,
+                    most / MIB
+                ))
             })
             .collect();
         (!told.is_empty()).then(|| told.join("; "))

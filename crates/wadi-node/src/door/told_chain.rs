@@ -38,8 +38,9 @@ impl ToldChain {
         }
         if self.spans.len() > EPOCHS_MAX {
             let oldest = self.spans.iter().min_by_key(|(_, (_, high))| *high);
-            let oldest = oldest.map(|(log, _)| *log);
-            oldest.map(|log| self.spans.remove(&log));
+            if let Some(log) = oldest.map(|(log, _)| *log) {
+                self.spans.remove(&log);
+            }
         }
 
         is_new

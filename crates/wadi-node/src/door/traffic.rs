@@ -370,6 +370,14 @@ mod tests {
     }
 
     #[test]
+    fn a_purpose_has_one_name_and_its_own_place() {
+        for (n, purpose) in TrafficPurpose::ALL.into_iter().enumerate() {
+            assert_eq!(purpose as usize, n);
+            assert_eq!(serde_json::to_value(purpose).unwrap(), purpose.name());
+        }
+    }
+
+    #[test]
     fn it_reads_back_as_it_was_kept() {
         let mut traffic = LinkTraffic::default();
         traffic.add(JANUARY_MS, &[(BlocksHold, ways(800, 99))].into());

@@ -42,13 +42,6 @@ impl Ledger {
         own.filter_map(time).max().unwrap_or(0)
     }
 
-    /// Whether nobody waits for a node: a hub declared it a spare, and nothing of it is held here.
-    /// Whoever holds anything of it knows better.
-    fn is_spare(&self, node: &NodeId) -> bool {
-        let is_heard = self.logs_of(node).next().is_some();
-        !is_heard && !self.control.spare_declarations(node).is_empty()
-    }
-
     /// Finds the watermark of every crossing: over all its nodes, or its closure. `now_ms` is the
     /// hub's own time: it holds whatever it said itself. `heard_s` is the hub time that a head
     /// names, given when this node cosigned it, as far as it tells anything; Unix seconds.
@@ -59,10 +52,10 @@ impl Ledger {
     ) {
         let is_in_force =
             |e: &&wadi_log::Enrolment| e.role == Role::Crossing && !self.control.is_cut(&e.node());
-        let spares: BTreeSet<NodeId> = {
-            let declared = self.control.declared_spares();
-            declared.filter(|node| self.is_spare(node)).collect()
-        };
+        // Whoever holds anything of a node that is declared a spare knows better, and waits.
+        let is_heard = |node: &NodeId| self.logs_of(node).next().is_some();
+        let declared = self.control.declared_spares();
+        let spares: BTreeSet<NodeId> = declared.filter(|node| !is_heard(node)).collect();
         let is_awaited = |e: &&wadi_log::Enrolment| is_in_force(e) && !spares.contains(&e.node());
         let nodes = self.control.enrolments().filter(is_awaited);
 

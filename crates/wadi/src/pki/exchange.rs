@@ -6,7 +6,10 @@ use super::unreadable;
 use crate::failure::Failure;
 use rcgen::{CertificateSigningRequestParams, PublicKeyData, SanType};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::{
+    io::{BufRead, IsTerminal, stdin},
+    path::Path,
+};
 use wadi_log::{Crossing, Enrolment, LogKey, NodeId, Role, RootKey, hex, unhex, verify_seal};
 
 const REQUEST_FORMAT: &str = "wadi.request/v1";
@@ -125,6 +128,26 @@ pub(crate) fn is_fingerprint(typed: &str, of: &str) -> bool {
         digits.map(|c| c.to_ascii_lowercase()).collect()
     };
     plain(typed) == plain(of)
+}
+
+/// A fingerprint as somebody was told it: given on the command line, else asked for at a terminal;
+/// where there is none, `missing`.
+pub(super) fn told_fingerprint(
+    given: Option<&str>,
+    question: &str,
+    missing: impl FnOnce() -> Failure,
+) -> Result<String, Failure> {
+    if let Some(given) = given {
+        return Ok(given.into());
+    }
+    if !stdin().is_terminal() {
+        return Err(missing());
+    }
+
+    crate::print::print_error!("{question}");
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line)
 }
 
 /// What the commission's root is known by.

@@ -3,8 +3,10 @@
 
 use super::{
     SealArgs,
-    exchange::{PapersAnswer, PapersRequest, is_fingerprint, root_fingerprint, tls_name},
-    papers::read_enrolment,
+    exchange::{
+        PapersAnswer, PapersRequest, is_fingerprint, root_fingerprint, tls_name, told_fingerprint,
+    },
+    papers::{key_bytes, read_enrolment},
     role_and_crossing,
     sealed::{SecretPapers, seal, write},
     unreadable,
@@ -13,10 +15,7 @@ use crate::{failure::Failure, output};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519, PublicKeyData};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::{
-    io::{BufRead, IsTerminal, stdin},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, LogKey, Role, hex, unhex};
 use wadi_store::private;
 
@@ -235,10 +234,7 @@ fn ask_for_new_tls_key(args: &NodeRequestArgs) -> Result<PapersRequest, Failure>
 }
 
 fn own_log_key(dir: &Path, secrets: &mut SecretPapers<'_>) -> Result<LogKey, Failure> {
-    let text = secrets.text("log.key")?;
-    let seed = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
-    let seed: [u8; 32] =
-        seed.ok_or_else(|| unreadable(&dir.join("log.key"), "expected 64 hexadecimal digits"))?;
+    let seed = key_bytes(&dir.join("log.key"), &secrets.text("log.key")?)?;
     Ok(LogKey::from_seed(&seed))
 }
 
@@ -321,24 +317,16 @@ fn check_root(args: &AcceptArgs, answer: &PapersAnswer) -> Result<(), Failure> {
         return other(format!("the one in {}", held.display()));
     }
 
-    let typed = match &args.root {
-        Some(given) => given.clone(),
-        None if held.exists() => return Ok(()),
-        None if !stdin().is_terminal() => {
-            let why = "give --root, the fingerprint of the commission's root, as the commission \
-                told it on another way than the file came";
-            return Err(Failure::usage("no_root_fingerprint", why));
-        }
-        None => {
-            crate::print::print_error!(
-                "Fingerprint of the commission's root, as the commission reads it out:"
-            );
-            let mut line = String::new();
-            stdin().lock().read_line(&mut line)?;
-            line
-        }
-    };
+    if args.root.is_none() && held.exists() {
+        return Ok(());
+    }
 
+    let question = "Fingerprint of the commission's root, as the commission reads it out:";
+    let typed = told_fingerprint(args.root.as_deref(), question, || {
+        let why = "give --root, the fingerprint of the commission's root, as the commission told \
+            it on another way than the file came";
+        Failure::usage("no_root_fingerprint", why)
+    })?;
     match is_fingerprint(&typed, &printed) {
         true => Ok(()),
         false => other(typed.trim().into()),

@@ -39,6 +39,12 @@ pub fn close_secrets(dir: &Path) {
         .for_each(|name| private::close(&dir.join(name)));
 }
 
+/// The bytes of a key that a file of papers has in hexadecimal.
+pub(super) fn key_bytes(path: &Path, text: &str) -> Result<[u8; 32], Failure> {
+    let bytes = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| unreadable(path, "expected 64 hexadecimal digits"))
+}
+
 impl Papers {
     /// Reads a directory that `wadi pki issue` wrote.
     pub fn read(dir: &Path) -> Result<Self, Failure> {
@@ -52,10 +58,7 @@ impl Papers {
             let path = dir.join(name);
             std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
         };
-        let key = |name: &str, text: String| {
-            let bytes: Option<[u8; 32]> = unhex(text.trim()).and_then(|b| b.try_into().ok());
-            bytes.ok_or_else(|| unreadable(&dir.join(name), "expected 64 hexadecimal digits"))
-        };
+        let key = |name: &str, text: String| key_bytes(&dir.join(name), &text);
         let mut secrets = SecretPapers::of(dir);
 
         let mut known = Vec::new();

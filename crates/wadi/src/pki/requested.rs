@@ -3,17 +3,14 @@
 use super::{
     Ca, CaArgs, NODE_DAYS,
     ca::{NewMember, now_s},
-    exchange::{PapersAnswer, PapersRequest, is_fingerprint, root_fingerprint},
+    exchange::{PapersAnswer, PapersRequest, is_fingerprint, root_fingerprint, told_fingerprint},
     papers::read_enrolment,
     print_text_or_json, scope_of,
     sealed::write,
 };
 use crate::{failure::Failure, output};
 use serde_json::json;
-use std::{
-    io::{BufRead, IsTerminal, stdin},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, Enrolment, Role, RootKey, hex};
 
 /// Papers by request: the file, what its maker read out of it, and where the answer goes.
@@ -112,24 +109,13 @@ impl Requested<'_> {
     /// that somebody exchanged on the way has another fingerprint.
     fn confirm(&self) -> Result<(), Failure> {
         crate::print::print_error!("{}", self.text());
-        let typed = match &self.args.fingerprint {
-            Some(given) => given.clone(),
-            None if !stdin().is_terminal() => {
-                let why = "give --fingerprint, as the node's machine printed it when it made the \
-                    request, and as its operator told it on another way than the file came";
-                return Err(Failure::usage("no_fingerprint", why));
-            }
-            None => {
-                crate::print::print_error!(
-                    "Fingerprint, as the node's operator reads it out on another way than the file \
-                     came:"
-                );
-                let mut line = String::new();
-                stdin().lock().read_line(&mut line)?;
-                line
-            }
-        };
-
+        let question = "Fingerprint, as the node's operator reads it out on another way than the \
+            file came:";
+        let typed = told_fingerprint(self.args.fingerprint.as_deref(), question, || {
+            let why = "give --fingerprint, as the node's machine printed it when it made the \
+                request, and as its operator told it on another way than the file came";
+            Failure::usage("no_fingerprint", why)
+        })?;
         match is_fingerprint(&typed, &self.request.fingerprint()) {
             true => Ok(()),
             false => {
