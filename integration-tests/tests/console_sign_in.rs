@@ -347,3 +347,75 @@ fn whoever_writes_the_whole_chain_of_looks_anew_is_found_by_what_the_hub_was_tol
     let said = run(&site.dir, &["audit", "looks", "--verify"]);
     assert_eq!(said.status.code(), Some(4), "{said:?}");
 }
+
+/// Fails to sign in, or signs in, as if through a proxy; the answer's status and its cookie.
+fn sign_in_through(site: &Site, account: &str, password: &str, from: &str) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(0)
+        .build()
+        .into();
+    let form = [("account", account), ("password", password)];
+    let answer = agent
+        .post(format!("{}/console/sign-in", site.url()))
+        .header("x-forwarded-proto", "https")
+        .header("x-forwarded-for", from)
+        .send_form(form)
+        .expect("an answer");
+    let cookie = answer.headers().get("set-cookie");
+    let cookie = cookie.map(|cookie| cookie.to_str().expect("text").to_string());
+    (answer.status().as_u16(), cookie.unwrap_or_default())
+}
+
+#[test]
+fn a_proxy_is_believed_where_the_configuration_names_it_and_nobody_else() {
+    let mut world = World::default();
+    world.prepare("hub", &[], "http_proxies = [\"127.0.0.1\"]");
+    world.start("trb", &[]);
+    world.boot("hub");
+    for name in ["hub", "trb"] {
+        open_account(world.site(name), &["Amira Hasan", "--operator"]);
+    }
+
+    // What stands before the proxy's own word was written by the caller.
+    let behind = world.site("hub");
+    let from = "198.51.100.9, 203.0.113.7";
+    let (status, cookie) = sign_in_through(behind, "Amira Hasan", PASSWORD, from);
+    assert_eq!(status, 303);
+    assert!(
+        cookie.starts_with("__Host-wadi=") && cookie.ends_with("; Secure"),
+        "{cookie}"
+    );
+    let signed_in = |site: &Site| {
+        let said = site.get("/v1/sign-ins").unwrap();
+        let lines = said["sign_ins"].as_array().expect("lines").clone();
+        let line = lines.iter().rfind(|line| line["what"] == "signed_in");
+        line.expect("somebody signed in")["from"].clone()
+    };
+    assert_eq!(signed_in(behind), "203.0.113.7");
+
+    // Whoever guesses waits, and nobody who comes through the same proxy from elsewhere.
+    for n in 0..20 {
+        sign_in_through(
+            behind,
+            &format!("nobody {n}"),
+            "wrong lorries",
+            "203.0.113.8",
+        );
+    }
+    let (status, _) = sign_in_through(behind, "Amira Hasan", PASSWORD, "203.0.113.8");
+    assert_eq!(status, 429);
+    let (status, _) = sign_in_through(behind, "Amira Hasan", PASSWORD, "203.0.113.9");
+    assert_eq!(status, 303);
+
+    // A node that no proxy stands before takes nobody's word.
+    let open = world.site("trb");
+    let (status, cookie) = sign_in_through(open, "Amira Hasan", PASSWORD, "203.0.113.7");
+    assert_eq!(status, 303);
+    assert!(
+        cookie.starts_with("wadi=") && !cookie.contains("Secure"),
+        "{cookie}"
+    );
+    assert_eq!(signed_in(open), "127.0.0.1");
+}

@@ -35,21 +35,22 @@ use axum::{
 };
 use tower_http::compression::CompressionLayer;
 
+/// Whether a browser's request came over TLS: an extension of the request, which whoever serves the
+/// routes sets. Without it, it did not.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct OverTls(pub bool);
+
 /// What all pages rest on.
 #[derive(Clone)]
 pub(crate) struct Console {
     /// The routes of the HTTP API, asked in this process.
     api: api::Api,
-    /// Whether browsers read it over TLS.
-    over_tls: bool,
 }
 
-/// The console's routes, all under `/console`. `api` is the table of the HTTP API's routes;
-/// `over_tls` says whether browsers read it over TLS, and may keep its cookie for that alone.
-pub fn router(api: Router, over_tls: bool) -> Router {
+/// The console's routes, all under `/console`. `api` is the table of the HTTP API's routes.
+pub fn router(api: Router) -> Router {
     let console = Console {
         api: api::Api::new(api),
-        over_tls,
     };
 
     Router::new()

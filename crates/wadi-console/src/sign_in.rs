@@ -113,14 +113,14 @@ pub(crate) async fn enter(
         }
     };
     match begun {
-        Ok(bearer) => begin_session(&console, &bearer, &form.next),
+        Ok(bearer) => begin_session(&guest.0, &bearer, &form.next),
         Err(refused) => sign_in_page(&guest, &form, Some(refused)),
     }
 }
 
 /// Gives the browser its session, and sends it on.
-pub(crate) fn begin_session(console: &Console, bearer: &str, next: &str) -> Response {
-    let cookie = visitor::session_cookie(bearer, SESSION_SECONDS, console.over_tls);
+pub(crate) fn begin_session(visitor: &Visitor, bearer: &str, next: &str) -> Response {
+    let cookie = visitor::session_cookie(bearer, SESSION_SECONDS, visitor.over_tls);
     let cookie = [(header::SET_COOKIE, cookie)];
     (cookie, see_other(values::own_path(next))).into_response()
 }
@@ -133,7 +133,7 @@ pub(crate) async fn leave(State(console): State<Console>, visitor: Visitor) -> R
         return refused.page(&visitor);
     }
 
-    let cookie = visitor::session_cookie("", 0, console.over_tls);
+    let cookie = visitor::session_cookie("", 0, visitor.over_tls);
     (
         [(header::SET_COOKIE, cookie)],
         see_other("/console/sign-in"),

@@ -35,6 +35,8 @@ pub(crate) struct Visitor {
     pub asker: ApiCaller,
     /// The page's path with its query.
     pub here: String,
+    /// Whether the browser speaks TLS, and may keep its cookie for that alone.
+    pub over_tls: bool,
     /// What the pages say of the node and of the person.
     pub who: Who,
 }
@@ -105,6 +107,7 @@ impl Guest {
                 is_unattended: false,
             },
             here: here.into(),
+            over_tls: false,
             who: Who::default(),
         })
     }
@@ -115,7 +118,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Guest {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let here = here_of(parts);
-        Ok(Self::at(&here, &parts.headers, address_of(parts)))
+        let mut guest = Self::at(&here, &parts.headers, address_of(parts));
+        guest.0.over_tls = is_over_tls(parts);
+        Ok(guest)
     }
 }
 
@@ -138,6 +143,11 @@ fn address_of(parts: &Parts) -> Option<SocketAddr> {
         .extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map(|at| at.0)
+}
+
+/// Whether the browser speaks TLS, with the node or with a proxy before it.
+fn is_over_tls(parts: &Parts) -> bool {
+    parts.extensions.get() == Some(&crate::OverTls(true))
 }
 
 impl Visitor {
@@ -241,6 +251,7 @@ impl FromRequestParts<Console> for Visitor {
                 is_unattended: parts.headers.contains_key(api::UNATTENDED),
             },
             here,
+            over_tls: is_over_tls(parts),
             who: Who::default(),
         };
         match console.api.get(&visitor.asker, "/v1/whoami").await {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use spool::{SPOOL_KEYS, check_spools, read_spools};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 use wadi_node::{BudgetLimits, Cost, Limit};
@@ -43,6 +43,10 @@ pub struct Config {
     /// The key of `http_certificate`, PEM.
     #[serde(default)]
     pub http_key: Option<PathBuf>,
+    /// Addresses of proxies before the HTTP API that are believed whom they speak for, and whether
+    /// the browser speaks TLS with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http_proxies: Vec<IpAddr>,
     /// Spool directories; none where machines do not write files.
     #[serde(
         default,
@@ -152,7 +156,7 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "data",
     "database",
     "papers",
@@ -161,6 +165,7 @@ const KEYS: [&str; 21] = [
     "http_tls",
     "http_certificate",
     "http_key",
+    "http_proxies",
     "spool",
     "redial_s",
     "idle_s",
@@ -196,6 +201,7 @@ impl Config {
 
         check_all_keys(&table).map_err(bad)?;
         check_addresses(&table).map_err(bad)?;
+        check_proxies(&table).map_err(bad)?;
         let mut config: Self = table
             .try_into()
             .map_err(|e: toml::de::Error| bad(e.message().to_string()))?;
@@ -364,6 +370,19 @@ fn check_addresses(table: &toml::Table) -> Result<(), String> {
             let why = "an address of this machine and a port are needed, as 0.0.0.0:7700; names \
                 are not looked up";
             return Err(format!("{key} = {given:?}: {why}"));
+        }
+    }
+
+    Ok(())
+}
+
+fn check_proxies(table: &toml::Table) -> Result<(), String> {
+    let given = table.get("http_proxies").and_then(toml::Value::as_array);
+    for one in given.into_iter().flatten().filter_map(toml::Value::as_str) {
+        if one.parse::<IpAddr>().is_err() {
+            let why = "an address is needed, without a port, as 127.0.0.1; names and networks are \
+                not looked up";
+            return Err(format!("http_proxies = {one:?}: {why}"));
         }
     }
 

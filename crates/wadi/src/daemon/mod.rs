@@ -5,6 +5,7 @@ mod log_sink;
 mod move_store;
 mod papers_check;
 mod papers_watch;
+mod proxies;
 mod serve;
 mod stop;
 mod store;

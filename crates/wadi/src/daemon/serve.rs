@@ -4,6 +4,7 @@ use super::{
     lock,
     papers_watch::PapersWatch,
     peer_addresses,
+    proxies::{Front, look_through},
     stop::{finish, take_clean_stop, until_stopped},
     store::{mark_for_rebuild, open_or_stand_by},
     witness_http::WitnessHttp,
@@ -14,7 +15,8 @@ use crate::{
     failure::{Exit, Failure},
     pki::Papers,
 };
-use std::{sync::Arc, time::Duration};
+use axum::middleware::from_fn_with_state;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -115,7 +117,7 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
         false => None,
     };
     let accepts = tls.as_ref().map(watch::Sender::subscribe);
-    helpers.extend(serve_http(&node, accepts, listener)?);
+    helpers.extend(serve_http(&node, accepts, listener, &config.http_proxies)?);
     if !config.spool.is_empty() {
         let places = spool_places(&config.spool, &config.data);
         helpers.extend(node.spawn_watched("spool", keep_spool(node.clone(), places)));
@@ -299,11 +301,18 @@ pub(super) fn serve_http(
     node: &Arc<Node>,
     tls: Option<watch::Receiver<TlsAcceptor>>,
     listener: std::net::TcpListener,
+    proxies: &[IpAddr],
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let api = router(node.clone());
-    let console = wadi_console::router(api.clone(), tls.is_some());
-    let app = console.merge(api);
+    let console = wadi_console::router(api.clone());
+    let front = Front {
+        proxies: proxies.into(),
+        over_tls: tls.is_some(),
+    };
+    let app = console
+        .merge(api)
+        .layer(from_fn_with_state(front, look_through));
     let limits = Limits::default();
     if let Some(tls) = tls {
         return Ok(node.spawn_watched("http", async move {
