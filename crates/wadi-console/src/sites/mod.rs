@@ -207,6 +207,7 @@ mod tests {
         let visitor = Visitor {
             asker,
             here: "/console/sites".into(),
+            over_tls: false,
             who: Who {
                 role: "hub".into(),
                 ..Who::default()

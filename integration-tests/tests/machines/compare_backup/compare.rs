@@ -1,6 +1,6 @@
 //! Two nodes side by side.
 
-use crate::*;
+use super::*;
 use integration_tests::{Cable, World, run};
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A file of evidence in the hands of somebody who changes it.
 
-use crate::hex;
+use super::hex;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The same in a real browser: by keyboard alone, with a double click, without script, in both
 //! languages and at both widths.
 
-use crate::{GATE_IN, GATE_OUT, HOLD, WEIGHED, officer::token, passages};
+use super::{GATE_IN, GATE_OUT, HOLD, WEIGHED, officer::token, passages};
 use fantoccini::key::Key;
 use integration_tests::{World, browser::Browser};
 use serde_json::json;

@@ -1,7 +1,6 @@
 //! Findings in the console, over HTTP: two auditors propose and decide, one comes too late, a
 //! finding is put aside and comes back, and whoever may not is told why.
 
-#[path = "console_findings/arabic.rs"]
 mod arabic;
 
 use fantoccini::key::Key;

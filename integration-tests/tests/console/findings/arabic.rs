@@ -1,6 +1,6 @@
 //! A finding in Arabic, on every page on which it stands.
 
-use crate::{PageReader, auditor, findings, path_of, world_with_findings};
+use super::{PageReader, auditor, findings, path_of, world_with_findings};
 
 #[test]
 fn an_auditor_reads_in_arabic_what_a_finding_says() {

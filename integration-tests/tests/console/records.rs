@@ -1,7 +1,6 @@
 //! An auditor at the console: finds a truck, reads what was said of it, looks at it as it was, and
 //! proves it; in both languages, without script.
 
-#[path = "console_records/visitor.rs"]
 mod visitor;
 
 use integration_tests::{Site, World, browser::Browser, operations, papers, run};

@@ -2,7 +2,6 @@
 //! a client that a public generator makes of it works, and a tester who tries whatever the
 //! description allows, and what it does not, finds nothing.
 
-#[path = "contract/tester.rs"]
 mod tester;
 
 use integration_tests::{Cable, Site, World};

@@ -1,6 +1,6 @@
 //! Files that are wrong: each is refused by its code, and nothing of it is written.
 
-use crate::*;
+use super::*;
 use integration_tests::{World, papers, run_json};
 use serde_json::json;
 use wadi_log::{Enrolment, LogKey, unhex};

@@ -1,6 +1,6 @@
 //! A finding as an outsider gets it: with an evidence file of each record that it rests on.
 
-use crate::verdicts;
+use super::verdicts;
 use integration_tests::{World, papers, run, run_json};
 use serde_json::{Value, json};
 

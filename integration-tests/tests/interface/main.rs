@@ -1,0 +1,13 @@
+//! The HTTP API and the command line: what they answer, to whom, and what they refuse.
+
+mod api;
+mod bad_input;
+mod contract;
+mod dark_releases;
+mod examples;
+mod export;
+mod front_door;
+mod languages;
+mod operators;
+mod reading;
+mod repeats;

@@ -1,0 +1,9 @@
+//! Sites and hubs over links: what travels, what waits, and what is known of both.
+
+mod bundles;
+mod hub;
+mod link_talk;
+mod quiet_sites;
+mod replicas;
+mod safe_at_hub;
+mod thin_links;
