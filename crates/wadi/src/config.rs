@@ -85,9 +85,9 @@ pub struct Config {
     /// What members may cost, by what it is (`docs/configuration.md`).
     #[serde(default)]
     pub budgets: BTreeMap<String, BudgetConfig>,
-    /// The country log; at a hub that keeps one.
+    /// The country log of a hub.
     #[serde(default)]
-    pub country: Option<CountryConfig>,
+    pub country: CountryConfig,
     /// Peers to dial.
     #[serde(default)]
     pub peer: Vec<PeerConfig>,
@@ -254,9 +254,7 @@ impl Config {
         }
 
         check_spools(&self.spool)?;
-        if let Some(country) = &self.country {
-            country.check()?;
-        }
+        self.country.check()?;
         for (key, seconds, most) in [
             ("redial_s", self.redial_s, 30.0),
             ("idle_s", self.idle_s, 600.0),

@@ -38,10 +38,10 @@ use writer::{STATEMENTS, Writer};
 type Engine = SqliteStore;
 type DbRow = SqliteRow;
 type DbConn = SqliteConnection;
-/// A list of lists as rows `j`, each with its `value`.
 /// Bytes that the database takes, without what lies in its WAL.
 const DATABASE_BYTES: &str = "SELECT p.page_count * s.page_size AS bytes \
                               FROM pragma_page_count AS p, pragma_page_size AS s";
+/// A list of lists as rows `j`, each with its `value`.
 const EACH: &str = "json_each($1) AS j";
 
 /// How long a statement waits for whoever else has the database.

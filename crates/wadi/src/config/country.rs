@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use wadi_node::{CountryPlan, SignatureKind, VKey, WitnessPlan, WitnessTransport};
 
 /// The keys of `[country]`.
-pub(super) const COUNTRY_KEYS: [&str; 3] = ["every_s", "public", "witness"];
+pub(super) const COUNTRY_KEYS: [&str; 4] = ["keep", "every_s", "public", "witness"];
 /// The keys of `[[country.witness]]`.
 pub(super) const WITNESS_KEYS: [&str; 2] = ["url", "vkeys"];
 /// Witnesses at most: a checkpoint has their lines, and readers take sixteen for sure.
@@ -19,6 +19,8 @@ const EVERY_S_MAX: u64 = 24 * 3_600;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub struct CountryConfig {
+    /// Whether a hub keeps one.
+    pub keep: bool,
     /// Seconds from one listing to the next.
     pub every_s: u64,
     /// Whether it is read without a token.
@@ -40,6 +42,7 @@ pub struct WitnessConfig {
 impl Default for CountryConfig {
     fn default() -> Self {
         Self {
+            keep: true,
             every_s: 3_600,
             public: false,
             witness: Vec::new(),

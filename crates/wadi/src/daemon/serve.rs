@@ -127,8 +127,8 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
         "replica_digests",
         wadi_node::run_replica_digests(node.door().clone()),
     ));
-    if let Some(country) = &config.country {
-        let plan = country.plan(Arc::new(WitnessHttp));
+    if config.country.keep {
+        let plan = config.country.plan(Arc::new(WitnessHttp));
         helpers.extend(node.spawn_watched("country", node.country().clone().run(plan)));
     }
     let papers_watch = PapersWatch {

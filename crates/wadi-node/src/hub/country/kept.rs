@@ -4,7 +4,10 @@
 //! with: another one begins under an origin of its own, so that no two trees are ever signed under
 //! one.
 
-use super::{Published, ShownHeads, listing::ListingState};
+use super::{
+    Published, ShownHeads,
+    listing::{BegunAnew, ListingState},
+};
 use crate::door::{Door, error::NodeError, orders::COUNTRY};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,12 +79,9 @@ impl KeptLog {
 
         let known = state.is_some();
         let Some(state) = state.filter(|_| is_whole) else {
-            let lost = known || !is_whole;
-            if lost {
-                let why = "this hub's database lost something, or cannot tell whether it did: \
-                           its country log goes on under a new origin";
-                door.set_alarm(super::BEGUN_ANEW, Some(why.into()));
-            }
+            let why = "this hub's database lost something, or cannot tell whether it did: its \
+                       country log goes on under a new origin";
+            let lost = (known || !is_whole).then_some(why);
             let log = Self::begin(door, lost, every).await?;
             return Ok(Loaded {
                 log,
@@ -114,11 +114,11 @@ impl KeptLog {
         Ok(Loaded { log, shown })
     }
 
-    /// Begins a log under a new origin; it is due at once where it follows on a lost one. Its first
+    /// Begins a log under a new origin; where it follows on one that was lost, it is due at once. Its first
     /// leaf has its keys, and says how far this hub's earlier ones were told to go.
     pub(super) async fn begin(
         door: &Door,
-        at_once: bool,
+        lost: Option<&str>,
         every: Duration,
     ) -> Result<Self, NodeError> {
         let drawn: [u8; NAME_LETTERS] = rand::random();
@@ -133,13 +133,16 @@ impl KeptLog {
             state: ListingState {
                 name: name.clone(),
                 size: 0,
-                at_ms: if at_once {
-                    now_ms.saturating_sub(every_ms)
-                } else {
-                    now_ms
+                at_ms: match lost {
+                    Some(_) => now_ms.saturating_sub(every_ms),
+                    None => now_ms,
                 },
                 day: String::new(),
                 revision: None,
+                anew: lost.map(|why| BegunAnew {
+                    at_ms: now_ms,
+                    why: why.into(),
+                }),
             },
             name,
             origin: origin.clone(),

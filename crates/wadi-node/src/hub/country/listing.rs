@@ -8,6 +8,29 @@ use std::time::Duration;
 use wadi_country::CountryLeaf;
 use wadi_log::{Hash, Reference};
 
+/// So long it is an alarm that a log began anew: a week, in which somebody gives its keys to
+/// witnesses and to those who check evidence.
+const ANEW_STANDS_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Why a log follows on another one of this hub's, and since when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct BegunAnew {
+    /// The hub's time, Unix milliseconds.
+    pub(super) at_ms: i64,
+    pub(super) why: String,
+}
+
+impl BegunAnew {
+    /// What the alarm says, while it stands. A clock that was set back does not end it.
+    pub(super) fn alarm(&self, now_ms: i64) -> Option<String> {
+        let is_fresh = now_ms.saturating_sub(self.at_ms) < ANEW_STANDS_MS;
+        is_fresh.then(|| {
+            let why = &self.why;
+            format!("{why}; give witnesses and policies its keys (/tlog/vkeys)")
+        })
+    }
+}
+
 /// How far the log has come.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct ListingState {
@@ -21,6 +44,9 @@ pub(super) struct ListingState {
     pub(super) day: String,
     /// That policy's revision.
     pub(super) revision: Option<u64>,
+    /// Why it follows on another one, where it does.
+    #[serde(default)]
+    pub(super) anew: Option<BegunAnew>,
 }
 
 impl KeptLog {
@@ -102,6 +128,19 @@ fn day_of(time_s: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_a_log_began_anew_is_told_for_a_week() {
+        let anew = BegunAnew {
+            at_ms: 1_000,
+            why: "it was lost".into(),
+        };
+        let told = anew.alarm(1_000).expect("it is told at once");
+        assert!(told.starts_with("it was lost; give witnesses"), "{told}");
+        assert_eq!(anew.alarm(ANEW_STANDS_MS + 999), Some(told.clone()));
+        assert_eq!(anew.alarm(ANEW_STANDS_MS + 1_000), None);
+        assert_eq!(anew.alarm(-1_000_000), Some(told), "a clock set back");
+    }
 
     #[test]
     fn days_are_those_of_the_hubs_time() {

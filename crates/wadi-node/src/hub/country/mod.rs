@@ -28,7 +28,7 @@ use wadi_log::{Body, ChainHeadEntry, Hash, Role};
 use wadi_store::{LocalKey, LocalScope};
 use witnesses::WitnessMemory;
 
-/// The alarm of a log that begins anew. It stands until the next start.
+/// The alarm of a log that began anew.
 pub(crate) const BEGUN_ANEW: &str = "country_anew";
 /// How often it is looked whether something is due.
 const LOOK_PERIOD: Duration = Duration::from_secs(5);
@@ -134,10 +134,13 @@ impl Country {
                  which it does not hold: it begins another one",
                 log.origin
             );
-            self.door.set_alarm(BEGUN_ANEW, Some(why));
-            *log = KeptLog::begin(&self.door, true, plan.every).await?;
+            *log = KeptLog::begin(&self.door, Some(&why), plan.every).await?;
             *self.shown.write().expect("no panic holds it") = ShownHeads::default();
         }
+
+        let now_ms = self.door.time().now_ms();
+        let anew = log.state.anew.as_ref().and_then(|anew| anew.alarm(now_ms));
+        self.door.set_alarm(BEGUN_ANEW, anew);
 
         let shown = self.shown.read().expect("no panic holds it").newest.clone();
         let is_behind = shown.as_ref().is_some_and(|s| s.size != log.edge.size());
