@@ -34,6 +34,7 @@ pub(crate) struct MovedVerdicts {
     pub(super) of_all: bool,
     pub(super) of: BTreeSet<LogId>,
 }
+
 /// So long the commands of peers in one commit may take: whoever writes here waits for the rest no
 /// longer. Half as much again is spent on projecting, and as much on the store.
 const PEERS_TIME_MAX: Duration = Duration::from_millis(250);
