@@ -24,7 +24,7 @@ use wadi_log::{
 };
 use wadi_sync::{
     CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
-    LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum, TreeAsk,
+    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum, TreeAsk,
     encode_plain,
 };
 
@@ -155,6 +155,11 @@ fn messages() -> Vec<Message> {
             rate_bits_s: Some(64_000),
             codecs: vec![CodecVersion::Columns.mark()],
             software: "0.1.0".into(),
+            link: Some(LinkSpec {
+                name: "vsat".into(),
+                cost: LinkCost::Metered,
+                purpose: LinkPurpose::Urgent,
+            }),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {

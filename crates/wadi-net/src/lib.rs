@@ -9,6 +9,7 @@
 #![deny(clippy::string_slice)]
 
 mod addresses;
+mod board;
 mod callers;
 #[cfg(test)]
 mod coming_back_tests;

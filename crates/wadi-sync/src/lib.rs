@@ -23,6 +23,7 @@ mod bundle;
 mod codec;
 mod forks;
 mod frontiers;
+mod link_spec;
 mod message;
 mod receipt;
 mod refuse_reason;
@@ -46,6 +47,9 @@ pub use codec::{
     encode_plain, fits_frame,
 };
 pub use frontiers::FrontierPart;
+pub use link_spec::{
+    LINK_NAME_CHARS_MAX, LaneSet, LinkCost, LinkPurpose, LinkSpec, is_link_name, is_urgent,
+};
 pub use message::{
     ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range,
     ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,

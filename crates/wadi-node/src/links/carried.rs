@@ -62,7 +62,7 @@ impl Link<'_> {
             .into_iter()
             .map(|(log, from, to)| Range { log, from, to });
         let new: Vec<Range> = ranges
-            .filter(|r| !self.carrying.offered.contains(r))
+            .filter(|r| self.sends(&r.log) && !self.carrying.offered.contains(r))
             .take(OFFERED_AT_ONCE)
             .collect();
 
@@ -94,7 +94,8 @@ impl Link<'_> {
         let frontier = self.door.frontier();
 
         let from = self.door.with_control(|c| {
-            let own = frontier.0.keys().filter(|l| l.node == self.door.id());
+            let own = frontier.0.keys();
+            let own = own.filter(|l| l.node == self.door.id() && self.sends(l));
             own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size)))
                 .collect::<BTreeMap<_, _>>()
         });

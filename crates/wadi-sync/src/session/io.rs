@@ -2,6 +2,7 @@
 
 use crate::{
     codec::{HeldKey, HeldParts},
+    link_spec::LaneSet,
     message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Range, ScopeSum, TreeAsk},
     refuse_reason::RefuseReason,
 };
@@ -70,6 +71,10 @@ pub enum Input {
     /// What the link to the peer holds, bytes, as its congestion control measured it: so much and
     /// as much again may be in flight.
     LinkHolds(u64),
+    /// Of several links with the peer this one is to send these lanes, and no others.
+    SendLanes(LaneSet),
+    /// The peer holds so much of these logs, as another link with it learned.
+    PeerHolds(Vec<(LogId, u64)>),
     /// Logs grew here, by this node's own writing or from other peers.
     LogsGrew(Vec<(LogId, Tip)>),
     /// This node signed the head of one of its logs anew, with a newer hub time.
@@ -227,6 +232,8 @@ pub enum Output {
     Compared(BTreeMap<LogId, Difference>),
     /// A hub's own clock, as it says itself.
     HubTime(i64),
+    /// The peer holds so much of a log, for the other links with it to know.
+    PeerHolds { log: LogId, size: u64 },
     /// Both hold the same of all that both may see.
     InStep,
     /// What both hold alike, to be remembered until the next contact.

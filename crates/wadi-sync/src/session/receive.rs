@@ -38,9 +38,11 @@ impl Session {
                 hub_time_s,
                 remembers,
                 codecs,
+                link,
                 .. // its rate is for the porch, its software for the board
             } => {
                 self.note_hello(remembers, &codecs);
+                self.note_link(link.as_ref());
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
             }

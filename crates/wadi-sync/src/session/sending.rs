@@ -46,7 +46,8 @@ impl Session {
     /// The logs of which a block may be sent.
     fn due_blocks(&self) -> Vec<DueBlock> {
         let all = self.start.iter().flat_map(|s| &s.frontier.0);
-        all.filter_map(|(log, tip)| {
+        all.filter(|(log, _)| self.lanes_here.sends(log.lane))
+        .filter_map(|(log, tip)| {
             let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
             (from < tip.size).then_some(DueBlock {
                 lane: log.lane,
@@ -237,6 +238,7 @@ impl Session {
         };
         let link = self.logs.entry(log).or_default();
         link.acknowledged(size, answered.to);
+        self.tell_other_links(log, out);
 
         if let Some(cosignature) = cosignature
             && answered.to == size

@@ -3,6 +3,7 @@
 use super::io::Query;
 use crate::{
     codec::{BlockEncoder, CodecVersion, HeldKey, HeldParts, Reliance},
+    link_spec::LaneSet,
     message::SyncError,
 };
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
@@ -118,6 +119,16 @@ impl SendWindow {
     /// Whether nothing is in flight, and nothing is loaded.
     pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty() && self.loading.is_empty()
+    }
+
+    /// Whether blocks of these lanes are in flight or loaded.
+    pub(crate) fn is_sending(&self, lanes: LaneSet) -> bool {
+        let of = |log: &LogId| lanes.contains(log.lane);
+        let loaded = self.loading.iter().any(|query| match query {
+            Query::Block { log, .. } | Query::HeldForBlock { log, .. } => of(log),
+            _ => false,
+        });
+        loaded || self.in_flight.iter().any(|block| of(&block.log))
     }
 
     /// Whether nothing is loaded and a block that is not urgent may be.
