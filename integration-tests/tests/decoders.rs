@@ -24,8 +24,8 @@ use wadi_log::{
 };
 use wadi_sync::{
     CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
-    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum, TreeAsk,
-    encode_plain,
+    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt,
+    RefuseReason, ScopeSum, TreeAsk, encode_plain,
 };
 
 /// Spoilt inputs of each decoder.

@@ -12,7 +12,8 @@ use wadi_lab::{LinkCommand, UdpLink};
 struct TwoLinks {
     world: World,
     vsat: UdpLink,
-    sat: UdpLink,
+    /// It is never touched; its end would be the link's.
+    _sat: UdpLink,
     runtime: Runtime,
 }
 
@@ -42,7 +43,7 @@ impl TwoLinks {
         let both = Self {
             world,
             vsat,
-            sat,
+            _sat: sat,
             runtime,
         };
         both.world.wait("both links are up", || {
@@ -220,7 +221,10 @@ fn a_hold_goes_over_the_dear_link_at_once_while_bulk_runs_on_the_flat_one() {
     let metrics = String::from_utf8(metrics).unwrap();
     assert!(metrics.contains("link=\"vsat\"") && metrics.contains("link=\"sat\""));
     let status = run_json(dir, &["status"]);
-    assert_eq!(status["peers"][0]["links"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        status["peers"][0]["links"].as_array().map(Vec::len),
+        Some(2)
+    );
 }
 
 #[test]
@@ -237,7 +241,11 @@ fn of_two_links_one_dies_in_mid_transfer_and_the_other_goes_on_behind_what_arriv
     both.told();
     let bytes = both.sent("trb", "vsat", "blocks_passage") - sent;
     let entries = both.entries("hub") - held;
-    assert_eq!(both.sent("trb", "sat", "blocks_passage"), 0, "flat goes first");
+    assert_eq!(
+        both.sent("trb", "sat", "blocks_passage"),
+        0,
+        "flat goes first"
+    );
 
     // The same again; when the hub has more than half of it, the flat link dies.
     let before = both.entries("hub");
@@ -263,11 +271,17 @@ fn of_two_links_one_dies_in_mid_transfer_and_the_other_goes_on_behind_what_arriv
     let most = whole * lacking / entries + 80 * 1_024;
     assert!(again <= most, "{again} B, at most {most}");
     assert!(again < whole, "everything was sent again");
-    assert_eq!(both.world.site("hub").get("/v1/sites").unwrap()["refused"], 0);
+    assert_eq!(
+        both.world.site("hub").get("/v1/sites").unwrap()["refused"],
+        0
+    );
 
     // It was no news to the dear link: it never fell.
     let sat = both.link("trb", "sat");
-    assert_eq!((&sat["connected"], &sat["last_error"]), (&json!(true), &json!("")));
+    assert_eq!(
+        (&sat["connected"], &sat["last_error"]),
+        (&json!(true), &json!(""))
+    );
 }
 
 #[test]
@@ -280,15 +294,19 @@ fn a_flat_link_that_comes_back_takes_bulk_over_again() {
     });
     both.write(100);
     both.converge(Duration::from_secs(60));
-    assert!(both.sent("trb", "sat", "blocks_passage") > 0 || {
-        both.told();
-        both.sent("trb", "sat", "blocks_passage") > 0
-    });
+    assert!(
+        both.sent("trb", "sat", "blocks_passage") > 0 || {
+            both.told();
+            both.sent("trb", "sat", "blocks_passage") > 0
+        }
+    );
 
     both.set_up(&both.vsat, true);
     let takes_bulk = |node: &str| {
         let sends = both.link(node, "vsat")["sends"].clone();
-        sends.as_array().is_some_and(|all| all.contains(&json!("passage")))
+        sends
+            .as_array()
+            .is_some_and(|all| all.contains(&json!("passage")))
     };
     both.world.wait("the flat link takes bulk over", || {
         takes_bulk("trb") && takes_bulk("hub")
@@ -315,7 +333,11 @@ fn a_dear_link_for_urgent_matters_alone_brings_the_hold_and_leaves_bulk_where_it
     let hold = both.hold();
     both.world
         .wait("the hub holds the hold", || both.hub_holds(&hold));
-    assert_eq!(both.entries("hub"), before, "passages wait for the flat link");
+    assert_eq!(
+        both.entries("hub"),
+        before,
+        "passages wait for the flat link"
+    );
 
     both.set_up(&both.vsat, true);
     both.converge(Duration::from_secs(60));

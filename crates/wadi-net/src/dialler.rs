@@ -80,10 +80,7 @@ impl Dialler {
         let rate = LinkRate::provisioned(self.peer.rate_bits_s.unwrap_or(0));
         let why = match self.dial(&rate).await {
             Ok(connection) => {
-                let ended = self
-                    .porch
-                    .serve(connection, Some(&self.peer), rate)
-                    .await;
+                let ended = self.porch.serve(connection, Some(&self.peer), rate).await;
 
                 let is_late = ended.as_ref().is_some_and(says_expired);
                 self.late_next.store(is_late, Ordering::Relaxed);

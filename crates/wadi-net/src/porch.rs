@@ -212,8 +212,7 @@ impl Porch {
             connection: connection.clone(),
             counter,
         };
-        self.node
-            .contact_begins(peer, link.as_ref(), caller.ends_s);
+        self.node.contact_begins(peer, link.as_ref(), caller.ends_s);
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,

@@ -17,9 +17,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::Lane;
-use wadi_node::{
-    Arriving, Leaving, LinkCounter, LinkPlan, Node, TrafficPurpose, run_planned_link,
-};
+use wadi_node::{Arriving, Leaving, LinkCounter, LinkPlan, Node, TrafficPurpose, run_planned_link};
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, LinkSpec, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.

@@ -219,11 +219,21 @@ mod tests {
         use LinkPurpose::{All, Bulk, Urgent};
         let rank = |cost, purpose, lane| link(cost, purpose).rank(lane);
 
-        let urgent = [(Metered, Urgent), (Flat, All), (Flat, Bulk), (Metered, Bulk)];
+        let urgent = [
+            (Metered, Urgent),
+            (Flat, All),
+            (Flat, Bulk),
+            (Metered, Bulk),
+        ];
         let ranks = urgent.map(|(cost, purpose)| rank(cost, purpose, Lane::Hold));
         assert_eq!(ranks, [Some(0), Some(1), Some(2), Some(3)]);
 
-        let bulk = [(Flat, All), (Metered, All), (Metered, Urgent), (Flat, Urgent)];
+        let bulk = [
+            (Flat, All),
+            (Metered, All),
+            (Metered, Urgent),
+            (Flat, Urgent),
+        ];
         let ranks = bulk.map(|(cost, purpose)| rank(cost, purpose, Lane::Passage));
         assert_eq!(ranks, [Some(0), Some(1), None, None]);
     }

@@ -78,7 +78,7 @@ pub struct Session {
     codec: CodecVersion,
     carrying: Carrying,
     unknown_authors: UnknownAuthors,
-    lanes_here: SessionLanes,
+    pub(crate) lanes_here: SessionLanes,
     message_bytes: u64,
 }
 

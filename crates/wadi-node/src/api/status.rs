@@ -330,9 +330,9 @@ impl Reads {
             .with_control(|c| c.by_name(name).map(Enrolment::node));
         let peers = self.door.peers.lock().expect("no panic holds it").clone();
         let links = id.and_then(|id| Some((id, &peers.get(&id)?.links)));
-        let named = links.into_iter().flat_map(|(id, links)| {
-            links.values().map(move |l| (id, l))
-        });
+        let named = links
+            .into_iter()
+            .flat_map(|(id, links)| links.values().map(move |l| (id, l)));
         named
             .map(|(id, l)| {
                 let key = ContactKey::of(id, &l.link);
@@ -399,8 +399,7 @@ impl Reads {
 /// Whether a link with a connected peer stands that takes everything.
 fn takes_all_now(peer: &PeerStatus) -> bool {
     let mut links = peer.links.values();
-    peer.links.is_empty()
-        || links.any(|l| l.connected && l.link.purpose != LinkPurpose::Urgent)
+    peer.links.is_empty() || links.any(|l| l.connected && l.link.purpose != LinkPurpose::Urgent)
 }
 
 /// What went over a link today, by what for, and this month.

@@ -360,7 +360,12 @@ mod tests {
         for n in 0..days * 12 {
             let began_ms = n * 120 * MINUTE;
             contacts.begin(PEER.into(), began_ms);
-            contacts.go_on(PEER.into(), began_ms + 10 * MINUTE, nothing_told(1_000, 2_000), 3);
+            contacts.go_on(
+                PEER.into(),
+                began_ms + 10 * MINUTE,
+                nothing_told(1_000, 2_000),
+                3,
+            );
         }
         contacts
     }
@@ -431,7 +436,10 @@ mod tests {
 
         let again = Contacts::default();
         again.recall(&contacts.keys());
-        assert_eq!(again.of(&link("sat")).traffic, contacts.of(&link("sat")).traffic);
+        assert_eq!(
+            again.of(&link("sat")).traffic,
+            contacts.of(&link("sat")).traffic
+        );
 
         // Names without number take no more than the peer's part.
         for n in 0..100 {
@@ -458,7 +466,10 @@ mod tests {
 
         let again = Contacts::default();
         again.recall(&[kept]);
-        assert_eq!(again.of(&PEER.into()).contacts.back().unwrap().sent_bytes, 5);
+        assert_eq!(
+            again.of(&PEER.into()).contacts.back().unwrap().sent_bytes,
+            5
+        );
         assert!(wadi_log::hex(&PEER.0).len() == 32);
     }
 }

@@ -69,7 +69,7 @@ use std::{
 };
 use suspects::Suspects;
 use tasks::Tasks;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use wadi_log::{
     Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, Role, RootKey,
 };

@@ -395,7 +395,10 @@ mod tests {
         links.runs(&flat, true);
         assert_eq!(dear.order().sends, LaneSet::urgent());
         assert_eq!(dear.order().gives_up, LaneSet::bulk());
-        assert!(flat.order().sends.is_empty(), "it is on its way over the other");
+        assert!(
+            flat.order().sends.is_empty(),
+            "it is on its way over the other"
+        );
 
         links.gave_up(&dear, LaneSet::bulk());
         assert_eq!(flat.order().sends, LaneSet::bulk());

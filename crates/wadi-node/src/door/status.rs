@@ -247,9 +247,10 @@ impl Door {
             .iter()
             .flat_map(|(id, p)| {
                 let whole = p.month_bytes_max.map(|most| (ContactKey::from(*id), most));
-                let links = p.links.values().filter_map(|l| {
-                    Some((ContactKey::of(*id, &l.link), l.month_bytes_max?))
-                });
+                let links = p
+                    .links
+                    .values()
+                    .filter_map(|l| Some((ContactKey::of(*id, &l.link), l.month_bytes_max?)));
                 whole.into_iter().chain(links).collect::<Vec<_>>()
             })
             .collect();
@@ -308,17 +309,13 @@ impl Door {
     }
 
     /// Changes how one of several links with a peer stands, for status.
-    pub fn note_link(
-        &self,
-        peer: NodeId,
-        link: &LinkSpec,
-        change: impl FnOnce(&mut LinkStatus),
-    ) {
+    pub fn note_link(&self, peer: NodeId, link: &LinkSpec, change: impl FnOnce(&mut LinkStatus)) {
         self.note_peer(peer, |p| {
             // A peer that gives its links other names each time fills no memory.
             let is_known = p.links.contains_key(&link.name);
             if !is_known && p.links.len() >= LINK_NAMES_MAX {
-                let is_told = |l: &LinkStatus| l.rate_bits_s.is_none() && l.month_bytes_max.is_none();
+                let is_told =
+                    |l: &LinkStatus| l.rate_bits_s.is_none() && l.month_bytes_max.is_none();
                 let mut links = p.links.iter();
                 let gone = links.find(|(_, l)| !l.connected && is_told(l));
                 let Some(gone) = gone.map(|(name, _)| name.clone()) else {

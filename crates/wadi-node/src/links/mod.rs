@@ -169,12 +169,7 @@ pub async fn run_planned_link(
         .await;
     }
 
-    contained(
-        drive_link(door.clone(), plan, incoming, out),
-        &door,
-        peer,
-    )
-    .await
+    contained(drive_link(door.clone(), plan, incoming, out), &door, peer).await
 }
 
 /// A link that panics ends alone, and is told by name: whatever it was about came from its peer.

@@ -130,8 +130,6 @@ impl Link<'_> {
 
     /// Tells the other links how much the peer holds of a log.
     pub(super) fn tell_other_links(&self, log: LogId, size: u64) {
-        self.door
-            .links
-            .tell_held(&self.registered.place, log, size);
+        self.door.links.tell_held(&self.registered.place, log, size);
     }
 }

@@ -247,7 +247,11 @@ mod tests {
         let out = session.handle(Input::SendLanes(LaneSet::bulk()));
         assert_eq!(loaded(&out), [Lane::Customs], "one block at a time");
         assert!(session.is_sending(LaneSet::bulk()) && !session.is_sending(LaneSet::urgent()));
-        assert_eq!(session.unsent(), 5, "what another link sends is lacking, too");
+        assert_eq!(
+            session.unsent(),
+            5,
+            "what another link sends is lacking, too"
+        );
 
         // The only one sends everything.
         let mut only = in_step(None);
@@ -275,7 +279,11 @@ mod tests {
             Output::AskStore(Query::Block { log, from }) => Some((log.lane, *from)),
             _ => None,
         });
-        assert_eq!(from, Some((Lane::Hold, 20)), "control entries are all there");
+        assert_eq!(
+            from,
+            Some((Lane::Hold, 20)),
+            "control entries are all there"
+        );
 
         // What is older news moves nothing back.
         session.handle(Input::PeerHolds(vec![(log(Lane::Hold), 5)]));

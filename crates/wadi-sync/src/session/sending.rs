@@ -47,15 +47,15 @@ impl Session {
     fn due_blocks(&self) -> Vec<DueBlock> {
         let all = self.start.iter().flat_map(|s| &s.frontier.0);
         all.filter(|(log, _)| self.lanes_here.sends(log.lane))
-        .filter_map(|(log, tip)| {
-            let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
-            (from < tip.size).then_some(DueBlock {
-                lane: log.lane,
-                log: *log,
-                from,
+            .filter_map(|(log, tip)| {
+                let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
+                (from < tip.size).then_some(DueBlock {
+                    lane: log.lane,
+                    log: *log,
+                    from,
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     /// How a log travels to the peer; none where it does not, or not yet.

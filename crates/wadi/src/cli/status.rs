@@ -217,7 +217,10 @@ fn peers_table(v: &Value) -> Table {
 
 /// One of several links with the peer above it: what it is, and the lanes that go over it now.
 fn link_row(link: &Value, now_ms: i64) -> [String; 7] {
-    let state = match (link["connected"] == true, link["next_contact"]["at_ms"].as_i64()) {
+    let state = match (
+        link["connected"] == true,
+        link["next_contact"]["at_ms"].as_i64(),
+    ) {
         (true, _) => {
             let lanes = link["sends"].as_array().into_iter().flatten();
             let lanes: Vec<String> = lanes

@@ -191,7 +191,9 @@ impl PeerConfig {
 
 fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
     if dial.addresses.is_empty() {
-        return Err(format!("{whose} has no address: set address = \"HOST:PORT\""));
+        return Err(format!(
+            "{whose} has no address: set address = \"HOST:PORT\""
+        ));
     }
     if dial.addresses.len() > ADDRESSES_MAX {
         return Err(format!("{whose} has more than {ADDRESSES_MAX} addresses"));
@@ -284,7 +286,6 @@ fn one_of<T: Copy>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::Config;
 
     /// What is wrong with a configuration of these peers; nothing where it is right.
@@ -312,7 +313,10 @@ mod tests {
             .collect();
         assert_eq!(specs, [("flat", "all"), ("metered", "urgent")]);
         assert_eq!(dials[1].addresses.len(), 2);
-        assert_eq!((dials[0].rate_kbit_s, dials[1].month_mib), (Some(256), Some(50)));
+        assert_eq!(
+            (dials[0].rate_kbit_s, dials[1].month_mib),
+            (Some(256), Some(50))
+        );
         assert!(config.peer[0].doubts().is_empty());
 
         // As it was before there were links.
@@ -327,16 +331,40 @@ mod tests {
         for (from, to, why) in [
             ("'metered'", "'metred'", "did you mean metered?"),
             ("cost =", "csot =", "did you mean peer.link.cost?"),
-            ("rate_kbit_s =", "rate =", "did you mean peer.link.rate_kbit_s?"),
+            (
+                "rate_kbit_s =",
+                "rate =",
+                "did you mean peer.link.rate_kbit_s?",
+            ),
             ("rate_kbit_s = 256", "rate_kbit_s = 0", "at least 1"),
             ("month_mib = 50", "month_mib = 0", "from 1 to"),
-            ("month_mib = 50", "purpose = 'urgnt'", "did you mean urgent?"),
-            ("month_mib = 50", "name = 'flat'", "two links to hub have the name flat"),
+            (
+                "month_mib = 50",
+                "purpose = 'urgnt'",
+                "did you mean urgent?",
+            ),
+            (
+                "month_mib = 50",
+                "name = 'flat'",
+                "two links to hub have the name flat",
+            ),
             ("month_mib = 50", "name = 'Thuraya 1'", "letters of a to z"),
             ("'hub.example:7700'", "'hub.example'", "a host and a port"),
-            ("'hub.example:7700'", "[]", "link flat of peer hub has no address"),
-            ("name = 'hub'", "name = 'hub'\naddress = 'x:1'", "move it into a [[peer.link]]"),
-            ("name = 'hub'", "name = 'hub'\nmonth_mib = 5", "move it into a [[peer.link]]"),
+            (
+                "'hub.example:7700'",
+                "[]",
+                "link flat of peer hub has no address",
+            ),
+            (
+                "name = 'hub'",
+                "name = 'hub'\naddress = 'x:1'",
+                "move it into a [[peer.link]]",
+            ),
+            (
+                "name = 'hub'",
+                "name = 'hub'\nmonth_mib = 5",
+                "move it into a [[peer.link]]",
+            ),
         ] {
             let bad = TWO.replacen(from, to, 1);
             assert_ne!(bad, TWO);
