@@ -25,7 +25,7 @@ use wadi_log::{
 use wadi_sync::{
     CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
     LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt,
-    RefuseReason, ScopeSum, TreeAsk, encode_plain,
+    RefuseReason, ScopeSum, SealedBlock, TreeAsk, encode_plain,
 };
 
 /// Spoilt inputs of each decoder.
@@ -339,12 +339,23 @@ fn sealed_anew(spoilt: &[u8]) -> Vec<u8> {
     [lines, seal.to_string().as_bytes(), b"\n"].concat()
 }
 
+fn sealed_block() -> SealedBlock {
+    let block = block();
+    let range = Range {
+        log: block.checkpoint.checkpoint.log,
+        from: block.from,
+        to: block.checkpoint.checkpoint.size,
+    };
+    SealedBlock::seal(range, block_frames(&block).concat(), &key())
+}
+
 /// Good inputs of a decoder.
 fn good(name: &str) -> Vec<Vec<u8>> {
     match name {
         "entry" => entries().iter().map(|e| e.encode().unwrap()).collect(),
         "block" => vec![encode_plain(&block())],
         "block_frame" => block_frames(&block()),
+        "sealed_block" => vec![sealed_block().encode()],
 
         "checkpoint" => vec![
             control_head().to_bytes(),

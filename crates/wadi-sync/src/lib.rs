@@ -28,6 +28,7 @@ mod message;
 mod receipt;
 mod refuse_reason;
 pub mod seal;
+mod sealed_block;
 mod session;
 mod visible;
 
@@ -57,5 +58,6 @@ pub use message::{
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptLog, Witness};
 pub use refuse_reason::RefuseReason;
 pub use seal::Seal;
+pub use sealed_block::{CarriedBlock, SEALED_MARK, SealedBlock, read_carried};
 pub use session::{Input, Output, Query, QueryAnswer, Session, Snapshot};
 pub use visible::{both_may_see, may_take};

@@ -28,6 +28,7 @@ use crate::{
     link_spec::LinkSpec,
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
+    sealed_block::SEALED_MARK,
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
@@ -386,7 +387,10 @@ impl Session {
     fn codec_marks(&self) -> Vec<u8> {
         let known = CodecVersion::ALL.into_iter();
         let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
-        newer.map(CodecVersion::mark).collect()
+        let newer = newer.map(CodecVersion::mark);
+        // Who reads columns takes blocks that are sealed, too.
+        let sealed = (self.codec > CodecVersion::Zstd).then_some(SEALED_MARK);
+        newer.chain(sealed).collect()
     }
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.

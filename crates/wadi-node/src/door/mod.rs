@@ -30,6 +30,7 @@ pub(crate) mod projections;
 pub(crate) mod proofs;
 pub(crate) mod resync_state;
 pub(crate) mod scopes;
+pub(crate) mod sealing;
 pub(crate) mod shared_terms;
 pub(crate) mod status;
 pub(crate) mod suspects;

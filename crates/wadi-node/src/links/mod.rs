@@ -463,7 +463,9 @@ impl<'n> Link<'n> {
                 cosignature,
             } => self.take_cosigned(checkpoint, cosignature).await,
 
+            Output::SealCarried(block) => self.hand_to_carry(block).await,
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
+            Output::OpenCarried(sealed) => self.ingest_carried(sealed).await,
             Output::CarriedRefused(log) => self.drop_carried(log).await,
             Output::TakeExcerpt {
                 record,

@@ -5,6 +5,7 @@ use crate::{
     link_spec::LaneSet,
     message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Range, ScopeSum, TreeAsk},
     refuse_reason::RefuseReason,
+    sealed_block::{CarriedBlock, SealedBlock},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
@@ -166,6 +167,7 @@ pub enum Query {
 #[allow(missing_docs)]
 pub enum QueryAnswer {
     Block(Option<Block>),
+    Carried(Option<(CarriedBlock, Vec<u8>)>),
     Held(HeldParts),
     Roots(BTreeMap<u64, Hash>),
     Branch(Option<Branch>),
@@ -205,8 +207,12 @@ pub enum Output {
         checkpoint: Box<SignedCheckpoint>,
         cosignature: Cosignature,
     },
+    /// Seal this block of this node's own to hubs, and hand it to the peer, which carries it.
+    SealCarried(Block),
     /// Keep this block for the hub.
-    TakeCarried { block: Block, bytes: Vec<u8> },
+    TakeCarried { block: CarriedBlock, bytes: Vec<u8> },
+    /// Open this block, which the peer carried, and go on as with `IngestBlock`.
+    OpenCarried(SealedBlock),
     /// The peer, a hub, does not take what is carried of this log, for a reason that lies with it.
     CarriedRefused(LogId),
     /// Verify and keep this excerpt.

@@ -302,4 +302,20 @@ mod tests {
         let lanes = sent(&mut session, 9);
         assert!(lanes.iter().all(|l| *l <= Lane::Hold), "{lanes:?}");
     }
+
+    #[test]
+    fn a_neighbour_that_takes_no_sealed_blocks_is_given_nothing_and_that_is_said_once() {
+        let mut session = in_step(None);
+        let from = || Input::CarryFor([(log(Lane::Passage), 0)].into());
+        let codes = |out: Vec<Output>| -> Vec<String> {
+            let code = |o| match o {
+                Output::NoteRefusal { code, .. } => Some(code),
+                Output::AskStore(_) | Output::SealCarried(_) => panic!("it is given something"),
+                _ => None,
+            };
+            out.into_iter().filter_map(code).collect()
+        };
+        assert_eq!(codes(session.handle(from())), ["carries_open"]);
+        assert!(codes(session.handle(from())).is_empty());
+    }
 }

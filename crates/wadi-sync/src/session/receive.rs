@@ -5,10 +5,11 @@ use super::{
     send_refusal,
 };
 use crate::{
-    codec::{CodecVersion, decode_plain, fits_frame},
+    codec::{CodecVersion, fits_frame},
     forks::{PROBES_PER_ROUND, Side},
     message::{Message, Range, SyncError, TreeAsk},
     refuse_reason::RefuseReason,
+    sealed_block::{CarriedBlock, read_carried},
     visible::may_take,
 };
 use std::collections::BTreeSet;
@@ -132,6 +133,7 @@ impl Session {
         self.memory.note_peers(remembers);
         let best = CodecVersion::best_of(codecs).min(self.codec);
         self.window.use_codec(best);
+        self.carrying.note_marks(codecs);
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the
@@ -301,15 +303,17 @@ impl Session {
         bytes: Vec<u8>,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
-        let block = decode_plain(&bytes)?;
-        if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
+        let block = read_carried(&bytes)?;
+
+        let is_too_large = matches!(&block, CarriedBlock::Open(open) if !fits_frame(open));
+        if log.node != self.peer_node || block.range().log != log {
             note_refusal(
                 out,
                 log.origin(),
                 "carry_foreign",
                 "a node carries only what the owner itself hands it",
             );
-        } else if !fits_frame(&block) {
+        } else if is_too_large {
             note_refusal(
                 out,
                 log.origin(),

@@ -23,7 +23,8 @@ pub(crate) struct SentBlock {
     /// Where it ended.
     pub(crate) to: u64,
     bytes: usize,
-    pub(crate) checkpoint: SignedCheckpoint,
+    /// None of a sealed block, which nobody here can read: a hub tells it with its cosignature.
+    pub(crate) checkpoint: Option<SignedCheckpoint>,
     /// Sent before the peer reported a gap: it will report one for this block too.
     pub(crate) void: bool,
 }
@@ -210,11 +211,23 @@ impl SendWindow {
             log,
             to,
             bytes: frame.len(),
-            checkpoint: block.checkpoint,
+            checkpoint: Some(block.checkpoint),
             void: false,
         });
 
         Ok(frame)
+    }
+
+    /// A sealed block goes out as it is; it is in flight from here on.
+    pub(crate) fn send_sealed(&mut self, log: LogId, to: u64, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+        self.in_flight.push(SentBlock {
+            log,
+            to,
+            bytes,
+            checkpoint: None,
+            void: false,
+        });
     }
 
     /// The block that an answer is for: every block is answered once, in the order of its log.
