@@ -269,6 +269,7 @@ fn of_two_links_one_dies_in_mid_transfer_and_the_other_goes_on_behind_what_arriv
             both.link("trb", "sat")["connected"] == true
                 && both.entries("hub") > before + entries * 6 / 10
         });
+    let alive = both.link("trb", "sat");
     both.set_up(&both.vsat, false);
     let lacking = both.entries("trb") - both.entries("hub");
     assert!(lacking > 0, "it was over before the link died");
@@ -280,21 +281,16 @@ fn of_two_links_one_dies_in_mid_transfer_and_the_other_goes_on_behind_what_arriv
         "{whole} B for {entries} entries; {lacking} lacked, and {again} B went over the other link"
     );
 
-    // What the hub lacked, and what was acknowledged into the dark: a window.
-    let most = whole * lacking / entries + 80 * 1_024;
+    // What the hub lacked, and what was on its way: a bandwidth-delay product, and some.
+    let most = whole * lacking / entries + 24 * 1_024;
     assert!(again <= most, "{again} B, at most {most}");
-    assert!(again < whole, "everything was sent again");
-    assert_eq!(
-        both.world.site("hub").get("/v1/sites").unwrap()["refused"],
-        0
-    );
+    let hub = both.world.site("hub").get("/v1/sites").unwrap();
+    assert_eq!(hub["refused"], 0, "{hub}");
 
     // It was no news to the dear link: it never fell.
     let sat = both.link("trb", "sat");
-    assert_eq!(
-        (&sat["connected"], &sat["last_error"]),
-        (&json!(true), &json!(""))
-    );
+    assert_eq!(sat["connected"], true);
+    assert_eq!(sat["last_error"], alive["last_error"]);
 }
 
 #[test]

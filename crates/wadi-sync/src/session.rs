@@ -260,12 +260,7 @@ impl Session {
                 }
                 self.show_head(log, out);
             }
-            Input::NewMembers(new) => {
-                if let Some(start) = &mut self.start {
-                    start.members.extend(new.iter().cloned());
-                    out.push(Output::SendMessage(Message::Members(new)));
-                }
-            }
+            Input::NewMembers(new) => self.tell_members(new, out),
             Input::NewForks(proofs) => self.send_forks(proofs, out),
             Input::CarryFor(from) => self.give_to_carry(from, out),
             Input::OfferCarried(ranges) => {
@@ -314,6 +309,13 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    fn tell_members(&mut self, new: Vec<Enrolment>, out: &mut Vec<Output>) {
+        if let Some(start) = &mut self.start {
+            start.members.extend(new.iter().cloned());
+            out.push(Output::SendMessage(Message::Members(new)));
+        }
     }
 
     /// What made these logs rest has passed: the peer sends them again from what is held.

@@ -123,8 +123,11 @@ fn add_links(registry: &mut Registry, node: &Node) {
 
     let add = |node: &str, link: &str, traffic: &LinkTraffic| {
         let of = |more: &[(&str, &str)]| -> Labels {
-            let whose = [("node", node), ("link", link)];
-            let all = whose.iter().chain(more);
+            // One link has no name.
+            let named = [("link", link)];
+            let named = named.iter().filter(|(_, name)| !name.is_empty());
+            let all = [("node", node)];
+            let all = all.iter().chain(named).chain(more);
             all.map(|(name, value)| label(name, value)).collect()
         };
 
@@ -145,7 +148,6 @@ fn add_links(registry: &mut Registry, node: &Node) {
         for (link, traffic) in &links {
             add(&name, link, traffic);
         }
-        // One link has no name.
         if links.is_empty()
             && let Some(known) = node.reads().contacts_with(&name)
         {

@@ -30,6 +30,7 @@ impl Session {
             return Err(SyncError::OutOfOrder("a message"));
         }
 
+        self.note_hello(&message);
         match message {
             Message::Hello {
                 version,
@@ -37,13 +38,8 @@ impl Session {
                 digest,
                 members,
                 hub_time_s,
-                remembers,
-                codecs,
-                link,
                 .. // its rate is for the porch, its software for the board
             } => {
-                self.note_hello(remembers, &codecs);
-                self.note_link(link.as_ref());
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
             }
@@ -128,12 +124,24 @@ impl Session {
         Ok(())
     }
 
-    /// What a Hello tells of the peer itself: what it remembers, and how it reads blocks.
-    fn note_hello(&mut self, remembers: Option<Hash>, codecs: &[u8]) {
-        self.memory.note_peers(remembers);
+    /// What a Hello tells of the peer itself: what it remembers, how it reads blocks, and what it
+    /// knows of links.
+    fn note_hello(&mut self, message: &Message) {
+        let Message::Hello {
+            remembers,
+            codecs,
+            link,
+            ..
+        } = message
+        else {
+            return;
+        };
+
+        self.memory.note_peers(*remembers);
         let best = CodecVersion::best_of(codecs).min(self.codec);
         self.window.use_codec(best);
         self.carrying.note_marks(codecs);
+        self.note_link(link.as_ref());
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the
