@@ -11,7 +11,7 @@ use wadi_log::{
     parse_note, verify_block, verify_evidence,
 };
 use wadi_sync::{
-    BlockDecoder, BlockEncoder, CodecVersion, FrameReader, Manifest, Message, Receipt,
+    BlockDecoder, BlockEncoder, CodecVersion, FrameReader, Manifest, Message, Receipt, SealedBlock,
     decode_plain, encode_plain, fits_frame,
 };
 
@@ -23,6 +23,7 @@ pub const DECODERS: &[Decoder] = &[
     ("entry", entry),
     ("block", block),
     ("block_frame", block_frame),
+    ("sealed_block", sealed_block),
     ("checkpoint", checkpoint),
     ("note", note),
     ("cosignature", cosignature),
@@ -117,6 +118,14 @@ fn block_frame(bytes: &[u8]) {
     let _ = decoder.decode(one);
     if let Ok(block) = decoder.decode(two) {
         assert!(fits_frame(&block), "it could not be sent on");
+    }
+}
+
+fn sealed_block(bytes: &[u8]) {
+    if let Ok(sealed) = SealedBlock::decode(bytes) {
+        let again = SealedBlock::decode(&sealed.encode());
+        assert_eq!(again.as_ref(), Ok(&sealed));
+        let _ = sealed.is_sealed_by(&author().log_key);
     }
 }
 

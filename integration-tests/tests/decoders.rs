@@ -24,8 +24,8 @@ use wadi_log::{
 };
 use wadi_sync::{
     CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
-    LogRange, Manifest, Message, Party, Range, Receipt, RefuseReason, ScopeSum, TreeAsk,
-    encode_plain,
+    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt,
+    RefuseReason, ScopeSum, SealedBlock, TreeAsk, encode_plain,
 };
 
 /// Spoilt inputs of each decoder.
@@ -155,6 +155,11 @@ fn messages() -> Vec<Message> {
             rate_bits_s: Some(64_000),
             codecs: vec![CodecVersion::Columns.mark()],
             software: "0.1.0".into(),
+            link: Some(LinkSpec {
+                name: "vsat".into(),
+                cost: LinkCost::Metered,
+                purpose: LinkPurpose::Urgent,
+            }),
         },
         Message::Members(vec![author().clone()]),
         Message::Frontier {
@@ -334,12 +339,23 @@ fn sealed_anew(spoilt: &[u8]) -> Vec<u8> {
     [lines, seal.to_string().as_bytes(), b"\n"].concat()
 }
 
+fn sealed_block() -> SealedBlock {
+    let block = block();
+    let range = Range {
+        log: block.checkpoint.checkpoint.log,
+        from: block.from,
+        to: block.checkpoint.checkpoint.size,
+    };
+    SealedBlock::seal(range, block_frames(&block).concat(), &key())
+}
+
 /// Good inputs of a decoder.
 fn good(name: &str) -> Vec<Vec<u8>> {
     match name {
         "entry" => entries().iter().map(|e| e.encode().unwrap()).collect(),
         "block" => vec![encode_plain(&block())],
         "block_frame" => block_frames(&block()),
+        "sealed_block" => vec![sealed_block().encode()],
 
         "checkpoint" => vec![
             control_head().to_bytes(),

@@ -51,7 +51,8 @@ impl Dialler {
         let mut papers = self.crypto.clone();
         loop {
             let mut turned_away = false;
-            if !self.porch.is_connected(&self.peer.node) {
+            let (node, link) = (self.peer.node, self.peer.link_name());
+            if !self.porch.need_not_dial(&node, link) {
                 tokio::select! {
                     away = self.reach() => turned_away = away,
                     _ = stopped.changed() => return "it was stopped".into(),
@@ -79,10 +80,7 @@ impl Dialler {
         let rate = LinkRate::provisioned(self.peer.rate_bits_s.unwrap_or(0));
         let why = match self.dial(&rate).await {
             Ok(connection) => {
-                let ended = self
-                    .porch
-                    .serve(connection, Some(self.peer.node), rate)
-                    .await;
+                let ended = self.porch.serve(connection, Some(&self.peer), rate).await;
 
                 let is_late = ended.as_ref().is_some_and(says_expired);
                 self.late_next.store(is_late, Ordering::Relaxed);
@@ -92,19 +90,40 @@ impl Dialler {
         };
 
         self.turns.lock().expect("no panic holds it").pass_on();
-        self.porch
-            .node
-            .note_peer(self.peer.node, |p| p.last_error = why);
+        self.note_failure(why);
         false
     }
 
+    /// Notes why the peer was not reached: of its link, and of itself where no other link stands.
+    fn note_failure(&self, why: String) {
+        let (node, peer) = (&self.porch.node, self.peer.node);
+        if let Some(link) = &self.peer.link {
+            node.note_link(peer, link, |l| l.last_error.clone_from(&why));
+        }
+        if !self.porch.is_linked(&peer) {
+            node.note_peer(peer, |p| p.last_error = why);
+        }
+    }
+
+    /// All that the peer's addresses come to. One that is not found holds up no other.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for address in &self.peer.addresses {
+            match tokio::time::timeout(ANSWER_MAX, tokio::net::lookup_host(address)).await {
+                Ok(Ok(more)) => found.extend(more),
+                Ok(Err(error)) => wrong.push(format!("{address}: {error}")),
+                Err(_) => wrong.push(format!("{address}: its name is not found in time")),
+            }
+        }
+
+        match found.is_empty() {
+            true => Err(wrong.join("; ")),
+            false => Ok(found),
+        }
+    }
+
     async fn dial(&self, rate: &LinkRate) -> Result<Connection, String> {
-        let found = tokio::time::timeout(ANSWER_MAX, tokio::net::lookup_host(&self.peer.address));
-        let found: Vec<SocketAddr> = found
-            .await
-            .map_err(|_| format!("{}: its name is not found in time", self.peer.address))?
-            .map_err(|e| e.to_string())?
-            .collect();
+        let found = self.addresses().await?;
         let address = self
             .turns
             .lock()

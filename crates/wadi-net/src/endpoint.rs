@@ -21,6 +21,7 @@ use thiserror::Error;
 use tokio::{sync::watch, task::JoinHandle};
 use wadi_log::NodeId;
 use wadi_node::{KnownTime, Node};
+use wadi_sync::LinkSpec;
 
 /// An error of the porch.
 #[derive(Debug, Error)]
@@ -49,17 +50,34 @@ impl NetError {
     }
 }
 
-/// A peer to be dialled.
+/// A peer to be dialled, over its link or over one of several.
 #[derive(Clone, Debug)]
 pub struct PeerAddress {
     /// The node.
     pub node: NodeId,
-    /// Where it listens: `host:port`.
-    pub address: String,
+    /// Where it listens: `host:port`, each in its turn.
+    pub addresses: Vec<String>,
+    /// Which of several links it is; none where there is one.
+    pub link: Option<LinkSpec>,
     /// The link's provisioned rate, bits a second.
     pub rate_bits_s: Option<u64>,
     /// Bytes that may go over the link in a month, both ways; none where nobody counts.
     pub month_bytes_max: Option<u64>,
+}
+
+impl PeerAddress {
+    /// The link's name; empty where there is one.
+    pub(crate) fn link_name(&self) -> &str {
+        self.link.as_ref().map_or("", |link| &link.name)
+    }
+
+    /// What it is called in logs.
+    fn text(&self) -> String {
+        match self.link_name() {
+            "" => self.node.to_string(),
+            name => format!("{} over {name}", self.node),
+        }
+    }
 }
 
 /// Settings of the porch.
@@ -125,12 +143,18 @@ impl Network {
         network.keep_task("the task that takes callers".into(), callers);
 
         for peer in config.peers.clone() {
-            porch.node.note_peer(peer.node, |p| {
-                p.rate_bits_s = peer.rate_bits_s;
-                p.month_bytes_max = peer.month_bytes_max;
-            });
+            match &peer.link {
+                None => porch.node.note_peer(peer.node, |p| {
+                    p.rate_bits_s = peer.rate_bits_s;
+                    p.month_bytes_max = peer.month_bytes_max;
+                }),
+                Some(link) => porch.node.note_link(peer.node, link, |l| {
+                    l.rate_bits_s = peer.rate_bits_s;
+                    l.month_bytes_max = peer.month_bytes_max;
+                }),
+            }
 
-            let name = format!("the task that dials {}", peer.node);
+            let name = format!("the task that dials {}", peer.text());
             let dialler = Dialler {
                 porch: porch.clone(),
                 endpoint: endpoint.clone(),

@@ -1,5 +1,5 @@
-//! The QUIC porch: quinn and rustls, mutual TLS from the commission's CA, one connection per pair
-//! of nodes.
+//! The QUIC porch: quinn and rustls, mutual TLS from the commission's CA, one connection for each
+//! link of a pair of nodes.
 //!
 //! The settings are those of thin links (`docs/links.md`): no session resumption (it would outlive
 //! a revocation), no MTU discovery, windows that follow the link, a short idle timeout with quick
@@ -9,6 +9,7 @@
 #![deny(clippy::string_slice)]
 
 mod addresses;
+mod board;
 mod callers;
 #[cfg(test)]
 mod coming_back_tests;

@@ -3,12 +3,14 @@
 
 use crate::{
     NetError, NetworkConfig,
+    board::{Admitted, Board, LINKS_OF_PEER_MAX},
+    endpoint::PeerAddress,
     identity::{RevokedSerials, peer_of},
     late::{LATE_ALPN, ends_s},
     link_rate::LinkRate,
     liveness::{LOOK_PERIOD, SilenceWatch},
     refusals::Refusals,
-    streams::{ConnectionPlan, run_connection},
+    streams::{ConnectionPlan, Greeting, MessageStream, accept_greeting, run_connection},
     transport::Transport,
 };
 use quinn::{Connection, ConnectionError, TransportConfig, VarInt};
@@ -16,11 +18,12 @@ use rustls_pki_types::CertificateDer;
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use wadi_log::{NodeId, Role};
-use wadi_node::{LinkCounter, Node, TrafficPurpose, WayBytes};
+use wadi_node::{LinkCounter, LinkPlan, Node, TrafficPurpose, WayBytes};
+use wadi_sync::LinkSpec;
 
 /// The code of a connection that is closed because the other end's certificate has expired.
 pub(crate) const EXPIRED_CODE: u32 = 4;
@@ -51,82 +54,25 @@ pub(crate) struct Porch {
     pub(crate) node: Arc<Node>,
     board: Board,
     refusals: Refusals,
-    /// Rates that this node has provisioned, by peer, bits a second.
-    rates: BTreeMap<NodeId, u64>,
+    /// Rates that this node has provisioned, by peer and link, bits a second.
+    rates: BTreeMap<(NodeId, String), u64>,
     transport: Transport,
-}
-
-/// Connections by peer: where two nodes dial each other at once, the one that the smaller id
-/// dialled stays. Whoever dials anew has given its last connection up.
-#[derive(Default)]
-struct Board(Mutex<BTreeMap<NodeId, StandingConnection>>);
-
-struct StandingConnection {
-    connection: Connection,
-    /// By this node.
-    dialled: bool,
-}
-
-impl StandingConnection {
-    fn is_open(&self) -> bool {
-        self.connection.close_reason().is_none()
-    }
-}
-
-/// Whether a connection takes the place of one that stands, by who dialled them.
-fn takes_place(me: NodeId, peer: NodeId, standing_dialled: bool, dialled: bool) -> bool {
-    let preferred = dialled == (me < peer);
-    preferred || standing_dialled == dialled
-}
-
-impl Board {
-    /// Whether this connection may stand. One that it replaces is closed.
-    fn admit(&self, me: NodeId, peer: NodeId, connection: &Connection, dialled: bool) -> bool {
-        let mut board = self.0.lock().expect("no panic holds it");
-        if let Some(old) = board.get(&peer).filter(|old| old.is_open()) {
-            if !takes_place(me, peer, old.dialled, dialled) {
-                connection.close(VarInt::from_u32(1), b"another connection stands");
-                return false;
-            }
-            old.connection
-                .close(VarInt::from_u32(1), b"replaced by another connection");
-        }
-
-        let standing = StandingConnection {
-            connection: connection.clone(),
-            dialled,
-        };
-        board.insert(peer, standing);
-        true
-    }
-
-    /// Closes what stands with a certificate that was revoked; who was at the other end.
-    fn close_revoked(&self, revoked: &RevokedSerials) -> Vec<NodeId> {
-        let board = self.0.lock().expect("no panic holds it");
-        let is_revoked = |standing: &StandingConnection| {
-            certificate_of(&standing.connection).is_some_and(|shown| revoked.names(&shown))
-        };
-
-        let mut closed = Vec::new();
-        for (peer, standing) in board.iter().filter(|(_, s)| s.is_open() && is_revoked(s)) {
-            let code = VarInt::from_u32(REVOKED_CODE);
-            standing.connection.close(code, b"certificate revoked");
-            closed.push(*peer);
-        }
-        closed
-    }
-
-    fn stands(&self, peer: &NodeId) -> bool {
-        self.0
-            .lock()
-            .expect("no panic holds it")
-            .get(peer)
-            .is_some_and(StandingConnection::is_open)
-    }
 }
 
 /// How often it is noted how a contact goes on.
 const CONTACT_PERIOD: Duration = Duration::from_secs(2);
+
+/// How long a caller may take to say over which link it comes.
+const GREETING_MAX: Duration = Duration::from_secs(20);
+
+/// A link whose contact is noted.
+struct FollowedLink {
+    peer: NodeId,
+    /// Which of several with the peer it is.
+    link: Option<LinkSpec>,
+    connection: Connection,
+    counter: Arc<LinkCounter>,
+}
 
 /// A peer, as its certificate shows it.
 struct Caller {
@@ -140,10 +86,10 @@ struct Caller {
 
 impl Porch {
     pub(crate) fn new(node: Arc<Node>, config: &NetworkConfig) -> Self {
-        let rates = config
-            .peers
-            .iter()
-            .filter_map(|p| Some((p.node, p.rate_bits_s?)));
+        let rates = config.peers.iter().filter_map(|p| {
+            let link = p.link_name().to_string();
+            Some(((p.node, link), p.rate_bits_s?))
+        });
 
         Self {
             node,
@@ -157,8 +103,14 @@ impl Porch {
         }
     }
 
-    pub(crate) fn is_connected(&self, peer: &NodeId) -> bool {
-        self.board.stands(peer)
+    /// Whether a link need not be dialled now.
+    pub(crate) fn need_not_dial(&self, peer: &NodeId, link: &str) -> bool {
+        self.board.need_not_dial(peer, link)
+    }
+
+    /// Whether any link with a peer stands.
+    pub(crate) fn is_linked(&self, peer: &NodeId) -> bool {
+        self.board.is_linked(peer)
     }
 
     /// Settings of one connection, whose controller follows this rate.
@@ -207,48 +159,67 @@ impl Porch {
             .await;
     }
 
-    /// Runs a link over a connection, whoever dialled. `expected` is whom this node dialled.
+    /// Runs a link over a connection, whoever dialled. `expected` is what this node dialled.
     /// Returns how the other end closed it, where it did.
     pub(crate) async fn serve(
         &self,
         connection: Connection,
-        expected: Option<NodeId>,
+        expected: Option<&PeerAddress>,
         rate: LinkRate,
     ) -> Option<ConnectionError> {
-        let caller = self.let_in(&connection, expected).await?;
+        let caller = self.let_in(&connection, expected.map(|e| e.node)).await?;
         let peer = caller.peer;
-        let dialled = expected.is_some();
-        if !self.board.admit(self.node.id(), peer, &connection, dialled) {
-            return None;
-        }
+        let (link, told_rate, stream) = match expected {
+            Some(dialled) => (dialled.link.clone(), None, MessageStream::ToOpen),
+            None => {
+                let greeting = self.greeting_of(peer, &connection).await?;
+                let (link, rate) = greeting.link_and_rate();
+                (link, rate, MessageStream::Greeted(greeting))
+            }
+        };
 
-        rate.provision(self.rates.get(&peer).copied().unwrap_or(0));
+        let name = link.as_ref().map_or("", |link| &link.name);
+        self.admit((peer, name), &connection, expected.is_some())
+            .await?;
+
+        let provisioned = self.rates.get(&(peer, name.to_string())).copied();
+        rate.provision(provisioned.unwrap_or(0));
         let counter = Arc::new(LinkCounter::default());
         let set_up = wire_bytes(&connection);
         counter.count_sent(TrafficPurpose::Handshake, set_up.sent as usize);
         counter.count_received(TrafficPurpose::Handshake, set_up.received as usize);
         let run = run_connection(
             self.node.clone(),
-            (peer, caller.tls_key),
             connection.clone(),
             ConnectionPlan {
-                dialled,
-                late: caller.late,
+                stream,
+                link: LinkPlan {
+                    peer,
+                    tls_key: caller.tls_key,
+                    late: caller.late,
+                    link: link.clone(),
+                    rate_bits_s: provisioned.or(told_rate),
+                },
                 rate,
                 counter: counter.clone(),
+                peer_is_single: self.board.single(peer),
             },
         );
 
-        self.node.contact_begins(peer, caller.ends_s);
+        let followed = FollowedLink {
+            peer,
+            link: link.clone(),
+            connection: connection.clone(),
+            counter,
+        };
+        self.node.contact_begins(peer, link.as_ref(), caller.ends_s);
         let why = tokio::select! {
             why = run => why,
             why = self.end_lateness(&caller, &connection) => why,
             why = silence(&connection) => why,
-            () = self.follow_contact(peer, &connection, &counter) => {
-                unreachable!("it follows for ever")
-            }
+            () = self.follow_contact(&followed) => unreachable!("it follows for ever"),
         };
-        self.note_contact(peer, &connection, &counter).await;
+        self.note_contact(&followed).await;
 
         // Closing it here, too, would hide the other end's word.
         let ended = connection.close_reason();
@@ -257,29 +228,83 @@ impl Porch {
             why.as_bytes().get(..200.min(why.len())).unwrap_or_default(),
         );
 
-        if !self.board.stands(&peer) {
+        self.note_end(&followed, why);
+        ended
+    }
+
+    /// Whether a connection may stand for a link; it is closed otherwise.
+    async fn admit(
+        &self,
+        (peer, link): (NodeId, &str),
+        connection: &Connection,
+        dialled: bool,
+    ) -> Option<()> {
+        let me = self.node.id();
+        match self.board.admit(me, (peer, link), connection, dialled) {
+            Admitted::Stands => Some(()),
+            Admitted::Another => None,
+            Admitted::TooMany => {
+                let why = format!(
+                    "{peer} calls over one link more than the {LINKS_OF_PEER_MAX} that it may have"
+                );
+                self.refuse_member(peer, "too_many_links", why).await;
+                None
+            }
+        }
+    }
+
+    /// What a caller says first, which tells over which link it comes.
+    async fn greeting_of(&self, peer: NodeId, connection: &Connection) -> Option<Greeting> {
+        self.board.greets(peer, connection);
+        let greeting = tokio::time::timeout(GREETING_MAX, accept_greeting(connection)).await;
+        self.board.greeted(&peer, connection);
+
+        let why = match greeting {
+            Ok(Ok(greeting)) => return Some(greeting),
+            Ok(Err(why)) => why,
+            Err(_) => "it did not say who it is in time".into(),
+        };
+        connection.close(VarInt::from_u32(0), b"no greeting");
+        if !self.board.is_linked(&peer) {
+            self.node.note_peer(peer, |p| p.last_error = why);
+        }
+        None
+    }
+
+    /// Notes that a link ended, and why; and where it was the last one, that the peer is dark.
+    fn note_end(&self, ended: &FollowedLink, why: String) {
+        let peer = ended.peer;
+        if let Some(link) = &ended.link
+            && !self.board.stands(&peer, &link.name)
+        {
+            self.node.note_link(peer, link, |l| {
+                l.connected = false;
+                l.last_error.clone_from(&why);
+            });
+        }
+
+        if !self.board.is_linked(&peer) {
             self.node.note_peer(peer, |p| {
                 p.connected = false;
                 p.in_step = false;
                 p.last_error = why;
             });
         }
-
-        ended
     }
 
     /// Notes how a contact goes on, until it is dropped.
-    async fn follow_contact(&self, peer: NodeId, connection: &Connection, counter: &LinkCounter) {
+    async fn follow_contact(&self, followed: &FollowedLink) {
         loop {
             tokio::time::sleep(CONTACT_PERIOD).await;
-            self.note_contact(peer, connection, counter).await;
+            self.note_contact(followed).await;
         }
     }
 
-    async fn note_contact(&self, peer: NodeId, connection: &Connection, counter: &LinkCounter) {
-        let wire = wire_bytes(connection);
-        let by = counter.take(wire);
-        self.node.contact_goes_on(peer, wire, &by).await;
+    async fn note_contact(&self, followed: &FollowedLink) {
+        let wire = wire_bytes(&followed.connection);
+        let by = followed.counter.take(wire);
+        let (peer, link) = (followed.peer, followed.link.as_ref());
+        self.node.contact_goes_on(peer, link, wire, &by).await;
     }
 
     /// Who it is, where it may be spoken to; the connection is closed otherwise.
@@ -369,7 +394,7 @@ async fn silence(connection: &Connection) -> String {
 }
 
 /// The certificate that the other end showed.
-fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
+pub(crate) fn certificate_of(connection: &Connection) -> Option<CertificateDer<'static>> {
     let identity = connection.peer_identity()?;
     let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     chain.first().cloned()
@@ -395,25 +420,4 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
         ends_s: ends_s(&certificate).unwrap_or(0),
         late,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_dials_anew_takes_the_place_of_what_it_dialled_before() {
-        let (small, large) = (NodeId([1; 16]), NodeId([2; 16]));
-        for (me, peer) in [(small, large), (large, small)] {
-            for dialled in [true, false] {
-                assert!(takes_place(me, peer, dialled, dialled));
-            }
-        }
-
-        // Both dialled at once: of the two, both ends keep the same.
-        assert!(takes_place(small, large, false, true));
-        assert!(takes_place(large, small, true, false));
-        assert!(!takes_place(small, large, true, false));
-        assert!(!takes_place(large, small, false, true));
-    }
 }

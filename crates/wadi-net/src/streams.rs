@@ -9,13 +9,16 @@ use crate::{
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
-use wadi_log::{Lane, NodeId};
-use wadi_node::{Arriving, Leaving, LinkCounter, Node, TrafficPurpose, run_late_link, run_link};
-use wadi_sync::{BLOCK_FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, Message};
+use wadi_log::Lane;
+use wadi_node::{Arriving, Leaving, LinkCounter, LinkPlan, Node, TrafficPurpose, run_planned_link};
+use wadi_sync::{BLOCK_FRAME_BYTES_MAX, LinkSpec, MESSAGE_BYTES_MAX, Message};
 
 /// Frames that wait between the streams and the link, each way.
 const WAITING_MESSAGES_MAX: usize = 8;
@@ -31,44 +34,97 @@ const LINK_END_MAX: Duration = Duration::from_secs(5);
 
 /// What is known of a connection before its link begins.
 pub(crate) struct ConnectionPlan {
-    /// This node dialled it.
-    pub(crate) dialled: bool,
-    /// The peer's certificate has expired.
-    pub(crate) late: bool,
+    pub(crate) stream: MessageStream,
+    pub(crate) link: LinkPlan,
     pub(crate) rate: LinkRate,
     /// Counts what goes over it, by what it is for.
     pub(crate) counter: Arc<LinkCounter>,
+    /// Where it is noted whether the peer knows of one link alone.
+    pub(crate) peer_is_single: Arc<AtomicBool>,
+}
+
+/// The stream of messages.
+pub(crate) enum MessageStream {
+    /// This node dialled, and opens it.
+    ToOpen,
+    /// The peer opened it, and said who it is.
+    Greeted(Greeting),
+}
+
+/// What a caller said first, and the stream that it said it on.
+pub(crate) struct Greeting {
+    send: SendStream,
+    recv: RecvStream,
+    hello: Message,
+    /// Bytes of it, with its length.
+    bytes: usize,
+}
+
+impl Greeting {
+    /// Over which of several links it comes, and its rate as the caller tells it, bits a second.
+    pub(crate) fn link_and_rate(&self) -> (Option<LinkSpec>, Option<u64>) {
+        match &self.hello {
+            Message::Hello {
+                link, rate_bits_s, ..
+            } => (link.clone(), *rate_bits_s),
+            _ => (None, None),
+        }
+    }
+}
+
+/// Takes the stream of messages, which shows itself with its first bytes, and reads what the
+/// caller says first.
+pub(crate) async fn accept_greeting(connection: &Connection) -> Result<Greeting, String> {
+    let (send, mut recv) = connection.accept_bi().await.map_err(|e| e.to_string())?;
+    let bytes = read_frame(&mut recv, MESSAGE_BYTES_MAX)
+        .await?
+        .ok_or("the peer closed its streams")?;
+    let hello = Message::decode(&bytes).map_err(|e| e.to_string())?;
+
+    Ok(Greeting {
+        send,
+        recv,
+        hello,
+        bytes: framed(bytes.len()),
+    })
 }
 
 /// Runs a link over one connection; returns why it ended.
 pub(crate) async fn run_connection(
     node: Arc<Node>,
-    (peer, tls_key): (NodeId, [u8; 32]),
     connection: Connection,
     plan: ConnectionPlan,
 ) -> String {
     let ConnectionPlan {
-        dialled,
-        late,
+        stream,
+        link: planned,
         rate,
         counter,
+        peer_is_single,
     } = plan;
+    let (peer, spec) = (planned.peer, planned.link.clone());
     let (arriving, incoming) = mpsc::channel(WAITING_MESSAGES_MAX);
     let (outgoing, leaving) = mpsc::channel(WAITING_MESSAGES_MAX);
     let (windows, holds) = (WindowFollower::new(rate.clone()), arriving.clone());
     let streams = async {
         let copies = Arc::new(WaitingCopies::default());
-        // Whoever dialled opens the message stream; a stream shows itself with its first bytes.
-        let (send, recv) = if dialled {
-            connection.open_bi().await
-        } else {
-            connection.accept_bi().await
-        }
-        .map_err(|e| e.to_string())?;
+        let messages = ArrivingMessages {
+            arriving: arriving.clone(),
+            rate: rate.clone(),
+            counter: counter.clone(),
+            peer_is_single,
+        };
+        let (send, recv) = match stream {
+            MessageStream::ToOpen => connection.open_bi().await.map_err(|e| e.to_string())?,
+            MessageStream::Greeted(greeting) => {
+                messages.take(greeting.hello, greeting.bytes).await;
+                (greeting.send, greeting.recv)
+            }
+        };
 
         tokio::select! {
             r = write_all(&connection, send, leaving, &counter) => r,
-            r = read_messages(recv, arriving.clone(), &rate, &counter) => r,
+            r = messages.read(recv) => r,
             r = read_lanes(&connection, arriving, &copies, &counter) => r,
             why = read_copies(&connection, &copies) => Err(why),
         }
@@ -77,17 +133,15 @@ pub(crate) async fn run_connection(
     let sample = async {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            node.note_peer(peer, |p| p.rtt_ms = connection.rtt().as_millis() as u64);
+            let rtt_ms = connection.rtt().as_millis() as u64;
+            node.note_peer(peer, |p| p.rtt_ms = rtt_ms);
+            if let Some(link) = &spec {
+                node.note_link(peer, link, |l| l.rtt_ms = rtt_ms);
+            }
         }
     };
     let follow = follow_link(&connection, windows, holds);
-
-    let link = async {
-        match late {
-            true => run_late_link(node.door().clone(), peer, tls_key, incoming, outgoing).await,
-            false => run_link(node.door().clone(), peer, tls_key, incoming, outgoing).await,
-        }
-    };
+    let link = run_planned_link(node.door().clone(), planned, incoming, outgoing);
 
     tokio::pin!(link);
     let why = tokio::select! {
@@ -265,25 +319,40 @@ impl LaneWriter {
     }
 }
 
-async fn read_messages(
-    mut stream: RecvStream,
+/// Messages as they come.
+struct ArrivingMessages {
     arriving: mpsc::Sender<Arriving>,
-    rate: &LinkRate,
-    counter: &LinkCounter,
-) -> Result<(), String> {
-    while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
-        let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
-        counter.count_received(TrafficPurpose::of_message(&message), framed(bytes.len()));
-        if let Message::Hello { rate_bits_s, .. } = &message {
-            rate.peer_told(rate_bits_s.unwrap_or(0));
+    rate: LinkRate,
+    counter: Arc<LinkCounter>,
+    peer_is_single: Arc<AtomicBool>,
+}
+
+impl ArrivingMessages {
+    async fn read(&self, mut stream: RecvStream) -> Result<(), String> {
+        while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
+            let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
+            if !self.take(message, framed(bytes.len())).await {
+                return Ok(());
+            }
         }
 
-        if arriving.send(Arriving::Message(message)).await.is_err() {
-            return Ok(());
-        }
+        Ok(())
     }
 
-    Ok(())
+    /// Hands a message on; false where nobody takes it any more.
+    async fn take(&self, message: Message, bytes: usize) -> bool {
+        let purpose = TrafficPurpose::of_message(&message);
+        self.counter.count_received(purpose, bytes);
+        if let Message::Hello {
+            rate_bits_s, link, ..
+        } = &message
+        {
+            self.rate.peer_told(rate_bits_s.unwrap_or(0));
+            self.peer_is_single.store(link.is_none(), Ordering::Relaxed);
+        }
+
+        self.arriving.send(Arriving::Message(message)).await.is_ok()
+    }
 }
 
 async fn read_lanes(

@@ -180,7 +180,8 @@ async fn five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_s
         .await;
     let to_hub = PeerAddress {
         node: hub.key.node(),
-        address: address.to_string(),
+        addresses: vec![address.to_string()],
+        link: None,
         rate_bits_s: None,
         month_bytes_max: None,
     };

@@ -101,7 +101,7 @@ pub use door::{
     next_contact::{EstimatedBy, NextContact},
     resync_state::{ResyncAct, ResyncState},
     scopes::ScopeDigest,
-    status::{Damage, PeerStatus, ScrubStatus},
+    status::{Damage, LinkStatus, PeerStatus, ScrubStatus},
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
     traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},
@@ -112,7 +112,7 @@ pub use hub::{
     desk::{FindingDesk, SavedView, Snooze},
     life::{FindingAct, FindingDone, Findings, PublishedFinding, finding_version},
 };
-pub use links::{Arriving, Leaving, run_late_link, run_link};
+pub use links::{Arriving, Leaving, LinkPlan, run_late_link, run_link, run_planned_link};
 pub use node::Node;
 pub use parts::Start;
 pub use upkeep::{

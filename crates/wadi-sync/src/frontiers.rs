@@ -62,7 +62,11 @@ fn send_frontier(folded: Folded, kind: FrontierPart, out: &mut Vec<Output>) {
 
 /// What changed since a past: what grew or is new, and what is held no more, which is told as an
 /// empty log.
-fn changed_since(past: &Frontier, mine: &Frontier) -> BTreeMap<LogId, Tip> {
+fn changed_since(
+    past: &Frontier,
+    mine: &Frontier,
+    is_compared: impl Fn(&LogId) -> bool,
+) -> BTreeMap<LogId, Tip> {
     let changed = mine
         .0
         .iter()
@@ -72,7 +76,7 @@ fn changed_since(past: &Frontier, mine: &Frontier) -> BTreeMap<LogId, Tip> {
     let gone = past
         .0
         .keys()
-        .filter(|log| !mine.0.contains_key(log))
+        .filter(|log| !mine.0.contains_key(log) && is_compared(log))
         .map(|log| (*log, empty_tip()));
 
     changed.chain(gone).collect()
@@ -88,7 +92,7 @@ impl Session {
         let mine = self.visible_frontier();
         if let Some(past) = self.common_past() {
             let folded = Folded {
-                open: changed_since(past, &mine),
+                open: changed_since(past, &mine, |log| self.lanes_here.compares(log.lane)),
                 closed: BTreeMap::new(),
             };
             let kind = FrontierPart {

@@ -23,10 +23,12 @@ mod bundle;
 mod codec;
 mod forks;
 mod frontiers;
+mod link_spec;
 mod message;
 mod receipt;
 mod refuse_reason;
 pub mod seal;
+mod sealed_block;
 mod session;
 mod visible;
 
@@ -46,6 +48,9 @@ pub use codec::{
     encode_plain, fits_frame,
 };
 pub use frontiers::FrontierPart;
+pub use link_spec::{
+    LINK_NAME_CHARS_MAX, LaneSet, LinkCost, LinkPurpose, LinkSpec, is_link_name, is_urgent,
+};
 pub use message::{
     ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range,
     ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,
@@ -53,5 +58,6 @@ pub use message::{
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptLog, Witness};
 pub use refuse_reason::RefuseReason;
 pub use seal::Seal;
+pub use sealed_block::{CarriedBlock, SEALED_MARK, SealedBlock, read_carried};
 pub use session::{Input, Output, Query, QueryAnswer, Session, Snapshot};
 pub use visible::{both_may_see, may_take};

@@ -7,7 +7,10 @@ mod forks;
 mod greeting;
 mod wire;
 
-use crate::{bounds::count_fields, frontiers::FrontierPart, pb, refuse_reason::RefuseReason};
+use crate::{
+    bounds::count_fields, frontiers::FrontierPart, link_spec::LinkSpec, pb,
+    refuse_reason::RefuseReason,
+};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -194,6 +197,8 @@ pub enum Message {
         /// The version of the sender's software; empty where it does not say. It is told to
         /// people, and nothing is decided by it.
         software: String,
+        /// Which of several links between the two this is; none where there is one.
+        link: Option<LinkSpec>,
     },
     Members(Vec<Enrolment>),
     Frontier {
@@ -298,6 +303,7 @@ impl Message {
             rate_bits_s: None,
             codecs: vec![],
             software: String::new(),
+            link: None,
         };
         let frontier = Self::Frontier {
             folded: Folded::default(),

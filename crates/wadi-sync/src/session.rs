@@ -4,11 +4,13 @@
 //! come ([`SessionPhase`]). Each part owns what it needs: what is known of a log at the peer
 //! ([`PeerLog`]), what is in flight ([`SendWindow`]), what a neighbour keeps for the hub
 //! ([`Carrying`]), the telling of frontiers ([`FrontierExchange`]), what is remembered of the last
-//! contact ([`FrontierMemory`]), and logs whose author is not known yet ([`UnknownAuthors`]).
+//! contact ([`FrontierMemory`]), logs whose author is not known yet ([`UnknownAuthors`]), and which
+//! lanes go over this one of several links ([`SessionLanes`]).
 
 mod answers;
 mod carrying;
 mod io;
+mod lanes;
 mod members;
 mod peer_log;
 mod phase;
@@ -23,11 +25,14 @@ pub(crate) use peer_log::PeerLog;
 use crate::{
     codec::CodecVersion,
     frontiers::{FrontierExchange, FrontierMemory},
+    link_spec::LinkSpec,
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
+    sealed_block::SEALED_MARK,
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
+use lanes::SessionLanes;
 use members::{UnknownAuthors, members_digest};
 use phase::SessionPhase;
 use reading::{AnswerOrder, LaneReader};
@@ -74,6 +79,7 @@ pub struct Session {
     codec: CodecVersion,
     carrying: Carrying,
     unknown_authors: UnknownAuthors,
+    pub(crate) lanes_here: SessionLanes,
     message_bytes: u64,
 }
 
@@ -95,8 +101,18 @@ impl Session {
             codec: CodecVersion::Columns,
             carrying: Carrying::default(),
             unknown_authors: UnknownAuthors::default(),
+            lanes_here: SessionLanes::default(),
             message_bytes: 0,
         }
+    }
+
+    /// A session over one of several links with the peer. It compares the lanes that go over that
+    /// link, and sends none until it is told which ([`Input::SendLanes`]).
+    pub fn over(mut self, link: Option<LinkSpec>) -> Self {
+        if let Some(link) = link {
+            self.lanes_here = SessionLanes::over(link);
+        }
+        self
     }
 
     /// A session that speaks no newer version of the block codec than this one.
@@ -175,6 +191,11 @@ impl Session {
         self.phase.is_running() && !self.exchange.is_unfolding() && !self.logs.iter().any(behind)
     }
 
+    /// Whether frontiers were compared.
+    pub fn is_running(&self) -> bool {
+        self.phase.is_running()
+    }
+
     /// Bytes of messages, both ways, that compare what both hold.
     pub fn message_bytes(&self) -> u64 {
         self.message_bytes
@@ -228,6 +249,8 @@ impl Session {
             Input::BlockRefused { log, held, reason } => self.refuse_block(log, held, reason, out),
             Input::AskAgain(logs) => self.ask_again(&logs, out),
             Input::LinkHolds(bytes) => self.move_window(bytes, out),
+            Input::SendLanes(lanes) => self.send_lanes(lanes, out),
+            Input::PeerHolds(held) => self.note_held_there(held, out),
             Input::LogsGrew(tips) => self.note_growths(tips, out),
             Input::HeadRefreshed(log) => {
                 // Too early to be shown: it is when the frontiers are compared.
@@ -237,12 +260,7 @@ impl Session {
                 }
                 self.show_head(log, out);
             }
-            Input::NewMembers(new) => {
-                if let Some(start) = &mut self.start {
-                    start.members.extend(new.iter().cloned());
-                    out.push(Output::SendMessage(Message::Members(new)));
-                }
-            }
+            Input::NewMembers(new) => self.tell_members(new, out),
             Input::NewForks(proofs) => self.send_forks(proofs, out),
             Input::CarryFor(from) => self.give_to_carry(from, out),
             Input::OfferCarried(ranges) => {
@@ -291,6 +309,13 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    fn tell_members(&mut self, new: Vec<Enrolment>, out: &mut Vec<Output>) {
+        if let Some(start) = &mut self.start {
+            start.members.extend(new.iter().cloned());
+            out.push(Output::SendMessage(Message::Members(new)));
+        }
     }
 
     /// What made these logs rest has passed: the peer sends them again from what is held.
@@ -352,6 +377,7 @@ impl Session {
             rate_bits_s,
             codecs: self.codec_marks(),
             software: SOFTWARE.into(),
+            link: self.lanes_here.link().cloned(),
         }));
 
         // Proofs travel first.
@@ -363,7 +389,10 @@ impl Session {
     fn codec_marks(&self) -> Vec<u8> {
         let known = CodecVersion::ALL.into_iter();
         let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
-        newer.map(CodecVersion::mark).collect()
+        let newer = newer.map(CodecVersion::mark);
+        // Who reads columns takes blocks that are sealed, too.
+        let sealed = (self.codec > CodecVersion::Zstd).then_some(SEALED_MARK);
+        newer.chain(sealed).collect()
     }
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.
@@ -378,7 +407,7 @@ impl Session {
         let (Some(start), Some(peer)) = (&self.start, &self.peer) else {
             return false;
         };
-        both_may_see(&start.me, peer, log)
+        self.lanes_here.compares(log.lane) && both_may_see(&start.me, peer, log)
     }
 
     fn may_take_here(&self, log: &LogId) -> bool {
@@ -432,6 +461,7 @@ impl Session {
         // what others brought.
         let brought = to.min(tip.size);
         self.logs.entry(log).or_default().brought(brought);
+        self.tell_other_links(log, out);
         out.push(Output::SendMessage(Message::Ack {
             log,
             size: tip.size,
@@ -463,7 +493,7 @@ impl Session {
 
     /// Tells that both hold the same, where nothing is left to do.
     pub(crate) fn note_in_step(&mut self, out: &mut Vec<Output>) {
-        if self.is_idle() && self.unsent() == 0 {
+        if self.compares_everything() && self.is_idle() && self.unsent() == 0 {
             self.remember_frontier(out);
             out.push(Output::InStep);
         }

@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::{fmt, sync::Arc};
-use wadi_node::{MemberCost, Node, NodeError, TrafficPurpose, WayBytes};
+use wadi_node::{LinkTraffic, MemberCost, Node, NodeError, TrafficPurpose, WayBytes};
 
 /// What the text is, as its standard has it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -108,7 +108,8 @@ fn add_queues(registry: &mut Registry, node: &Node) {
     }
 }
 
-/// Bytes of each link today, by what they were for, and this month.
+/// Bytes of each link today, by what they were for, and this month. Links are named where there are
+/// several with a node.
 fn add_links(registry: &mut Registry, node: &Node) {
     let help = "Bytes on the wire since midnight UTC, by what they were for";
     let days = family(registry, "link_day_bytes", help);
@@ -120,30 +121,37 @@ fn add_links(registry: &mut Registry, node: &Node) {
     let now_ms = node.now_ms();
     let ways = |bytes: WayBytes| [("received", bytes.received), ("sent", bytes.sent)];
 
-    for name in node.peer_names() {
-        let Some(known) = node.reads().contacts_with(&name) else {
-            continue;
+    let add = |node: &str, link: &str, traffic: &LinkTraffic| {
+        let of = |more: &[(&str, &str)]| -> Labels {
+            // One link has no name.
+            let named = [("link", link)];
+            let named = named.iter().filter(|(_, name)| !name.is_empty());
+            let all = [("node", node)];
+            let all = all.iter().chain(named).chain(more);
+            all.map(|(name, value)| label(name, value)).collect()
         };
 
-        let day = known.traffic.of_day(now_ms);
+        let day = traffic.of_day(now_ms);
         for purpose in TrafficPurpose::ALL {
-            let of = |way| {
-                vec![
-                    label("node", &name),
-                    label("purpose", purpose.name()),
-                    label("way", way),
-                ]
-            };
             for (way, bytes) in ways(day.get(&purpose).copied().unwrap_or_default()) {
-                set(&days, of(way), bytes);
+                let labels = of(&[("purpose", purpose.name()), ("way", way)]);
+                set(&days, labels, bytes);
             }
         }
-        for (way, bytes) in ways(known.traffic.of_month(now_ms)) {
-            set(
-                &months,
-                vec![label("node", &name), label("way", way)],
-                bytes,
-            );
+        for (way, bytes) in ways(traffic.of_month(now_ms)) {
+            set(&months, of(&[("way", way)]), bytes);
+        }
+    };
+
+    for name in node.peer_names() {
+        let links = node.reads().link_traffic(&name);
+        for (link, traffic) in &links {
+            add(&name, link, traffic);
+        }
+        if links.is_empty()
+            && let Some(known) = node.reads().contacts_with(&name)
+        {
+            add(&name, "", &known.traffic);
         }
     }
 }

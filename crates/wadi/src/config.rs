@@ -2,12 +2,15 @@
 //! ones are refused.
 
 mod country;
+mod peers;
 mod spool;
 
+pub(crate) use peers::{PeerConfig, PeerDial};
 pub(crate) use spool::{SpoolConfig, spool_places};
 
 use crate::failure::Failure;
 use country::{COUNTRY_KEYS, CountryConfig, WITNESS_KEYS};
+use peers::{LINK_KEYS, PEER_KEYS};
 use serde::{Deserialize, Serialize};
 use spool::{SPOOL_KEYS, check_spools, read_spools};
 use std::{
@@ -113,21 +116,6 @@ pub struct ClockConfig {
     pub scale: f64,
 }
 
-/// A peer to dial.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct PeerConfig {
-    /// The node's name, as enrolled.
-    pub name: String,
-    /// `host:port` of its QUIC address.
-    pub address: String,
-    /// The link's provisioned rate in kbit/s, which the peer is told; none where it is not known.
-    #[serde(default)]
-    pub rate_kbit_s: Option<u64>,
-    /// MiB that may go over the link in a month, both ways; an alarm tells when they end.
-    #[serde(default)]
-    pub month_mib: Option<u64>,
-}
-
 fn here() -> PathBuf {
     ".".into()
 }
@@ -182,7 +170,6 @@ const KEYS: [&str; 22] = [
 ];
 /// MiB that a key may ask for: a TiB.
 const MIB_MAX: u64 = 1 << 20;
-const PEER_KEYS: [&str; 4] = ["name", "address", "rate_kbit_s", "month_mib"];
 const BUDGET_KEYS: [&str; 2] = ["burst", "per_s"];
 /// The most that a budget may be, of whatever it is: more is a slip.
 const BUDGET_MAX: f64 = 1e15;
@@ -283,14 +270,7 @@ impl Config {
         }
 
         for peer in &self.peer {
-            if let Some(mib) = peer.month_mib
-                && !(1..=MIB_MAX).contains(&mib)
-            {
-                let name = &peer.name;
-                return Err(format!(
-                    "month_mib = {mib} of peer {name}: from 1 to {MIB_MAX}"
-                ));
-            }
+            peer.check()?;
         }
 
         for (name, budget) in &self.budgets {
@@ -349,15 +329,26 @@ fn check_all_keys(table: &toml::Table) -> Result<(), String> {
         ("spool", "spool.", &SPOOL_KEYS),
     ];
     for (key, prefix, known) in lists {
-        let given = table.get(key).and_then(toml::Value::as_array);
-        for one in given.into_iter().flatten() {
-            if let toml::Value::Table(one) = one {
-                check_keys(one, known, prefix)?;
-            }
+        for one in tables(table.get(key)) {
+            check_keys(one, known, prefix)?;
+        }
+    }
+    for peer in tables(table.get("peer")) {
+        for link in tables(peer.get("link")) {
+            check_keys(link, &LINK_KEYS, "peer.link.")?;
         }
     }
 
     Ok(())
+}
+
+/// The tables of a list of them.
+fn tables(list: Option<&toml::Value>) -> impl Iterator<Item = &toml::Table> {
+    let given = list.and_then(toml::Value::as_array);
+    given
+        .into_iter()
+        .flatten()
+        .filter_map(toml::Value::as_table)
 }
 
 fn check_addresses(table: &toml::Table) -> Result<(), String> {
@@ -390,11 +381,7 @@ fn check_proxies(table: &toml::Table) -> Result<(), String> {
 fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {
     for key in table.keys() {
         if !known.contains(&key.as_str()) {
-            let near = known.iter().max_by(|a, b| {
-                strsim::jaro_winkler(key, a).total_cmp(&strsim::jaro_winkler(key, b))
-            });
-            let near = near.filter(|n| strsim::jaro_winkler(key, n) > 0.75);
-            let hint = near
+            let hint = nearest(key, known)
                 .map(|n| format!("; did you mean {prefix}{n}?"))
                 .unwrap_or_default();
 
@@ -403,6 +390,14 @@ fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), S
     }
 
     Ok(())
+}
+
+/// The name that is nearest to what was given, where one is near.
+fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    let likeness = |name: &str| strsim::jaro_winkler(given, name);
+    let near = known.iter().copied();
+    near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|name| likeness(name) > 0.75)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
     (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",
-        106,
+        104,
     ),
     ("crates/wadi-web/src/body.rs", "operation_writes", 90),
     ("crates/wadi-web/src/findings.rs", "filter", 89),

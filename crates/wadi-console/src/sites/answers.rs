@@ -69,6 +69,24 @@ pub(crate) struct PeerRead {
     pub last_error: String,
     pub alarms: Vec<AlarmRead>,
     pub traffic: TrafficRead,
+    pub links: Vec<PeerLinkRead>,
+}
+
+/// How one of several links with a peer stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PeerLinkRead {
+    pub name: String,
+    pub cost: String,
+    pub purpose: String,
+    pub connected: bool,
+    pub link: String,
+    pub sends: Vec<String>,
+    pub next_contact: Option<ExpectedRead>,
+    pub last_contact_ms: i64,
+    pub rtt_ms: Option<u64>,
+    pub traffic: TrafficRead,
+    pub last_error: String,
 }
 
 /// What went over a link.

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 mod board;
 mod charts;
 mod map;
+mod peer_links;
 mod traffic;
 pub(crate) mod when;
 
@@ -106,6 +107,7 @@ struct SitePage {
     rtt: String,
     when_charts: Option<charts::SiteCharts>,
     contacts: Vec<ContactLine>,
+    links: Vec<peer_links::PeerLinkLine>,
     traffic: Vec<traffic::TrafficLine>,
     budget: Option<String>,
     alarms: Vec<(String, String, Moment)>,
@@ -169,6 +171,7 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
         },
         when_charts: charts::of(&f, &contacts),
         contacts: contact_lines(&f, &contacts),
+        links: peer_links::lines(&f, &peer),
         traffic: traffic::lines(&f, &peer),
         budget: traffic::budget(&peer),
         alarms: peer.alarms.iter().map(alarm).collect(),

@@ -4,11 +4,11 @@ use crate::{
     api::{Reads, alarms::INTEGRITY},
     door::{
         budgets::MemberCost,
-        contacts::PeerContacts,
+        contacts::{ContactKey, PeerContacts},
         error::NodeError,
         next_contact::{EstimatedBy, NextContact},
         scopes::ScopeDigest,
-        status::ScrubStatus,
+        status::{LinkStatus, PeerStatus, ScrubStatus},
         traffic::LinkTraffic,
     },
 };
@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{
     CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash,
 };
+use wadi_sync::{LaneSet, LinkPurpose};
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -204,7 +205,7 @@ impl Reads {
                 // What a dark peer lacks, and whether it is in step, nobody knows.
                 let seen = |value: Json| if p.connected { value } else { Json::Null };
                 let (role, crossing) = self.place_of(id);
-                let contacts = self.door.contacts.of(id);
+                let contacts = self.door.contacts.of(&(*id).into());
                 let now_ms = self.door.now_ms();
                 let lane = |(lane, (send, fetch)): (&Lane, &(u64, u64))| {
                     json!({"lane": lane.name(), "to_send": send, "to_fetch": fetch})
@@ -237,6 +238,7 @@ impl Reads {
                     "traffic": traffic_json(&contacts.traffic, p.month_bytes_max, now_ms),
                     "rtt_ms": seen(p.rtt_ms.into()),
                     "last_error": p.last_error,
+                    "links": self.links_json(id, p),
                     "alarms": self.told_by(id),
                     "chains": self.door.chains_of(id),
                 })
@@ -257,8 +259,8 @@ impl Reads {
             .iter()
             .filter(|(id, _)| is_hub(id))
             .filter_map(|(id, p)| {
-                if !p.connected {
-                    return self.door.contacts.of(id).next_contact(now_ms);
+                if !p.connected || !takes_all_now(p) {
+                    return self.next_contact_for_all(id, p, now_ms);
                 }
 
                 Some(NextContact {
@@ -268,6 +270,76 @@ impl Reads {
                 })
             });
         expected.min_by_key(|expected| expected.at_ms)
+    }
+
+    /// When a link with a dark peer is expected that takes everything. Of several links those count
+    /// that are not for urgent matters alone.
+    fn next_contact_for_all(
+        &self,
+        id: &NodeId,
+        peer: &PeerStatus,
+        now_ms: i64,
+    ) -> Option<NextContact> {
+        if peer.links.is_empty() {
+            return self.door.contacts.of(&(*id).into()).next_contact(now_ms);
+        }
+
+        let takes_all = |l: &&LinkStatus| l.link.purpose != LinkPurpose::Urgent;
+        let links = peer.links.values().filter(takes_all);
+        let expected = links.filter_map(|l| {
+            let known = self.door.contacts.of(&ContactKey::of(*id, &l.link));
+            known.next_contact(now_ms)
+        });
+        expected.min_by_key(|expected| expected.at_ms)
+    }
+
+    /// How each of several links with a peer stands; nothing where there is one.
+    fn links_json(&self, id: &NodeId, peer: &PeerStatus) -> Vec<Json> {
+        let now_ms = self.door.now_ms();
+        let sends = self.door.links.lanes_of(id);
+        let link = |(name, l): (&String, &LinkStatus)| {
+            let known = self.door.contacts.of(&ContactKey::of(*id, &l.link));
+            let lanes = sends.get(name).copied().filter(|_| l.connected);
+            let lanes = lanes.into_iter().flat_map(LaneSet::lanes);
+            json!({
+                "name": name,
+                "cost": l.link.cost.name(),
+                "purpose": l.link.purpose.name(),
+                "connected": l.connected,
+                "link": known.link(l.connected, now_ms),
+                "sends": lanes.map(Lane::name).collect::<Vec<_>>(),
+                "next_contact": match l.connected {
+                    true => None,
+                    false => known.next_contact(now_ms),
+                },
+                "last_contact_ms": l.last_contact_ms.max(known.last_ms().unwrap_or(0)),
+                "sent_bytes": l.sent_bytes,
+                "rate_bits_s": l.rate_bits_s,
+                "rtt_ms": l.connected.then_some(l.rtt_ms),
+                "traffic": traffic_json(&known.traffic, l.month_bytes_max, now_ms),
+                "last_error": l.last_error,
+            })
+        };
+        peer.links.iter().map(link).collect()
+    }
+
+    /// The traffic of each of several links with a peer, by name; nothing where there is one.
+    pub fn link_traffic(&self, name: &str) -> BTreeMap<String, LinkTraffic> {
+        let id = self
+            .door
+            .with_control(|c| c.by_name(name).map(Enrolment::node));
+        let peers = self.door.peers.lock().expect("no panic holds it").clone();
+        let links = id.and_then(|id| Some((id, &peers.get(&id)?.links)));
+        let named = links
+            .into_iter()
+            .flat_map(|(id, links)| links.values().map(move |l| (id, l)));
+        named
+            .map(|(id, l)| {
+                let key = ContactKey::of(id, &l.link);
+                let known = self.door.contacts.look_at(&key, |k| k.traffic.clone());
+                (l.link.name.clone(), known.unwrap_or_default())
+            })
+            .collect()
     }
 
     /// A member's role and crossing, as its enrolment has them.
@@ -285,7 +357,7 @@ impl Reads {
         let id = self
             .door
             .with_control(|c| c.by_name(name).map(Enrolment::node))?;
-        Some(self.door.contacts.of(&id))
+        Some(self.door.contacts.of(&id.into()))
     }
 
     /// What was cut, and why.
@@ -322,6 +394,12 @@ impl Reads {
             .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
     }
+}
+
+/// Whether a link with a connected peer stands that takes everything.
+fn takes_all_now(peer: &PeerStatus) -> bool {
+    let mut links = peer.links.values();
+    peer.links.is_empty() || links.any(|l| l.connected && l.link.purpose != LinkPurpose::Urgent)
 }
 
 /// What went over a link today, by what for, and this month.

@@ -18,7 +18,9 @@ use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 use wadi_log::{Block, Enrolment, ForkProof, Frontier, Lane, LogId, RecordId, Role};
 use wadi_store::CosignedHead;
-use wadi_sync::{BUNDLE_BYTES_MAX, Manifest, Message, Party, both_may_see, decode_plain};
+use wadi_sync::{
+    BUNDLE_BYTES_MAX, CarriedBlock, Manifest, Message, Party, both_may_see, read_carried,
+};
 
 /// Bytes of a part, unless somebody asks for smaller ones.
 const SPLIT_BYTES: u64 = 32 * 1024 * 1024;
@@ -488,10 +490,11 @@ impl Bundles {
             }
             PlanItem::Carried { log, from } => {
                 // Gone since, where the hub's cosignature came another way.
-                if let Some(bytes) = self.door.store.carried_block(log, *from).await?
-                    && let Ok(block) = decode_plain(&bytes)
-                {
-                    out.block(&block, true)?;
+                let bytes = self.door.store.carried_block(log, *from).await?;
+                match bytes.as_deref().map(read_carried) {
+                    Some(Ok(CarriedBlock::Open(block))) => out.block(&block, true)?,
+                    Some(Ok(CarriedBlock::Sealed(sealed))) => out.sealed(&sealed)?,
+                    Some(Err(_)) | None => {}
                 }
             }
             PlanItem::Head(log) => {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 use wadi_log::{Block, Enrolment, ForkProof, LogId, RecordId, Reference, Role, leaf_hash};
 use wadi_store::{LocalKey, StoreError};
-use wadi_sync::{ExcerptEntry, Frame, Manifest, Message, may_take};
+use wadi_sync::{ExcerptEntry, Frame, Manifest, Message, Range, SealedBlock, may_take};
 
 /// Blocks given to the sequencer and not yet durable: reading stops until they are.
 const INGESTING_MAX: usize = 32;
@@ -226,6 +226,7 @@ impl Taking<'_> {
         let peer = self.from.node();
         match frame {
             Frame::Block(block) => self.block(block).await?,
+            Frame::Sealed(sealed) => self.sealed(sealed).await?,
             Frame::Message(Message::Members(all)) => self.door.put(Command::Learn(all, peer)).await,
             Frame::Message(Message::ForkProofs(all)) => {
                 let frontier = self.door.frontier();
@@ -337,6 +338,18 @@ impl Taking<'_> {
         }
 
         Ok(())
+    }
+
+    /// A block that the bundle's maker carried for its author.
+    async fn sealed(&mut self, sealed: SealedBlock) -> Result<(), NodeError> {
+        match self.door.open_carried(&sealed, &self.from.node()).await {
+            Ok(block) => self.block(block).await,
+            Err(code) => {
+                let Range { log, from, to } = sealed.range;
+                self.stop(log, code, to - from);
+                Ok(())
+            }
+        }
     }
 
     fn stop(&mut self, log: LogId, code: &str, entries: u64) {

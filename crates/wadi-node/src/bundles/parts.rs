@@ -1,23 +1,24 @@
 //! Bundles: the blocks of a session in files, each encrypted to one node (`docs/bundles.md`). Here
 //! is what making one and taking one in share: the keys, the encrypted body, and what is remembered
 //! of whom.
-//!
-//! A node has one key on record, its Ed25519 log key. What is encrypted to it goes to the X25519
-//! key that the birational map makes of it, so that whoever knows an enrolment can address a
-//! bundle, and no second key has to be enrolled or kept.
 
-use crate::{bundles::Bundles, door::error::NodeError};
+use crate::{
+    bundles::Bundles,
+    door::{
+        error::NodeError,
+        sealing::{open_body, recipient},
+    },
+};
 use age::stream::{StreamReader, StreamWriter};
-use bech32::{Bech32, Hrp};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Display,
     io::Write,
 };
 use wadi_log::{Block, Cosignature, Enrolment, LogId, LogKey, NodeId, SignedCheckpoint};
 use wadi_store::{CosignedHead, LocalScope};
 use wadi_sync::{
-    BundleFileError, Counts, FrameReader, FrameWriter, LogRange, Message, both_may_see,
+    BundleFileError, Counts, FrameReader, FrameWriter, LogRange, Message, Range, SealedBlock,
+    both_may_see,
 };
 
 /// Local keys of bundles stand under this scope.
@@ -27,37 +28,9 @@ pub(crate) const LAST_FROM: &str = "last_from";
 /// Logs that are remembered of one carrier at most.
 pub(crate) const CARRIED_LOGS_MAX: usize = 1_024;
 
-/// age takes its keys as text only (Bech32, BIP-173), in these two forms.
-const PUBLIC: Hrp = Hrp::parse_unchecked("age");
-const SECRET: Hrp = Hrp::parse_unchecked("age-secret-key-");
-
 /// The local key under which the logs stand that a node carried here for others.
 pub(crate) fn carried_key(node: &NodeId) -> String {
     format!("carried/{node}")
-}
-
-/// The recipient that a node is.
-fn recipient(node: &Enrolment) -> Result<age::x25519::Recipient, BundleFileError> {
-    let failed = |why: &dyn Display| {
-        BundleFileError::new(
-            "bundle_recipient",
-            format!("nothing can be encrypted to {}: {why}", node.name),
-        )
-    };
-
-    let key = node.x25519_public().map_err(|e| failed(&e))?;
-    let text = bech32::encode::<Bech32>(PUBLIC, &key).map_err(|e| failed(&e))?;
-    text.parse().map_err(|e: &str| failed(&e))
-}
-
-/// The identity that opens what is encrypted to the owner of a log key.
-fn identity(key: &LogKey) -> Result<age::x25519::Identity, BundleFileError> {
-    let failed = |why: &dyn Display| {
-        BundleFileError::new("bundle_unreadable", format!("this node's key: {why}"))
-    };
-    let text =
-        bech32::encode_upper::<Bech32>(SECRET, &key.x25519_secret()).map_err(|e| failed(&e))?;
-    text.parse().map_err(|e: &str| failed(&e))
 }
 
 /// The frames of a part's body, decrypted as they are read.
@@ -65,18 +38,12 @@ pub(crate) fn open<'b>(
     body: &'b [u8],
     key: &LogKey,
 ) -> Result<FrameReader<StreamReader<&'b [u8]>>, BundleFileError> {
-    let failed = |e: age::DecryptError| {
+    let reader = open_body(body, key).map_err(|why| {
         BundleFileError::new(
             "bundle_unreadable",
-            format!("its body does not open with this node's key: {e}"),
+            format!("its body does not open with this node's key: {why}"),
         )
-    };
-
-    let identity = identity(key)?;
-    let decryptor = age::Decryptor::new_buffered(body).map_err(failed)?;
-    let reader = decryptor
-        .decrypt(std::iter::once(&identity as &dyn age::Identity))
-        .map_err(failed)?;
+    })?;
 
     FrameReader::new(reader)
 }
@@ -95,7 +62,10 @@ fn unwritten(why: impl ToString) -> BundleFileError {
 
 impl PartWriter {
     pub(crate) fn new(to: &Enrolment) -> Result<Self, BundleFileError> {
-        let recipient = recipient(to)?;
+        let recipient = recipient(to).map_err(|why| {
+            let why = format!("nothing can be encrypted to {}: {why}", to.name);
+            BundleFileError::new("bundle_recipient", why)
+        })?;
         let recipients = std::iter::once(&recipient as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(unwritten)?;
         let out = encryptor.wrap_output(Vec::new()).map_err(unwritten)?;
@@ -123,16 +93,31 @@ impl PartWriter {
     }
 
     pub(crate) fn block(&mut self, block: &Block, carried: bool) -> Result<(), BundleFileError> {
-        let (log, from, to) = (
-            block.checkpoint.checkpoint.log.origin(),
-            block.from,
-            block.checkpoint.checkpoint.size,
-        );
+        let head = &block.checkpoint.checkpoint;
+        let range = Range {
+            log: head.log,
+            from: block.from,
+            to: head.size,
+        };
+        self.count(range, carried);
+        let frame = self.frames.block(block).map_err(unwritten)?;
+        self.out.write_all(&frame).map_err(unwritten)
+    }
 
+    /// A block that this node carries and cannot read.
+    pub(crate) fn sealed(&mut self, sealed: &SealedBlock) -> Result<(), BundleFileError> {
+        self.count(sealed.range, true);
+        let frame = self.frames.sealed(sealed);
+        self.out.write_all(&frame).map_err(unwritten)
+    }
+
+    fn count(&mut self, range: Range, carried: bool) {
+        let Range { log, from, to } = range;
+        let log = log.origin();
         self.counts.blocks += 1;
-        self.counts.entries += block.entries.len() as u64;
+        self.counts.entries += to - from;
         match self.logs.last_mut() {
-            _ if block.entries.is_empty() => {}
+            _ if from == to => {}
             Some(last) if last.log == log && last.to == from && last.carried == carried => {
                 last.to = to
             }
@@ -143,9 +128,6 @@ impl PartWriter {
                 carried,
             }),
         }
-
-        let frame = self.frames.block(block).map_err(unwritten)?;
-        self.out.write_all(&frame).map_err(unwritten)
     }
 
     /// The encrypted body, and what is in it.
@@ -244,6 +226,7 @@ impl Bundles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::door::sealing::identity;
     use wadi_log::{Crossing, Role, Scope};
     use wadi_sync::Frame;
 

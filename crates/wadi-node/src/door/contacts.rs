@@ -2,7 +2,7 @@
 //! from one that is dark against it. A node remembers this for itself, and tells it nobody. When a
 //! link is expected to be up again is in [`super::next_contact`].
 
-use super::traffic::{LinkTraffic, PurposeBytes, WayBytes};
+use super::traffic::{LinkTraffic, PurposeBytes, WayBytes, sum_of};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,14 +10,17 @@ use std::{
 };
 use wadi_log::NodeId;
 use wadi_store::{LocalKey, LocalScope};
+use wadi_sync::LinkSpec;
 
 /// Where contacts are kept.
 pub(crate) const SCOPE: LocalScope = LocalScope::Contact;
 
 /// Contacts remembered of one peer: a link that is up twice a day is remembered for three months.
 const CONTACTS_MAX: usize = 200;
-/// Peers that are remembered.
-const PEERS_MAX: usize = 256;
+/// Peers that are remembered, and links with them.
+const PEERS_MAX: usize = 1_024;
+/// Links with one peer that are remembered, where there are several.
+const LINKS_OF_PEER_MAX: usize = 8;
 /// How often a backlog is written down, milliseconds, and how many of those are kept: three days.
 const BACKLOG_EVERY_MS: i64 = 900_000;
 const BACKLOGS_MAX: usize = 288;
@@ -42,6 +45,15 @@ pub struct Contact {
     pub sent_bytes: u64,
     /// Bytes received on the wire.
     pub received_bytes: u64,
+}
+
+impl Contact {
+    fn wire(&self) -> WayBytes {
+        WayBytes {
+            sent: self.sent_bytes,
+            received: self.received_bytes,
+        }
+    }
 }
 
 /// How many entries a peer lacked at a time.
@@ -127,12 +139,22 @@ impl PeerContacts {
         }
     }
 
-    fn key_of(&self, peer: &NodeId) -> LocalKey {
+    fn row(&self, key: &ContactKey) -> LocalKey {
         LocalKey {
             scope: SCOPE,
-            key: wadi_log::hex(&peer.0),
+            key: key.text(),
             value: serde_json::to_string(self).unwrap_or_default(),
         }
+    }
+
+    /// What is to be written down, where the last time is long enough ago.
+    fn due_at(&mut self, now_ms: i64, key: &ContactKey) -> Option<LocalKey> {
+        if now_ms.saturating_sub(self.written_ms) < WRITE_PAUSE_MS {
+            return None;
+        }
+
+        self.written_ms = now_ms;
+        Some(self.row(key))
     }
 
     /// Contacts that began within the hour.
@@ -183,26 +205,73 @@ impl PeerContacts {
     }
 }
 
-/// What is remembered of all peers.
+/// What is remembered apart: a peer, or one of several links with it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ContactKey {
+    pub(crate) peer: NodeId,
+    /// The link's name; empty for the peer, whatever links there are.
+    pub(crate) link: String,
+}
+
+impl From<NodeId> for ContactKey {
+    fn from(peer: NodeId) -> Self {
+        Self {
+            peer,
+            link: String::new(),
+        }
+    }
+}
+
+impl ContactKey {
+    /// One of several links with a peer.
+    pub(crate) fn of(peer: NodeId, link: &LinkSpec) -> Self {
+        Self {
+            peer,
+            link: link.name.clone(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let peer = wadi_log::hex(&self.peer.0);
+        match self.link.as_str() {
+            "" => peer,
+            name => format!("{peer}/{name}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (peer, link) = text.split_once('/').unwrap_or((text, ""));
+        Some(Self {
+            peer: NodeId::from_slice(&wadi_log::unhex(peer)?).ok()?,
+            link: link.into(),
+        })
+    }
+}
+
+/// What is remembered of all peers, and of links with them.
 #[derive(Debug, Default)]
-pub(crate) struct Contacts(Mutex<BTreeMap<NodeId, PeerContacts>>);
+pub(crate) struct Contacts(Mutex<BTreeMap<ContactKey, PeerContacts>>);
 
 impl Contacts {
     /// Takes in what was kept before this start. What does not read is forgotten.
     pub(crate) fn recall(&self, kept: &[LocalKey]) {
         let read = |key: &LocalKey| {
-            let node = NodeId::from_slice(&wadi_log::unhex(&key.key)?).ok()?;
-            Some((node, serde_json::from_str(&key.value).ok()?))
+            let whose = ContactKey::read(&key.key)?;
+            Some((whose, serde_json::from_str(&key.value).ok()?))
         };
         let mut peers = self.0.lock().expect("no panic holds it");
         peers.extend(kept.iter().take(PEERS_MAX).filter_map(read));
     }
 
     /// A contact begins.
-    pub(crate) fn begin(&self, peer: NodeId, now_ms: i64) {
+    pub(crate) fn begin(&self, key: ContactKey, now_ms: i64) {
         let mut peers = self.0.lock().expect("no panic holds it");
-        if peers.len() < PEERS_MAX || peers.contains_key(&peer) {
-            peers.entry(peer).or_default().begin(now_ms);
+        // A peer that gives its links other names each time takes no more than its part.
+        let named = |k: &&ContactKey| k.peer == key.peer && !k.link.is_empty();
+        let has_room = peers.len() < PEERS_MAX
+            && (key.link.is_empty() || peers.keys().filter(named).count() < LINKS_OF_PEER_MAX);
+        if has_room || peers.contains_key(&key) {
+            peers.entry(key).or_default().begin(now_ms);
         }
     }
 
@@ -211,53 +280,64 @@ impl Contacts {
     /// where that is due.
     pub(crate) fn go_on(
         &self,
-        peer: NodeId,
+        key: ContactKey,
         now_ms: i64,
         (wire, by): (WayBytes, &PurposeBytes),
         unsent: u64,
     ) -> Option<LocalKey> {
         let mut peers = self.0.lock().expect("no panic holds it");
-        let known = peers.get_mut(&peer)?;
+        let known = peers.get_mut(&key)?;
         known.go_on(now_ms, wire, unsent);
         known.traffic.add(now_ms, by);
-        if now_ms.saturating_sub(known.written_ms) < WRITE_PAUSE_MS {
-            return None;
-        }
+        known.due_at(now_ms, &key)
+    }
 
-        known.written_ms = now_ms;
-        Some(known.key_of(&peer))
+    /// A contact with a peer goes on over one of several links: what went over it since that was
+    /// told last comes to what went over the others.
+    pub(crate) fn go_on_beside(
+        &self,
+        peer: NodeId,
+        now_ms: i64,
+        by: &PurposeBytes,
+        unsent: u64,
+    ) -> Option<LocalKey> {
+        let mut peers = self.0.lock().expect("no panic holds it");
+        let key = ContactKey::from(peer);
+        let known = peers.get_mut(&key)?;
+        let mut wire = known.contacts.back().map(Contact::wire)?;
+        wire.add(sum_of(by));
+        known.go_on(now_ms, wire, unsent);
+        known.traffic.add(now_ms, by);
+        known.due_at(now_ms, &key)
     }
 
     /// All that is remembered, to be written down before a stop.
     pub(crate) fn keys(&self) -> Vec<LocalKey> {
         let peers = self.0.lock().expect("no panic holds it");
-        peers
-            .iter()
-            .map(|(peer, known)| known.key_of(peer))
-            .collect()
+        peers.iter().map(|(key, known)| known.row(key)).collect()
     }
 
     /// Remembers what a peer showed or said of itself. It is written down with its contact.
     pub(crate) fn note(&self, peer: NodeId, note: impl FnOnce(&mut PeerContacts)) {
         let mut peers = self.0.lock().expect("no panic holds it");
-        if let Some(known) = peers.get_mut(&peer) {
+        if let Some(known) = peers.get_mut(&peer.into()) {
             note(known);
         }
     }
 
-    /// What is remembered of one peer.
-    pub(crate) fn of(&self, peer: &NodeId) -> PeerContacts {
-        self.look_at(peer, PeerContacts::clone).unwrap_or_default()
+    /// What is remembered of one peer, or of one of several links with it.
+    pub(crate) fn of(&self, key: &ContactKey) -> PeerContacts {
+        self.look_at(key, PeerContacts::clone).unwrap_or_default()
     }
 
-    /// What somebody wants to know of one peer that is remembered, without a copy of the rest.
+    /// What somebody wants to know of one that is remembered, without a copy of the rest.
     pub(crate) fn look_at<T>(
         &self,
-        peer: &NodeId,
+        key: &ContactKey,
         look: impl FnOnce(&PeerContacts) -> T,
     ) -> Option<T> {
         let peers = self.0.lock().expect("no panic holds it");
-        peers.get(peer).map(look)
+        peers.get(key).map(look)
     }
 }
 
@@ -279,15 +359,20 @@ mod tests {
         let contacts = Contacts::default();
         for n in 0..days * 12 {
             let began_ms = n * 120 * MINUTE;
-            contacts.begin(PEER, began_ms);
-            contacts.go_on(PEER, began_ms + 10 * MINUTE, nothing_told(1_000, 2_000), 3);
+            contacts.begin(PEER.into(), began_ms);
+            contacts.go_on(
+                PEER.into(),
+                began_ms + 10 * MINUTE,
+                nothing_told(1_000, 2_000),
+                3,
+            );
         }
         contacts
     }
 
     #[test]
     fn dark_as_ever_is_told_from_dark_for_too_long() {
-        let known = desert_link(1).of(&PEER);
+        let known = desert_link(1).of(&PEER.into());
         let ended_ms = known.last_ms().unwrap();
         assert_eq!(known.usual_dark_ms(), Some(110 * MINUTE));
         assert_eq!(known.link(false, ended_ms + MINUTE), LinkState::Dark);
@@ -298,10 +383,10 @@ mod tests {
     #[test]
     fn a_few_contacts_are_no_habit_and_none_is_unknown() {
         let contacts = Contacts::default();
-        assert_eq!(contacts.of(&PEER).link(false, 0), LinkState::Unknown);
+        assert_eq!(contacts.of(&PEER.into()).link(false, 0), LinkState::Unknown);
 
-        contacts.begin(PEER, 0);
-        let known = contacts.of(&PEER);
+        contacts.begin(PEER.into(), 0);
+        let known = contacts.of(&PEER.into());
         assert_eq!(known.link(true, 1), LinkState::Up);
         assert_eq!(
             (known.usual_dark_ms(), known.is_dark_as_usual(1)),
@@ -313,34 +398,78 @@ mod tests {
     fn a_link_that_comes_and_goes_flaps_and_makes_no_habit() {
         let contacts = Contacts::default();
         for n in 0..20 {
-            contacts.begin(PEER, n * 2_000);
-            contacts.go_on(PEER, n * 2_000 + 1_000, nothing_told(1, 1), 0);
+            contacts.begin(PEER.into(), n * 2_000);
+            contacts.go_on(PEER.into(), n * 2_000 + 1_000, nothing_told(1, 1), 0);
         }
-        let known = contacts.of(&PEER);
+        let known = contacts.of(&PEER.into());
         assert_eq!(known.link(true, 41_000), LinkState::Flapping);
         assert_eq!(known.usual_dark_ms(), None);
         assert_eq!(known.link(false, 2 * HOUR_MS), LinkState::Dark);
     }
 
     #[test]
+    fn a_peer_is_in_contact_as_long_as_one_of_its_links_and_each_link_counts_for_itself() {
+        use super::super::traffic::TrafficPurpose::BlocksHold;
+        let link = |name: &str| {
+            let link = LinkSpec {
+                name: name.into(),
+                cost: wadi_sync::LinkCost::Flat,
+                purpose: wadi_sync::LinkPurpose::All,
+            };
+            ContactKey::of(PEER, &link)
+        };
+        let contacts = Contacts::default();
+        contacts.begin(PEER.into(), 0);
+        for (name, sent) in [("sat", 10), ("vsat", 300)] {
+            let wire = WayBytes { sent, received: 1 };
+            let by = PurposeBytes::from([(BlocksHold, wire)]);
+            contacts.begin(link(name), 0);
+            contacts.go_on(link(name), MINUTE, (wire, &by), 0);
+            contacts.go_on_beside(PEER, MINUTE, &by, 0);
+        }
+
+        let month = |key: &ContactKey| contacts.of(key).traffic.of_month(MINUTE).both();
+        assert_eq!((month(&link("sat")), month(&link("vsat"))), (11, 301));
+        assert_eq!(month(&PEER.into()), 312);
+        let whole = contacts.of(&PEER.into());
+        assert_eq!(whole.contacts.back().map(|c| c.sent_bytes), Some(310));
+
+        let again = Contacts::default();
+        again.recall(&contacts.keys());
+        assert_eq!(
+            again.of(&link("sat")).traffic,
+            contacts.of(&link("sat")).traffic
+        );
+
+        // Names without number take no more than the peer's part.
+        for n in 0..100 {
+            contacts.begin(link(&format!("l{n}")), 0);
+        }
+        assert_eq!(contacts.keys().len(), 1 + LINKS_OF_PEER_MAX);
+    }
+
+    #[test]
     fn what_is_kept_reads_back_takes_bounded_room_and_is_written_now_and_then() {
         let contacts = desert_link(400);
-        let known = contacts.of(&PEER);
+        let known = contacts.of(&PEER.into());
         assert_eq!(known.contacts.len(), CONTACTS_MAX);
         assert_eq!(known.backlog.len(), BACKLOGS_MAX);
 
         let later_ms = known.last_ms().unwrap() + MINUTE;
         let kept = contacts
-            .go_on(PEER, later_ms, nothing_told(5, 6), 0)
+            .go_on(PEER.into(), later_ms, nothing_told(5, 6), 0)
             .unwrap();
         assert_eq!(
-            contacts.go_on(PEER, later_ms + 1, nothing_told(5, 6), 0),
+            contacts.go_on(PEER.into(), later_ms + 1, nothing_told(5, 6), 0),
             None
         );
 
         let again = Contacts::default();
         again.recall(&[kept]);
-        assert_eq!(again.of(&PEER).contacts.back().unwrap().sent_bytes, 5);
+        assert_eq!(
+            again.of(&PEER.into()).contacts.back().unwrap().sent_bytes,
+            5
+        );
         assert!(wadi_log::hex(&PEER.0).len() == 32);
     }
 }

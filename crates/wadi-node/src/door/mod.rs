@@ -24,11 +24,13 @@ pub(crate) mod live;
 pub(crate) mod losses;
 pub(crate) mod next_contact;
 pub(crate) mod orders;
+pub(crate) mod peer_links;
 pub(crate) mod peers;
 pub(crate) mod projections;
 pub(crate) mod proofs;
 pub(crate) mod resync_state;
 pub(crate) mod scopes;
+pub(crate) mod sealing;
 pub(crate) mod shared_terms;
 pub(crate) mod status;
 pub(crate) mod suspects;
@@ -53,7 +55,7 @@ use hub_holdings::HubHoldings;
 use known_time::KnownTime;
 use live::{LiveParts, LiveVersions};
 use orders::Orders;
-use peers::LinkAsk;
+use peer_links::PeerLinks;
 use projections::Projections;
 use scopes::DigestsRead;
 use shared_terms::SharedTerms;
@@ -68,7 +70,7 @@ use std::{
 };
 use suspects::Suspects;
 use tasks::Tasks;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use wadi_log::{
     Block, Body, Control, Enrolment, Frontier, Lane, LogKey, NodeId, Reference, Role, RootKey,
 };
@@ -127,8 +129,8 @@ pub struct Door {
     pub(crate) contacts: Contacts,
     /// What hubs hold of others' logs, as they said.
     pub(crate) hub_holdings: HubHoldings,
-    /// What links are asked to find out, by peer.
-    pub(crate) links: Mutex<BTreeMap<NodeId, mpsc::Sender<LinkAsk>>>,
+    /// The links that stand.
+    pub(crate) links: PeerLinks,
     /// Alarms of the porches and the daemon, by what they are about.
     pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
     /// Orders of resyncs, as the control logs have them.

@@ -67,13 +67,7 @@ impl Door {
         peer: NodeId,
         ask: impl FnOnce(oneshot::Sender<T>) -> LinkAsk,
     ) -> Option<T> {
-        let link = self
-            .links
-            .lock()
-            .expect("no panic holds it")
-            .get(&peer)
-            .cloned()?;
-
+        let link = self.links.asks_of(&peer)?;
         let (reply, answer) = oneshot::channel();
         link.send(ask(reply)).await.ok()?;
         tokio::time::timeout(ANSWER_WAIT, answer).await.ok()?.ok()
@@ -137,14 +131,7 @@ impl Door {
 
     /// The peer of that name that is connected, or the first hub that is.
     pub(crate) fn connected(&self, name: Option<&str>) -> Option<NodeId> {
-        let links: Vec<NodeId> = self
-            .links
-            .lock()
-            .expect("no panic holds it")
-            .keys()
-            .copied()
-            .collect();
-
+        let links = self.links.peers();
         self.with_control(|c| {
             links.into_iter().find(|id| match (name, c.enrolment(id)) {
                 (Some(name), Some(e)) => e.name == name,

@@ -2,16 +2,20 @@
 
 use crate::door::{
     Door,
+    contacts::ContactKey,
     live::LivePart,
     traffic::{PurposeBytes, WayBytes},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{Lane, NodeId};
+use wadi_sync::LinkSpec;
 
 /// The alarm of links whose month's budget ends, by what it is about.
 const METERED: &str = "metered";
 const MIB: u64 = 1 << 20;
+/// Names of links with one peer that are shown.
+const LINK_NAMES_MAX: usize = 8;
 
 /// How a peer stands, for status.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -38,6 +42,44 @@ pub struct PeerStatus {
     pub rtt_ms: u64,
     /// Why the last connection failed or ended.
     pub last_error: String,
+    /// How each of several links with it stands, by name; none where there is one link.
+    pub links: BTreeMap<String, LinkStatus>,
+}
+
+/// How one of several links with a peer stands, for status.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkStatus {
+    /// Its name, how it is paid and what it is for.
+    pub link: LinkSpec,
+    /// Whether connected now.
+    pub connected: bool,
+    /// Last contact, node's clock, Unix milliseconds; 0 for never.
+    pub last_contact_ms: i64,
+    /// Bytes of blocks sent over its connection.
+    pub sent_bytes: u64,
+    /// Its provisioned rate, bits a second, where the configuration names one.
+    pub rate_bits_s: Option<u64>,
+    /// The bytes that may go over it in a month, both ways, where the configuration says.
+    pub month_bytes_max: Option<u64>,
+    /// Its round trip, milliseconds.
+    pub rtt_ms: u64,
+    /// Why its last connection failed or ended.
+    pub last_error: String,
+}
+
+impl LinkStatus {
+    fn new(link: LinkSpec) -> Self {
+        Self {
+            link,
+            connected: false,
+            last_contact_ms: 0,
+            sent_bytes: 0,
+            rate_bits_s: None,
+            month_bytes_max: None,
+            rtt_ms: 0,
+            last_error: String::new(),
+        }
+    }
 }
 
 /// What is wrong with a run of entries.
@@ -82,11 +124,21 @@ impl PeerStatus {
     /// Whether whoever shows it has to show it anew. What moves with every word of a peer (the time
     /// of it, bytes, round trips) moves on the screen by itself.
     fn looks_otherwise(&self, before: &Self) -> bool {
+        let shown_link = |(name, link): (&String, &LinkStatus)| {
+            let still = LinkStatus {
+                last_contact_ms: 0,
+                sent_bytes: 0,
+                rtt_ms: 0,
+                ..link.clone()
+            };
+            (name.clone(), still)
+        };
         let shown = |status: &Self| Self {
             last_contact_ms: 0,
             sent_bytes: 0,
             rtt_ms: 0,
             most_unsent: (0, 0),
+            links: status.links.iter().map(shown_link).collect(),
             ..status.clone()
         };
         shown(self) != shown(before)
@@ -116,13 +168,33 @@ impl PeerStatus {
 }
 
 impl Door {
-    /// A contact with a peer begins: when the certificate ends that it showed.
-    pub fn contact_begins(&self, peer: NodeId, certificate_ends_s: i64) {
-        self.contacts.begin(peer, self.now_ms());
+    /// A contact with a peer begins, over this one of several links where there are several: when
+    /// the certificate ends that it showed.
+    pub fn contact_begins(&self, peer: NodeId, link: Option<&LinkSpec>, certificate_ends_s: i64) {
+        let now_ms = self.now_ms();
+        match link {
+            None => self.contacts.begin(peer.into(), now_ms),
+            Some(link) => {
+                // A peer is in contact as long as one of its links is.
+                if !self.is_linked(&peer) {
+                    self.contacts.begin(peer.into(), now_ms);
+                }
+                self.contacts.begin(ContactKey::of(peer, link), now_ms);
+                self.note_link(peer, link, |l| l.connected = true);
+            }
+        }
+
         let ends_s = Some(certificate_ends_s).filter(|s| *s > 0);
         self.contacts
             .note(peer, |known| known.certificate_ends_s = ends_s);
         self.live.moved(LivePart::Links);
+    }
+
+    /// Whether one of several links with a peer is connected.
+    fn is_linked(&self, peer: &NodeId) -> bool {
+        let peers = self.peers.lock().expect("no panic holds it");
+        let links = peers.get(peer).into_iter().flat_map(|p| p.links.values());
+        links.into_iter().any(|link| link.connected)
     }
 
     /// A peer said which version of its software it runs.
@@ -134,15 +206,29 @@ impl Door {
 
     /// A contact goes on, or ends: all bytes on the wire since it began, and what they were for
     /// since that was told last.
-    pub async fn contact_goes_on(&self, peer: NodeId, wire: WayBytes, by: &PurposeBytes) {
+    pub async fn contact_goes_on(
+        &self,
+        peer: NodeId,
+        link: Option<&LinkSpec>,
+        wire: WayBytes,
+        by: &PurposeBytes,
+    ) {
         let mut unsent = 0;
         self.note_peer(peer, |p| unsent = p.unsent);
         let now_ms = self.now_ms();
-        let due = self.contacts.go_on(peer, now_ms, (wire, by), unsent);
+        let due = match link {
+            None => vec![self.contacts.go_on(peer.into(), now_ms, (wire, by), unsent)],
+            Some(link) => vec![
+                self.contacts
+                    .go_on(ContactKey::of(peer, link), now_ms, (wire, by), unsent),
+                self.contacts.go_on_beside(peer, now_ms, by, unsent),
+            ],
+        };
         self.tell_metered_links();
 
-        if let Some(key) = due
-            && let Err(error) = self.set_local(vec![key], vec![]).await
+        let due: Vec<_> = due.into_iter().flatten().collect();
+        if !due.is_empty()
+            && let Err(error) = self.set_local(due, vec![]).await
         {
             tracing::debug!(%error, "a contact cannot be written down now");
         }
@@ -157,24 +243,35 @@ impl Door {
     fn metered_alarm(&self) -> Option<String> {
         let now_ms = self.now_ms();
         let peers = self.peers.lock().expect("no panic holds it");
-        let budgets: Vec<(NodeId, u64)> = peers
+        let budgets: Vec<(ContactKey, u64)> = peers
             .iter()
-            .filter_map(|(id, p)| Some((*id, p.month_bytes_max?)))
+            .flat_map(|(id, p)| {
+                let whole = p.month_bytes_max.map(|most| (ContactKey::from(*id), most));
+                let links = p
+                    .links
+                    .values()
+                    .filter_map(|l| Some((ContactKey::of(*id, &l.link), l.month_bytes_max?)));
+                whole.into_iter().chain(links).collect::<Vec<_>>()
+            })
             .collect();
         drop(peers);
 
         let told: Vec<String> = budgets
             .into_iter()
-            .filter_map(|(id, most)| {
-                let used = self.contacts.look_at(&id, |known| {
+            .filter_map(|(key, most)| {
+                let used = self.contacts.look_at(&key, |known| {
                     let traffic = &known.traffic;
                     let used = traffic.of_month(now_ms).both();
                     traffic.nears(most, now_ms).then_some(used)
                 })??;
+                let which = match key.link.as_str() {
+                    "" => "its link".to_string(),
+                    name => format!("its link {name}"),
+                };
                 Some(format!(
-                    "{}: {} of {} MiB of this month's budget went over its link; see what for in \
+                    "{}: {} of {} MiB of this month's budget went over {which}; see what for in \
                      `wadi status --traffic`",
-                    self.name_of(&id),
+                    self.name_of(&key.peer),
                     used / MIB,
                     most / MIB
                 ))
@@ -209,6 +306,29 @@ impl Door {
         if status.looks_otherwise(&before) {
             self.live.moved(LivePart::Links);
         }
+    }
+
+    /// Changes how one of several links with a peer stands, for status.
+    pub fn note_link(&self, peer: NodeId, link: &LinkSpec, change: impl FnOnce(&mut LinkStatus)) {
+        self.note_peer(peer, |p| {
+            // A peer that gives its links other names each time fills no memory.
+            let is_known = p.links.contains_key(&link.name);
+            if !is_known && p.links.len() >= LINK_NAMES_MAX {
+                let is_told =
+                    |l: &LinkStatus| l.rate_bits_s.is_none() && l.month_bytes_max.is_none();
+                let mut links = p.links.iter();
+                let gone = links.find(|(_, l)| !l.connected && is_told(l));
+                let Some(gone) = gone.map(|(name, _)| name.clone()) else {
+                    return;
+                };
+                p.links.remove(&gone);
+            }
+
+            let known = p.links.entry(link.name.clone());
+            let status = known.or_insert_with(|| LinkStatus::new(link.clone()));
+            status.link = link.clone();
+            change(status);
+        });
     }
 
     /// The names of the peers that were in contact, or are dialled, since this start.

@@ -145,7 +145,7 @@ pub struct WayBytes {
 }
 
 impl WayBytes {
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.sent = self.sent.saturating_add(more.sent);
         self.received = self.received.saturating_add(more.received);
     }

@@ -83,7 +83,10 @@ impl Link<'_> {
             }
             Query::Carried { log, from } => {
                 let found = given(self.door.store.carried_block(log, *from).await)?.flatten();
-                QueryAnswer::Block(found.and_then(|bytes| wadi_sync::decode_plain(&bytes).ok()))
+                QueryAnswer::Carried(found.and_then(|bytes| {
+                    let block = wadi_sync::read_carried(&bytes).ok()?;
+                    Some((block, bytes))
+                }))
             }
             Query::Roots { log, sizes, .. } => {
                 let mut roots = BTreeMap::new();

@@ -1,12 +1,12 @@
 //! Carrying on a link: what is offered to a hub of what is kept for others, what a neighbour is
 //! given while no hub can be reached, and what it gives.
 
-use super::Link;
-use crate::door::command::Command;
+use super::{Leaving, Link};
+use crate::door::{command::Command, sealing::seal_block};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Block, LogId, NodeId, Role};
 use wadi_store::{Carried, defence};
-use wadi_sync::{Input, Range};
+use wadi_sync::{CarriedBlock, Input, Message, Range, RefuseReason, SealedBlock};
 
 /// Ranges carried for others that are offered in one message.
 const OFFERED_AT_ONCE: usize = 1_024;
@@ -62,7 +62,7 @@ impl Link<'_> {
             .into_iter()
             .map(|(log, from, to)| Range { log, from, to });
         let new: Vec<Range> = ranges
-            .filter(|r| !self.carrying.offered.contains(r))
+            .filter(|r| self.sends(&r.log) && !self.carrying.offered.contains(r))
             .take(OFFERED_AT_ONCE)
             .collect();
 
@@ -94,7 +94,8 @@ impl Link<'_> {
         let frontier = self.door.frontier();
 
         let from = self.door.with_control(|c| {
-            let own = frontier.0.keys().filter(|l| l.node == self.door.id());
+            let own = frontier.0.keys();
+            let own = own.filter(|l| l.node == self.door.id() && self.sends(l));
             own.map(|l| (*l, c.cosigned(l).map_or(0, |t| t.size)))
                 .collect::<BTreeMap<_, _>>()
         });
@@ -115,38 +116,69 @@ impl Link<'_> {
         self.door.put(Command::CarriedBad(log)).await;
     }
 
-    pub(super) async fn keep_carried(&mut self, block: Block, bytes: Vec<u8>) {
+    /// Hands the peer a block of this node's own that it is to carry, sealed to the hubs.
+    pub(super) async fn hand_to_carry(&mut self, block: Block) {
+        let log = block.checkpoint.checkpoint.log;
+        let sealed = seal_block(&block, &self.door.keys.log_key, &self.door.hubs());
+        match sealed {
+            Ok(sealed) => {
+                let block = sealed.encode();
+                let message = Message::Carry { log, block };
+                self.send_peer(Leaving::Message(message)).await;
+            }
+            Err(why) => {
+                let why = format!("it cannot be given to a neighbour for the hub: {why}");
+                self.note_refusal(&log.origin(), "carry_unsealed".into(), why)
+                    .await;
+            }
+        }
+    }
+
+    /// Opens what the peer carried for its author, and gives it to the sequencer.
+    pub(super) async fn ingest_carried(&mut self, sealed: SealedBlock) {
+        let Range { log, to, .. } = sealed.range;
+        match self.door.open_carried(&sealed, &self.peer).await {
+            Ok(block) => {
+                self.ingesting.note_sealed(block.checkpoint.clone());
+                self.ingest(block).await;
+            }
+            // It is answered behind the blocks of its log that came before it.
+            Err(code) => {
+                let held = self.held(&log);
+                let reason = RefuseReason::from_code(code);
+                self.ingesting.refuse(log, to, held, reason);
+            }
+        }
+    }
+
+    pub(super) async fn keep_carried(&mut self, block: CarriedBlock, bytes: Vec<u8>) {
         if !self.door.room.level().carries() {
             self.ending.short_of_room = true;
             return;
         }
 
-        let head = &block.checkpoint.checkpoint;
+        let Range { log, from, to } = block.range();
         let known = self.door.with_control(|c| {
-            let author = c.enrolment(&head.log.node).map(|e| e.log_key);
-            author.filter(|_| !c.is_cut(&head.log.node))
+            let author = c.enrolment(&log.node).map(|e| e.log_key);
+            author.filter(|_| !c.is_cut(&log.node))
         });
-        let signed = known.is_some_and(|key| block.checkpoint.verify(&key).is_ok());
+        let signed = known.is_some_and(|key| block.is_made_by(&key));
         let Ok(carried) = self.door.store.carried_bytes().await else {
             return;
         };
-        if !signed || !has_room(&carried, &head.log.node, bytes.len() as u64) {
+        if !signed || !has_room(&carried, &log.node, bytes.len() as u64) {
             // Not acknowledged: the owner keeps it, and gives it to the hub itself.
             return;
         }
 
         let carried = Carried {
-            log: head.log,
-            from: block.from,
-            to: head.size,
+            log,
+            from,
+            to,
             bytes,
         };
-
         if self.door.carry(carried).await {
-            self.inputs.push_back(Input::CarriedStored {
-                log: head.log,
-                to: head.size,
-            });
+            self.inputs.push_back(Input::CarriedStored { log, to });
         }
     }
 }

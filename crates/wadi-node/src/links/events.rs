@@ -15,7 +15,7 @@ impl Link<'_> {
                 self.hub_word.due.add(own.filter(|l| l.node == self.peer));
                 self.inputs.push_back(Input::LogsGrew(tips));
             }
-            Event::Refreshed(log) if self.shows_head(&log) => {
+            Event::Refreshed(log) if self.leads() && self.shows_head(&log) => {
                 self.inputs.push_back(Input::HeadRefreshed(log))
             }
             Event::Members(new) => self.inputs.push_back(Input::NewMembers(new)),
@@ -26,7 +26,9 @@ impl Link<'_> {
             Event::HubCosigned(checkpoint, cosignature) => {
                 // What was carried of it is no more: there is room to offer for what is.
                 self.carrying.may_have_grown = true;
-                self.tell_cosigned(checkpoint, cosignature);
+                if self.leads() {
+                    self.tell_cosigned(checkpoint, cosignature);
+                }
             }
             Event::Records(handed_over) => self.note_handed_over(&handed_over),
             Event::RecordsAnew => self.find_excerpts_anew(),
@@ -82,42 +84,56 @@ impl Link<'_> {
             return;
         }
 
-        if self.memory.is_due_at(Instant::now()) {
+        if self.leads_in_all() && self.memory.is_due_at(Instant::now()) {
             self.write_memory().await;
         }
 
         self.mend_unkept().await;
         self.mend_cosigned().await;
-        if self.late {
+        if self.plan.late {
             return;
         }
 
         self.ask_for_resting();
-        self.fetch_wanted();
-        if peer.role == Role::Hub {
+        if self.leads() {
+            self.fetch_wanted();
+        }
+        if peer.role == Role::Hub && self.leads_in_all() {
             self.ask_for_excerpts().await;
         }
 
         match (self.door.me.role, peer.role) {
             (_, Role::Hub) => {
-                self.keep_fresh().await;
+                if self.leads() {
+                    self.keep_fresh().await;
+                }
                 self.offer_carried().await;
             }
             (Role::Hub, Role::Crossing) => {
-                if let Some(crossing) = peer.crossing {
+                if let Some(crossing) = peer.crossing.filter(|_| self.leads_in_all()) {
                     self.send_excerpts(&crossing.to_string()).await;
                 }
-                self.tell_owner_cosigned().await;
+                if self.leads() {
+                    self.tell_owner_cosigned().await;
+                }
             }
             (Role::Crossing, Role::Crossing) => {
                 self.ask_to_carry();
-                if self.carrying.to_peer {
-                    self.keep_fresh().await;
+                if self.leads() {
+                    self.talk_with_neighbour().await;
                 }
-                self.tell_owner_cosigned().await;
-                self.tell_time().await;
             }
             _ => {}
         }
+    }
+
+    /// What a neighbour is told: the time, where this node's hub or its own is dark, and what hubs
+    /// cosigned.
+    async fn talk_with_neighbour(&mut self) {
+        if self.carrying.to_peer {
+            self.keep_fresh().await;
+        }
+        self.tell_owner_cosigned().await;
+        self.tell_time().await;
     }
 }

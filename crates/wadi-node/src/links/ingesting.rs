@@ -4,7 +4,7 @@ use super::Link;
 use crate::door::command::BlockOutcome;
 use futures_util::stream::FuturesOrdered;
 use std::collections::BTreeMap;
-use wadi_log::{Block, LogId, Role};
+use wadi_log::{Block, LogId, Role, SignedCheckpoint};
 use wadi_sync::{Input, RefuseReason};
 
 /// Blocks given to the sequencer and not yet durable, per session: reading stops until they are.
@@ -22,6 +22,9 @@ pub(super) struct IngestDone {
     pub(super) outcome: Option<BlockOutcome>,
 }
 
+/// Heads of blocks that came sealed and are on their way: as many as blocks may be.
+type SealedHeads = BTreeMap<(LogId, u64), SignedCheckpoint>;
+
 /// Blocks given to the sequencer, in the order in which they are answered.
 #[derive(Default)]
 pub(super) struct Ingesting {
@@ -30,6 +33,27 @@ pub(super) struct Ingesting {
     bytes: usize,
     /// Where the last block of each log ended.
     received: BTreeMap<LogId, u64>,
+    /// Whoever carried these is told the head with the cosignature: it cannot read it.
+    sealed: SealedHeads,
+}
+
+impl Ingesting {
+    /// A block that came sealed is on its way.
+    pub(super) fn note_sealed(&mut self, checkpoint: SignedCheckpoint) {
+        let head = &checkpoint.checkpoint;
+        self.sealed.insert((head.log, head.size), checkpoint);
+    }
+
+    /// Refuses a block behind those that came before it.
+    pub(super) fn refuse(&mut self, log: LogId, to: u64, held: u64, reason: RefuseReason) {
+        let done = IngestDone {
+            log,
+            to,
+            bytes: 0,
+            outcome: Some(BlockOutcome::Refused { held, reason }),
+        };
+        self.queue.push_back(Box::pin(std::future::ready(done)));
+    }
 }
 
 impl Link<'_> {
@@ -94,6 +118,16 @@ impl Link<'_> {
         } = done;
 
         self.ingesting.bytes = self.ingesting.bytes.saturating_sub(bytes);
+        let sealed = self.ingesting.sealed.remove(&(log, to));
+        if let Some(BlockOutcome::Durable { tip, cosignature }) = &outcome
+            && let Some(checkpoint) = sealed.filter(|_| tip.size == to)
+        {
+            self.inputs.push_back(Input::TellCosigned {
+                checkpoint: Box::new(checkpoint),
+                cosignature: **cosignature,
+            });
+        }
+
         self.inputs.push_back(match outcome {
             Some(BlockOutcome::Durable { tip, cosignature }) => {
                 // The acknowledgement says the cosignature: it need not be told once more.

@@ -13,12 +13,13 @@ mod ingesting;
 mod peer_memory;
 mod questions;
 mod requests;
+mod several;
 mod stretches;
 mod unkept;
 mod unlearned;
 
 use crate::{
-    door::{Door, command::Command, excerpt::ALL_EXCERPTS, peers::LinkAsk},
+    door::{Door, command::Command, excerpt::ALL_EXCERPTS, peers::LinkAsk, status::LinkStatus},
     ledger::hub_time::How,
     links::questions::Questions,
 };
@@ -33,6 +34,8 @@ use ingesting::Ingesting;
 use peer_memory::PeerMemory;
 pub(crate) use peer_memory::recall_hubs;
 use requests::Requests;
+pub use several::LinkPlan;
+use several::{LinkTurn, Registered};
 use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
@@ -72,9 +75,10 @@ pub enum Leaving {
 struct Link<'n> {
     door: &'n Arc<Door>,
     peer: NodeId,
-    /// The peer's certificate has expired.
-    late: bool,
+    plan: LinkPlan,
     session: Session,
+    registered: Registered,
+    turn: LinkTurn,
     /// What the session has to hear.
     inputs: VecDeque<Input>,
     out: mpsc::Sender<Leaving>,
@@ -116,12 +120,14 @@ pub async fn run_link(
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
-    contained(
-        drive_link(door.clone(), (peer, tls_key), incoming, out, false),
-        &door,
+    let plan = LinkPlan {
         peer,
-    )
-    .await
+        tls_key,
+        late: false,
+        link: None,
+        rate_bits_s: None,
+    };
+    run_planned_link(door, plan, incoming, out).await
 }
 
 /// The same with a peer whose certificate has expired: it hands in what its own logs hold, and is
@@ -133,22 +139,37 @@ pub async fn run_late_link(
     incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
 ) -> String {
-    let why = "its certificate has expired: it hands in what it holds and takes nothing until it \
-               is renewed";
-    door.note_refusal(
-        peer.to_string(),
-        "certificate_expired".into(),
-        why.into(),
-        String::new(),
-    )
-    .await;
-
-    contained(
-        drive_link(door.clone(), (peer, tls_key), incoming, out, true),
-        &door,
+    let plan = LinkPlan {
         peer,
-    )
-    .await
+        tls_key,
+        late: true,
+        link: None,
+        rate_bits_s: None,
+    };
+    run_planned_link(door, plan, incoming, out).await
+}
+
+/// The same of a link as it was planned: it may be one of several with the peer.
+pub async fn run_planned_link(
+    door: Arc<Door>,
+    plan: LinkPlan,
+    incoming: mpsc::Receiver<Arriving>,
+    out: mpsc::Sender<Leaving>,
+) -> String {
+    let peer = plan.peer;
+    if plan.late {
+        let why = "its certificate has expired: it hands in what it holds and takes nothing until \
+                   it is renewed";
+        door.note_refusal(
+            peer.to_string(),
+            "certificate_expired".into(),
+            why.into(),
+            String::new(),
+        )
+        .await;
+    }
+
+    contained(drive_link(door.clone(), plan, incoming, out), &door, peer).await
 }
 
 /// A link that panics ends alone, and is told by name: whatever it was about came from its peer.
@@ -177,34 +198,27 @@ async fn contained(link: impl Future<Output = String>, door: &Arc<Door>, peer: N
 
 async fn drive_link(
     door: Arc<Door>,
-    (peer, tls_key): (NodeId, [u8; 32]),
+    plan: LinkPlan,
     mut incoming: mpsc::Receiver<Arriving>,
     out: mpsc::Sender<Leaving>,
-    late: bool,
 ) -> String {
     let mut events = door.listen();
-    let mut link = Link::new(&door, peer, out, late);
     let (asks, mut asked) = mpsc::channel(4);
-    door.links
-        .lock()
-        .expect("no panic holds it")
-        .insert(peer, asks.clone());
-
-    let _registered = Registered {
-        door: &door,
-        peer,
-        asks,
-    };
+    let tls_key = plan.tls_key;
+    let mut link = Link::new(&door, plan, asks, out);
 
     link.recall_peer().await;
+    link.take_turn().await;
     link.inputs
         .push_back(Input::Connected(Box::new(link.snapshot().await)));
 
     let mut tick = tokio::time::interval(TICK_PERIOD);
     let why = loop {
         link.run_inputs().await;
+        link.tell_turn().await;
+        link.run_inputs().await;
         if let Some(why) = link.end_of(tls_key).await {
-            door.note_peer(peer, |p| p.last_error = why.clone());
+            door.note_peer(link.peer, |p| p.last_error = why.clone());
             break why;
         }
 
@@ -237,6 +251,7 @@ async fn drive_link(
                 Err(RecvError::Closed) => break "the node is stopping".into(),
             },
             Some(ask) = asked.recv() => link.start_request(ask),
+            () = link.registered.place.news() => link.take_turn().await,
             _ = tick.tick() => link.on_tick().await,
             // Last: whatever keeps records in step goes before what a peer wants to know.
             () = until(question_at) => link.answer_question().await,
@@ -245,7 +260,7 @@ async fn drive_link(
         link.note_progress();
     };
 
-    if link.memory.is_due() {
+    if link.memory.is_due() && link.leads_in_all() {
         link.write_memory().await;
     }
 
@@ -260,41 +275,22 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Takes the link off the node's list when it ends.
-struct Registered<'n> {
-    door: &'n Arc<Door>,
-    peer: NodeId,
-    asks: mpsc::Sender<LinkAsk>,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        let mut links = self.door.links.lock().expect("no panic holds it");
-        // Another link with the same peer may have taken the place.
-        if links
-            .get(&self.peer)
-            .is_some_and(|l| l.same_channel(&self.asks))
-        {
-            links.remove(&self.peer);
-        }
-
-        drop(links);
-        self.door
-            .wants
-            .lock()
-            .expect("no panic holds it")
-            .gone(self.peer);
-    }
-}
-
 impl<'n> Link<'n> {
     /// A link on which nothing was said yet.
-    fn new(door: &'n Arc<Door>, peer: NodeId, out: mpsc::Sender<Leaving>, late: bool) -> Self {
+    fn new(
+        door: &'n Arc<Door>,
+        plan: LinkPlan,
+        asks: mpsc::Sender<LinkAsk>,
+        out: mpsc::Sender<Leaving>,
+    ) -> Self {
+        let peer = plan.peer;
         Self {
             door,
             peer,
-            late,
-            session: Session::new(peer),
+            session: Session::new(peer).over(plan.link.clone()),
+            registered: Registered::new(door, &plan, asks),
+            turn: LinkTurn::default(),
+            plan,
             inputs: VecDeque::new(),
             out,
             ingesting: Ingesting::default(),
@@ -343,6 +339,7 @@ impl<'n> Link<'n> {
             uncosigned: frontier
                 .0
                 .iter()
+                .filter(|_| self.leads())
                 .filter(|(l, t)| {
                     l.node == self.door.id() && control.cosigned(l).is_none_or(|c| c.size < t.size)
                 })
@@ -357,13 +354,17 @@ impl<'n> Link<'n> {
                 .collect(),
             frontier: frontier.as_ref().clone(),
             remembered: self.memory.remembered.clone(),
-            late: self.late,
+            late: self.plan.late,
             rate_bits_s: self.provisioned_rate(),
         }
     }
 
     /// What the configuration says of the link, bits a second.
     fn provisioned_rate(&self) -> Option<u64> {
+        if self.plan.link.is_some() {
+            return self.plan.rate_bits_s;
+        }
+
         let peers = self.door.peers.lock().expect("no panic holds it");
         peers.get(&self.peer).and_then(|p| p.rate_bits_s)
     }
@@ -392,6 +393,7 @@ impl<'n> Link<'n> {
             let now_ms = self.door.now_ms();
             self.door
                 .note_peer(self.peer, |p| p.last_contact_ms = now_ms);
+            self.note_link(|l| l.last_contact_ms = now_ms);
         }
 
         if let Arriving::Message(Message::Hello { software, .. }) = &arriving {
@@ -409,17 +411,29 @@ impl<'n> Link<'n> {
 
     /// Notes for the status how far the link has come.
     fn note_progress(&self) {
-        let now_ms = self.door.now_ms();
-        let lanes = self.session.lanes();
-        self.door.note_peer(self.peer, |p| {
-            p.connected = true;
-            p.note_unsent(lanes.values().map(|(lacks, _)| lacks).sum(), now_ms);
-            p.lanes = lanes;
-            p.sent_bytes = self.session.sent_bytes();
-            if p.unsent > 0 {
-                p.in_step = false;
-            }
-        });
+        let sent_bytes = self.session.sent_bytes();
+        self.note_link(|l| l.sent_bytes = sent_bytes);
+        if self.leads() {
+            let now_ms = self.door.now_ms();
+            let compares_everything = self.session.compares_everything();
+            let lanes = self.session.lanes();
+            self.door.note_peer(self.peer, |p| {
+                p.connected = true;
+                p.note_unsent(lanes.values().map(|(lacks, _)| lacks).sum(), now_ms);
+                p.lanes = lanes;
+                p.sent_bytes = sent_bytes;
+                if p.unsent > 0 || !compares_everything {
+                    p.in_step = false;
+                }
+            });
+        }
+    }
+
+    /// Notes for the status how it stands as one of several links.
+    fn note_link(&self, change: impl FnOnce(&mut LinkStatus)) {
+        if let Some(link) = &self.plan.link {
+            self.door.note_link(self.peer, link, change);
+        }
     }
 
     /// Hands the session what it has to hear, and carries out what it asks for.
@@ -449,7 +463,9 @@ impl<'n> Link<'n> {
                 cosignature,
             } => self.take_cosigned(checkpoint, cosignature).await,
 
+            Output::SealCarried(block) => self.hand_to_carry(block).await,
             Output::TakeCarried { block, bytes } => self.keep_carried(block, bytes).await,
+            Output::OpenCarried(sealed) => self.ingest_carried(sealed).await,
             Output::CarriedRefused(log) => self.drop_carried(log).await,
             Output::TakeExcerpt {
                 record,
@@ -483,6 +499,7 @@ impl<'n> Link<'n> {
                 }
                 self.memory.alike = Some(*held);
             }
+            Output::PeerHolds { log, size } => self.tell_other_links(log, size),
             Output::InStep => self.door.note_peer(self.peer, |p| p.in_step = true),
 
             Output::NoteRefusal { subject, code, why } => {

@@ -126,7 +126,7 @@ impl Link<'_> {
         }
 
         let is_hub = self.session.peer().is_some_and(|p| p.role == Role::Hub);
-        if !is_hub || !self.session.is_idle() {
+        if !is_hub || !self.leads() || !self.session.is_idle() {
             return;
         }
 

@@ -312,16 +312,7 @@ impl Scrub {
         tip: wadi_log::Tip,
         own: &Walked,
     ) -> Option<Vec<(u64, u64)>> {
-        let peers: Vec<_> = self
-            .door
-            .links
-            .lock()
-            .expect("no panic holds it")
-            .keys()
-            .copied()
-            .collect();
-
-        for peer in peers {
+        for peer in self.door.links.peers() {
             if let Some((found, _)) = self.door.bisect(peer, log, tip, &|s| own.hash(s)).await
                 && !found.is_empty()
             {

@@ -5,6 +5,7 @@ use super::{BUNDLE_BYTES_MAX, BundleFileError, unreadable};
 use crate::{
     codec::{BlockDecoder, BlockEncoder},
     message::{MESSAGE_BYTES_MAX, Message, SyncError},
+    sealed_block::SealedBlock,
 };
 use std::io::Read;
 use wadi_log::Block;
@@ -21,6 +22,8 @@ const END_KIND: u8 = 0;
 pub(super) const MESSAGE_KIND: u8 = 1;
 /// A block.
 pub(super) const BLOCK_KIND: u8 = 2;
+/// A sealed block, which the maker carries and cannot read.
+const SEALED_KIND: u8 = 3;
 
 /// One piece of a body.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,6 +32,8 @@ pub enum Frame {
     Message(Message),
     /// A run of entries that ends at a checkpoint.
     Block(Block),
+    /// The same, carried for its author and sealed to hubs.
+    Sealed(SealedBlock),
 }
 
 /// Writes the frames of one body, in order.
@@ -55,6 +60,11 @@ impl FrameWriter {
     pub fn block(&mut self, block: &Block) -> Result<Vec<u8>, SyncError> {
         let bytes = self.encoder.encode(block)?;
         Ok(self.frame(BLOCK_KIND, &bytes))
+    }
+
+    /// A sealed block's frame.
+    pub fn sealed(&mut self, sealed: &SealedBlock) -> Vec<u8> {
+        self.frame(SEALED_KIND, &sealed.encode())
     }
 
     /// The end, which says how many there were.
@@ -122,6 +132,10 @@ impl<R: Read> FrameReader<R> {
                 let bytes = block.entries.iter().map(Vec::len).sum::<usize>();
                 (Frame::Block(block), bytes)
             }
+            SEALED_KIND => (
+                Frame::Sealed(SealedBlock::decode(&payload).map_err(unreadable)?),
+                length,
+            ),
             kind => {
                 return Err(unreadable(format!(
                     "a frame of kind {kind}, which this version does not know"

@@ -4,7 +4,7 @@ use super::{
     frames::{BLOCK_KIND, INFLATED_BYTES_MAX, MESSAGE_KIND},
     *,
 };
-use crate::Message;
+use crate::{Message, SealedBlock};
 use wadi_log::{
     Block, Body, Change, Common, Entry, Epoch, Lane, Peaks, Put, Role, Scope, Value, VerifiedBlock,
 };
@@ -223,6 +223,16 @@ fn every_way_of_tampering_with_a_part_is_told() {
     }
 }
 
+fn sealed(key: &LogKey) -> SealedBlock {
+    let log = block(key, "one").checkpoint.checkpoint.log;
+    let range = crate::Range {
+        log,
+        from: 2,
+        to: 5,
+    };
+    SealedBlock::seal(range, b"nobody reads this".to_vec(), key)
+}
+
 #[test]
 fn frames_come_back_in_order_and_what_is_missing_or_too_much_is_told() {
     let key = LogKey::from_seed(&[1; 32]);
@@ -230,6 +240,7 @@ fn frames_come_back_in_order_and_what_is_missing_or_too_much_is_told() {
         Frame::Message(Message::Members(vec![enrolment(&key, "hub")])),
         Frame::Block(block(&key, "one")),
         Frame::Block(block(&key, "two")),
+        Frame::Sealed(sealed(&key)),
     ];
 
     let mut writer = FrameWriter::new().unwrap();
@@ -238,6 +249,7 @@ fn frames_come_back_in_order_and_what_is_missing_or_too_much_is_told() {
         .map(|f| match f {
             Frame::Message(m) => writer.message(m),
             Frame::Block(b) => writer.block(b).unwrap(),
+            Frame::Sealed(sealed) => writer.sealed(sealed),
         })
         .collect();
 

@@ -4,7 +4,11 @@ use super::{
     Message,
     wire::{bad, lane_in},
 };
-use crate::{frontiers::FrontierPart, pb};
+use crate::{
+    frontiers::FrontierPart,
+    link_spec::{link_in, link_out},
+    pb,
+};
 use std::collections::BTreeMap;
 use wadi_log::{Enrolment, Epoch, Folded, Hash, LogError, LogId, NodeId, Tip};
 
@@ -23,6 +27,7 @@ pub(super) fn hello_out(message: &Message) -> pb::Hello {
         rate_bits_s,
         codecs,
         software,
+        link,
     } = message
     else {
         return pb::Hello::default();
@@ -38,6 +43,7 @@ pub(super) fn hello_out(message: &Message) -> pb::Hello {
         rate_bits_s: rate_bits_s.unwrap_or(0),
         codecs: codecs.clone(),
         software: software.clone(),
+        link: link_out(link.as_ref()),
     }
 }
 
@@ -58,6 +64,7 @@ pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
         rate_bits_s: Some(m.rate_bits_s).filter(|rate| *rate > 0),
         codecs: m.codecs.clone(),
         software: software_in(&m.software),
+        link: link_in(m.link.as_ref()),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Messages of this version and of earlier and later ones, and lists without number.
 
 use super::*;
+use crate::link_spec::{LinkCost, LinkPurpose};
 use wadi_log::{Epoch, LogKey, Role, Scope};
 
 /// `Hello` as versions before the link's rate knew it.
@@ -53,6 +54,11 @@ fn hello(rate_bits_s: Option<u64>, codecs: &[u8]) -> Message {
             Some(_) => "0.1.0".into(),
             None => String::new(),
         },
+        link: rate_bits_s.map(|_| LinkSpec {
+            name: "vsat".into(),
+            cost: LinkCost::Metered,
+            purpose: LinkPurpose::Urgent,
+        }),
     }
 }
 

@@ -37,11 +37,8 @@ impl Session {
                 self.pump(out);
             }
             (Query::Carried { log, .. }, answer) => {
-                if let QueryAnswer::Block(Some(block)) = answer {
-                    // It lies here as it came: nothing is left out, and a refusal is about it.
-                    self.window.say_in_full(&log);
-                    self.carrying.hand(log);
-                    self.send_block(log, block, out)?;
+                if let QueryAnswer::Carried(Some((block, bytes))) = answer {
+                    self.send_carried(log, block, bytes, out)?;
                 }
                 self.pump(out);
             }

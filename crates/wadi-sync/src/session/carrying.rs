@@ -2,7 +2,7 @@
 //! that a hub wants.
 
 use super::LIST_ITEMS_MAX;
-use crate::message::Range;
+use crate::{message::Range, sealed_block::SEALED_MARK};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wadi_log::LogId;
 
@@ -15,9 +15,28 @@ pub(crate) struct Carrying {
     wanted: VecDeque<Range>,
     /// Logs of which the hub was handed what is kept here.
     handed: BTreeSet<LogId>,
+    /// The peer takes sealed blocks.
+    peer_takes_sealed: bool,
+    /// It was said that it takes none.
+    is_told: bool,
 }
 
 impl Carrying {
+    /// The peer told what it reads.
+    pub(crate) fn note_marks(&mut self, marks: &[u8]) {
+        self.peer_takes_sealed = marks.contains(&SEALED_MARK);
+    }
+
+    /// Whether the peer takes sealed blocks.
+    pub(crate) fn takes_sealed(&self) -> bool {
+        self.peer_takes_sealed
+    }
+
+    /// Whether it has to be said that the peer takes none; once.
+    pub(crate) fn has_to_tell(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_told, true)
+    }
+
     /// How much of an own log the peer keeps; none where it keeps nothing of it.
     pub(crate) fn given(&self, log: &LogId) -> Option<u64> {
         self.given.get(log).copied()

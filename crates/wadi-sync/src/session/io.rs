@@ -2,8 +2,10 @@
 
 use crate::{
     codec::{HeldKey, HeldParts},
+    link_spec::LaneSet,
     message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Range, ScopeSum, TreeAsk},
     refuse_reason::RefuseReason,
+    sealed_block::{CarriedBlock, SealedBlock},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
@@ -70,6 +72,10 @@ pub enum Input {
     /// What the link to the peer holds, bytes, as its congestion control measured it: so much and
     /// as much again may be in flight.
     LinkHolds(u64),
+    /// Of several links with the peer this one is to send these lanes, and no others.
+    SendLanes(LaneSet),
+    /// The peer holds so much of these logs, as another link with it learned.
+    PeerHolds(Vec<(LogId, u64)>),
     /// Logs grew here, by this node's own writing or from other peers.
     LogsGrew(Vec<(LogId, Tip)>),
     /// This node signed the head of one of its logs anew, with a newer hub time.
@@ -161,6 +167,7 @@ pub enum Query {
 #[allow(missing_docs)]
 pub enum QueryAnswer {
     Block(Option<Block>),
+    Carried(Option<(CarriedBlock, Vec<u8>)>),
     Held(HeldParts),
     Roots(BTreeMap<u64, Hash>),
     Branch(Option<Branch>),
@@ -200,8 +207,12 @@ pub enum Output {
         checkpoint: Box<SignedCheckpoint>,
         cosignature: Cosignature,
     },
+    /// Seal this block of this node's own to hubs, and hand it to the peer, which carries it.
+    SealCarried(Block),
     /// Keep this block for the hub.
-    TakeCarried { block: Block, bytes: Vec<u8> },
+    TakeCarried { block: CarriedBlock, bytes: Vec<u8> },
+    /// Open this block, which the peer carried, and go on as with `IngestBlock`.
+    OpenCarried(SealedBlock),
     /// The peer, a hub, does not take what is carried of this log, for a reason that lies with it.
     CarriedRefused(LogId),
     /// Verify and keep this excerpt.
@@ -227,6 +238,8 @@ pub enum Output {
     Compared(BTreeMap<LogId, Difference>),
     /// A hub's own clock, as it says itself.
     HubTime(i64),
+    /// The peer holds so much of a log, for the other links with it to know.
+    PeerHolds { log: LogId, size: u64 },
     /// Both hold the same of all that both may see.
     InStep,
     /// What both hold alike, to be remembered until the next contact.

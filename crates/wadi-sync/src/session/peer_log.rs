@@ -54,6 +54,15 @@ impl PeerLog {
         self.checked |= self.fork_search.is_none();
     }
 
+    /// The peer holds this much, which is a prefix of what is held here, as another link learned.
+    pub(crate) fn held_there(&mut self, size: u64) {
+        if self.fork_search.is_none() {
+            self.theirs = self.theirs.max(size);
+            self.sent = self.sent.max(size);
+            self.checked = true;
+        }
+    }
+
     /// A block that ended at `to` is durable at the peer, which holds `size` entries as it says.
     /// Nothing that it says moves a log beyond what was sent to it.
     pub(crate) fn acknowledged(&mut self, size: u64, to: u64) {

@@ -6,6 +6,7 @@ use crate::{
     codec::{BlockDecoder, HeldKey, HeldParts, ReadFrame, SaidFrame, Unresolved},
     message::SyncError,
     refuse_reason::RefuseReason,
+    sealed_block::SealedBlock,
 };
 use std::collections::{BTreeMap, VecDeque};
 use wadi_log::{Block, Lane, LogId};
@@ -102,6 +103,10 @@ impl Session {
         bytes: &[u8],
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
+        if SealedBlock::is_one(bytes) {
+            return self.take_sealed(lane, SealedBlock::decode(bytes)?, out);
+        }
+
         let reader = self.readers.entry(lane).or_default();
         let said = match reader.decoder.read(bytes)? {
             ReadFrame::Whole(block) => return self.take_block(lane, block, out),
@@ -174,6 +179,33 @@ impl Session {
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
         let log = block.checkpoint.checkpoint.log;
+        if self.takes_on(lane, log, out)? {
+            out.push(Output::IngestBlock(block));
+        }
+        Ok(())
+    }
+
+    /// A block that the peer carried for its author; the driver opens it.
+    fn take_sealed(
+        &mut self,
+        lane: Lane,
+        sealed: SealedBlock,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
+        if self.takes_on(lane, sealed.log(), out)? {
+            out.push(Output::OpenCarried(sealed));
+        }
+        Ok(())
+    }
+
+    /// Whether a block of a log that came on a lane's stream is handed out; it is refused
+    /// otherwise.
+    fn takes_on(
+        &mut self,
+        lane: Lane,
+        log: LogId,
+        out: &mut Vec<Output>,
+    ) -> Result<bool, SyncError> {
         if log.lane != lane {
             return Err(SyncError::BadBlock(
                 "it came on another lane's stream".into(),
@@ -182,8 +214,7 @@ impl Session {
 
         if self.may_take_here(&log) {
             self.answer_order.handed_out(log);
-            out.push(Output::IngestBlock(block));
-            return Ok(());
+            return Ok(true);
         }
 
         note_refusal(
@@ -193,7 +224,7 @@ impl Session {
             "the peer sent a log that this node may not take",
         );
         send_refusal(out, log, 0, RefuseReason::OutsideGrant);
-        Ok(())
+        Ok(false)
     }
 
     /// The driver has answered for a block: refusals that waited behind it are said.

@@ -5,10 +5,11 @@ use super::{
     send_refusal,
 };
 use crate::{
-    codec::{CodecVersion, decode_plain, fits_frame},
+    codec::{CodecVersion, fits_frame},
     forks::{PROBES_PER_ROUND, Side},
     message::{Message, Range, SyncError, TreeAsk},
     refuse_reason::RefuseReason,
+    sealed_block::{CarriedBlock, read_carried},
     visible::may_take,
 };
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ impl Session {
             return Err(SyncError::OutOfOrder("a message"));
         }
 
+        self.note_hello(&message);
         match message {
             Message::Hello {
                 version,
@@ -36,11 +38,8 @@ impl Session {
                 digest,
                 members,
                 hub_time_s,
-                remembers,
-                codecs,
                 .. // its rate is for the porch, its software for the board
             } => {
-                self.note_hello(remembers, &codecs);
                 self.check_hello(version, &enrolment)?;
                 self.receive_hello(*enrolment, digest, members, hub_time_s, out);
             }
@@ -125,11 +124,24 @@ impl Session {
         Ok(())
     }
 
-    /// What a Hello tells of the peer itself: what it remembers, and how it reads blocks.
-    fn note_hello(&mut self, remembers: Option<Hash>, codecs: &[u8]) {
-        self.memory.note_peers(remembers);
+    /// What a Hello tells of the peer itself: what it remembers, how it reads blocks, and what it
+    /// knows of links.
+    fn note_hello(&mut self, message: &Message) {
+        let Message::Hello {
+            remembers,
+            codecs,
+            link,
+            ..
+        } = message
+        else {
+            return;
+        };
+
+        self.memory.note_peers(*remembers);
         let best = CodecVersion::best_of(codecs).min(self.codec);
         self.window.use_codec(best);
+        self.carrying.note_marks(codecs);
+        self.note_link(link.as_ref());
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the
@@ -299,15 +311,17 @@ impl Session {
         bytes: Vec<u8>,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
-        let block = decode_plain(&bytes)?;
-        if log.node != self.peer_node || block.checkpoint.checkpoint.log != log {
+        let block = read_carried(&bytes)?;
+
+        let is_too_large = matches!(&block, CarriedBlock::Open(open) if !fits_frame(open));
+        if log.node != self.peer_node || block.range().log != log {
             note_refusal(
                 out,
                 log.origin(),
                 "carry_foreign",
                 "a node carries only what the owner itself hands it",
             );
-        } else if !fits_frame(&block) {
+        } else if is_too_large {
             note_refusal(
                 out,
                 log.origin(),

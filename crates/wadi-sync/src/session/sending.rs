@@ -6,9 +6,10 @@ use super::{
     window::DueBlock,
 };
 use crate::{
-    codec::{HeldKey, HeldParts, encode_plain, fits_frame},
+    codec::{HeldKey, HeldParts, fits_frame},
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
+    sealed_block::CarriedBlock,
 };
 use std::collections::BTreeMap;
 use wadi_log::{Block, Cosignature, Enrolment, LogId};
@@ -46,15 +47,16 @@ impl Session {
     /// The logs of which a block may be sent.
     fn due_blocks(&self) -> Vec<DueBlock> {
         let all = self.start.iter().flat_map(|s| &s.frontier.0);
-        all.filter_map(|(log, tip)| {
-            let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
-            (from < tip.size).then_some(DueBlock {
-                lane: log.lane,
-                log: *log,
-                from,
+        all.filter(|(log, _)| self.lanes_here.sends(log.lane))
+            .filter_map(|(log, tip)| {
+                let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
+                (from < tip.size).then_some(DueBlock {
+                    lane: log.lane,
+                    log: *log,
+                    from,
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     /// How a log travels to the peer; none where it does not, or not yet.
@@ -67,7 +69,18 @@ impl Session {
     }
 
     /// The uplink is down: the peer keeps what the hub lacks of these own logs.
+    ///
+    /// Nothing is given to one that takes no sealed blocks: it could read them.
     pub(super) fn give_to_carry(&mut self, from: BTreeMap<LogId, u64>, out: &mut Vec<Output>) {
+        if !self.carrying.takes_sealed() && !from.is_empty() {
+            if self.carrying.has_to_tell() {
+                let why = "it carries open blocks alone, which it could read: nothing is given to \
+                           it for the hub until its software is renewed";
+                note_refusal(out, self.peer_node().to_string(), "carries_open", why);
+            }
+            return;
+        }
+
         // Taken out for the moment in which the session is asked what both may see.
         let mut carrying = std::mem::take(&mut self.carrying);
         let new = carrying.give(from, |log| self.visible(log));
@@ -96,12 +109,41 @@ impl Session {
         if held == from {
             // Held back until the neighbour has it; CarryAck goes on from there.
             self.logs.entry(log).or_default().sent = block.checkpoint.checkpoint.size;
-            out.push(Output::SendMessage(Message::Carry {
-                log,
-                block: encode_plain(&block),
-            }));
+            out.push(Output::SealCarried(block));
         }
 
+        Ok(())
+    }
+
+    /// The store gave a block that is kept for others and that the peer, a hub, wants. It lies here
+    /// as it came: nothing is left out, and a refusal is about it.
+    pub(super) fn send_carried(
+        &mut self,
+        log: LogId,
+        block: CarriedBlock,
+        bytes: Vec<u8>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), SyncError> {
+        self.window.say_in_full(&log);
+        self.carrying.hand(log);
+        let sealed = match block {
+            CarriedBlock::Open(block) => return self.send_block(log, block, out),
+            CarriedBlock::Sealed(sealed) => sealed,
+        };
+
+        if !self.carrying.takes_sealed() {
+            let why = "its software does not open what is sealed to it: renew it";
+            note_refusal(out, self.peer_node().to_string(), "carried_unopened", why);
+            return Ok(());
+        }
+
+        let to = sealed.range.to;
+        self.window.send_sealed(log, to, bytes.len());
+        self.logs.entry(log).or_default().sent = to;
+        out.push(Output::SendFrame {
+            lane: log.lane,
+            bytes,
+        });
         Ok(())
     }
 
@@ -237,12 +279,13 @@ impl Session {
         };
         let link = self.logs.entry(log).or_default();
         link.acknowledged(size, answered.to);
+        self.tell_other_links(log, out);
 
-        if let Some(cosignature) = cosignature
+        if let (Some(cosignature), Some(checkpoint)) = (cosignature, answered.checkpoint)
             && answered.to == size
         {
             out.push(Output::TakeCosignature {
-                checkpoint: Box::new(answered.checkpoint),
+                checkpoint: Box::new(checkpoint),
                 cosignature,
             });
         }

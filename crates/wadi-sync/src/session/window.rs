@@ -3,6 +3,7 @@
 use super::io::Query;
 use crate::{
     codec::{BlockEncoder, CodecVersion, HeldKey, HeldParts, Reliance},
+    link_spec::LaneSet,
     message::SyncError,
 };
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
@@ -22,7 +23,8 @@ pub(crate) struct SentBlock {
     /// Where it ended.
     pub(crate) to: u64,
     bytes: usize,
-    pub(crate) checkpoint: SignedCheckpoint,
+    /// None of a sealed block, which nobody here can read: a hub tells it with its cosignature.
+    pub(crate) checkpoint: Option<SignedCheckpoint>,
     /// Sent before the peer reported a gap: it will report one for this block too.
     pub(crate) void: bool,
 }
@@ -120,6 +122,16 @@ impl SendWindow {
         self.in_flight.is_empty() && self.loading.is_empty()
     }
 
+    /// Whether blocks of these lanes are in flight or loaded.
+    pub(crate) fn is_sending(&self, lanes: LaneSet) -> bool {
+        let of = |log: &LogId| lanes.contains(log.lane);
+        let loaded = self.loading.iter().any(|query| match query {
+            Query::Block { log, .. } | Query::HeldForBlock { log, .. } => of(log),
+            _ => false,
+        });
+        loaded || self.in_flight.iter().any(|block| of(&block.log))
+    }
+
     /// Whether nothing is loaded and a block that is not urgent may be.
     pub(crate) fn has_room_for_bulk(&self) -> bool {
         self.loading.is_empty() && self.bytes_in_flight() < self.window_bytes()
@@ -199,11 +211,23 @@ impl SendWindow {
             log,
             to,
             bytes: frame.len(),
-            checkpoint: block.checkpoint,
+            checkpoint: Some(block.checkpoint),
             void: false,
         });
 
         Ok(frame)
+    }
+
+    /// A sealed block goes out as it is; it is in flight from here on.
+    pub(crate) fn send_sealed(&mut self, log: LogId, to: u64, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+        self.in_flight.push(SentBlock {
+            log,
+            to,
+            bytes,
+            checkpoint: None,
+            void: false,
+        });
     }
 
     /// The block that an answer is for: every block is answered once, in the order of its log.

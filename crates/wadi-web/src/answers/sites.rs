@@ -233,10 +233,48 @@ pub(crate) struct PeerAnswer {
     rtt_ms: Option<u64>,
     /// What went wrong last.
     last_error: String,
+    /// How each of several links with it stands; empty where there is one, of which all that stands
+    /// above is. Of several it is all of them together.
+    links: Vec<PeerLinkAnswer>,
     /// What asks for somebody there, as it told in its control log; a hub's alone.
     alarms: Vec<PeerAlarmAnswer>,
     /// How far the chains go that it keeps for itself, as it told in its control log last.
     chains: Vec<ToldChainAnswer>,
+}
+
+/// How one of several links with a peer stands.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerLinkAnswer {
+    /// Its name.
+    name: String,
+    /// flat or metered.
+    cost: String,
+    /// urgent, bulk or all.
+    purpose: String,
+    /// Whether it is in contact.
+    connected: bool,
+    /// up, dark, flapping, or unknown where it never was in contact.
+    link: String,
+    /// The lanes that this node sends over it now.
+    sends: Vec<String>,
+    /// When it is expected to be up; null while it is, or where nothing is known of that.
+    #[schema(required = true)]
+    next_contact: Option<ExpectedAnswer>,
+    /// When it last was, Unix milliseconds; 0 where never.
+    last_contact_ms: i64,
+    /// Bytes of blocks sent over its connection.
+    sent_bytes: u64,
+    /// Its rate as this node's configuration has it, bits a second; null where it says none.
+    #[schema(required = true)]
+    rate_bits_s: Option<u64>,
+    /// The time there and back, milliseconds; null while it is dark.
+    #[schema(required = true)]
+    rtt_ms: Option<u64>,
+    /// What went over it today and this month.
+    traffic: TrafficAnswer,
+    /// What went wrong last.
+    last_error: String,
 }
 
 /// How far a chain of a node's goes. Lines that were changed after that do not lead to this head.

@@ -179,12 +179,7 @@ fn peers_table(v: &Value) -> Table {
 
     let now = v["now_ms"].as_i64().unwrap_or(0);
     for p in v["peers"].as_array().into_iter().flatten() {
-        let last = p["last_contact_ms"].as_i64().unwrap_or(0);
-        let ago = if last == 0 {
-            "never".into()
-        } else {
-            format!("{} s ago", (now - last).max(0) / 1000)
-        };
+        let ago = ago_text(p["last_contact_ms"].as_i64().unwrap_or(0), now);
 
         // A dark peer's backlog is not nought but unknown.
         let up = p["connected"] == true;
@@ -212,9 +207,59 @@ fn peers_table(v: &Value) -> Table {
             known("rtt_ms"),
             member_text(p, "last_error"),
         ]);
+        for link in p["links"].as_array().into_iter().flatten() {
+            table.add_row(link_row(link, now));
+        }
     }
 
     table
+}
+
+/// One of several links with the peer above it: what it is, and the lanes that go over it now.
+fn link_row(link: &Value, now_ms: i64) -> [String; 7] {
+    let state = match (
+        link["connected"] == true,
+        link["next_contact"]["at_ms"].as_i64(),
+    ) {
+        (true, _) => {
+            let lanes = link["sends"].as_array().into_iter().flatten();
+            let lanes: Vec<String> = lanes
+                .filter_map(Value::as_str)
+                .map(|lane| shown(lane).into_owned())
+                .collect();
+            match lanes.is_empty() {
+                true => "up, sends nothing".into(),
+                false => format!("up, sends {}", lanes.join(", ")),
+            }
+        }
+        (false, Some(ms)) => format!("down, expected about {}", print::time_text(ms)),
+        (false, None) => "down".into(),
+    };
+
+    [
+        format!(
+            "- {} ({}, {})",
+            member_text(link, "name"),
+            member_text(link, "cost"),
+            member_text(link, "purpose")
+        ),
+        state,
+        ago_text(link["last_contact_ms"].as_i64().unwrap_or(0), now_ms),
+        String::new(),
+        String::new(),
+        match &link["rtt_ms"] {
+            Value::Null => "unknown".into(),
+            _ => member_text(link, "rtt_ms"),
+        },
+        member_text(link, "last_error"),
+    ]
+}
+
+fn ago_text(last_ms: i64, now_ms: i64) -> String {
+    match last_ms {
+        0 => "never".into(),
+        last_ms => format!("{} s ago", (now_ms - last_ms).max(0) / 1_000),
+    }
 }
 
 #[cfg(test)]
@@ -252,8 +297,44 @@ mod tests {
         assert!(row("TRB").contains("2026-03-01 05:00:00") && row("TRB").contains("60 s"));
         assert!(row("QAM").contains("never"));
         assert!(
+            !text.contains("sends"),
+            "one link is the peer's own line: {text}"
+        );
+        assert!(
             !text.contains("HUB "),
             "a hub's own time is no news: {text}"
         );
+    }
+
+    #[test]
+    fn several_links_stand_below_their_peer_with_what_goes_over_them() {
+        let status = json!({
+            "node": "trb",
+            "role": "crossing",
+            "now_ms": 1_772_341_260_000_i64,
+            "peers": [{
+                "node": "hub",
+                "connected": true,
+                "last_contact_ms": 1_772_341_260_000_i64,
+                "links": [
+                    {"name": "vsat", "cost": "flat", "purpose": "all", "connected": false,
+                     "sends": [], "last_contact_ms": 0, "rtt_ms": null, "last_error": "dark"},
+                    {"name": "sat", "cost": "metered", "purpose": "urgent", "connected": true,
+                     "sends": ["control", "hold"], "last_contact_ms": 1_772_341_259_000_i64,
+                     "rtt_ms": 640, "last_error": ""},
+                ],
+            }],
+        });
+
+        let text = status_text(&status);
+        let row = |word: &str| {
+            let line = text.lines().find(|line| line.contains(word));
+            line.unwrap_or_else(|| panic!("{word}: {text}")).to_string()
+        };
+        let sat = row("- sat (metered, urgent)");
+        assert!(sat.contains("up, sends control, hold"), "{text}");
+        assert!(sat.contains("640") && sat.contains("1 s ago"), "{text}");
+        let vsat = row("- vsat (flat, all)");
+        assert!(vsat.contains("down") && vsat.contains("dark"), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use super::{
     store::{look_at_database, open_store},
 };
 use crate::{
-    config::Config,
+    config::{Config, PeerConfig},
     failure::{Exit, Failure},
     pki::Papers,
 };
@@ -21,9 +21,13 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
     super::papers_check::papers_and_addresses(config, &papers)?;
     super::tls::check_for_browsers(config)?;
 
-    let peers = peer_addresses(config, &papers)?;
-    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers.len()});
+    peer_addresses(config, &papers)?;
+    let peers = config.peer.len();
+    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers});
     let mut state = check_database(config, &papers, &mut found).await?;
+    state
+        .notes
+        .extend(config.peer.iter().flat_map(PeerConfig::doubts));
     state.notes.extend(certificate_alarm(
         papers.identity.ends_s(),
         jiff::Timestamp::now().as_second(),

@@ -127,7 +127,8 @@ fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, 
             .map(|e| e.node())
     };
 
-    let peer = |p: &crate::config::PeerConfig| {
+    let mut addresses = Vec::new();
+    for p in &config.peer {
         let node = find(&p.name).ok_or_else(|| {
             let why = format!(
                 "peer {:?} is not among the enrolments in {}/known",
@@ -137,15 +138,17 @@ fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, 
             Failure::usage("unknown_peer", why)
         })?;
 
-        Ok(PeerAddress {
+        let dials = p.dials();
+        let dials = dials.map_err(|why| Failure::usage("bad_configuration", why))?;
+        addresses.extend(dials.into_iter().map(|dial| PeerAddress {
             node,
-            address: p.address.clone(),
-            rate_bits_s: p.rate_kbit_s.map(|k| k * 1_000),
-            month_bytes_max: p.month_mib.map(|mib| mib << 20),
-        })
-    };
-
-    config.peer.iter().map(peer).collect()
+            addresses: dial.addresses,
+            link: dial.link,
+            rate_bits_s: dial.rate_kbit_s.map(|k| k.saturating_mul(1_000)),
+            month_bytes_max: dial.month_mib.map(|mib| mib << 20),
+        }));
+    }
+    Ok(addresses)
 }
 
 /// The directory's lock, held as long as the file is open.

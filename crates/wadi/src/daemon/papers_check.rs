@@ -2,7 +2,7 @@
 //! together and are this node's alone, and whether the addresses can be listened on.
 
 use crate::{
-    config::{Config, PeerConfig},
+    config::{Config, PeerConfig, PeerDial},
     failure::Failure,
     pki::{Papers, exposed_secrets},
 };
@@ -148,14 +148,31 @@ fn runs(config: &Config) -> bool {
 /// Peers whose addresses are of a family that this node's socket does not send to. A name that does
 /// not resolve at the moment may do so later: the link may be down.
 fn peers(config: &Config) -> Vec<Failure> {
-    let of = |peer: &PeerConfig| {
-        let found: Vec<SocketAddr> = peer.address.to_socket_addrs().ok()?.collect();
+    let of = |peer: &PeerConfig, dial: PeerDial| {
+        let addresses = dial.addresses.iter();
+        let found: Vec<SocketAddr> = addresses
+            .filter_map(|address| address.to_socket_addrs().ok())
+            .flatten()
+            .collect();
+        if found.is_empty() {
+            return None;
+        }
+
         let why = unreachable_from(config.listen, &found)?;
-        let why = format!("peer {}, {}: {why}", peer.name, peer.address);
+        let over = dial
+            .link
+            .map_or_else(String::new, |link| format!(" over {}", link.name));
+        let at = dial.addresses.join(", ");
+        let why = format!("peer {}{over}, {at}: {why}", peer.name);
         Some(Failure::usage("cannot_reach", why))
     };
 
-    config.peer.iter().filter_map(of).collect()
+    let mut wrong = Vec::new();
+    for peer in &config.peer {
+        let dials = peer.dials().unwrap_or_default();
+        wrong.extend(dials.into_iter().filter_map(|dial| of(peer, dial)));
+    }
+    wrong
 }
 
 /// Addresses that cannot be listened on.

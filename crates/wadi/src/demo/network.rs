@@ -155,9 +155,9 @@ impl DemoNetwork {
             let rate_kbit_s = Some(profile.provisioned_bits_s() / 1_000);
             let peer = PeerConfig {
                 name: to.clone(),
-                address: link.address.to_string(),
+                address: vec![link.address.to_string()],
                 rate_kbit_s,
-                month_mib: None,
+                ..PeerConfig::default()
             };
 
             peers.entry(from.clone()).or_default().push(peer);
