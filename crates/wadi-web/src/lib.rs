@@ -50,6 +50,7 @@ mod settle;
 mod sites;
 mod spool;
 mod spool_place;
+mod statements;
 mod strict;
 mod tokens;
 mod whoami;
@@ -108,6 +109,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/records/file", get(record_files::file))
         .route("/v1/records/{id}", get(records::show))
         .route("/v1/records/{id}/events", post(records::append))
+        .route(
+            "/v1/records/{id}/statement",
+            post(statements::draft_statement),
+        )
         .route("/v1/records/{id}/history", get(records::history))
         .route("/v1/records/{id}/document", get(records::document))
         .route("/v1/records/{id}/evidence", get(records::evidence))
@@ -133,6 +138,10 @@ pub fn router(node: Arc<Node>) -> Router {
             post(finding_desk::snooze).delete(finding_desk::wake),
         )
         .route("/v1/findings/{id}/acts", post(finding_acts::act))
+        .route(
+            "/v1/findings/{id}/statement",
+            post(statements::act_statement),
+        )
         .merge(sites_routes())
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))

@@ -78,6 +78,13 @@ impl Body {
             }
             .encode_to_vec(),
             Self::Spare(s) => s.to_pb().encode_to_vec(),
+            Self::OfficerKey(k) => pb::OfficerKey {
+                officer: k.officer.clone(),
+                key: k.key.0.to_vec(),
+                revision: k.revision,
+                taken_back: k.taken_back,
+            }
+            .encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 

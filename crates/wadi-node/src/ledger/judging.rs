@@ -72,6 +72,7 @@ impl Ledger {
                     crossing: found.crossing,
                     supervisor: found.supervisor,
                     revoked: found.revoked,
+                    keys: control.officer_keys(&name, covers),
                 };
 
                 Some((name, officer))
