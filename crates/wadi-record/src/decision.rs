@@ -18,7 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use wadi_log::{
-    Common, Crossing, Lane, NodeId, Put, RecordId, Reference, SshKey, SshSignature, Value, defence,
+    Change, Common, Crossing, Lane, NodeId, Put, RecordId, Reference, SshKey, SshSignature, Value, defence,
 };
 
 /// What a key signs with: a signature for anything else of OpenSSH's is none of a decision.
@@ -157,21 +157,14 @@ pub(crate) enum OfficerSignature {
 impl OfficerSignature {
     /// The signature of an entry, checked.
     pub(crate) fn of(said: &JudgedChange) -> Self {
-        let all: Vec<Map<String, Json>> = said
-            .change
-            .events
-            .iter()
-            .filter(|event| is_signature(event))
-            .filter_map(|event| canonical(event))
-            .collect();
-
-        match all.as_slice() {
-            [] => Self::None,
-            [one] => match signer(said, one) {
-                Ok(key) => Self::By(key),
+        let own = own_signature(&said.reference, &said.common, &said.change);
+        match own {
+            None => Self::None,
+            Some(Err(refusal)) => Self::Bad(refusal),
+            Some(Ok(signature)) => match is_of_officer(said, &signature) {
+                Ok(()) => Self::By(signature.key),
                 Err(refusal) => Self::Bad(refusal),
             },
-            _ => Self::Bad(bad("there is more than one")),
         }
     }
 
@@ -204,8 +197,43 @@ impl OfficerSignature {
     }
 }
 
-/// Whose signature it is, where it is one of the entry's officer over what the entry says.
-fn signer(said: &JudgedChange, signature: &Map<String, Json>) -> Result<SshKey, Refusal> {
+/// An officer's own signature in an entry, read and checked over what the entry says. Whether the
+/// key is the officer's is for the reader to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OwnSignature {
+    /// By which key.
+    pub key: SshKey,
+    /// When it was made, as it says itself, Unix milliseconds.
+    pub signed_at_ms: i64,
+    /// Whether it is over what the entry says.
+    pub holds: bool,
+}
+
+/// The officer's own signature in an entry that somebody proved; none where there is none.
+///
+/// # Errors
+///
+/// Why it is none, where something stands there that does not read as one.
+pub fn own_signature(
+    reference: &Reference,
+    common: &Common,
+    change: &Change,
+) -> Option<Result<OwnSignature, Refusal>> {
+    let mut all = change.events.iter().filter(|event| is_signature(event));
+    let first = canonical(all.next()?)?;
+    if all.next().is_some() {
+        return Some(Err(bad("there is more than one")));
+    }
+
+    Some(checked(reference, common, change, &first))
+}
+
+fn checked(
+    reference: &Reference,
+    common: &Common,
+    change: &Change,
+    signature: &Map<String, Json>,
+) -> Result<OwnSignature, Refusal> {
     let text = signature.get("signature").and_then(Json::as_str);
     let signed_at_ms = signature.get("signed_at_ms").and_then(Json::as_i64);
     let (Some(text), Some(signed_at_ms)) = (text, signed_at_ms) else {
@@ -218,14 +246,38 @@ fn signer(said: &JudgedChange, signature: &Map<String, Json>) -> Result<SshKey, 
         return Err(bad("it is written in another way than in one line of base64"));
     }
 
-    let Some(record) = said.change.record else {
+    let Some(record) = change.record else {
         return Err(bad("a record's first entry decides nothing"));
     };
-    let says_more = said.change.events.len() > 1 || !said.change.puts.is_empty();
+    let says_more = change.events.len() > 1 || !change.puts.is_empty();
     if !says_more {
         return Err(bad("it stands over nothing"));
     }
 
+    let log = reference.log;
+    let statement = DecisionStatement {
+        node: log.node,
+        crossing: log.crossing,
+        lane: log.lane,
+        record,
+        based_on: &change.based_on,
+        puts: &change.puts,
+        events: &change.events,
+        common,
+        signed_at_ms,
+    };
+    let statement = statement.text()?;
+    let holds = signature.verify(DECISION_NAMESPACE, statement.as_bytes());
+
+    Ok(OwnSignature {
+        key: signature.key,
+        signed_at_ms,
+        holds: holds.is_ok(),
+    })
+}
+
+/// Whether a signature is one of the entry's officer, made when the entry was.
+fn is_of_officer(said: &JudgedChange, signature: &OwnSignature) -> Result<(), Refusal> {
     let officer = &said.common.officer;
     let known = said.judge.officers.get(officer);
     let is_known = known.is_some_and(|o| o.keys.contains(&signature.key));
@@ -239,30 +291,17 @@ fn signer(said: &JudgedChange, signature: &Map<String, Json>) -> Result<SshKey, 
         });
     }
 
-    let after_ms = said.common.wall_ms.saturating_sub(signed_at_ms);
+    let after_ms = said.common.wall_ms.saturating_sub(signature.signed_at_ms);
     let is_fresh = (-CLOCK_STEP_MS..=SIGNED_WITHIN_MS).contains(&after_ms);
     if !is_fresh && !defence::off("signed-within") {
         return Err(bad("it was made more than 15 min before, or after"));
     }
 
-    let log = said.reference.log;
-    let statement = DecisionStatement {
-        node: log.node,
-        crossing: log.crossing,
-        lane: log.lane,
-        record,
-        based_on: &said.change.based_on,
-        puts: &said.change.puts,
-        events: &said.change.events,
-        common: &said.common,
-        signed_at_ms,
-    };
-    let statement = statement.text()?;
-    let holds = signature.verify(DECISION_NAMESPACE, statement.as_bytes());
-    match holds.is_ok() || defence::off("decision-signature") {
-        true => Ok(signature.key),
-        false => Err(bad("it is over something else than what this entry says")),
+    if !signature.holds && !defence::off("decision-signature") {
+        return Err(bad("it is over something else than what this entry says"));
     }
+
+    Ok(())
 }
 
 /// The event that brings a signature.

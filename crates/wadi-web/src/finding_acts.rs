@@ -226,7 +226,7 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
 
 /// The auditor who settles findings, by their own token alone: who proposes and who decides are two
 /// persons, and whoever holds this machine is not both of them.
-pub(crate) fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
+fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
     if token.scope == TokenScope::Operator {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -237,6 +237,18 @@ pub(crate) fn settling_auditor(token: &Token, named: Option<String>) -> Result<S
     }
 
     auditor(token, named)
+}
+
+/// The auditor in whose name an act is said.
+pub(crate) fn speaker(
+    token: &Token,
+    act: &FindingAct,
+    named: Option<String>,
+) -> Result<String, Problem> {
+    match act {
+        FindingAct::Assign { .. } => auditor(token, named),
+        _ => settling_auditor(token, named),
+    }
 }
 
 /// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
@@ -261,10 +273,7 @@ pub(crate) async fn act(
     body: StrictBody<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let said = said_act(body.said)?;
-    let officer = match &said.act {
-        FindingAct::Assign { .. } => auditor(&token, said.officer)?,
-        _ => settling_auditor(&token, said.officer)?,
-    };
+    let officer = speaker(&token, &said.act, said.officer)?;
     let findings = node.findings();
     let done = findings
         .act(

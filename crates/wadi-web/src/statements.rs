@@ -4,7 +4,7 @@ use crate::{
     Problem, Token,
     answers::StatementAnswer,
     body::DraftBody,
-    finding_acts::{ActBody, said_act, settling_auditor},
+    finding_acts::{ActBody, said_act, speaker},
     strict::StrictBody,
 };
 use axum::{
@@ -67,7 +67,7 @@ pub(crate) async fn act_statement(
     body: StrictBody<ActBody>,
 ) -> Result<Json<Value>, Problem> {
     let said = said_act(body.said)?;
-    let officer = settling_auditor(&token, said.officer)?;
+    let officer = speaker(&token, &said.act, said.officer)?;
     let write = node
         .findings()
         .drafted(&id, &said.act, &officer, said.version.as_deref())

@@ -156,6 +156,7 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
             watermarks: BTreeMap::new(),
             policy: Policy::default(),
             revoked: BTreeMap::new(),
+            keys_taken_back: BTreeMap::new(),
             knew: BTreeSet::new(),
             cut: BTreeMap::new(),
             claims: Vec::new(),

@@ -6,7 +6,7 @@ mod agent;
 use crate::{
     cli::client::Client,
     failure::Failure,
-    print::shown,
+    print::{self, shown},
 };
 use agent::Agent;
 use clap::Args;
@@ -81,7 +81,7 @@ impl SigningArgs {
 
         let known = told["keys"].as_array().into_iter().flatten();
         let known: Vec<&str> = known.filter_map(Value::as_str).collect();
-        eprintln!("signing: {}", shown(text.trim_end()));
+        print::print_error!("signing: {}", shown(text.trim_end()));
 
         Ok(Signed {
             signature: signer.sign(&known, text.as_bytes())?,
