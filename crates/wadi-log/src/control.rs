@@ -12,7 +12,7 @@ mod spares;
 
 use crate::{
     Body, Crossing, Cut, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId,
-    OfficerEntry, OfficerKeyEntry, PolicyEntry, Reference, Role, RootKey,
+    OfficerEntry, PolicyEntry, Reference, Role, RootKey,
     entry::{Closure, ReleaseToken},
     frontier::Tip,
     shared::Shared,

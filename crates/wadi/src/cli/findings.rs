@@ -243,6 +243,7 @@ fn signed_act(
         return Ok(act);
     }
 
+    act["officer"] = who.officer.clone().into();
     let decision = match act["approve"] == true {
         true => "APPROVED",
         false => "REJECTED",
@@ -268,7 +269,6 @@ fn signed_act(
             && same("reason", &act["reason"])
     };
 
-    act["officer"] = who.officer.clone().into();
     let path = format!("/v1/findings/{finding}/statement");
     let signed = signing.sign(&Client::at(&who.at)?, &path, &act, is_meant)?;
     act["signature"] = json!({
