@@ -190,7 +190,8 @@ mod tests {
         assert_eq!(values(&pieces, "may say"), None);
         assert_eq!(values(&[words("plain")], "plain and more"), None);
         assert_eq!(values(&[place("a"), place("b")], "xy"), None);
-        let all = values(&[words("no "), place("what")], "no record here").unwrap();
+        let open = [words("no "), place("what")];
+        let all = values(&open, "no record here").unwrap();
         assert_eq!(all, [("what", "record here")]);
     }
 

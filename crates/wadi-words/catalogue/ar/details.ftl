@@ -45,7 +45,7 @@ detail-decision_signature-why = توقيع الموظف نفسه غير صحيح
 
 # الحقول
 detail-guarded_field-supervisor = صار الحقل { $field } أساسًا لقرار: لا يغيّره إلا مشرف
-detail-guarded_field-reason = صار الحقل { $field } أساسًا لقرار: يُذكر سبب تغييره بالواقعة fields.corrected معه
+detail-guarded_field-reason = صار الحقل { $field } أساسًا لقرار: يُذكر معه سبب تغييره بهذه الواقعة: { $event }
 detail-guarded_field-rests = الحقل { $field } لم يعد يخص هذا السجل وحده: لا تغيّره إلا هذه الدوائر: { $departments }
 detail-guarded_field-nobody = الحقل { $field } يضع قيمته موظف، ولم يُذكر موظف
 detail-guarded_field-registered = الحقل { $field } لا يضع قيمته إلا موظف مسجّل: { $why }

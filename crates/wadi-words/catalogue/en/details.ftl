@@ -46,7 +46,7 @@ detail-decision_signature-why = the officer's own signature does not hold: { $de
 
 # Fields
 detail-guarded_field-supervisor = a decision rests on { $field } by now: only a supervisor may change it
-detail-guarded_field-reason = a decision rests on { $field } by now: say why it is changed, with the event fields.corrected and its reason beside it
+detail-guarded_field-reason = a decision rests on { $field } by now: say why it is changed, with the event { $event } and its reason beside it
 detail-guarded_field-rests = { $field } rests on more than this record by now: only { $departments } may change it
 detail-guarded_field-nobody = { $field } is set by an officer, and none is named
 detail-guarded_field-registered = { $field } is set by a registered officer only: { $why }
