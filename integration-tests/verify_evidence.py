@@ -585,7 +585,7 @@ def verify(data, root_key):
                 require(all(base in spoken_of for base in change["based_on"]), "it builds on an entry that is missing")
 
     rows = []
-    named = keys_named((entry for _, entry, _ in proven.values()), nodes)
+    officer_keys = keys_named((entry for _, entry, _ in proven.values()), nodes)
     for entry_reference, (spoken, change) in spoken_of.items():
         _, entry, proving = proven[entry_reference]
         # What its author had signed, with the hub's time that it had heard by then, before the entry stood there.
@@ -596,7 +596,7 @@ def verify(data, root_key):
         not_before = max((time for time in named if not_after is None or time <= not_after), default=None)
         name = f"{entry['log']}@{entry['seq']}:{entry_reference[-32:].hex()}"
         said = {"entry": name, "events": change["events"], "puts": dict(change["puts"]), "counts": entry["counts"],
-                "officer_signature": officer_signature(entry, spoken, change, named)}
+                "officer_signature": officer_signature(entry, spoken, change, officer_keys)}
         rows.append((nodes[entry_reference[:16]], spoken, said, not_before, not_after))
     return header["record"].hex(), rows
 

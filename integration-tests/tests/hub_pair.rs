@@ -54,36 +54,66 @@ fn every_command_works_with_a_pair_of_hubs_and_with_the_one_that_is_left() {
     let peers_of = |node: &str| -> Vec<String> {
         let peers = run_json(&world.site(node).dir, &["status"])["peers"].clone();
         let peers = peers.as_array().unwrap().clone();
-        let names = peers.iter().map(|p| p["node"].as_str().unwrap().to_string());
+        let names = peers
+            .iter()
+            .map(|p| p["node"].as_str().unwrap().to_string());
         names.collect()
     };
-    for (node, peer) in [("trb", "hub"), ("trb", "hub2"), ("hub", "hub2"), ("hub2", "hub")] {
+    for (node, peer) in [
+        ("trb", "hub"),
+        ("trb", "hub2"),
+        ("hub", "hub2"),
+        ("hub2", "hub"),
+    ] {
         assert!(peers_of(node).contains(&peer.to_string()), "{node}: {peer}");
     }
 
     // With a name, and without one: a hub that names none means the other, and not itself.
-    for (node, peer) in [("trb", "hub"), ("trb", "hub2"), ("hub", "hub2"), ("hub2", "hub")] {
-        let said = told(&world, node, &["resync", "verify", "--quick", "--peer", peer]);
-        assert!(said.starts_with(&format!("EQUAL with {peer}")), "{node}: {said}");
+    for (node, peer) in [
+        ("trb", "hub"),
+        ("trb", "hub2"),
+        ("hub", "hub2"),
+        ("hub2", "hub"),
+    ] {
+        let said = told(
+            &world,
+            node,
+            &["resync", "verify", "--quick", "--peer", peer],
+        );
+        assert!(
+            said.starts_with(&format!("EQUAL with {peer}")),
+            "{node}: {said}"
+        );
     }
     for (node, other) in [("hub", "hub2"), ("hub2", "hub")] {
         let said = told(&world, node, &["resync", "verify", "--quick"]);
         assert!(said.starts_with(&format!("EQUAL with {other}")), "{said}");
-        let planned = run_json(&world.site(node).dir, &["resync", "plan", "--reason", "a test"]);
+        let planned = run_json(
+            &world.site(node).dir,
+            &["resync", "plan", "--reason", "a test"],
+        );
         assert_eq!(planned["peer"], other, "{planned}");
     }
 
     // Evidence of either is good, and a bundle is for either.
     for (n, node) in ["hub", "hub2", "trb"].into_iter().enumerate() {
         let dir = &world.site(node).dir;
-        run_json(dir, &["audit", "evidence", &trucks[n], "-o", "case.evidence"]);
+        run_json(
+            dir,
+            &["audit", "evidence", &trucks[n], "-o", "case.evidence"],
+        );
         let root = integration_tests::papers().join("certs/nodes/hub/root.pub");
         let root = root.to_str().unwrap();
         let checked = ["audit", "verify-evidence", "case.evidence", "--root", root];
         assert_eq!(run_json(dir, &checked)["valid"], true);
         run_json(dir, &["audit", "verify", "--config", "node.toml"]);
     }
-    for (node, to) in [("trb", "hub"), ("trb", "hub2"), ("hub", "hub2"), ("hub2", "trb")] {
+    for (node, to) in [
+        ("trb", "hub"),
+        ("trb", "hub2"),
+        ("hub", "hub2"),
+        ("hub2", "trb"),
+    ] {
         let file = format!("for-{to}");
         let export = ["bundle", "export", "--for", to, "-o", &file];
         let made = run_json(&world.site(node).dir, &export);

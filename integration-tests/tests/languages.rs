@@ -108,7 +108,10 @@ fn an_officer_is_refused_and_reads_why_in_arabic() {
         "officer": "OF-1", "department": "PORT", "fields": {"container.1": "CSQU3054384"},
     });
     let warned = tell(trb, Some("ar"), &path, Some(&odd)).body["warnings"].clone();
-    assert!(warned[0].as_str().expect("one").contains("رقم حاوية"), "{warned}");
+    assert!(
+        warned[0].as_str().expect("one").contains("رقم حاوية"),
+        "{warned}"
+    );
 
     // The same at the terminal: in Arabic what it is called and what to do, then the reason.
     let said = ["record", "event", &truck, "gate.out", "gate=G1", "read=R9"];

@@ -35,7 +35,10 @@ fn ssh_keygen(dir: &Path, arguments: &[&str]) -> Output {
 
 /// A new key of an officer's, as `ssh-keygen` makes it: the files NAME and NAME.pub.
 fn new_key(dir: &Path, name: &str) {
-    let made = ssh_keygen(dir, &["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name]);
+    let made = ssh_keygen(
+        dir,
+        &["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name],
+    );
     assert!(made.status.success());
 }
 
@@ -125,7 +128,7 @@ fn seize(site: &Site, id: &str, more: &[&str], agent: Option<&RealAgent>) -> Out
     let mut command = Command::new(wadi());
     command
         .current_dir(&site.dir)
-        .args(["--json", "record", "event", id, "seized", "seizure_no=7"])
+        .args(["--json", "record", "event", id, "seized", "seizure_no=S-7"])
         .args(OFFICER)
         .args(more)
         .env("LC_ALL", "C")
@@ -170,16 +173,28 @@ fn an_officer_signs_a_seizure_by_a_file_and_by_the_real_agent_and_nobody_else_de
     // With a good token and without the key nothing is decided: not at all, by no other key, and
     // not by an agent that holds none of his.
     let refused = seize(trb, &id, &[], None);
-    assert!(said(&refused).contains("decision_unsigned"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("decision_unsigned"),
+        "{}",
+        said(&refused)
+    );
     assert!(said(&refused).contains("--ssh-agent"), "it says what to do");
     new_key(&trb.dir, "stranger");
     let refused = seize(trb, &id, &["--sign-key", "stranger"], None);
-    assert!(said(&refused).contains("decision_key"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("decision_key"),
+        "{}",
+        said(&refused)
+    );
     let refused = seize(trb, &id, &["--ssh-agent"], None);
     assert!(said(&refused).contains("no_agent"), "{}", said(&refused));
     let strangers = RealAgent::with(&world, &trb.dir, &["stranger"]);
     let refused = seize(trb, &id, &["--ssh-agent"], Some(&strangers));
-    assert!(said(&refused).contains("decision_key"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("decision_key"),
+        "{}",
+        said(&refused)
+    );
     drop(strangers);
     assert_eq!(trb.record(&id).unwrap()["state"], "PLACED");
 
@@ -305,7 +320,10 @@ fn what_ssh_keygen_signs_is_taken_and_what_an_officer_signed_ssh_keygen_verifies
     let public = std::fs::read_to_string(hub.dir.join("of7.pub")).unwrap();
     std::fs::write(hub.dir.join("allowed"), format!("OF-7 {public}")).unwrap();
     assert!(verified_by_ssh_keygen(&hub.dir, &text));
-    assert!(!verified_by_ssh_keygen(&hub.dir, &text.replace("\"7\"", "\"8\"")));
+    assert!(!verified_by_ssh_keygen(
+        &hub.dir,
+        &text.replace("\"7\"", "\"8\"")
+    ));
 }
 
 fn root_key(path: &str) -> [u8; 32] {
@@ -352,7 +370,10 @@ fn a_lost_key_signs_nothing_more_where_that_was_heard_and_is_found_where_it_was_
 
     // The site is dark, and cannot know.
     cable.pull();
-    run_json(&hub.dir, &["say", "officer-key", "OF-7", "of7.pub", "--take-back"]);
+    run_json(
+        &hub.dir,
+        &["say", "officer-key", "OF-7", "of7.pub", "--take-back"],
+    );
     let listed = run(&hub.dir, &["officers"]);
     assert!(said(&listed).contains("taken back"), "{}", said(&listed));
     let done = seize(trb, &id, &["--sign-key", key], None);
@@ -372,7 +393,11 @@ fn a_lost_key_signs_nothing_more_where_that_was_heard_and_is_found_where_it_was_
     });
     let later = placed(trb);
     let refused = seize(trb, &later, &["--sign-key", key], None);
-    assert!(said(&refused).contains("decision_key"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("decision_key"),
+        "{}",
+        said(&refused)
+    );
     assert_eq!(trb.record(&later).unwrap()["state"], "PLACED");
 }
 
@@ -390,7 +415,13 @@ fn an_auditor_signs_how_a_finding_is_closed() {
         let said = json!({"say": "officer", "officer": auditor, "department": "HUB"});
         hub.post("/v1/control", &said).unwrap();
         let issued = [
-            "token", "issue", auditor, "--officer", auditor, "--department", "HUB",
+            "token",
+            "issue",
+            auditor,
+            "--officer",
+            auditor,
+            "--department",
+            "HUB",
         ];
         let token = run_json(&hub.dir, &issued)["token"].clone();
         tokens.push(token.as_str().unwrap().to_string());
@@ -400,8 +431,12 @@ fn an_auditor_signs_how_a_finding_is_closed() {
 
     // A hold that is not open is let go: that is a finding.
     let id = trb.truck("22-A-00001");
-    trb.say(&id, "PORT", json!({"type": "gate.in", "gate": "G1", "read": "R1"}))
-        .unwrap();
+    trb.say(
+        &id,
+        "PORT",
+        json!({"type": "gate.in", "gate": "G1", "read": "R1"}),
+    )
+    .unwrap();
     trb.say(
         &id,
         "PORT",
@@ -428,8 +463,16 @@ fn an_auditor_signs_how_a_finding_is_closed() {
     assert_eq!(refused["code"], "decision_unsigned");
 
     let arguments = [
-        "findings", "decide", finding, "--approve", "--disposition", "explained", "--sign-key",
-        "au2", "--token", &tokens[1],
+        "findings",
+        "decide",
+        finding,
+        "--approve",
+        "--disposition",
+        "explained",
+        "--sign-key",
+        "au2",
+        "--token",
+        &tokens[1],
     ];
     run_json(&hub.dir, &arguments);
     world.wait("it is closed", || {

@@ -76,7 +76,7 @@ pub use api::{
     outages::SiteOutage,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
-    statement::Statement,
+    statement::StatementToSign,
     status::Status,
     tokens::{KeptToken, SensitiveReads, Tokens},
 };

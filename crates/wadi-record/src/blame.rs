@@ -93,7 +93,10 @@ impl Record {
 
     /// The key of its officer's own that signed an entry.
     pub fn signed_by(&self, entry: &Reference) -> Option<SshKey> {
-        self.now().events.of(entry).find_map(|event| event.signed_by)
+        self.now()
+            .events
+            .of(entry)
+            .find_map(|event| event.signed_by)
     }
 
     /// How the officers' own signatures stand, as JSON: of entries that have one, and of those that

@@ -18,7 +18,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use wadi_log::{
-    Change, Common, Crossing, Lane, NodeId, Put, RecordId, Reference, SshKey, SshSignature, Value, defence,
+    Change, Common, Crossing, Lane, NodeId, Put, RecordId, Reference, SshKey, SshSignature, Value,
+    defence,
 };
 
 /// What a key signs with: a signature for anything else of OpenSSH's is none of a decision.
@@ -243,7 +244,9 @@ fn checked(
     let wrong = |e: wadi_log::LogError| bad(&e.to_string());
     let signature = SshSignature::read(text, DECISION_NAMESPACE).map_err(wrong)?;
     if signature.to_base64(DECISION_NAMESPACE) != text {
-        return Err(bad("it is written in another way than in one line of base64"));
+        return Err(bad(
+            "it is written in another way than in one line of base64",
+        ));
     }
 
     let Some(record) = change.record else {

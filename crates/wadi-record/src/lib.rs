@@ -53,8 +53,8 @@ pub use check_digits::warnings;
 #[doc(hidden)]
 pub use contained::{Trip, trip_over};
 pub use decision::{
-    DECISION_NAMESPACE, DecisionStatement, OwnSignature, SIGN_IT, SIGNED_WITHIN_MS, SignedDecisions,
-    own_signature, signature_event,
+    DECISION_NAMESPACE, DecisionStatement, OwnSignature, SIGN_IT, SIGNED_WITHIN_MS,
+    SignedDecisions, own_signature, signature_event,
 };
 #[doc(hidden)]
 pub use document::{Saved, read_saved};

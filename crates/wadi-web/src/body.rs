@@ -10,7 +10,8 @@ use wadi_log::{RecordId, Reference, SshSignature};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
 use wadi_record::{
-    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, known_field, normalise_plate, zones_failed,
+    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, known_field,
+    normalise_plate, zones_failed,
 };
 
 /// What is to be recorded.
@@ -264,8 +265,8 @@ impl DraftBody {
     }
 }
 
-/// Writes a signature as entries have it, where it comes as `ssh-keygen -Y sign` writes it. One that
-/// does not read stays as it is, and is refused when the write is judged.
+/// Writes a signature as entries have it, where it comes as `ssh-keygen -Y sign` writes it. One
+/// that does not read stays as it is, and is refused when the write is judged.
 fn in_one_line(event: &mut Map<String, Json>) {
     let text = event.get("signature").and_then(Json::as_str);
     let read = text.and_then(|text| SshSignature::read(text, DECISION_NAMESPACE).ok());

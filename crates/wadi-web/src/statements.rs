@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use wadi_node::{Node, Statement};
+use wadi_node::{Node, StatementToSign};
 use wadi_record::DECISION_NAMESPACE;
 
 /// The statement that an officer's own key signs of a write on a record. Nothing is written: the
@@ -45,8 +45,8 @@ pub(crate) async fn draft_statement(
 }
 
 /// The statement that an auditor's own key signs of an act on a finding. Nothing is written: the
-/// same act is said then with `signature`, which brings `based_on` and `signed_at_ms` of this answer
-/// and the signature.
+/// same act is said then with `signature`, which brings `based_on` and `signed_at_ms` of this
+/// answer and the signature.
 #[utoipa::path(
     post,
     path = "/v1/findings/{id}/statement",
@@ -75,7 +75,7 @@ pub(crate) async fn act_statement(
     Ok(Json(told(node.reads().statement(&write).await?)))
 }
 
-fn told(statement: Statement) -> Value {
+fn told(statement: StatementToSign) -> Value {
     let based_on: Vec<String> = statement.based_on.iter().map(ToString::to_string).collect();
     let keys: Vec<String> = statement.keys.iter().map(|k| k.fingerprint()).collect();
     json!({

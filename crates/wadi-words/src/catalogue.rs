@@ -171,8 +171,8 @@ pub(crate) fn whole(language: Language, id: &str, arguments: &FluentArgs<'_>) ->
     catalogue.filled(pattern, arguments)
 }
 
-/// The messages whose ids begin so, in pieces; those with anything else in them than words and places
-/// are left out.
+/// The messages whose ids begin so, in pieces; those with anything else in them than words and
+/// places are left out.
 pub(crate) fn pieces(language: Language, begins: &str) -> Vec<(String, Vec<DetailPiece>)> {
     let catalogue = Catalogue::of(language);
     let named = catalogue.ids.iter().filter(|id| id.starts_with(begins));

@@ -1,10 +1,10 @@
 //! The reason that a problem gives, in another language.
 //!
 //! Reasons are made in English, where what went wrong is known, and are kept and sent as they are:
-//! a refusal of last year, or of a node of another version, has nothing but its text. So a reason is
-//! known by its message in the English catalogue, whose places give back the values, and is told by
-//! the message of the same name in the other one. One that no message knows stays as it is. Nothing
-//! is decided by it: programs go by the code.
+//! a refusal of last year, or of a node of another version, has nothing but its text. So a reason
+//! is known by its message in the English catalogue, whose places give back the values, and is told
+//! by the message of the same name in the other one. One that no message knows stays as it is.
+//! Nothing is decided by it: programs go by the code.
 
 use crate::{Group, Language, catalogue, sentence::escaped};
 use fluent_bundle::{FluentArgs, FluentValue};
@@ -40,7 +40,9 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
         let mut all: BTreeMap<String, Vec<EnglishDetail>> = BTreeMap::new();
         for (id, pieces) in catalogue::pieces(Language::English, BEGINS) {
             let named = id[BEGINS.len()..].to_string();
-            let code = named.split_once('-').map_or(named.as_str(), |(code, _)| code);
+            let code = named
+                .split_once('-')
+                .map_or(named.as_str(), |(code, _)| code);
             let of_code = all.entry(code.to_string()).or_default();
             of_code.push(EnglishDetail { id, pieces });
         }
@@ -146,7 +148,8 @@ impl Language {
         codes.find_map(|code| self.problem_detail(code, english))
     }
 
-    /// What looks wrong about a write that was taken, in this language; as [`Self::problem_detail`].
+    /// What looks wrong about a write that was taken, in this language; as
+    /// [`Self::problem_detail`].
     pub fn warning(self, english: &str) -> Option<String> {
         self.problem_detail(WARNING, english)
     }
@@ -173,16 +176,30 @@ mod tests {
         assert!(told.contains("\u{2068}OF-7\u{2069}"), "{told}");
         assert!(!told.contains("revoked"), "{told}");
 
-        assert_eq!(English.problem_detail("revoked_officer", "OF-7 was revoked"), None);
-        assert_eq!(Arabic.problem_detail("revoked_officer", "nobody knows"), None);
-        assert_eq!(Arabic.problem_detail("no_such_code", "OF-7 was revoked"), None);
+        assert_eq!(
+            English.problem_detail("revoked_officer", "OF-7 was revoked"),
+            None
+        );
+        assert_eq!(
+            Arabic.problem_detail("revoked_officer", "nobody knows"),
+            None
+        );
+        assert_eq!(
+            Arabic.problem_detail("no_such_code", "OF-7 was revoked"),
+            None
+        );
     }
 
     #[test]
     fn values_are_taken_out_of_a_text_that_the_message_made_and_of_no_other() {
         let words = |words: &str| DetailPiece::Words(words.into());
         let place = |name: &str| DetailPiece::Place(name.into());
-        let pieces = [place("who"), words(" may not say "), place("what"), words(" here")];
+        let pieces = [
+            place("who"),
+            words(" may not say "),
+            place("what"),
+            words(" here"),
+        ];
 
         let taken = values(&pieces, "VET may not say gate.out here").unwrap();
         assert_eq!(taken, [("who", "VET"), ("what", "gate.out")]);
@@ -197,7 +214,13 @@ mod tests {
 
     #[test]
     fn what_somebody_writes_cannot_break_it() {
-        for text in ["", "{ $officer }", "\u{2069}\u{0}", "؟ was revoked", &"x".repeat(9_000)] {
+        for text in [
+            "",
+            "{ $officer }",
+            "\u{2069}\u{0}",
+            "؟ was revoked",
+            &"x".repeat(9_000),
+        ] {
             let _ = Arabic.problem_detail("revoked_officer", text);
         }
     }

@@ -246,14 +246,23 @@ fn every_code_has_its_reasons_in_both_languages_or_is_on_a_list_that_only_shrink
     let codes = every_code();
 
     let both: Vec<_> = told.intersection(&to_come).collect();
-    assert!(both.is_empty(), "take them out of details_to_come.txt: {both:?}");
-    let gone: Vec<_> = to_come.iter().filter(|c| !codes.contains_key(**c)).collect();
+    assert!(
+        both.is_empty(),
+        "take them out of details_to_come.txt: {both:?}"
+    );
+    let gone: Vec<_> = to_come
+        .iter()
+        .filter(|c| !codes.contains_key(**c))
+        .collect();
     assert!(gone.is_empty(), "no source gives them any more: {gone:?}");
     let neither: Vec<_> = codes
         .keys()
         .filter(|code| !told.contains(code.as_str()) && !to_come.contains(code.as_str()))
         .collect();
-    assert!(neither.is_empty(), "details.ftl has no reason of {neither:?}");
+    assert!(
+        neither.is_empty(),
+        "details.ftl has no reason of {neither:?}"
+    );
     let stale: Vec<_> = told
         .iter()
         .filter(|code| **code != "warning" && !codes.contains_key(**code))

@@ -3,8 +3,8 @@
 use super::{author, head, key, reference};
 use wadi_log::{
     Admit, AlarmEntry, Body, Boot, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, Entry,
-    Hash, NodeId, OfficerEntry, OfficerKeyEntry, PolicyEntry, Put, RecordId, ReleaseToken, ResyncOrder,
-    ResyncReport, Seen, SpareEntry, SshKey, Value,
+    Hash, NodeId, OfficerEntry, OfficerKeyEntry, PolicyEntry, Put, RecordId, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, SpareEntry, SshKey, Value,
 };
 
 /// An entry of each kind.

@@ -272,7 +272,10 @@ fn row(
         device: entry.device.clone(),
         node: entry.node.clone(),
         at: Moment::of_ms(happened_ms),
-        signature: entry.signature.as_ref().map(|s| signature_words(language, s)),
+        signature: entry
+            .signature
+            .as_ref()
+            .map(|s| signature_words(language, s)),
         later: entered_later(language, happened_ms, entry.claimed_ms),
         clock: clock_text(language, entry),
         why: (!stands.counts).then(|| {

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 impl Control {
     /// The control entries by which what was said of records is judged: all policies and tokens for
-    /// releases, the registrations and keys of these people, and the cuts, admissions and closures that bear
-    /// on these entries. A closure bears on its crossing's logs.
+    /// releases, the registrations and keys of these people, and the cuts, admissions and closures
+    /// that bear on these entries. A closure bears on its crossing's logs.
     pub fn bearing(
         &self,
         people: &BTreeSet<String>,

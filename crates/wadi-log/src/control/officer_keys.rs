@@ -47,11 +47,7 @@ impl Control {
 
     /// The keys that an officer may sign with, for somebody who had taken in `covered` of each
     /// control log.
-    pub fn officer_keys(
-        &self,
-        officer: &str,
-        covered: impl Fn(&LogId) -> u64,
-    ) -> BTreeSet<SshKey> {
+    pub fn officer_keys(&self, officer: &str, covered: impl Fn(&LogId) -> u64) -> BTreeSet<SshKey> {
         let words = self.key_words(officer, covered).into_iter();
         words
             .filter(|(_, (said, _))| !said.taken_back)
@@ -69,7 +65,10 @@ impl Control {
     pub fn officer_key_revision(&self, officer: &str, key: &SshKey) -> u64 {
         let all = self.officer_keys.get(officer).into_iter().flatten();
         let of_key = all.filter(|(_, (said, _))| said.key == *key);
-        of_key.map(|(_, (said, _))| said.revision).max().unwrap_or(0)
+        of_key
+            .map(|(_, (said, _))| said.revision)
+            .max()
+            .unwrap_or(0)
     }
 
     /// The keys of an officer that are taken back by now, and when, by the hub's clock, Unix

@@ -3,8 +3,9 @@
 use super::{
     ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
     ChainHeadEntry, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
-    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, OfficerKeyEntry, PUTS_MAX, PolicyEntry, Put, ReleaseToken,
-    ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry, VALUE_BYTES_MAX, Value,
+    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, OfficerKeyEntry, PUTS_MAX, PolicyEntry, Put,
+    ReleaseToken, ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry,
+    VALUE_BYTES_MAX, Value,
 };
 use crate::{
     Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, SshKey, member::Enrolment,

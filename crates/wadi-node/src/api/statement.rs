@@ -14,7 +14,7 @@ use wadi_record::{DecisionStatement, Policy, SignedDecisions};
 
 /// A statement to be signed, and what the write has to say besides to be the one that is signed.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Statement {
+pub struct StatementToSign {
     /// What is signed, to its last byte.
     pub text: String,
     /// When, by this node's clock, Unix milliseconds: it is said within a quarter of an hour.
@@ -34,7 +34,7 @@ impl Reads {
     /// # Errors
     ///
     /// Those of the draft, and `decision_signature` where it cannot be said exactly.
-    pub async fn statement(&self, write: &Write) -> Result<Statement, NodeError> {
+    pub async fn statement(&self, write: &Write) -> Result<StatementToSign, NodeError> {
         let Target::On(record) = write.target else {
             return Err(NodeError::NoRecord("that does not exist yet".into()));
         };
@@ -85,7 +85,7 @@ impl Reads {
             (keys, policy.unwrap_or_default().signed_decisions)
         });
 
-        Ok(Statement {
+        Ok(StatementToSign {
             text,
             signed_at_ms,
             based_on,

@@ -36,7 +36,8 @@ struct Habit {
     gaps: VecDeque<u64>,
     /// The node's count at its last reading, and when that was by the steady clock.
     last: (u64, i64),
-    /// How many readings there were when it was kept on disk, and when that was by the steady clock.
+    /// How many readings there were when it was kept on disk, and when that was by the steady
+    /// clock.
     kept: Option<(u64, i64)>,
 }
 
@@ -57,7 +58,8 @@ impl Habit {
         }
     }
 
-    /// Reads what [`Self::key`] wrote. A start is no reading: the device is waited for from then on.
+    /// Reads what [`Self::key`] wrote. A start is no reading: the device is waited for from then
+    /// on.
     fn read(value: &str, steady_ms: i64) -> Option<Self> {
         let kept: Json = serde_json::from_str(value).ok()?;
         let readings = kept["readings"].as_u64()?;
@@ -121,13 +123,19 @@ impl DeviceHabits {
         }
 
         let gone = std::mem::take(&mut counted.gone);
-        (keys, gone.into_iter().map(|device| (SCOPE, device)).collect())
+        (
+            keys,
+            gone.into_iter().map(|device| (SCOPE, device)).collect(),
+        )
     }
 
     /// What was to be kept was not: all of it is to be kept once more.
     pub(crate) fn keep_again(&self) {
         let mut counted = self.0.lock().expect("no panic holds it");
-        counted.devices.values_mut().for_each(|habit| habit.kept = None);
+        counted
+            .devices
+            .values_mut()
+            .for_each(|habit| habit.kept = None);
     }
 
     /// Takes in durable writes in their order, each by its device; empty for an officer's.

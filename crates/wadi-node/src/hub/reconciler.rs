@@ -414,8 +414,7 @@ impl Reconciler {
 
             self.note_crowded(node, *id, &anchor, crowded);
             let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
-            let (revoked, keys_taken_back) =
-                node.with_control(|c| ended(c, officers.into_iter()));
+            let (revoked, keys_taken_back) = node.with_control(|c| ended(c, officers.into_iter()));
 
             let known = claims::known(node, *id, &anchor, &linked, &mut self.claims).await?;
             let dossier = Dossier {

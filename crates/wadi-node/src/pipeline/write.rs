@@ -7,7 +7,9 @@ use crate::{
         write::{Based, Target, Write, Written},
     },
     pipeline::{
-        author::refusal, commit::Commit, repeats::Sent, 
+        author::refusal,
+        commit::Commit,
+        repeats::Sent,
         rested_on::{change_warnings, unsigned_warnings},
         sequencer::Sequencer,
     },

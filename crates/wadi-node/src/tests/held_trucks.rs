@@ -268,10 +268,11 @@ async fn compare(site: &Node) -> usize {
     through
 }
 
-/// Of a hold that was placed longer ago than a dossier looks back nobody hears while its crossing is
-/// dark; when it comes, the truck that left meanwhile is looked at.
+/// Of a hold that was placed longer ago than a dossier looks back nobody hears while its crossing
+/// is dark; when it comes, the truck that left meanwhile is looked at.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lookout_that_comes_late_from_a_dark_crossing_finds_the_truck_that_left_months_after_it() {
+async fn a_lookout_that_comes_late_from_a_dark_crossing_finds_the_truck_that_left_months_after_it()
+{
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;
     let hub = country.node(dir.path(), 2, "hub").await;

@@ -37,7 +37,10 @@ async fn a_gate_that_does_not_come_back_after_a_restart_is_told_by_the_habit_tha
     for _ in 0..60 {
         truck(&again, None).await;
     }
-    assert!(!alarms(&again).await.contains("gate-1"), "it may be booting");
+    assert!(
+        !alarms(&again).await.contains("gate-1"),
+        "it may be booting"
+    );
 
     country.clock.0.fetch_add(40 * MINUTE, Ordering::Relaxed);
     let told = alarms(&again).await;

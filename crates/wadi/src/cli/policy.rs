@@ -26,8 +26,8 @@ pub enum PolicyCommand {
     },
     /// At a hub: sets single values; all others stay as they are.
     Set {
-        /// KEY=VALUE, the value as JSON or one word, as hold_deadline_h=48 or distances_km.QAM-TRB=260; null
-        /// gives the default back.
+        /// KEY=VALUE, the value as JSON or one word, as hold_deadline_h=48 or
+        /// distances_km.QAM-TRB=260; null gives the default back.
         #[arg(required = true, value_name = "KEY=VALUE")]
         pairs: Vec<String>,
         #[command(flatten)]

@@ -43,7 +43,9 @@ impl Agent {
         let at = at.ok_or_else(|| failed("SSH_AUTH_SOCK is not set"))?;
         let stream = UnixStream::connect(&at)
             .map_err(|e| failed(format!("{}: {e}", at.to_string_lossy())))?;
-        stream.set_write_timeout(Some(LIST_WITHIN)).map_err(failed)?;
+        stream
+            .set_write_timeout(Some(LIST_WITHIN))
+            .map_err(failed)?;
         Ok(Self { stream })
     }
 
@@ -198,9 +200,7 @@ mod tests {
     fn a_signature_that_does_not_hold_is_not_passed_on() {
         let inner = [string(b"ssh-ed25519"), string(&[7; 64])].concat();
         let answer = [vec![SIGN_RESPONSE], string(&inner)].concat();
-        let key = SshKey::from_openssh(
-            &SshSignature::sign(&[5; 32], "any", b"x").key.to_openssh(),
-        );
+        let key = SshKey::from_openssh(&SshSignature::sign(&[5; 32], "any", b"x").key.to_openssh());
         assert!(agent(string(&answer)).signed(&key.unwrap(), b"x").is_err());
     }
 }

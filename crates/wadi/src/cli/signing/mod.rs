@@ -11,7 +11,10 @@ use crate::{
 use agent::Agent;
 use clap::Args;
 use serde_json::{Map, Value, json};
-use std::{io::Read, path::{Path, PathBuf}};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 use wadi_log::{SshKey, SshSignature};
 use wadi_record::{DECISION_NAMESPACE, signature_event};
 
@@ -51,8 +54,8 @@ impl SigningArgs {
         self.sign_key.is_some() || self.ssh_agent
     }
 
-    /// Signs what a node would write for that body. `is_meant` holds what the statement says against
-    /// what was asked for.
+    /// Signs what a node would write for that body. `is_meant` holds what the statement says
+    /// against what was asked for.
     pub(super) fn sign(
         &self,
         client: &Client,
