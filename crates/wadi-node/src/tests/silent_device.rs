@@ -33,7 +33,9 @@ async fn a_gate_that_does_not_come_back_after_a_restart_is_told_by_the_habit_tha
     trb.reads().keep_habits().await;
     trb.stop().await;
 
-    let again = country.node(dir.path(), TRB_SEED, "trb").await;
+    let again = country
+        .node(&dir.path().join("sites"), TRB_SEED, "trb")
+        .await;
     for _ in 0..60 {
         truck(&again, None).await;
     }
