@@ -15,7 +15,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from hashlib import sha256
+from hashlib import sha256, sha512
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -178,10 +178,11 @@ def read_lines(data):
 ENROLMENT = {1: ("statement", bytes), 2: ("root_signature", bytes)}
 STATEMENT = {1: ("name", str), 2: ("role", int), 3: ("crossing", str), 4: ("log_key", bytes), 5: ("tls_key", bytes),
              6: ("grants", [bytes]), 7: ("serial", int), 8: ("issued_s", int)}
-SPOKEN = {1: ("version", int), 2: ("kind", int), 3: ("wall_ms", int), 5: ("happened_ms", int), 7: ("officer", str),
-          8: ("department", str), 9: ("device", str), 11: ("body", bytes)}
+SPOKEN = {1: ("version", int), 2: ("kind", int), 3: ("wall_ms", int), 5: ("happened_ms", int),
+          6: ("happened_source", str), 7: ("officer", str), 8: ("department", str), 9: ("device", str), 11: ("body", bytes)}
 CHANGE = {1: ("record", bytes), 2: ("based_on", [bytes]), 3: ("puts", [bytes]), 4: ("events", [str])}
 PUT = {1: ("key", str), 2: ("value", bytes)}
+OFFICER_KEY = {1: ("officer", str), 2: ("key", bytes), 3: ("revision", int), 4: ("taken_back", int)}
 BASED_ON = {1: ("log", bytes), 2: ("seq", int), 3: ("leaf", bytes)}
 
 
@@ -409,6 +410,106 @@ def read_change(entry):
     return spoken, change
 
 
+# ---- Officers' own signatures over what an entry says: SSHSIG of OpenSSH, in the one form that there is of it here.
+
+NAMESPACE = "wadi-decision@wadi.example"
+KIND_OFFICER_KEY = 16
+
+
+def ssh_string(data):
+    return len(data).to_bytes(4, "big") + data
+
+
+def canonical_json(value):
+    """RFC 8785, of what has neither fractions nor keys beyond U+FFFF."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_members(written):
+    """The members of an event that is written as RFC 8785 has it, or None."""
+    try:
+        value = json.loads(written)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and canonical_json(value) == written else None
+
+
+def signed64(value):
+    return value - 2**64 if value >= 2**63 else value
+
+
+def read_ssh_signature(written):
+    """The key and the signature of a blob that is made of them and of nothing else."""
+    blob = base64_of(at_most=1024)(written)
+    key, signature = blob[33:65], blob[-64:]
+    key_blob = ssh_string(b"ssh-ed25519") + ssh_string(key)
+    again = (b"SSHSIG" + (1).to_bytes(4, "big") + ssh_string(key_blob) + ssh_string(NAMESPACE.encode()) + ssh_string(b"")
+             + ssh_string(b"sha512") + ssh_string(ssh_string(b"ssh-ed25519") + ssh_string(signature)))
+    require(again == blob, "another form of a signature")
+    fingerprint = "SHA256:" + base64.b64encode(sha256(key_blob).digest()).decode().rstrip("=")
+    return key, signature, fingerprint
+
+
+def officer_statement(entry, spoken, change, others, signed_at_ms):
+    """What the officer's key signed: the entry without the signature."""
+    node_id, _, lane, crossing = ORIGIN.fullmatch(entry["log"]).groups()
+    happened = [signed64(value) for field, value in protobuf_fields(entry["bytes"]) if field == 5]
+    require(all(type(value) is not int or abs(value) <= 2**53 for _, value in change["puts"]), "a number beyond 2^53")
+    return canonical_json({
+        "statement": "wadi-decision/v1", "node": node_id, "crossing": crossing, "lane": lane,
+        "record": change["record"].hex(), "based_on": [reference_text(base) for base in change["based_on"]],
+        "puts": dict(change["puts"]), "events": others, "officer": spoken["officer"],
+        "department": spoken["department"], "device": spoken["device"],
+        "happened_at_ms": happened[-1] if happened else None, "happened_source": spoken["happened_source"],
+        "signed_at_ms": signed_at_ms}) + "\n"
+
+
+def reference_text(base):
+    log_id, seq, leaf = base[:28], int.from_bytes(base[28:36], "big"), base[36:]
+    return (f"wadi.log/v1/{log_id[:16].hex()}/{log_id[16:24].hex()}/{LANES[log_id[24]]}/{log_id[25:].decode()}"
+            f"@{seq}:{leaf.hex()}")
+
+
+def officer_signature(entry, spoken, change, named):
+    """Whether the officer's own signature holds, and whether a hub named its key as the officer's; None where there is none."""
+    events = [canonical_members(event) for event in change["events"]]
+    own = [event for event in events if event and event.get("type") == "decision.signed"]
+    if not own:
+        return None
+    try:
+        require(len(own) == 1 and change["record"] and all(event is not None for event in events), "not one signature")
+        key, signature, fingerprint = read_ssh_signature(own[0]["signature"])
+        others = [event for event in events if event is not own[0]]
+        require(others or change["puts"], "it stands over nothing")
+        require(type(own[0]["signed_at_ms"]) is int, "no time")
+        statement = officer_statement(entry, spoken, change, others, own[0]["signed_at_ms"])
+        signed = (b"SSHSIG" + ssh_string(NAMESPACE.encode()) + ssh_string(b"") + ssh_string(b"sha512")
+                  + ssh_string(sha512(statement.encode()).digest()))
+    except (ValueError, KeyError, TypeError):
+        return {"holds": False, "key": None, "named": False}
+    try:
+        require_signature(key, signature, signed, "the officer")
+        holds = True
+    except ValueError:
+        holds = False
+    return {"holds": holds, "key": fingerprint, "named": (spoken["officer"], key) in named}
+
+
+def keys_named(entries, nodes):
+    """Officers and keys that hubs named in control entries of the file."""
+    named = set()
+    for entry in entries:
+        node_id = bytes.fromhex(ORIGIN.fullmatch(entry["log"])[1])
+        if entry["role"] != "control" or nodes[node_id].role != ROLE_HUB:
+            continue
+        spoken = decode(entry["bytes"], SPOKEN)
+        if spoken["version"] == 1 and spoken["kind"] == KIND_OFFICER_KEY:
+            said = decode(spoken["body"], OFFICER_KEY)
+            if not said["taken_back"]:
+                named.add((said["officer"], said["key"]))
+    return named
+
+
 # ---- The verifier: the checks in the order of the document, each over the whole file before the next one.
 
 
@@ -484,6 +585,7 @@ def verify(data, root_key):
                 require(all(base in spoken_of for base in change["based_on"]), "it builds on an entry that is missing")
 
     rows = []
+    officer_keys = keys_named((entry for _, entry, _ in proven.values()), nodes)
     for entry_reference, (spoken, change) in spoken_of.items():
         _, entry, proving = proven[entry_reference]
         # What its author had signed, with the hub's time that it had heard by then, before the entry stood there.
@@ -493,7 +595,8 @@ def verify(data, root_key):
         # Nobody has heard of a time after the one at which a hub had the entry.
         not_before = max((time for time in named if not_after is None or time <= not_after), default=None)
         name = f"{entry['log']}@{entry['seq']}:{entry_reference[-32:].hex()}"
-        said = {"entry": name, "events": change["events"], "puts": dict(change["puts"]), "counts": entry["counts"]}
+        said = {"entry": name, "events": change["events"], "puts": dict(change["puts"]), "counts": entry["counts"],
+                "officer_signature": officer_signature(entry, spoken, change, officer_keys)}
         rows.append((nodes[entry_reference[:16]], spoken, said, not_before, not_after))
     return header["record"].hex(), rows
 
@@ -523,6 +626,12 @@ def time_text(seconds, milliseconds=None):
 def says_text(said):
     """Events with their members, values by field, and whether it counts."""
     words = list(said["events"]) + [f"{field} = {json.dumps(value)}" for field, value in said["puts"].items()]
+    signature = said["officer_signature"]
+    if signature and signature["holds"]:
+        named = "" if signature["named"] else ", which no hub names here"
+        words.append(f"signed by the officer's own key {signature['key']}{named}")
+    elif signature:
+        words.append("THE OFFICER'S OWN SIGNATURE DOES NOT HOLD")
     if not said["counts"]:
         words.append("DOES NOT COUNT: in quarantine")
     return printable("; ".join(words))

@@ -7,6 +7,7 @@
 mod acts;
 mod bearing;
 mod cuts;
+mod officer_keys;
 mod spares;
 
 use crate::{
@@ -67,6 +68,7 @@ pub struct Control {
     admitted: Shared<BTreeMap<Reference, BTreeSet<Reference>>>,
     officers: Shared<BTreeMap<String, BTreeMap<Reference, OfficerEntry>>>,
     revoked_ms: Shared<BTreeMap<String, i64>>,
+    officer_keys: Shared<officer_keys::OfficerKeys>,
     policies: Shared<BTreeMap<Reference, PolicyEntry>>,
     closures: Shared<BTreeMap<Reference, Closure>>,
     tokens: Shared<BTreeMap<Reference, ReleaseToken>>,
@@ -88,6 +90,7 @@ impl Control {
             admitted: Shared::default(),
             officers: Shared::default(),
             revoked_ms: Shared::default(),
+            officer_keys: Shared::default(),
             policies: Shared::default(),
             closures: Shared::default(),
             tokens: Shared::default(),
@@ -203,6 +206,7 @@ impl Control {
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
             Body::ReleaseToken(t) => self.tokens.insert(reference, t.clone()).is_none(),
             Body::Spare(s) => self.spares.learn(reference, s),
+            Body::OfficerKey(k) => self.learn_officer_key(reference, k, entry.common.wall_ms),
             // A boot is the first entry of its epoch, and speaks of another one.
             Body::Boot(b)
                 if reference.seq == 0 && b.previous_epoch() != Some(reference.log.epoch) =>

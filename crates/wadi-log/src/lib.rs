@@ -25,6 +25,7 @@ mod member;
 mod merkle;
 mod note;
 mod shared;
+mod ssh;
 mod stretch;
 
 #[allow(missing_docs, clippy::all)]
@@ -39,9 +40,9 @@ pub use control::{Bound, Control, CutFact, LogState, LogVerdict, MemberAct, Said
 pub use entry::{
     ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
     CUT_HEADS_MAX, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX,
-    EVENT_BYTES_MAX, Entry, Head, KEY_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, Reading,
-    ReleaseToken, ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry,
-    VALUE_BYTES_MAX, Value,
+    EVENT_BYTES_MAX, Entry, Head, KEY_BYTES_MAX, OfficerEntry, OfficerKeyEntry, PUTS_MAX,
+    PolicyEntry, Put, Reading, ReleaseToken, ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX,
+    Seen, SpareEntry, VALUE_BYTES_MAX, Value,
 };
 pub use error::LogError;
 pub use evidence::{
@@ -59,4 +60,5 @@ pub use note::{
     Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note, verify_ed25519,
     verify_seal,
 };
+pub use ssh::{SSH_TEXT_BYTES_MAX, SshKey, SshSignature, ssh_signed_bytes};
 pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

@@ -76,6 +76,7 @@ pub use api::{
     outages::SiteOutage,
     quarantine::Quarantined,
     read::{DETAINED, Safety},
+    statement::StatementToSign,
     status::Status,
     tokens::{KeptToken, SensitiveReads, Tokens},
 };
@@ -110,7 +111,7 @@ pub use door::{
 pub use hub::{
     country::{Country, CountryPlan, CountryProofs, WitnessPlan, WitnessTransport},
     desk::{FindingDesk, SavedView, Snooze},
-    life::{FindingAct, FindingDone, Findings, PublishedFinding, finding_version},
+    life::{ActSignature, FindingAct, FindingDone, Findings, PublishedFinding, finding_version},
 };
 pub use links::{Arriving, Leaving, LinkPlan, run_late_link, run_link, run_planned_link};
 pub use node::Node;

@@ -9,7 +9,7 @@ use crate::{
         clock_doubts::{self, ClockDoubts},
         command_queue::CommandQueue,
         contacts::{self, Contacts},
-        device_habits::DeviceHabits,
+        device_habits::{self, DeviceHabits},
         disk::DiskBudget,
         error::NodeError,
         event::Event,
@@ -85,13 +85,16 @@ pub(crate) struct SharedParts {
 }
 
 impl SharedParts {
-    /// The parts of a node that starts. Doubts about clocks, and when peers were in contact, are
-    /// remembered from earlier starts.
+    /// The parts of a node that starts. Doubts about clocks, the habits of devices, and when peers
+    /// were in contact, are remembered from earlier starts.
     pub(crate) async fn new(start: Start) -> Result<Self, NodeError> {
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let clock_doubts: Arc<ClockDoubts> = Arc::default();
         let kept = start.store.local_all(&clock_doubts::SCOPE).await?;
         clock_doubts.recall(&kept);
+        let device_habits: Arc<DeviceHabits> = Arc::default();
+        let kept = start.store.local_all(&device_habits::SCOPE).await?;
+        device_habits.recall(&kept, start.clock.steady_ms());
         let contacts = Contacts::default();
         contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
         let is_hub = start.me.role == Role::Hub;
@@ -117,7 +120,7 @@ impl SharedParts {
             projections: Arc::default(),
             shared_terms: Arc::default(),
             clock_doubts,
-            device_habits: Arc::default(),
+            device_habits,
             contacts,
             budgets,
         })

@@ -21,6 +21,9 @@ pub struct Dossier {
     /// Officers of this record who are revoked by now, and since when, by the hub's clock, Unix
     /// milliseconds.
     pub revoked: BTreeMap<String, i64>,
+    /// Keys of officers of this record that are taken back by now, by their fingerprints, and since
+    /// when, by the hub's clock, Unix milliseconds.
+    pub keys_taken_back: BTreeMap<String, i64>,
     /// What the authors of decisions had taken in: (the deciding entry, an entry of another
     /// record).
     pub knew: BTreeSet<(String, String)>,

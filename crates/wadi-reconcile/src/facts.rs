@@ -83,6 +83,11 @@ impl<'a> Fact<'a> {
         self.0["elsewhere"] == true
     }
 
+    /// The key of its officer's own that signed its entry, by its fingerprint.
+    pub(crate) fn signed_by(&self) -> Option<&'a str> {
+        self.0["signed_by"].as_str()
+    }
+
     /// Why it does not count: code and reason.
     pub fn refused(&self) -> Option<(&'a str, &'a str)> {
         let r = &self.0["refused"];

@@ -17,7 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use wadi_log::{Crossing, NodeId, ReleaseToken, Role, defence};
+use wadi_log::{Crossing, NodeId, ReleaseToken, Role, SshKey, defence};
 
 /// The node that wrote an entry, as its enrolment has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +43,8 @@ pub struct Officer {
     pub supervisor: bool,
     /// Whether revoked.
     pub revoked: bool,
+    /// The keys of their own that may sign decisions.
+    pub keys: BTreeSet<SshKey>,
 }
 
 /// What an entry is judged by: a pure function of its bytes and the control entries its author had

@@ -1,9 +1,12 @@
 //! Who set a field, what that replaced, and who contests it.
 
-use crate::{authority::Refusal, judged_change::Claim, project::refusal_json, record::Record};
+use crate::{
+    SIGNATURE_EVENT, authority::Refusal, event_type, judged_change::Claim, project::refusal_json,
+    record::Record,
+};
 use serde_json::{Map, Value as Json, json};
-use std::collections::{BTreeSet, HashSet};
-use wadi_log::Reference;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use wadi_log::{Reference, SshKey};
 
 /// One entry's value for a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,6 +67,10 @@ impl Record {
                 line["replaced"] = s.replaced.iter().map(Claim::json).collect();
                 line["stands"] = s.stands.into();
                 line["contested_by"] = s.contested_by.iter().map(ToString::to_string).collect();
+                if let Some(key) = self.signed_by(&s.claim.entry) {
+                    line["signed_by"] = key.fingerprint().into();
+                }
+
                 if let Some(refusal) = &s.refusal {
                     line["refused"] = refusal_json(refusal);
                 }
@@ -82,6 +89,39 @@ impl Record {
             .collect();
 
         json!(fields)
+    }
+
+    /// The key of its officer's own that signed an entry.
+    pub fn signed_by(&self, entry: &Reference) -> Option<SshKey> {
+        self.now()
+            .events
+            .of(entry)
+            .find_map(|event| event.signed_by)
+    }
+
+    /// How the officers' own signatures stand, as JSON: of entries that have one, and of those that
+    /// let something go without.
+    pub fn signatures_json(&self) -> BTreeMap<Reference, Json> {
+        let mut out = BTreeMap::new();
+        for event in self.events() {
+            let told = match (&event.signed_by, &event.refusal) {
+                (Some(key), _) => json!({"state": "signed", "key": key.fingerprint()}),
+                (None, Some(refusal)) if event.kind() == SIGNATURE_EVENT => {
+                    json!({"state": "bad", "code": refusal.code, "why": refusal.why})
+                }
+                (None, _) if event_type(event.kind()).is_some_and(|t| t.lets_go()) => {
+                    json!({"state": "unsigned"})
+                }
+                _ => continue,
+            };
+
+            let known = out.entry(event.reference).or_insert_with(|| told.clone());
+            if known["state"] == "unsigned" {
+                *known = told;
+            }
+        }
+
+        out
     }
 
     /// Entries of the record that are neither in the past of this one nor follow from it: what its

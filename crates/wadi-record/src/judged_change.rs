@@ -5,7 +5,7 @@ use crate::{
     authority::{Judge, Refusal},
 };
 use serde_json::{Map, Value as Json};
-use wadi_log::{Change, Common, LogVerdict, Reference, Value};
+use wadi_log::{Change, Common, LogVerdict, Reference, SshKey, Value};
 
 /// An entry on a record, with the verdict on it and what it is judged by.
 #[derive(Clone, PartialEq, Debug)]
@@ -98,6 +98,8 @@ pub struct EventView {
     pub attested: bool,
     /// Its officer is registered for another crossing than that of the node that wrote it.
     pub elsewhere: bool,
+    /// The key of its officer's own that signed its entry.
+    pub signed_by: Option<SshKey>,
 }
 
 /// A value that an entry put into a field without having the right to. It is kept and shown, and
@@ -161,6 +163,7 @@ impl EventView {
             quarantined: false,
             attested: false,
             elsewhere: false,
+            signed_by: None,
         };
 
         if event.device.is_empty() {
@@ -208,6 +211,7 @@ impl EventView {
             quarantined: false,
             attested: false,
             elsewhere: false,
+            signed_by: None,
         }
     }
 

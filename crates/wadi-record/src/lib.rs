@@ -15,6 +15,7 @@ mod blame;
 mod carriage;
 mod check_digits;
 mod contained;
+mod decision;
 mod document;
 mod doubts;
 mod drafts;
@@ -51,13 +52,17 @@ pub use check_digits::warnings;
 #[cfg(all(feature = "defences-off", debug_assertions))]
 #[doc(hidden)]
 pub use contained::{Trip, trip_over};
+pub use decision::{
+    DECISION_NAMESPACE, DecisionStatement, OwnSignature, SIGN_IT, SIGNED_WITHIN_MS,
+    SignedDecisions, own_signature, signature_event,
+};
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::RecordError;
 pub use events::{
-    Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right, Term,
-    TermValue, Together, ValueType, check_event, event_type,
+    Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right,
+    SIGNATURE_EVENT, Term, TermValue, Together, ValueType, check_event, event_type,
 };
 pub use field_rights::{is_guarded, is_matched};
 pub use fields::{

@@ -1,6 +1,8 @@
 //! The policy: authority, tolerances and deadlines, as the hub signed them.
 
-use crate::{Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, event_type};
+use crate::{
+    Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, SignedDecisions, event_type,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +40,9 @@ pub struct Policy {
     /// it names at every crossing. A commission says so once its officers are registered: before
     /// that nobody could look out for anything.
     pub registered_lookouts: bool,
+    /// What is asked of decisions: nothing, a warning to whoever writes one without the officer's
+    /// own signature, or that one without does not count.
+    pub signed_decisions: SignedDecisions,
     /// Great-circle distance between two crossings, kilometres, by their codes in order of the
     /// alphabet: `QAM-TRB`.
     pub distances_km: BTreeMap<String, u32>,
@@ -108,6 +113,7 @@ impl Default for Policy {
             weight_permille: 30,
             registered_officers: true,
             registered_lookouts: false,
+            signed_decisions: SignedDecisions::None,
             distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
                 .map(|(c, km)| (c.into(), km))
                 .into(),

@@ -94,6 +94,10 @@ impl EventView {
             out.insert("quarantined".into(), true.into());
         }
 
+        if let Some(key) = &self.signed_by {
+            out.insert("signed_by".into(), key.fingerprint().into());
+        }
+
         if self.elsewhere {
             out.insert("elsewhere".into(), true.into());
         }

@@ -9,6 +9,7 @@ use crate::{
     ancestry::Past,
     authority::{Refusal, is_attested, judge},
     contained::{DERIVATION_FAILED, Trip, contained, trip},
+    decision::OfficerSignature,
     document::{Derived, Document, Exported, Put},
     event_index::Events,
     field_rights::{JudgedPuts, judge_puts},
@@ -543,7 +544,9 @@ impl Settled {
         let mut events: Vec<EventView> = (0..said.change.events.len())
             .map(|n| EventView::of(said, n))
             .collect();
+        let signature = OfficerSignature::of(said);
         for event in &mut events {
+            event.signed_by = signature.key();
             event.quarantined = quarantined;
             event.attested = is_attested(event, &said.judge);
             event.elsewhere = said.judge.is_elsewhere(&event.officer);
@@ -553,7 +556,9 @@ impl Settled {
                     why: "it is no canonical JSON object with a type".into(),
                 })
             } else {
-                judge(self, rows, said, view, event).err()
+                judge(self, rows, said, view, event)
+                    .and_then(|()| signature.judge(&said.judge, event.kind()))
+                    .err()
             };
         }
 

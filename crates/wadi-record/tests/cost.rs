@@ -28,6 +28,7 @@ fn judge() -> Judge {
             crossing: None,
             supervisor: true,
             revoked: false,
+            keys: Default::default(),
         };
 
         (name.to_string(), officer)

@@ -314,6 +314,7 @@ fn an_officer_of_another_crossing_is_refused_whatever_he_says_or_heard_and_told(
                 crossing: None,
                 supervisor: true,
                 revoked: false,
+                keys: Default::default(),
             };
             said.judge.officers = Arc::new([(officer.to_string(), registration)].into());
 

@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 34] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -41,6 +41,10 @@ pub const NAMES: [&str; 30] = [
     "foreign-acts",
     "foreign-records",
     "officers-crossing",
+    "officer-keys",
+    "decision-signature",
+    "signed-within",
+    "signed-decisions",
 ];
 
 /// Whether the defence of that name is turned off.

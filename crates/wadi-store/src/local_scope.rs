@@ -66,6 +66,8 @@ local_scopes! {
     Cursor = "cursor";
     /// The newest number of a device.
     Device = "device";
+    /// How often devices give readings: a device that falls silent is told by its habit.
+    DeviceHabit = "device-habit";
     /// What the numbers of devices stood for.
     DeviceNumber = "device-number";
     /// How often an operator let a device's counter begin anew.

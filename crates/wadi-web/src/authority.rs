@@ -14,7 +14,7 @@ use wadi_log::Role;
 use wadi_node::Node;
 use wadi_record::{
     Begins, Department, EVENTS, EventType, FIELDS, FieldRow, FieldType, HoldType, Kind, Member,
-    Policy, Right, SetBy, Together, Unit, ValueType, schema::effect_name,
+    Policy, Right, SIGNATURE_EVENT, SetBy, Together, Unit, ValueType, schema::effect_name,
 };
 
 /// For which department.
@@ -119,7 +119,9 @@ impl FormSpeaker {
     }
 
     fn events(&self) -> Vec<Value> {
-        let said = EVENTS.iter().filter(|event| self.may_say(event));
+        // A form cannot sign: what brings a signature is made by whoever holds the key.
+        let said = EVENTS.iter().filter(|event| event.name != SIGNATURE_EVENT);
+        let said = said.filter(|event| self.may_say(event));
         said.map(|event| self.event(event)).collect()
     }
 

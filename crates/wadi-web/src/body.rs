@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use wadi_log::{RecordId, Reference};
+use wadi_log::{RecordId, Reference, SshSignature};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
 use wadi_record::{
-    Draft, Kind, RecordError, Value, Zone, known_field, normalise_plate, zones_failed,
+    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, known_field,
+    normalise_plate, zones_failed,
 };
 
 /// What is to be recorded.
@@ -198,6 +199,10 @@ impl DraftBody {
                 event.insert("record".into(), id.to_string().into());
             }
 
+            if event.get("type").is_some_and(|t| t == SIGNATURE_EVENT) {
+                in_one_line(&mut event);
+            }
+
             draft.events.push(event);
         }
 
@@ -257,6 +262,17 @@ impl DraftBody {
         }
 
         Ok(())
+    }
+}
+
+/// Writes a signature as entries have it, where it comes as `ssh-keygen -Y sign` writes it. One
+/// that does not read stays as it is, and is refused when the write is judged.
+fn in_one_line(event: &mut Map<String, Json>) {
+    let text = event.get("signature").and_then(Json::as_str);
+    let read = text.and_then(|text| SshSignature::read(text, DECISION_NAMESPACE).ok());
+    if let Some(signature) = read {
+        let line = signature.to_base64(DECISION_NAMESPACE);
+        event.insert("signature".into(), line.into());
     }
 }
 

@@ -18,7 +18,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use wadi_log::{Admit, Body, Closure, Enrolment, OfficerEntry, PolicyEntry};
+use wadi_log::{
+    Admit, Body, Closure, Control, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry, SshKey,
+};
 use wadi_node::{Node, check_name};
 use wadi_record::{Department, Policy};
 
@@ -37,6 +39,15 @@ pub enum ControlBody {
         revoked: bool,
         #[serde(default)]
         name: String,
+    },
+    /// Names a key of an officer's own, which may sign decisions, or takes it back.
+    OfficerKey {
+        officer: String,
+        /// The line of an OpenSSH public key of type ssh-ed25519, as a `.pub` file has it.
+        key: String,
+        /// It signs no longer.
+        #[serde(default)]
+        taken_back: bool,
     },
     /// Values of a policy: what it leaves out stays as it is. In members that are objects one
     /// can be set alone; null takes one away, or gives a value back its default.
@@ -195,6 +206,11 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 name,
             })
         }
+        ControlBody::OfficerKey {
+            officer,
+            key,
+            taken_back,
+        } => Body::OfficerKey(officer_key(node, officer, &key, taken_back)?),
         ControlBody::Policy { policy } => policy_entry(node, policy)?,
         ControlBody::Enrol { enrolment } => {
             let bytes = wadi_log::unhex(&enrolment)
@@ -231,6 +247,36 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             closed_s,
             reason,
         }),
+    })
+}
+
+/// A key of an officer whom a hub registered, or the end of one that was named.
+fn officer_key(
+    node: &Node,
+    officer: String,
+    line: &str,
+    taken_back: bool,
+) -> Result<OfficerKeyEntry, Problem> {
+    let key = SshKey::from_openssh(line).map_err(|e| bad_control(e.to_string()))?;
+    let (is_known, revision) = node.with_control(|c| {
+        let is_known = c.officer(&officer, |_| u64::MAX).is_some();
+        (is_known, c.officer_key_revision(&officer, &key))
+    });
+
+    if !is_known {
+        let why = format!("no officer {officer:?} is registered; `wadi say officer` registers one");
+        return Err(bad_control(why));
+    }
+
+    if taken_back && revision == 0 {
+        return Err(bad_control(format!("{key} was never a key of {officer}")));
+    }
+
+    Ok(OfficerKeyEntry {
+        officer,
+        key,
+        revision: revision + 1,
+        taken_back,
     })
 }
 
@@ -331,8 +377,25 @@ pub(crate) async fn officers(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
-    let officers: Vec<Value> = node.with_control(|c| c.officers().map(officer_json).collect());
+    let told = |c: &Control, officer: &OfficerEntry| {
+        let mut told = officer_json(officer);
+        let keys = c.all_officer_keys(&officer.officer).into_iter();
+        told["keys"] = keys.map(key_json).collect();
+        told
+    };
+    let officers: Vec<Value> =
+        node.with_control(|c| c.officers().map(|officer| told(c, officer)).collect());
     Ok(Json(json!({"officers": officers})))
+}
+
+/// A key of an officer's own.
+pub(crate) fn key_json(key: &OfficerKeyEntry) -> Value {
+    json!({
+        "fingerprint": key.key.fingerprint(),
+        "key": key.key.to_openssh(),
+        "taken_back": key.taken_back,
+        "revision": key.revision,
+    })
 }
 
 pub(crate) fn officer_json(o: &OfficerEntry) -> Value {

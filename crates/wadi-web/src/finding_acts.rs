@@ -15,7 +15,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{Disposition, FindingAct, Node};
+use wadi_log::{LogError, Reference, SshSignature};
+use wadi_node::{ActSignature, Disposition, FindingAct, Node};
+use wadi_record::DECISION_NAMESPACE;
 
 /// Findings that one request may assign.
 const BULK_MAX: usize = 500;
@@ -67,6 +69,9 @@ pub enum ActBody {
         /// Who says so, where the token names nobody.
         #[serde(default)]
         officer: Option<String>,
+        /// The auditor's own signature over the decision.
+        #[serde(default)]
+        signature: Option<SignatureBody>,
     },
     /// An earlier act never was.
     Undo {
@@ -83,6 +88,18 @@ pub enum ActBody {
         #[serde(default)]
         officer: Option<String>,
     },
+}
+
+/// An auditor's own signature over an act, as `/v1/findings/{id}/statement` gives it to be signed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureBody {
+    /// The entries that the act is based on.
+    based_on: Vec<String>,
+    /// When it was signed, Unix milliseconds, as the statement says it.
+    signed_at_ms: i64,
+    /// The signature, as `ssh-keygen -Y sign` writes it, or its base64 alone.
+    signature: String,
 }
 
 /// What a finding was.
@@ -110,8 +127,47 @@ impl From<DispositionBody> for Disposition {
     }
 }
 
+/// The act that a body says.
+pub(crate) struct SaidFindingAct {
+    pub(crate) act: FindingAct,
+    /// In whose name.
+    pub(crate) officer: Option<String>,
+    /// On what version of the finding.
+    pub(crate) version: Option<String>,
+    /// The auditor's own signature.
+    pub(crate) signature: Option<ActSignature>,
+}
+
+fn signature_of(body: SignatureBody) -> Result<ActSignature, Problem> {
+    let bad = |e: LogError| unprocessable("decision_signature", e.to_string());
+    let parse = |e: &String| {
+        e.parse::<Reference>()
+            .map_err(|why| unprocessable("bad_reference", why.to_string()))
+    };
+
+    Ok(ActSignature {
+        based_on: body.based_on.iter().map(parse).collect::<Result<_, _>>()?,
+        signed_at_ms: body.signed_at_ms,
+        signature: SshSignature::read(&body.signature, DECISION_NAMESPACE).map_err(bad)?,
+    })
+}
+
+pub(crate) fn said_act(mut body: ActBody) -> Result<SaidFindingAct, Problem> {
+    let signature = match &mut body {
+        ActBody::Decide { signature, .. } => signature.take().map(signature_of).transpose()?,
+        _ => None,
+    };
+    let (act, officer, version) = act_of(body);
+    Ok(SaidFindingAct {
+        act,
+        officer,
+        version,
+        signature,
+    })
+}
+
 /// The act that a body says, in whose name, and on what version of the finding.
-fn said_act(body: ActBody) -> (FindingAct, Option<String>, Option<String>) {
+fn act_of(body: ActBody) -> (FindingAct, Option<String>, Option<String>) {
     match body {
         ActBody::Assign { to, officer } => (FindingAct::Assign { to }, officer, None),
         ActBody::Propose {
@@ -127,6 +183,7 @@ fn said_act(body: ActBody) -> (FindingAct, Option<String>, Option<String>) {
             reason,
             version,
             officer,
+            signature: _,
         } => {
             let act = FindingAct::Decide {
                 approve,
@@ -182,6 +239,18 @@ fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Prob
     auditor(token, named)
 }
 
+/// The auditor in whose name an act is said.
+pub(crate) fn speaker(
+    token: &Token,
+    act: &FindingAct,
+    named: Option<String>,
+) -> Result<String, Problem> {
+    match act {
+        FindingAct::Assign { .. } => auditor(token, named),
+        _ => settling_auditor(token, named),
+    }
+}
+
 /// Assigns, proposes, decides or undoes; a signed event on the anchor record. Durable when it
 /// answers.
 #[utoipa::path(
@@ -203,13 +272,18 @@ pub(crate) async fn act(
     Path(id): Path<String>,
     body: StrictBody<ActBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (act, officer, version) = said_act(body.said);
-    let officer = match &act {
-        FindingAct::Assign { .. } => auditor(&token, officer)?,
-        _ => settling_auditor(&token, officer)?,
-    };
+    let said = said_act(body.said)?;
+    let officer = speaker(&token, &said.act, said.officer)?;
     let findings = node.findings();
-    let done = findings.act(&id, act, &officer, version.as_deref()).await?;
+    let done = findings
+        .act(
+            &id,
+            said.act,
+            &officer,
+            said.version.as_deref(),
+            said.signature,
+        )
+        .await?;
     findings.listed(done.changed).await;
     let written = json!({
         "finding": done.finding,
@@ -271,6 +345,7 @@ pub(crate) async fn assign(
                     to: body.to.clone(),
                 },
                 &officer,
+                None,
                 None,
             )
             .await

@@ -1,6 +1,9 @@
 //! What a control fact would change, before anybody says it: not all of it can be taken back.
 
-use crate::{Problem, control::officer_json};
+use crate::{
+    Problem,
+    control::{key_json, officer_json},
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wadi_log::{
@@ -17,6 +20,13 @@ pub(crate) async fn foresee_control(node: &Node, said: &[Body]) -> Result<Value,
 
     Ok(match body {
         Body::Officer(officer) => officer_change(node, officer),
+        Body::OfficerKey(key) => json!({
+            "change": "officer key",
+            "officer": key.officer,
+            "to": key_json(key),
+            "from_when": "for what is said by those who have heard it; what was said before stays \
+                judged as it was",
+        }),
         Body::Policy(policy) => {
             let (_, in_force) = node.policy_in_force();
             policy_changes(&in_force, &Policy::read(&policy.text).unwrap_or_default())

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use wadi_words::{Group, Language, every_text};
 
 /// The language that a request likes best; English where it likes none that is here.
-fn asked_for(headers: &HeaderMap) -> Language {
+pub(crate) fn asked_for(headers: &HeaderMap) -> Language {
     let all = headers.get_all(header::ACCEPT_LANGUAGE).iter();
     let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
     Language::of_header(&all.join(","))
@@ -27,8 +27,7 @@ fn name_language(answer: &mut Response, language: Language) {
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
 }
 
-/// Tells every problem in the language that was asked for. Its code and its detail stay as they
-/// are.
+/// Tells every problem in the language that was asked for. Its code stays as it is.
 pub(crate) async fn problems_in_words(request: Request, next: Next) -> Response {
     let language = asked_for(request.headers());
     let answer = next.run(request).await;
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_problem_is_told_in_arabic_and_keeps_its_code_its_detail_and_its_headers() {
+    async fn a_problem_is_told_in_arabic_and_keeps_its_code_and_its_headers() {
         let (headers, problem) = told(Some("ar-IQ, en;q=0.5")).await;
         assert_eq!(headers[header::CONTENT_LANGUAGE], "ar");
         assert_eq!(headers[header::VARY], "accept-language");
@@ -127,7 +126,10 @@ mod tests {
         assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
 
         assert_eq!(problem["code"], "key_reused");
-        assert_eq!(problem["detail"], "the key \"k\" again");
+        assert_eq!(
+            problem["detail"], "the key \"k\" again",
+            "no catalogue has it: it stays as it was said"
+        );
         assert_eq!(problem["title"], "المفتاح مستعمل لشيء آخر");
         let help = problem["help"].as_str().unwrap();
         assert!(help.starts_with("لم يُدوّن شيء"), "{help}");

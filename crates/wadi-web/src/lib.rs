@@ -50,6 +50,7 @@ mod settle;
 mod sites;
 mod spool;
 mod spool_place;
+mod statements;
 mod strict;
 mod tokens;
 mod whoami;
@@ -133,6 +134,7 @@ pub fn router(node: Arc<Node>) -> Router {
             post(finding_desk::snooze).delete(finding_desk::wake),
         )
         .route("/v1/findings/{id}/acts", post(finding_acts::act))
+        .merge(statement_routes())
         .merge(sites_routes())
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
@@ -167,6 +169,14 @@ pub fn router(node: Arc<Node>) -> Router {
         .layer(from_fn_with_state(node, looks::looks_are_kept))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
+}
+
+/// What officers' own keys sign.
+fn statement_routes() -> Router<Arc<Node>> {
+    use statements::{act_statement, draft_statement};
+    Router::new()
+        .route("/v1/records/{id}/statement", post(draft_statement))
+        .route("/v1/findings/{id}/statement", post(act_statement))
 }
 
 /// How nodes stand, in what they differ, what was refused, and what mends them.

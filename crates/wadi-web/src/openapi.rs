@@ -4,7 +4,7 @@ use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, country,
     day, differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
     looks, members, metrics, quarantine, record_files, record_lists, records, refusals,
-    release_tokens, resyncs, sites, tokens, whoami,
+    release_tokens, resyncs, sites, statements, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -153,6 +153,7 @@ fn describe(status: &str, answer: &mut Response) {
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
         sites::sites, sites::contacts, findings::list, findings::show, finding_acts::act,
+        statements::draft_statement, statements::act_statement,
         finding_acts::assign,
         findings::recheck, finding_desk::desk, finding_desk::save_view, finding_desk::forget_view,
         finding_desk::snooze, finding_desk::wake, finding_cases::cases, finding_cases::case,

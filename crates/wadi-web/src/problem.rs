@@ -32,7 +32,8 @@ pub struct Problem {
     /// A short title, in the language that `Accept-Language` asks for.
     #[schema(value_type = String)]
     pub title: Box<str>,
-    /// The reason, and what to do about it.
+    /// The reason, and what to do about it; in the language that `Accept-Language` asks for, where
+    /// the catalogue has it, else in English.
     pub detail: String,
     /// What to do about it alone, where the node knows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,11 +78,16 @@ impl Problem {
         told
     }
 
-    /// The same in the words of a language. A code that no catalogue has keeps its title.
+    /// The same in the words of a language. A code that no catalogue has keeps its title, a reason
+    /// that none has its English.
     pub(crate) fn in_words(mut self, language: Language) -> Self {
         let title = language.problem_title(&self.code);
         if title != self.code {
             self.title = title.into();
+        }
+
+        if let Some(detail) = language.problem_detail(&self.code, &self.detail) {
+            self.detail = detail;
         }
 
         self.help = language.problem_help(&self.code).map(Box::from);

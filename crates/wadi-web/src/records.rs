@@ -4,7 +4,9 @@ use crate::{
     DraftBody, Problem, Token,
     answers::{HistoryAnswer, RecordAnswer, RelatedAnswer, VerificationAnswer, WrittenAnswer},
     bundles::File,
-    filters, limits, proof,
+    filters,
+    language::asked_for,
+    limits, proof,
     strict::{StrictBody, content_hash},
 };
 use axum::{
@@ -19,6 +21,7 @@ use utoipa::IntoParams;
 use wadi_log::RecordId;
 use wadi_node::{Node, Written};
 use wadi_record::Kind;
+use wadi_words::Language;
 
 /// As of which entries or which time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -299,8 +302,20 @@ async fn write_draft(
     };
 
     let mut answer = written_json(&written, mrz);
+    tell_warnings(&mut answer, asked_for(headers));
     put_standing(node, &mut [(written.record, &mut answer)]).await;
     Ok((status, Json(answer)))
+}
+
+/// Tells what looks wrong about a write in a language, as far as the catalogue has it.
+fn tell_warnings(answer: &mut Value, language: Language) {
+    let warnings = answer["warnings"].as_array_mut().into_iter().flatten();
+    for warning in warnings {
+        let told = warning.as_str().and_then(|text| language.warning(text));
+        if let Some(told) = told {
+            *warning = told.into();
+        }
+    }
 }
 
 pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {

@@ -1,8 +1,8 @@
 //! The texts, as they are read out of the files of the catalogue.
 
-use crate::{Group, Language};
+use crate::{DetailPiece, Group, Language};
 use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
-use fluent_syntax::ast::{Entry, Pattern};
+use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 use std::{collections::BTreeMap, sync::LazyLock};
 use unic_langid::LanguageIdentifier;
 
@@ -18,6 +18,7 @@ macro_rules! files {
             files!($language, "console_site"),
             files!($language, "console_sites"),
             files!($language, "departments"),
+            files!($language, "details"),
             files!($language, "events"),
             files!($language, "fields"),
             files!($language, "findings"),
@@ -161,6 +162,35 @@ fn message(
     let (id, _) = group.message_id(name);
     let pattern = catalogue.bundle.get_message(&id)?.value()?;
     catalogue.filled(pattern, arguments)
+}
+
+/// A message by its whole id, in one language alone, with what its places ask for.
+pub(crate) fn whole(language: Language, id: &str, arguments: &FluentArgs<'_>) -> Option<String> {
+    let catalogue = Catalogue::of(language);
+    let pattern = catalogue.bundle.get_message(id)?.value()?;
+    catalogue.filled(pattern, arguments)
+}
+
+/// The messages whose ids begin so, in pieces; those with anything else in them than words and
+/// places are left out.
+pub(crate) fn pieces(language: Language, begins: &str) -> Vec<(String, Vec<DetailPiece>)> {
+    let catalogue = Catalogue::of(language);
+    let named = catalogue.ids.iter().filter(|id| id.starts_with(begins));
+    named
+        .filter_map(|id| {
+            let pattern = catalogue.bundle.get_message(id)?.value()?;
+            let pieces = pattern.elements.iter().map(|element| match element {
+                PatternElement::TextElement { value } => {
+                    Some(DetailPiece::Words(value.to_string()))
+                }
+                PatternElement::Placeable {
+                    expression: Expression::Inline(InlineExpression::VariableReference { id }),
+                } => Some(DetailPiece::Place(id.name.to_string())),
+                PatternElement::Placeable { .. } => None,
+            });
+            Some((id.clone(), pieces.collect::<Option<Vec<_>>>()?))
+        })
+        .collect()
 }
 
 /// Every text of a language that names something, by group and name. The number in a field's name

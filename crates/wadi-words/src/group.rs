@@ -32,6 +32,9 @@ pub enum Group {
     /// What findings say, as R02-left. Not among [`Group::ALL`]: its messages are sentences with
     /// values ([`crate::Sentence`]).
     Sentence,
+    /// The reasons of problems, as no_authority-event. Not among [`Group::ALL`]: its messages are
+    /// sentences with values ([`Language::problem_detail`](crate::Language::problem_detail)).
+    Detail,
     /// What stands on the console's pages. Not among [`Group::ALL`]: it names nothing.
     Console,
 }
@@ -71,6 +74,7 @@ impl Group {
             Self::Safety => "safety",
             Self::Alarm => "alarm",
             Self::Sentence => "sentence",
+            Self::Detail => "detail",
             Self::Console => "console",
         }
     }
@@ -117,7 +121,7 @@ impl Group {
         let (group, name) = id.split_once('-')?;
         let group = Self::ALL
             .into_iter()
-            .chain([Self::Sentence, Self::Console])
+            .chain([Self::Sentence, Self::Detail, Self::Console])
             .find(|g| g.name() == group)?;
         let name = match group.is_dotted() {
             true => name.replace('-', "."),

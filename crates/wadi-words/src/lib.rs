@@ -9,12 +9,14 @@
 #![deny(clippy::string_slice)]
 
 mod catalogue;
+mod detail;
 mod group;
 mod language;
 mod lookups;
 mod sentence;
 
 pub use catalogue::{Text, every_text};
+pub use detail::DetailPiece;
 pub use group::Group;
 pub use language::Language;
 pub use lookups::Filling;

@@ -371,20 +371,28 @@ impl Teller {
     }
 
     fn escaped(self, text: &str) -> String {
-        if !self.escapes || !text.chars().any(is_unseen) {
-            return text.into();
+        match self.escapes {
+            true => escaped(text),
+            false => text.into(),
         }
-
-        let mut out = String::with_capacity(text.len());
-        for c in text.chars() {
-            match is_unseen(c) {
-                true => out.extend(c.escape_unicode()),
-                false => out.push(c),
-            }
-        }
-
-        out
     }
+}
+
+/// A text in which nothing is unseen: such a character is shown as an escape.
+pub(crate) fn escaped(text: &str) -> String {
+    if !text.chars().any(is_unseen) {
+        return text.into();
+    }
+
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_unseen(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+
+    out
 }
 
 fn push_words(out: &mut Vec<SentencePart>, words: &str) {

@@ -235,3 +235,99 @@ fn codes_are_found_in_each_way_in_which_they_are_given() {
     let all = ["one", "two", "three", "four", "five", "six", "seven"];
     assert_eq!(found, BTreeSet::from(all));
 }
+
+/// Codes whose reasons are English alone so far. Who gives one its words takes it out.
+const TO_COME: &str = include_str!("details_to_come.txt");
+
+#[test]
+fn every_code_has_its_reasons_in_both_languages_or_is_on_a_list_that_only_shrinks() {
+    let told: BTreeSet<&str> = Language::problem_details().map(|(code, _)| code).collect();
+    let to_come: BTreeSet<&str> = TO_COME.lines().filter(|line| !line.is_empty()).collect();
+    let codes = every_code();
+
+    let both: Vec<_> = told.intersection(&to_come).collect();
+    assert!(
+        both.is_empty(),
+        "take them out of details_to_come.txt: {both:?}"
+    );
+    let gone: Vec<_> = to_come
+        .iter()
+        .filter(|c| !codes.contains_key(**c))
+        .collect();
+    assert!(gone.is_empty(), "no source gives them any more: {gone:?}");
+    let neither: Vec<_> = codes
+        .keys()
+        .filter(|code| !told.contains(code.as_str()) && !to_come.contains(code.as_str()))
+        .collect();
+    assert!(
+        neither.is_empty(),
+        "details.ftl has no reason of {neither:?}"
+    );
+    let stale: Vec<_> = told
+        .iter()
+        .filter(|code| **code != "warning" && !codes.contains_key(**code))
+        .collect();
+    assert!(stale.is_empty(), "no source gives {stale:?}");
+}
+
+/// The sources as they would be said: a text that goes on in the next line is one.
+fn said_in_sources() -> String {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(crates()).expect("crates/") {
+        let src = entry.expect("a crate").path().join("src");
+        if src.is_dir() && !src.starts_with(env!("CARGO_MANIFEST_DIR")) {
+            sources(&src, &mut files);
+        }
+    }
+
+    let mut all = String::new();
+    for path in files {
+        let whole = fs::read_to_string(&path).expect("a source");
+        let mut lines = without_tests(&whole).lines();
+        while let Some(line) = lines.next() {
+            match line.strip_suffix('\\') {
+                Some(begun) => {
+                    all += begun.trim_start();
+                    // The next line goes on with its first letter.
+                    for more in lines.by_ref() {
+                        match more.strip_suffix('\\') {
+                            Some(begun) => all += begun.trim_start(),
+                            None => {
+                                all += more.trim_start();
+                                break;
+                            }
+                        }
+                    }
+                }
+                None => all += line.trim_start(),
+            }
+            all.push('\n');
+        }
+    }
+
+    all.replace("\\\"", "\"")
+}
+
+#[test]
+fn the_english_reasons_of_the_catalogue_are_what_the_sources_say() {
+    let said = said_in_sources();
+    for (code, details) in Language::problem_details() {
+        for pieces in details {
+            for piece in pieces {
+                let wadi_words::DetailPiece::Words(words) = piece else {
+                    continue;
+                };
+                // What stands between points may be said in two places, and quotation marks around
+                // a value are its format's.
+                for clause in words.split([':', ';', ',']) {
+                    let clause = clause.trim_matches(['"', ' ']);
+                    let is_short = clause.len() < 4;
+                    assert!(
+                        is_short || said.contains(clause),
+                        "{code}: nobody says {clause:?}"
+                    );
+                }
+            }
+        }
+    }
+}

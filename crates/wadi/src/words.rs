@@ -40,13 +40,15 @@ fn failure_text_in(language: Language, failure: &Failure) -> String {
         return failure.to_string();
     }
 
+    let why = language.problem_detail(&failure.code, &failure.why);
+    let why = why.unwrap_or_else(|| failure.why.clone());
     let help = language.problem_help(&failure.code);
     let help = help.map(|help| format!("\n  {help}")).unwrap_or_default();
     format!(
         "{} [{}]{help}\n  {}",
         language.problem_title(&failure.code),
         failure.code,
-        failure.why
+        why
     )
 }
 

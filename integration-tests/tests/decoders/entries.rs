@@ -3,8 +3,8 @@
 use super::{author, head, key, reference};
 use wadi_log::{
     Admit, AlarmEntry, Body, Boot, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, Entry,
-    Hash, NodeId, OfficerEntry, PolicyEntry, Put, RecordId, ReleaseToken, ResyncOrder,
-    ResyncReport, Seen, SpareEntry, Value,
+    Hash, NodeId, OfficerEntry, OfficerKeyEntry, PolicyEntry, Put, RecordId, ReleaseToken,
+    ResyncOrder, ResyncReport, Seen, SpareEntry, SshKey, Value,
 };
 
 /// An entry of each kind.
@@ -116,6 +116,12 @@ pub(super) fn entries() -> Vec<Entry> {
             node: head().log.node,
             ends: vec![reference(9)],
             reason: "it was heard".into(),
+        }),
+        Body::OfficerKey(OfficerKeyEntry {
+            officer: "OF-7".into(),
+            key: SshKey([7; 32]),
+            revision: 2,
+            taken_back: true,
         }),
     ];
 

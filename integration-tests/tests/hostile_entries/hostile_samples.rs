@@ -12,7 +12,7 @@ const REMEMBERED_MAX: usize = 3_000;
 /// Records that are named more often than others.
 const NEWEST: usize = 40;
 /// Kinds of bodies that the format has.
-pub(crate) const BODY_KINDS: u32 = 15;
+pub(crate) const BODY_KINDS: u32 = 16;
 
 /// What lies about to be named by a hostile entry.
 #[derive(Default)]
@@ -213,6 +213,12 @@ pub(crate) fn body(r: &mut StdRng, around: &Surroundings, kind: u32, me: &LogId)
             node: around.log(r).node,
             ends: around.references(r, 3),
             reason: short(r),
+        }),
+        16 => Body::OfficerKey(OfficerKeyEntry {
+            officer: short(r),
+            key: SshKey(r.random()),
+            revision: number(r) as u64,
+            taken_back: r.random(),
         }),
         _ => Body::ChainHead(ChainHeadEntry {
             chain: "looks".into(),

@@ -34,6 +34,10 @@ fn assert_succeeds(output: &Output) {
     assert!(output.status.success(), "{told}");
 }
 
+/// The public half of a key that nobody keeps.
+const OFFICER_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMwQjmZqiRhDBvxzcYqH1NVm61I20bDOyLZ0ykZyUWV/";
+
 /// This machine's clock, Unix milliseconds.
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -238,6 +242,12 @@ fn record_everything(asker: &mut Asker<'_>) {
     ));
     say(by("PORT", json!({"events": [{"type": "no.such"}]})));
 
+    let leaves = json!({"events": [{"type": "gate.out", "gate": "G2", "reason": "none"}]});
+    let statement = format!("/v1/records/{id}/statement");
+    let route = "/v1/records/{id}/statement";
+    asker.post(route, &statement, &by("PORT", leaves));
+    asker.post(route, &statement, &by("PORT", json!({"events": []})));
+
     let placed = json!({
         "type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "art. 12",
     });
@@ -431,6 +441,8 @@ fn every_answer_is_as_it_is_described() {
     let acts = format!("/v1/findings/{}/acts", finding.as_str().expect("an id"));
     let to = json!({"act": "assign", "to": "AU-1", "officer": "AU-0"});
     at_hub.post("/v1/findings/{id}/acts", &acts, &to);
+    let route = "/v1/findings/{id}/statement";
+    at_hub.post(route, &acts.replace("/acts", "/statement"), &to);
     let many = json!({"findings": [finding, "none"], "to": "AU-2", "officer": "AU-0"});
     at_hub.post("/v1/findings/assign", "/v1/findings/assign", &many);
     work_on_findings(&mut at_hub, finding.as_str().expect("an id"), &acts);
@@ -441,6 +453,10 @@ fn every_answer_is_as_it_is_described() {
         json!({"say": "officer", "officer": "OF-9", "department": "CUS", "supervisor": true});
     at_hub.post("/v1/control", "/v1/control", &officer);
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &officer);
+    let key = json!({"say": "officer_key", "officer": "OF-9", "key": OFFICER_KEY});
+    at_hub.post("/v1/control", "/v1/control?dry_run=true", &key);
+    at_hub.post("/v1/control", "/v1/control", &key);
+    at_hub.get("/v1/officers", "/v1/officers");
     let release = json!({
         "scope": "SECURITY", "department": "SEC", "hours": 24, "reason": "an outage is planned",
     });

@@ -7,5 +7,6 @@ mod evidence;
 mod hostile;
 mod membership;
 mod node_keys;
+mod officer_keys;
 mod pki;
 mod site_clocks;

@@ -3,6 +3,7 @@
 mod blind_carriers;
 mod bundles;
 mod hub;
+mod hub_pair;
 mod link_talk;
 mod quiet_sites;
 mod replicas;

@@ -10,7 +10,6 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("crates/wadi-node/src/bundles/import.rs", "block", 83),
     ("crates/wadi-node/src/hub/dossiers.rs", "parts", 82),
     ("crates/wadi-node/src/hub/life.rs", "event", 94),
-    ("crates/wadi-node/src/ledger/judging.rs", "judge", 82),
     (
         "crates/wadi-node/src/pipeline/carry_out.rs",
         "carry_out",

@@ -176,11 +176,21 @@ pub(super) struct ShownEntry {
     pub safety: String,
     pub witnessed: Vec<String>,
     pub stands: ShownStanding,
+    #[serde(default)]
+    pub signature: Option<ShownSignature>,
     pub based_on: Vec<String>,
     pub puts: BTreeMap<String, Value>,
     pub events: Vec<Value>,
     #[serde(default)]
     pub knew: Option<ShownKnowledge>,
+}
+
+/// How an officer's own signature over an entry stands.
+#[derive(Deserialize)]
+pub(super) struct ShownSignature {
+    pub state: String,
+    #[serde(default)]
+    pub key: String,
 }
 
 /// Whether an entry counts.

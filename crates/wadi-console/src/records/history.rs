@@ -3,7 +3,7 @@
 
 use super::{
     PART, RecordTabs,
-    answers::{ShownEntry, ShownHistory, ShownKnowledge, ShownRecord},
+    answers::{ShownEntry, ShownHistory, ShownKnowledge, ShownRecord, ShownSignature},
     api_path, lanes,
     record::{WhyNot, withheld_words},
     record_path,
@@ -49,6 +49,9 @@ struct KnownHold {
     taken_in: bool,
 }
 
+/// The event that brings an officer's own signature.
+const SIGNATURE: &str = "decision.signed";
+
 /// A row.
 struct EntryRow {
     number: usize,
@@ -61,6 +64,7 @@ struct EntryRow {
     device: String,
     node: String,
     at: Moment,
+    signature: Option<String>,
     later: Option<String>,
     clock: Option<String>,
     why: Option<WhyNot>,
@@ -221,6 +225,16 @@ fn knowledge(knew: &ShownKnowledge, numbers: &BTreeMap<&str, usize>) -> Knowledg
     }
 }
 
+/// What an officer's own signature comes to.
+fn signature_words(language: Language, signature: &ShownSignature) -> String {
+    let key = signature.key.clone();
+    match signature.state.as_str() {
+        "signed" => language.sentence("records-signed", [("key", key.into())]),
+        "unsigned" => language.sentence("records-unsigned", []),
+        _ => language.sentence("records-badly-signed", []),
+    }
+}
+
 fn row(
     language: Language,
     id: &str,
@@ -242,6 +256,8 @@ fn row(
         events: entry
             .events
             .iter()
+            // What the officer's own signature comes to is told below, and not its letters.
+            .filter(|e| e["type"] != SIGNATURE)
             .map(|e| raw_event_words(language, e))
             .collect(),
         puts: entry.puts.iter().map(put).collect(),
@@ -256,6 +272,10 @@ fn row(
         device: entry.device.clone(),
         node: entry.node.clone(),
         at: Moment::of_ms(happened_ms),
+        signature: entry
+            .signature
+            .as_ref()
+            .map(|s| signature_words(language, s)),
         later: entered_later(language, happened_ms, entry.claimed_ms),
         clock: clock_text(language, entry),
         why: (!stands.counts).then(|| {

@@ -478,6 +478,8 @@ fn names(detail: &str, name: &str) -> bool {
     let Some((named, _)) = detail.split_once(": ") else {
         return false;
     };
+    // A line of Arabic keeps it apart from the words around it.
+    let named = named.trim_matches(['\u{2068}', '\u{2069}']);
     named == name
         || named
             .strip_suffix(name)

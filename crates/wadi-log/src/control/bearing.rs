@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 impl Control {
     /// The control entries by which what was said of records is judged: all policies and tokens for
-    /// releases, the registrations of these people, and the cuts, admissions and closures that bear
-    /// on these entries. A closure bears on its crossing's logs.
+    /// releases, the registrations and keys of these people, and the cuts, admissions and closures
+    /// that bear on these entries. A closure bears on its crossing's logs.
     pub fn bearing(
         &self,
         people: &BTreeSet<String>,
@@ -24,6 +24,7 @@ impl Control {
                 .filter_map(|p| self.officers.get(p))
                 .flat_map(|all| all.keys().copied()),
         );
+        out.extend(people.iter().flat_map(|p| self.officer_key_entries(p)));
 
         let logs: BTreeSet<LogId> = entries.iter().map(|e| e.log).collect();
         out.extend(logs.iter().flat_map(|log| self.cuts.bearing_on(log)));

@@ -1,6 +1,6 @@
 //! The one encoding of a body.
 
-use super::{Body, Cut, CutTarget, Head, Put, ReleaseToken, SpareEntry, Value};
+use super::{Body, Cut, CutTarget, Head, OfficerKeyEntry, Put, ReleaseToken, SpareEntry, Value};
 use crate::{Reference, pb};
 use prost::Message;
 
@@ -78,6 +78,7 @@ impl Body {
             }
             .encode_to_vec(),
             Self::Spare(s) => s.to_pb().encode_to_vec(),
+            Self::OfficerKey(k) => k.to_pb().encode_to_vec(),
             Self::Unknown { bytes, .. } => bytes.clone(),
         };
 
@@ -111,6 +112,17 @@ impl ReleaseToken {
             scope: self.scope.clone(),
             expires_s: self.expires_s,
             reason: self.reason.clone(),
+        }
+    }
+}
+
+impl OfficerKeyEntry {
+    fn to_pb(&self) -> pb::OfficerKey {
+        pb::OfficerKey {
+            officer: self.officer.clone(),
+            key: self.key.0.to_vec(),
+            revision: self.revision,
+            taken_back: self.taken_back,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     member::{Enrolment, RootKey},
     note::LogKey,
     pb,
+    ssh::SshKey,
 };
 use prost::Message;
 use read::{leading_version, limit};
@@ -81,6 +82,7 @@ pub enum Body {
     Alarm(AlarmEntry),
     ChainHead(ChainHeadEntry),
     Spare(SpareEntry),
+    OfficerKey(OfficerKeyEntry),
     /// A kind of a newer version, kept verbatim.
     Unknown {
         kind: u32,
@@ -168,6 +170,20 @@ pub struct OfficerEntry {
     pub revoked: bool,
     /// The officer's name, for people.
     pub name: String,
+}
+
+/// An officer's own signing key, or its end. An entry of its own kind, so that a node of an older
+/// version keeps it and goes on: a member more of the registration would stop it there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfficerKeyEntry {
+    /// The officer's service number.
+    pub officer: String,
+    /// The key. An officer may have several: a card, and the one kept for its loss.
+    pub key: SshKey,
+    /// Larger replaces smaller, of the same officer and key.
+    pub revision: u64,
+    /// The key signs no longer.
+    pub taken_back: bool,
 }
 
 /// Authority, tolerances and deadlines, as JSON that `wadi-record` reads.
@@ -429,6 +445,7 @@ impl Body {
             Self::Alarm(_) => 13,
             Self::ChainHead(_) => 14,
             Self::Spare(_) => 15,
+            Self::OfficerKey(_) => 16,
             Self::Unknown { kind, .. } => *kind,
         }
     }

@@ -3,11 +3,13 @@
 use super::{
     ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
     ChainHeadEntry, Change, Closure, Cut, CutTarget, EVENT_BYTES_MAX, Head, KEY_BYTES_MAX,
-    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, PUTS_MAX, PolicyEntry, Put, ReleaseToken,
-    ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry, VALUE_BYTES_MAX, Value,
+    LIST_ITEMS_MAX, NAME_BYTES_MAX, OfficerEntry, OfficerKeyEntry, PUTS_MAX, PolicyEntry, Put,
+    ReleaseToken, ResyncOrder, ResyncReport, SPARE_REASON_BYTES_MAX, Seen, SpareEntry,
+    VALUE_BYTES_MAX, Value,
 };
 use crate::{
-    Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, member::Enrolment, pb,
+    Crossing, Hash, Lane, LogError, LogId, NodeId, RecordId, Reference, SshKey, member::Enrolment,
+    pb,
 };
 use prost::Message;
 
@@ -143,6 +145,7 @@ impl Body {
             13 => Self::Alarm(AlarmEntry::read(&bytes)?),
             14 => Self::ChainHead(ChainHeadEntry::read(&bytes)?),
             15 => Self::Spare(SpareEntry::read(&bytes)?),
+            16 => Self::OfficerKey(OfficerKeyEntry::read(&bytes)?),
 
             _ => Self::Unknown { kind, bytes },
         })
@@ -255,6 +258,22 @@ impl OfficerEntry {
             revision: o.revision,
             revoked: o.revoked,
             name: o.name,
+        })
+    }
+}
+
+impl OfficerKeyEntry {
+    fn read(bytes: &[u8]) -> Result<Self, LogError> {
+        let k: pb::OfficerKey = canonical("officer key", bytes)?;
+        limit("officer", k.officer.len(), NAME_BYTES_MAX)?;
+        let key = k.key.try_into();
+        let key = key.map_err(|_| LogError::malformed("officer key", "it has not 32 bytes"))?;
+
+        Ok(Self {
+            officer: k.officer,
+            key: SshKey(key),
+            revision: k.revision,
+            taken_back: k.taken_back,
         })
     }
 }

@@ -9,10 +9,11 @@ pub use verify::verify_evidence;
 
 use crate::{
     Change, Common, Cosignature, Enrolment, ForkProof, Hash, LogId, LogKey, NodeId, RecordId,
-    Reference, SignedCheckpoint, merkle::sha256,
+    Reference, SignedCheckpoint, SshKey, merkle::sha256,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use thiserror::Error;
 
 const EVIDENCE_VERSION: &str = "wadi.evidence/v1";
@@ -236,6 +237,8 @@ pub struct Evidence {
     pub statements: Vec<ProvenStatement>,
     /// Control entries in the file.
     pub control: usize,
+    /// Officers' own keys that hubs named in control entries of the file.
+    pub officer_keys: BTreeSet<(String, SshKey)>,
     /// Proofs that a log was forked.
     pub forks: usize,
 }

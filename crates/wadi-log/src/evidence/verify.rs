@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Body, Checkpoint, Cosignature, ENTRY_BYTES_MAX, Enrolment, Entry, Hash, LogId, NodeId, Reading,
-    RecordId, Reference, Role, RootKey, SignedCheckpoint, leaf_hash, merkle::sha256,
+    RecordId, Reference, Role, RootKey, SignedCheckpoint, SshKey, leaf_hash, merkle::sha256,
     note::witness_name, note_key_id, parse_note, proof,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -38,6 +38,8 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
         printed, made_s, ..
     } = header;
 
+    let officer_keys = officer_keys(&entries, &members);
+
     Ok(Evidence {
         record,
         printed,
@@ -45,6 +47,7 @@ pub fn verify_evidence(bytes: &[u8], root: &RootKey) -> Result<Evidence, Evidenc
         made_s,
         statements,
         control,
+        officer_keys,
         forks,
     })
 }
@@ -143,6 +146,26 @@ fn statements(
     }
 
     Ok(statements)
+}
+
+/// Officers' own keys that hubs of the file named.
+fn officer_keys(
+    entries: &[EntryOf<'_>],
+    members: &BTreeMap<NodeId, Enrolment>,
+) -> BTreeSet<(String, SshKey)> {
+    let by_hubs = entries.iter().filter(|(line, reference, _)| {
+        let author = members.get(&reference.log.node);
+        line.role == EvidenceRole::Control && author.is_some_and(|a| a.role == Role::Hub)
+    });
+    let named = by_hubs.filter_map(|(_, _, bytes)| match Entry::read(bytes) {
+        Ok(Reading::Entry(Entry {
+            body: Body::OfficerKey(key),
+            ..
+        })) if !key.taken_back => Some((key.officer, key.key)),
+        _ => None,
+    });
+
+    named.collect()
 }
 
 /// No entry builds on one that is not there.

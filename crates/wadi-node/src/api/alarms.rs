@@ -168,7 +168,23 @@ impl Reads {
                 self.write_alarms(&mut told, &now).await;
             }
 
+            self.keep_habits().await;
             tokio::time::sleep(LOOK_PERIOD).await;
+        }
+    }
+
+    /// Keeps the habits of devices on disk, so that the next start knows them. Where that cannot be
+    /// done now it is done later.
+    pub(crate) async fn keep_habits(&self) {
+        let habits = &self.door.device_habits;
+        let (keys, gone) = habits.unkept(self.door.clock.steady_ms());
+        if keys.is_empty() && gone.is_empty() {
+            return;
+        }
+
+        if let Err(error) = self.door.set_local(keys, gone).await {
+            habits.keep_again();
+            tracing::debug!(%error, "the habits of devices were not kept");
         }
     }
 

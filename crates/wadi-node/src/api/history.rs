@@ -35,6 +35,9 @@ pub struct HistoryLine {
     pub witnessed: Vec<String>,
     /// Whether it counts; the code and the reason where it does not.
     pub stands: Json,
+    /// Of an entry that decides, or is signed by its officer: how that signature stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Json>,
     pub based_on: Vec<String>,
     pub puts: BTreeMap<String, Json>,
     pub events: Vec<Json>,
@@ -157,6 +160,7 @@ impl Reads {
                 .map(|c| self.door.name_of(&c.cosignature.witness))
                 .collect(),
             stands: account.stands.get(&reference).cloned().unwrap_or_default(),
+            signature: account.signatures.get(&reference).cloned(),
             based_on: change.based_on.iter().map(ToString::to_string).collect(),
             puts: change
                 .puts

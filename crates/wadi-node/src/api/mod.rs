@@ -21,6 +21,7 @@ pub(crate) mod quarantine;
 pub(crate) mod read;
 pub(crate) mod related;
 mod release_tokens;
+pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod tokens;
 

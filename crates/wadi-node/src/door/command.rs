@@ -168,6 +168,8 @@ pub(crate) enum BlockOutcome {
 /// What only the sequencer can tell of a record.
 pub(crate) struct Account {
     pub(crate) stands: BTreeMap<Reference, Json>,
+    /// Of entries that decide, or are signed by their officers: how that signature stands.
+    pub(crate) signatures: BTreeMap<Reference, Json>,
     pub(crate) fields: Json,
     pub(crate) decisions: BTreeMap<Reference, (Vec<Reference>, BTreeMap<LogId, u64>)>,
 }

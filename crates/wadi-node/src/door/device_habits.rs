@@ -2,10 +2,15 @@
 //! is silent against its habit where many writes passed without one of its own: on a quiet night
 //! nothing passes, and nobody is called out of bed.
 
+use serde_json::{Value as Json, json};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Mutex,
 };
+use wadi_store::{LocalKey, LocalScope};
+
+/// Habits are kept under this scope, each by its device.
+pub(crate) const SCOPE: LocalScope = LocalScope::DeviceHabit;
 
 /// Devices that are remembered; of more, the one that was silent longest goes.
 const DEVICES_MAX: usize = 512;
@@ -20,6 +25,9 @@ const MISSED_MIN: u64 = 50;
 /// It is silent for no less than this either, milliseconds: a rush at the other gates is no fault.
 const SILENT_MS: i64 = 1_800_000;
 
+/// The least time between two times that one habit is kept on disk, milliseconds.
+const KEPT_EVERY_MS: i64 = 600_000;
+
 /// What is known of one device.
 #[derive(Clone, Debug, Default)]
 struct Habit {
@@ -28,9 +36,44 @@ struct Habit {
     gaps: VecDeque<u64>,
     /// The node's count at its last reading, and when that was by the steady clock.
     last: (u64, i64),
+    /// How many readings there were when it was kept on disk, and when that was by the steady
+    /// clock.
+    kept: Option<(u64, i64)>,
 }
 
 impl Habit {
+    /// Whether it is a habit that the disk does not have yet, or has had for long.
+    fn is_unkept(&self, steady_ms: i64) -> bool {
+        self.readings >= HABIT_OF
+            && self.kept.is_none_or(|(readings, at_ms)| {
+                readings != self.readings && steady_ms.saturating_sub(at_ms) >= KEPT_EVERY_MS
+            })
+    }
+
+    fn key(&self, device: &str) -> LocalKey {
+        LocalKey {
+            scope: SCOPE,
+            key: device.into(),
+            value: json!({"readings": self.readings, "gaps": self.gaps}).to_string(),
+        }
+    }
+
+    /// Reads what [`Self::key`] wrote. A start is no reading: the device is waited for from then
+    /// on.
+    fn read(value: &str, steady_ms: i64) -> Option<Self> {
+        let kept: Json = serde_json::from_str(value).ok()?;
+        let readings = kept["readings"].as_u64()?;
+        let gaps = kept["gaps"].as_array()?.iter();
+        let gaps: Option<VecDeque<u64>> = gaps.take(GAPS_MAX).map(Json::as_u64).collect();
+
+        Some(Self {
+            readings,
+            gaps: gaps?,
+            last: (0, steady_ms),
+            kept: Some((readings, steady_ms)),
+        })
+    }
+
     /// Whether it is silent for far longer than it ever was.
     fn is_silent(&self, written: u64, steady_ms: i64) -> bool {
         let missed = written.saturating_sub(self.last.0);
@@ -41,7 +84,7 @@ impl Habit {
     }
 }
 
-/// All devices that gave readings since this start.
+/// All devices that gave readings, before this start among them.
 #[derive(Default)]
 pub(crate) struct DeviceHabits(Mutex<DeviceCounts>);
 
@@ -50,9 +93,51 @@ struct DeviceCounts {
     /// Writes of officers and devices that are durable, since this start.
     written: u64,
     devices: BTreeMap<String, Habit>,
+    /// Devices that the disk knows, and that are remembered no longer.
+    gone: BTreeSet<String>,
 }
 
 impl DeviceHabits {
+    /// Takes in the habits that an earlier start kept.
+    pub(crate) fn recall(&self, kept: &[LocalKey], steady_ms: i64) {
+        let mut counted = self.0.lock().expect("no panic holds it");
+        for key in kept {
+            match Habit::read(&key.value, steady_ms) {
+                Some(habit) if counted.devices.len() < DEVICES_MAX => {
+                    counted.devices.insert(key.key.clone(), habit);
+                }
+                _ => drop(counted.gone.insert(key.key.clone())),
+            }
+        }
+    }
+
+    /// Habits to be kept on disk now, and those to be taken away there. They count as kept.
+    pub(crate) fn unkept(&self, steady_ms: i64) -> (Vec<LocalKey>, Vec<(LocalScope, String)>) {
+        let mut counted = self.0.lock().expect("no panic holds it");
+        let mut keys = Vec::new();
+        for (device, habit) in &mut counted.devices {
+            if habit.is_unkept(steady_ms) {
+                keys.push(habit.key(device));
+                habit.kept = Some((habit.readings, steady_ms));
+            }
+        }
+
+        let gone = std::mem::take(&mut counted.gone);
+        (
+            keys,
+            gone.into_iter().map(|device| (SCOPE, device)).collect(),
+        )
+    }
+
+    /// What was to be kept was not: all of it is to be kept once more.
+    pub(crate) fn keep_again(&self) {
+        let mut counted = self.0.lock().expect("no panic holds it");
+        counted
+            .devices
+            .values_mut()
+            .for_each(|habit| habit.kept = None);
+    }
+
     /// Takes in durable writes in their order, each by its device; empty for an officer's.
     pub(crate) fn count(&self, devices: &[String], steady_ms: i64) {
         let mut counted = self.0.lock().expect("no panic holds it");
@@ -96,8 +181,15 @@ impl DeviceCounts {
         if !self.devices.contains_key(device) && self.devices.len() >= DEVICES_MAX {
             let oldest = self.devices.iter().min_by_key(|(_, h)| h.last.0);
             let oldest = oldest.map(|(name, _)| name.clone());
-            oldest.and_then(|name| self.devices.remove(&name));
+            if let Some(name) = oldest
+                && let Some(forgotten) = self.devices.remove(&name)
+                && forgotten.kept.is_some()
+            {
+                self.gone.insert(name);
+            }
         }
+
+        self.gone.remove(device);
 
         let habit = self.devices.entry(device.into()).or_default();
         if habit.readings > 0 {

@@ -355,14 +355,14 @@ impl KnownTime {
         let is_ahead = heard.steady_s.is_some() && ahead_s > doubt_s;
         let is_behind = ahead_s < doubt_s.saturating_neg();
         let side = match (is_ahead, is_behind) {
-            (true, _) => "ahead of",
-            (_, true) => "behind",
+            (true, _) => "ahead of the hub's",
+            (_, true) => "behind the hub's",
             _ => return None,
         };
         let apart = span(ahead_s.saturating_abs());
         Some(format!(
-            "this node's clock is {apart} {side} the hub's: the entry is kept, and the hub reports \
-             its time (R20)"
+            "this node's clock is {apart} {side}: the entry is kept, and the hub reports its time \
+             (R20)"
         ))
     }
 

@@ -3,7 +3,7 @@
 //! What a rule needs is asked for by kind: of a truck that four hundred passages name, the one open
 //! hold is found all the same. Holds are asked for whenever they were placed, the open ones first;
 //! of everything else those nearest in time are taken, and where there are more, the dossier says
-//! so.
+//! so. What a hold may hold is looked at when the hold comes, whenever it was.
 
 use crate::{
     door::{Door, shared_terms::SharedTerms},
@@ -554,21 +554,32 @@ impl Asker<'_> {
             _ => PER_COHORT_TERM,
         };
 
-        let asker = questions.near.len();
-        questions.near.push(TermQuery {
-            asker,
-            what: ask.what.into(),
-            value: ask.value,
-            between_ms,
-            by_kind,
-            most,
-        });
+        let mut ask_of = |between_ms, gone| {
+            questions.near.push(TermQuery {
+                asker: questions.near.len(),
+                what: ask.what.into(),
+                value: ask.value.clone(),
+                between_ms,
+                by_kind,
+                most,
+            });
 
-        questions.purposes.push(Purpose {
-            asker: self.id,
-            what: ask.what,
-            cohort: ask.cohort,
-            gone,
-        });
+            questions.purposes.push(Purpose {
+                asker: self.id,
+                what: ask.what,
+                cohort: ask.cohort,
+                gone,
+            });
+        };
+        ask_of(between_ms, gone);
+
+        // A hold holds whenever it was placed, so what it may hold is looked at whenever that was:
+        // one that comes late, from a crossing that was dark, was on nobody's list before. Of its
+        // own dossier those are no part.
+        if self.is_hold && CARRIED.contains(&ask.what) && !ask.cohort {
+            let (from_ms, through_ms) = between_ms;
+            ask_of((through_ms.saturating_add(1), TIME_MS_MAX), true);
+            ask_of((-TIME_MS_MAX, from_ms.saturating_sub(1)), true);
+        }
     }
 }

@@ -4,16 +4,16 @@ use crate::{
     door::{
         Door,
         error::{FindingError, NodeError},
-        write::{Target, Write, Written},
+        write::{Based, Target, Write, Written},
     },
     hub::reconciler::facts,
 };
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
-use wadi_log::{Lane, RecordId, Role};
+use wadi_log::{Lane, RecordId, Reference, Role, SshSignature};
 use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES, Sentence};
-use wadi_record::{Draft, Kind};
+use wadi_record::{Draft, Kind, signature_event};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
 /// Records with published findings that are read together.
@@ -52,6 +52,17 @@ pub enum FindingAct {
         /// Why.
         reason: String,
     },
+}
+
+/// An auditor's own signature over an act, and what it was signed on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ActSignature {
+    /// The entries that the act is based on.
+    pub based_on: Vec<Reference>,
+    /// When it was signed, Unix milliseconds.
+    pub signed_at_ms: i64,
+    /// The signature.
+    pub signature: SshSignature,
 }
 
 /// What an act came to.
@@ -391,13 +402,43 @@ impl Findings {
         act: FindingAct,
         officer: &str,
         seen: Option<&str>,
+        signature: Option<ActSignature>,
     ) -> Result<FindingDone, NodeError> {
+        // Of two who decide at once the second one reads what the first one said.
+        let _acting = self.acting.lock().await;
+        let mut write = self.drafted(id, &act, officer, seen).await?;
+        if let Some(signed) = signature {
+            write.based_on = Based::Entries(signed.based_on);
+            let event = signature_event(&signed.signature, signed.signed_at_ms);
+            write.draft.events.push(event);
+        }
+
+        let anchor = write.target.clone();
+        let written = self.door.write(write).await?;
+        let changed = match anchor {
+            Target::On(anchor) => self.door.store.record(&anchor).await?,
+            Target::New(_) => None,
+        };
+
+        Ok(FindingDone {
+            finding: id.into(),
+            written,
+            changed: changed.map_or(0, |a| a.changed),
+        })
+    }
+
+    /// The write that says an act, before it is written, as [`Self::act`] makes it.
+    pub async fn drafted(
+        &self,
+        id: &str,
+        act: &FindingAct,
+        officer: &str,
+        seen: Option<&str>,
+    ) -> Result<Write, NodeError> {
         if self.door.me.role != Role::Hub {
             return Err(FindingError::DecidedAtHub.into());
         }
 
-        // Of two who decide at once the second one reads what the first one said.
-        let _acting = self.acting.lock().await;
         let (row, anchor, life) = self.read(id).await?;
         let Some(kind) = kind_of(&anchor) else {
             return Err(NodeError::NoRecord(row.anchor.to_string()));
@@ -407,24 +448,14 @@ impl Findings {
             return Err(moved(&row, &life, seen).into());
         }
 
-        self.check_duplicate(id, &act).await?;
+        self.check_duplicate(id, act).await?;
         let row = FindingRow {
             state: life.state.into(),
             ..row
         };
-        let (kind_of_event, data) = event(&row, &life.json(), &act, officer)?;
+        let (kind_of_event, data) = event(&row, &life.json(), act, officer)?;
         let draft = Draft::new(kind).event(kind_of_event, data);
-        let written = self
-            .door
-            .write(Write::by(officer, "HUB", Target::On(row.anchor), draft))
-            .await?;
-
-        let anchor = self.door.store.record(&row.anchor).await?;
-        Ok(FindingDone {
-            finding: row.id,
-            written,
-            changed: anchor.map_or(0, |a| a.changed),
-        })
+        Ok(Write::by(officer, "HUB", Target::On(row.anchor), draft))
     }
 
     /// A duplicate names another finding that there is, and nothing else names one.

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use wadi_log::{Lane, RecordId};
+use wadi_log::{Control, Lane, RecordId};
 use wadi_reconcile::{Dossier, Facts, RULE_FAILED};
 use wadi_record::Kind;
 use wadi_store::{
@@ -413,13 +413,8 @@ impl Reconciler {
             } = gathered.parts(id);
 
             self.note_crowded(node, *id, &anchor, crowded);
-            let revoked = node.with_control(|c| {
-                let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
-                officers
-                    .into_iter()
-                    .filter_map(|o| Some((o.to_string(), c.revoked_ms(o)?)))
-                    .collect()
-            });
+            let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
+            let (revoked, keys_taken_back) = node.with_control(|c| ended(c, officers.into_iter()));
 
             let known = claims::known(node, *id, &anchor, &linked, &mut self.claims).await?;
             let dossier = Dossier {
@@ -429,6 +424,7 @@ impl Reconciler {
                 watermarks: watermarks.clone(),
                 policy: policy.clone(),
                 revoked,
+                keys_taken_back,
                 knew: known.knew,
                 claims: known.claims,
                 clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
@@ -538,6 +534,22 @@ impl Reconciler {
         node.set_alarm(FAILED, alarm);
         Ok(())
     }
+}
+
+/// When these officers were revoked, and the keys of theirs that were taken back, by the keys'
+/// fingerprints; Unix milliseconds by the hub's clock.
+fn ended<'a>(
+    control: &Control,
+    officers: impl Iterator<Item = &'a str>,
+) -> (BTreeMap<String, i64>, BTreeMap<String, i64>) {
+    let (mut revoked, mut keys) = (BTreeMap::new(), BTreeMap::new());
+    for officer in officers {
+        revoked.extend(control.revoked_ms(officer).map(|ms| (officer.into(), ms)));
+        let taken_back = control.keys_taken_back(officer).into_iter();
+        keys.extend(taken_back.map(|(key, ms)| (key.fingerprint(), ms)));
+    }
+
+    (revoked, keys)
 }
 
 /// How far the changes were looked at. Terms that went before are asked for no more.

@@ -3,7 +3,7 @@
 
 use crate::ledger::{Ledger, seen::SeenIndex};
 use std::{collections::BTreeMap, sync::Arc};
-use wadi_log::{Body, Control, Lane, LogState, NodeId, Reference, Role, VerifiedEntry};
+use wadi_log::{Body, Control, Lane, LogId, LogState, NodeId, Reference, Role, VerifiedEntry};
 use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people, tokens_named};
 
 impl Ledger {
@@ -66,14 +66,7 @@ impl Ledger {
         let officers = people(&parsed.common, &change.events)
             .into_iter()
             .filter_map(|name| {
-                let found = control.officer(&name, covers)?;
-                let officer = Officer {
-                    department: found.department.parse().ok(),
-                    crossing: found.crossing,
-                    supervisor: found.supervisor,
-                    revoked: found.revoked,
-                };
-
+                let officer = registration(control, &name, covers)?;
                 Some((name, officer))
             });
 
@@ -115,6 +108,22 @@ impl Ledger {
         };
         self.control.counts_to(log, nothing_held)
     }
+}
+
+/// An officer's registration, and keys, in force for whoever had taken in that much.
+fn registration(
+    control: &Control,
+    name: &str,
+    covers: impl Fn(&LogId) -> u64 + Copy,
+) -> Option<Officer> {
+    let found = control.officer(name, covers)?;
+    Some(Officer {
+        department: found.department.parse().ok(),
+        crossing: found.crossing,
+        supervisor: found.supervisor,
+        revoked: found.revoked,
+        keys: control.officer_keys(name, covers),
+    })
 }
 
 fn author(control: &Control, node: &NodeId) -> Author {

@@ -47,6 +47,7 @@ impl Sequencer {
             decisions.insert(event.reference, (not_shown, BTreeMap::new()));
         }
 
+        let signatures = record.signatures_json();
         let fields = record.blame_json();
         for (reference, (_, covered)) in &mut decisions {
             let seen = self.seen_index(&reference.log).await?;
@@ -55,6 +56,7 @@ impl Sequencer {
 
         Ok(Account {
             stands,
+            signatures,
             fields,
             decisions,
         })

@@ -8,8 +8,8 @@ use crate::{
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
 use wadi_log::{
-    BLOCK_ENTRIES_MAX, Body, Boot, Common, Entry, Epoch, Lane, LogId, OfficerEntry, Reference,
-    Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
+    BLOCK_ENTRIES_MAX, Body, Boot, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
+    OfficerKeyEntry, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::Objection;
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
@@ -243,11 +243,17 @@ impl Sequencer {
             self.move_said(g, &entry.body);
         }
 
-        // Tolerances moved, or an officer is revoked: what was found before is looked at afresh.
+        // Tolerances moved, or an officer or a key is revoked: what was found before is looked at
+        // afresh.
         if moved
             && matches!(
                 &entry.body,
-                Body::Policy(_) | Body::Officer(OfficerEntry { revoked: true, .. })
+                Body::Policy(_)
+                    | Body::Officer(OfficerEntry { revoked: true, .. })
+                    | Body::OfficerKey(OfficerKeyEntry {
+                        taken_back: true,
+                        ..
+                    })
             )
         {
             g.recheck = true;

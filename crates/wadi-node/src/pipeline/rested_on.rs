@@ -6,7 +6,10 @@ use crate::{
     pipeline::{author::refusal, commit::Commit, sequencer::Sequencer},
 };
 use wadi_log::{Body, Put, RecordId, Reference};
-use wadi_record::{Objection, Policy, Record, Refusal, is_matched, term, tokens_named};
+use wadi_record::{
+    Objection, Policy, Record, Refusal, SIGN_IT, SignedDecisions, event_type, is_matched, term,
+    tokens_named,
+};
 use wadi_store::StoreError;
 
 impl Sequencer {
@@ -92,6 +95,30 @@ impl Sequencer {
         let held = self.store.detained(&[id], &terms).await?;
         Ok(!held.is_empty())
     }
+}
+
+/// What whoever decided is told, where the policy asks for a signature that the entry has not.
+pub(super) fn unsigned_warnings(record: &Record, entry: &Reference) -> Vec<String> {
+    let Some((said, _)) = record.row(entry) else {
+        return Vec::new();
+    };
+    if said.judge.policy.signed_decisions != SignedDecisions::Warn {
+        return Vec::new();
+    }
+
+    let own = record.events().filter(|event| event.reference == *entry);
+    let unsigned = own.filter(|event| {
+        let lets_go = event_type(event.kind()).is_some_and(|t| t.lets_go());
+        lets_go && event.signed_by.is_none()
+    });
+    unsigned
+        .map(|event| {
+            format!(
+                "{}: not signed by the officer's own key, which the policy asks for; {SIGN_IT}",
+                event.kind()
+            )
+        })
+        .collect()
 }
 
 /// What whoever changed something is told that a decision rests on.

@@ -7,7 +7,10 @@ use crate::{
         write::{Based, Target, Write, Written},
     },
     pipeline::{
-        author::refusal, commit::Commit, repeats::Sent, rested_on::change_warnings,
+        author::refusal,
+        commit::Commit,
+        repeats::Sent,
+        rested_on::{change_warnings, unsigned_warnings},
         sequencer::Sequencer,
     },
 };
@@ -85,9 +88,11 @@ impl Sequencer {
         let record = &g.records[&id];
         let printed = record.printed();
         let of_changes = change_warnings(record, &reference, is_matched);
+        let unsigned = unsigned_warnings(record, &reference);
         let warnings = told
             .into_iter()
             .chain(of_changes)
+            .chain(unsigned)
             .chain(marks.warning.take())
             .chain(of_clocks)
             .collect();

@@ -7,12 +7,16 @@ use crate::{
     node::Node,
     tests::{
         captured::policy,
-        order::{deliver, found_country},
+        order::{MINUTE, deliver, found_country, looked},
+        reconciler::{hear, hear_all, of_rule},
     },
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+};
 use wadi_log::{RecordId, Reference};
 use wadi_reconcile::{Dossier, Facts, reconcile};
 use wadi_record::{CustomsEntry, Draft, HoldType, Passage, Policy, QuarantineHold};
@@ -156,6 +160,7 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
             watermarks: BTreeMap::new(),
             policy: Policy::default(),
             revoked: BTreeMap::new(),
+            keys_taken_back: BTreeMap::new(),
             knew: BTreeSet::new(),
             cut: BTreeMap::new(),
             claims: Vec::new(),
@@ -261,4 +266,46 @@ async fn compare(site: &Node) -> usize {
         "the rule, and each record"
     );
     through
+}
+
+/// Of a hold that was placed longer ago than a dossier looks back nobody hears while its crossing
+/// is dark; when it comes, the truck that left meanwhile is looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookout_that_comes_late_from_a_dark_crossing_finds_the_truck_that_left_months_after_it()
+{
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let hub = country.node(dir.path(), 2, "hub").await;
+    let (trb, qam) = (&sites[0], &sites[1]);
+
+    let lookout = QuarantineHold::place(HoldType::Customs, "order 9");
+    let lookout = lookout.text("target.term", "11-A-1");
+    say(qam, "CUS", Target::New(None), lookout).await;
+
+    let window_h = i64::from(Policy::default().dossier_window_h);
+    country
+        .clock
+        .0
+        .fetch_add((window_h + 24 * 40) * 60 * MINUTE, Ordering::Relaxed);
+    let left = Passage::announce("in")
+        .plate("11-A-1", "IQ")
+        .gate_in("G1", "R1")
+        .gate_out("G2", "R2");
+    say(trb, "PORT", Target::New(None), left).await;
+
+    let (mut of_trb, mut of_qam) = (BTreeMap::new(), BTreeMap::new());
+    hear(&hub, trb, &mut of_trb).await;
+    hear_all(&hub);
+    looked(&hub).await;
+    assert_eq!(of_rule(&hub, "R02").await.len(), 0, "nobody told of it yet");
+
+    hear(&hub, qam, &mut of_qam).await;
+    let found = of_rule(&hub, "R02").await;
+    let phases: Vec<&str> = found.iter().map(|f| f.phase.as_str()).collect();
+    assert_eq!(phases, ["FIRM"]);
+
+    hub.stop().await;
+    for node in &sites {
+        node.stop().await;
+    }
 }

@@ -24,7 +24,7 @@ use wadi_store::{Batch, FindingFilter, FindingRow, LocalKey, LocalScope, Project
 /// The seed of the keys of Traibeel's node.
 const TRB_SEED: u8 = 10;
 
-async fn hear(hub: &Node, site: &Node, taken: &mut BTreeMap<LogId, u64>) {
+pub(crate) async fn hear(hub: &Node, site: &Node, taken: &mut BTreeMap<LogId, u64>) {
     let mut logs = BTreeMap::new();
     blocks(site, taken, &mut logs).await;
     deliver(hub, &logs, &mut StdRng::seed_from_u64(1), false).await;

@@ -209,7 +209,8 @@ impl Resyncs {
         }
     }
 
-    /// The hub's name: the one in contact, or one that this node knows as a peer, or any.
+    /// The hub's name: the one in contact, or one that this node knows as a peer, or any; of a pair
+    /// the other one, and none that was cut.
     fn own_hub(&self) -> Option<String> {
         let near: Vec<NodeId> = self
             .door
@@ -222,7 +223,8 @@ impl Resyncs {
 
         let connected = self.door.connected(None);
         self.door.with_control(|c| {
-            let is_hub = |id: &NodeId| c.role(id) == Some(Role::Hub);
+            let me = self.door.id();
+            let is_hub = |id: &NodeId| *id != me && c.is_witness(id);
             let any = || c.enrolments().map(Enrolment::node).find(is_hub);
             let hub = connected
                 .or_else(|| near.into_iter().find(is_hub))

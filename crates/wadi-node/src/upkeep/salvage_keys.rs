@@ -75,6 +75,11 @@ impl Salvager {
             LocalScope::TokenRevoked => true,
             // What the hub's word was when it first had an entry, nobody finds again.
             LocalScope::ClockDoubt => true,
+            // An older habit is better than none; one that was kept since is newer.
+            LocalScope::DeviceHabit => {
+                let kept = self.door.store.local(&key.scope, &key.key).await?;
+                kept.is_none()
+            }
             // What somebody put on a desk since is newer.
             LocalScope::FindingDesk => {
                 let kept = self.door.store.local(&key.scope, &key.key).await?;

@@ -129,6 +129,7 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         watermarks,
         policy: Policy::default(),
         revoked: BTreeMap::new(),
+        keys_taken_back: BTreeMap::new(),
         knew: BTreeSet::new(),
         claims: vec![],
         clock_doubts: vec![],

@@ -35,6 +35,9 @@ const OUTCOMES: [&str; 3] = [SATISFACTORY, "unsatisfactory", "inconclusive"];
 /// The one outcome of a laboratory that does not speak against a release.
 pub(crate) const SATISFACTORY: &str = "satisfactory";
 
+/// The event that brings an officer's own signature over the rest of its entry.
+pub const SIGNATURE_EVENT: &str = "decision.signed";
+
 /// Decisions that rest on fields of their record, besides those that guard them; and the one after
 /// which a declarant's import is over.
 const RESTED_ON: [&str; 3] = ["cleared", "released", "registered"];

@@ -23,7 +23,8 @@ other one, one registered for a crossing speaks at no other one, and one who was
 What holds something back, or has happened, counts from them all the same, and is a finding (R21).
 The commission, HUB, speaks from a hub's node only; there it may say every event, as long as it has
 what else the row asks. With `registered_lookouts` the policy says whether a lookout needs a
-registered officer.
+registered officer, with `signed_decisions` whether what lets something go, or ends it, counts
+without the officer's own signature.
 
 Whoever writes without the right is told at once, with a code and the reason, and nothing is
 written. What comes from elsewhere is kept, shown as refused, does not count, and is a finding

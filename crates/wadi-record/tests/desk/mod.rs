@@ -123,6 +123,7 @@ impl Desk {
                 crossing: None,
                 supervisor: *supervisor,
                 revoked: false,
+                keys: Default::default(),
             };
 
             (name.to_string(), o)

@@ -358,6 +358,7 @@ fn judges() -> [Judge; 2] {
                     crossing: None,
                     supervisor,
                     revoked: false,
+                    keys: Default::default(),
                 };
 
                 (name.to_string(), officer)

@@ -66,6 +66,22 @@ pub(crate) struct OfficerAnswer {
     name: String,
     /// How often it was changed.
     revision: u64,
+    /// The keys of their own that may sign decisions, those taken back among them.
+    keys: Vec<OfficerKeyAnswer>,
+}
+
+/// A key of an officer's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfficerKeyAnswer {
+    /// What people compare, as `ssh-keygen -l` prints it.
+    fingerprint: String,
+    /// The line of an OpenSSH public key.
+    key: String,
+    /// Whether it signs no longer.
+    taken_back: bool,
+    /// How often it was named or taken back.
+    revision: u64,
 }
 
 /// The members of the network.

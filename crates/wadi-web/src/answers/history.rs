@@ -55,6 +55,8 @@ pub(crate) struct HistoryLineAnswer {
     witnessed: Vec<String>,
     /// Whether it counts, and why not.
     stands: EntryStandsAnswer,
+    /// Of an entry that decides, or is signed by its officer: how that signature stands.
+    signature: Option<OfficerSignatureAnswer>,
     /// The entries that its author's screen showed.
     based_on: Vec<String>,
     /// The values that it puts, by field.
@@ -77,6 +79,38 @@ pub(crate) struct EntryStandsAnswer {
     why: Option<String>,
     /// The fields whose values do not count, though the entry does.
     refused_fields: Option<BTreeMap<String, RefusalReasonAnswer>>,
+}
+
+/// An officer's own signature over what an entry says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfficerSignatureAnswer {
+    /// signed, unsigned or bad.
+    state: String,
+    /// The fingerprint of the key that signed it.
+    key: Option<String>,
+    /// Why it does not hold: a stable code.
+    code: Option<String>,
+    /// Why it does not hold, in words.
+    why: Option<String>,
+}
+
+/// What an officer's own key signs of a decision.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatementAnswer {
+    /// The namespace of the signature (PROTOCOL.sshsig of OpenSSH), which is with SHA-512.
+    namespace: String,
+    /// What is signed, to its last byte: one line of canonical JSON (RFC 8785) and its end.
+    statement: String,
+    /// When, Unix milliseconds by the node's clock: it is said within a quarter of an hour.
+    signed_at_ms: i64,
+    /// The entries that the write has to be based on.
+    based_on: Vec<String>,
+    /// Fingerprints of the officer's keys that this node knows.
+    keys: Vec<String>,
+    /// What the policy asks of decisions: none, warn or required.
+    signed_decisions: String,
 }
 
 /// What the author of a decision could have known.
@@ -124,6 +158,8 @@ pub(crate) struct SettingAnswer {
     stands: bool,
     /// Entries whose values stand beside it and differ.
     contested_by: Vec<String>,
+    /// The key of its officer's own that signed its entry, by its fingerprint.
+    signed_by: Option<String>,
     /// Why it does not count.
     refused: Option<RefusalReasonAnswer>,
 }

@@ -62,6 +62,7 @@ console-control-policy-diversion_h = ساعات يجب أن تصل خلالها 
 console-control-policy-inland_h = ساعات حتى يُعدّ التسليم الداخلي متأخرًا
 console-control-policy-weight_permille = التفاوت المسموح بين الأوزان، بالألف
 console-control-policy-registered_officers = الإفراج يتطلب منتسبًا مسجلًا
+console-control-policy-signed_decisions = توقيع القرارات بمفتاح الموظف نفسه
 console-control-policy-registered_lookouts = التعميم على المنافذ يتطلب منتسبًا مسجلًا
 console-control-policy-distances_km = المسافات بين المنافذ، بالكيلومتر
 console-control-policy-speed_kmh = سرعة لا تداوم عليها شاحنة، كم/ساعة

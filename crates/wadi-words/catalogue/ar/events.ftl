@@ -76,6 +76,7 @@ event-link = ربط بسجل آخر
 event-handed_over = إحالة إلى منفذ آخر
 event-fields-corrected = تصحيح حقول مع ذكر السبب
 event-remark = ملاحظة
+event-decision-signed = توقيع الموظف نفسه
 event-finding = ملاحظة رقابية: رصد تعارض أو سحبه
 event-finding-assigned = إسناد ملاحظة رقابية
 event-finding-proposed = اقتراح حسم ملاحظة رقابية

@@ -168,6 +168,7 @@ sentence-R24-other = تنبيه: { $warning }
 sentence-R21-refused = صدر عن الموظف { $officer } على السجل { $record }: { $event }؛ ورُفض: { $why }
 sentence-R21-refused-field = أدخل { $actor } قيمة في «{ $field }» على السجل { $record }، ورُفضت: { $why }
 sentence-R21-revoked = صدر عن الموظف { $officer } على السجل { $record } بعد انتهاء تسجيله: { $event }
+sentence-R21-key = صدر عن الموظف { $officer } على السجل { $record } بتوقيع مفتاح له كان قد سُحب: { $event }
 sentence-R21-foreign = قيد على السجل { $record } لا يُعتد به: { $why }
 sentence-R21-foreign-record = السجل { $record } فتحه منفذ آخر باسم هذا المنفذ: { $why }
 sentence-R21-elsewhere = صدر عن الموظف { $officer } على السجل { $record } في منفذ ليس مسجلاً فيه: { $event }

@@ -62,6 +62,7 @@ console-control-policy-diversion_h = Hours within which a diverted truck must ar
 console-control-policy-inland_h = Hours until an inland delivery is overdue
 console-control-policy-weight_permille = Tolerance between masses, thousandths
 console-control-policy-registered_officers = A release needs a registered officer
+console-control-policy-signed_decisions = Decisions signed by the officer's own key
 console-control-policy-registered_lookouts = A lookout needs a registered officer
 console-control-policy-distances_km = Distances between crossings, kilometres
 console-control-policy-speed_kmh = Speed that no truck keeps up, kilometres an hour

@@ -76,6 +76,7 @@ event-link = belongs with another record
 event-handed_over = another crossing may write from now on
 event-fields-corrected = fields were corrected, with a reason
 event-remark = a remark
+event-decision-signed = the officer's own signature
 event-finding = the rules found or withdrew a contradiction
 event-finding-assigned = a finding was assigned
 event-finding-proposed = closing a finding was proposed

@@ -117,6 +117,7 @@ sentence-R24-other = { $warning }
 sentence-R21-refused = { $officer } said { $event } on { $record }: { $why }
 sentence-R21-refused-field = { $actor } set { $field } of { $record }: { $why }
 sentence-R21-revoked = { $officer } said { $event } on { $record } after being revoked
+sentence-R21-key = { $officer } said { $event } on { $record } under a key of their own that had been taken back
 sentence-R21-foreign = an entry on { $record } does not count: { $why }
 sentence-R21-foreign-record = { $record } was begun by another crossing in the name of this one: { $why }
 sentence-R21-elsewhere = { $officer } said { $event } on { $record } at a crossing for which the officer is not registered

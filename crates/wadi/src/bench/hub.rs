@@ -569,6 +569,7 @@ fn rules_us(rows: &[RecordRow]) -> f64 {
             watermarks: BTreeMap::new(),
             policy: Default::default(),
             revoked: BTreeMap::new(),
+            keys_taken_back: BTreeMap::new(),
             knew: Default::default(),
             claims: vec![],
             clock_doubts: vec![],

@@ -1,5 +1,6 @@
 //! `wadi findings`: what contradicts what, and what auditors do about it.
 
+use super::signing::SigningArgs;
 use crate::{
     cli::{
         NodeAt,
@@ -75,6 +76,8 @@ pub enum FindingsCommand {
         /// Why.
         #[arg(long, default_value = "")]
         reason: String,
+        #[command(flatten)]
+        signing: SigningArgs,
         #[command(flatten)]
         who: AuditorArgs,
     },
@@ -196,6 +199,7 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             disposition,
             duplicate_of,
             reason,
+            signing,
             who,
         } => {
             if approve && disposition.is_none() {
@@ -207,6 +211,7 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
                 "act": "decide", "approve": approve, "disposition": disposition,
                 "duplicate_of": duplicate_of, "reason": reason,
             });
+            let act = signed_act(&signing, &who, &finding, act)?;
             post_act(json, &who, &finding, act)
         }
         FindingsCommand::Undo {
@@ -225,6 +230,54 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// A decision under the auditor's own signature, where that is asked for.
+fn signed_act(
+    signing: &SigningArgs,
+    who: &AuditorArgs,
+    finding: &str,
+    mut act: Value,
+) -> Result<Value, Failure> {
+    if !signing.is_asked() {
+        return Ok(act);
+    }
+
+    act["officer"] = who.officer.clone().into();
+    let decision = match act["approve"] == true {
+        true => "APPROVED",
+        false => "REJECTED",
+    };
+    let is_meant = |statement: &Value| {
+        let events = statement["events"].as_array().map(Vec::as_slice);
+        let puts = statement["puts"].as_object();
+        let Some([event]) = events else {
+            return false;
+        };
+        let same = |member: &str, asked: &Value| match asked {
+            Value::Null => event.get(member).is_none(),
+            Value::String(text) if text.is_empty() => event.get(member).is_none(),
+            asked => event[member] == *asked,
+        };
+
+        puts.is_some_and(serde_json::Map::is_empty)
+            && event["type"] == "finding.decided"
+            && event["finding"] == finding
+            && event["decision"] == decision
+            && same("disposition", &act["disposition"])
+            && same("duplicate_of", &act["duplicate_of"])
+            && same("reason", &act["reason"])
+    };
+
+    let path = format!("/v1/findings/{finding}/statement");
+    let signed = signing.sign(&Client::at(&who.at)?, &path, &act, is_meant)?;
+    act["signature"] = json!({
+        "based_on": signed.based_on,
+        "signed_at_ms": signed.signed_at_ms,
+        "signature": signed.signature.to_base64(wadi_record::DECISION_NAMESPACE),
+    });
+
+    Ok(act)
 }
 
 fn post_act(

@@ -1,9 +1,13 @@
 //! A record's history: the graph of its entries, who set its fields, and what was known.
 
-use super::said::{entered_later, event_words, field_value_text, put_words};
+use super::{
+    said::{entered_later, event_words, field_value_text, put_words},
+    signing::signature_words,
+};
 use crate::print::{self, hub_time_text, member_text, shown, time_text};
 use comfy_table::Table;
 use serde_json::Value;
+use wadi_record::SIGNATURE_EVENT;
 
 /// The graph of a record's entries, then who set its fields, then what was known at decisions.
 pub(super) fn history_text(history: &Value) -> String {
@@ -52,7 +56,9 @@ fn who_text(entry: &Value) -> String {
 
 /// What an entry says, how late it was entered, and why it does not count, where it does not.
 fn says_text(entry: &Value) -> String {
+    // What the officer's own signature comes to is told below, and not its letters.
     let events = entry["events"].as_array().into_iter().flatten();
+    let events = events.filter(|event| event["type"] != SIGNATURE_EVENT);
     let mut lines: Vec<String> = events
         .map(|event| match event.as_object() {
             Some(members) => event_words(members),
@@ -66,6 +72,7 @@ fn says_text(entry: &Value) -> String {
         entry["happened_ms"].as_i64(),
         entry["claimed_ms"].as_i64().unwrap_or(0),
     ));
+    lines.extend(signature_words(&entry["signature"]));
     if entry["stands"]["counts"] == false {
         lines.push(format!(
             "DOES NOT COUNT: {}",
@@ -126,6 +133,10 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
                 })
                 .collect();
             let contested_by = numbered.numbers(&s["contested_by"]);
+            let mut who = who_text(s);
+            if let Some(key) = s["signed_by"].as_str() {
+                who += &format!("\nsigned by {}", shown(key));
+            }
             let stands = match s["stands"] == true {
                 true if contested_by.is_empty() => "stands".to_string(),
                 true => format!("CONTESTED by #{contested_by}"),
@@ -136,7 +147,7 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
                 shown(name).into_owned(),
                 numbered.number(&s["entry"]),
                 field_value_text(name, &s["value"]),
-                who_text(s),
+                who,
                 replaced.join("\n"),
                 stands,
             ]);

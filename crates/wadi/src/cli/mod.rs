@@ -18,6 +18,7 @@ pub(crate) mod resync;
 mod said;
 pub(crate) mod say;
 pub(crate) mod schema;
+mod signing;
 pub(crate) mod status;
 pub(crate) mod token;
 

@@ -10,8 +10,15 @@ use serde_json::Value;
 pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get("/v1/officers")?;
     print_answer(json, &value, |v| {
-        let mut table =
-            print::table(["officer", "department", "crossing", "rank", "name", "state"]);
+        let mut table = print::table([
+            "officer",
+            "department",
+            "crossing",
+            "rank",
+            "name",
+            "state",
+            "own keys",
+        ]);
         for o in v["officers"].as_array().into_iter().flatten() {
             let rank = if o["supervisor"] == true {
                 "supervisor"
@@ -19,6 +26,13 @@ pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
                 ""
             };
             let state = if o["revoked"] == true { "revoked" } else { "" };
+            let keys = o["keys"].as_array().into_iter().flatten();
+            let keys: Vec<String> = keys
+                .map(|key| match key["taken_back"] == true {
+                    true => format!("{} taken back", member_text(key, "fingerprint")),
+                    false => member_text(key, "fingerprint"),
+                })
+                .collect();
             table.add_row([
                 member_text(o, "officer"),
                 member_text(o, "department"),
@@ -26,6 +40,7 @@ pub fn list_officers(at: &NodeAt, json: bool) -> Result<Exit, Failure> {
                 rank.into(),
                 member_text(o, "name"),
                 state.into(),
+                keys.join("\n"),
             ]);
         }
 

@@ -26,8 +26,8 @@ pub enum PolicyCommand {
     },
     /// At a hub: sets single values; all others stay as they are.
     Set {
-        /// KEY=VALUE, the value as JSON, as hold_deadline_h=48 or distances_km.QAM-TRB=260; null
-        /// gives the default back.
+        /// KEY=VALUE, the value as JSON or one word, as hold_deadline_h=48 or
+        /// distances_km.QAM-TRB=260; null gives the default back.
         #[arg(required = true, value_name = "KEY=VALUE")]
         pairs: Vec<String>,
         #[command(flatten)]
@@ -55,9 +55,15 @@ fn values_of(pairs: &[String]) -> Result<Value, Failure> {
         let (key, text) = pair
             .split_once('=')
             .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not KEY=VALUE")))?;
-        let value: Value = serde_json::from_str(text).map_err(|e| {
-            Failure::usage("broken_json", format!("{key}: {text:?} is no JSON: {e}"))
-        })?;
+        let value = match serde_json::from_str(text) {
+            Ok(value) => value,
+            // One word needs no quotation marks.
+            Err(_) if is_word(text) => Value::from(text),
+            Err(e) => {
+                let why = format!("{key}: {text:?} is no JSON: {e}");
+                return Err(Failure::usage("broken_json", why));
+            }
+        };
 
         match key.split_once('.') {
             None => drop(out.insert(key.into(), value)),
@@ -71,6 +77,10 @@ fn values_of(pairs: &[String]) -> Result<Value, Failure> {
     }
 
     Ok(out.into())
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_')
 }
 
 pub fn run(command: PolicyCommand, json: bool) -> Result<Exit, Failure> {
@@ -126,12 +136,17 @@ mod tests {
             "hold_deadline_h=48",
             "acts.gate.out=[\"PORT\"]",
             "peers_min=null",
+            "signed_decisions=warn",
         ];
         let pairs = pairs.map(String::from);
         assert_eq!(
             values_of(&pairs).unwrap(),
-            json!({"hold_deadline_h": 48, "acts": {"gate.out": ["PORT"]}, "peers_min": null})
+            json!({
+                "hold_deadline_h": 48, "acts": {"gate.out": ["PORT"]}, "peers_min": null,
+                "signed_decisions": "warn",
+            })
         );
+        assert!(values_of(&["hold_deadline_h=48 h".into()]).is_err());
         assert!(values_of(&["hold_deadline_h".into()]).is_err());
     }
 }

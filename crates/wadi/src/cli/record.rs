@@ -1,6 +1,6 @@
 //! `wadi record`: records begun, changed, shown and listed.
 
-use super::history::history_text;
+use super::{history::history_text, signing::SigningArgs};
 use crate::{
     cli::{
         NodeAt,
@@ -62,6 +62,8 @@ pub enum RecordCommand {
         #[command(flatten)]
         what: ChangeArgs,
         #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Says one event: a type and member=value pairs. Exit code 5 where an open hold detains the
@@ -74,6 +76,8 @@ pub enum RecordCommand {
         members: Vec<String>,
         #[command(flatten)]
         who: SpeakerArgs,
+        #[command(flatten)]
+        signing: SigningArgs,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -280,6 +284,18 @@ fn write(at: &NodeAt, path: &str, body: &Value, json: bool) -> Result<Exit, Fail
     })
 }
 
+/// Says more of a record, under the officer's own signature where that is asked for.
+fn append(
+    at: &NodeAt,
+    id: &str,
+    body: Value,
+    signing: &SigningArgs,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let body = signing.signed_write(&Client::at(at)?, id, body)?;
+    write(at, &format!("/v1/records/{id}/events"), &body, json)
+}
+
 pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         RecordCommand::New { kind, what, at } => {
@@ -287,22 +303,25 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             body["kind"] = kind.into();
             return write(&at, "/v1/records", &body, json);
         }
-        RecordCommand::Set { id, what, at } => {
-            let path = format!("/v1/records/{id}/events");
-            return write(&at, &path, &body_of(&what)?, json);
-        }
+        RecordCommand::Set {
+            id,
+            what,
+            signing,
+            at,
+        } => return append(&at, &id, body_of(&what)?, &signing, json),
         RecordCommand::Event {
             id,
             event_type,
             members,
             who,
+            signing,
             at,
         } => {
             let mut event = pairs(&members, true)?;
             event.insert("type".into(), event_type.into());
             let mut body = json!({"events": [event]});
             put_who(&mut body, &who);
-            return write(&at, &format!("/v1/records/{id}/events"), &body, json);
+            return append(&at, &id, body, &signing, json);
         }
         RecordCommand::Show { id, at } => {
             let record = Client::at(&at)?.get(&format!("/v1/records/{id}"))?;

@@ -3,6 +3,7 @@
 use super::{
     confirm::{ConfirmArgs, say_control},
     policy::{read, read_policy},
+    signing::read_public_key,
 };
 use crate::{
     cli::{NodeAt, client::Client},
@@ -25,6 +26,20 @@ pub enum SayCommand {
         revoke: bool,
         #[arg(long, default_value = "")]
         name: String,
+        #[command(flatten)]
+        at: NodeAt,
+    },
+    /// Names an officer's own key, which may sign decisions, or with --take-back ends that. Several
+    /// may stand beside each other: a card, and the one kept for its loss.
+    OfficerKey {
+        officer: String,
+        /// The file of an OpenSSH public key, type ed25519.
+        key: std::path::PathBuf,
+        /// It signs no longer.
+        #[arg(long)]
+        take_back: bool,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -206,6 +221,19 @@ fn said(command: SayCommand) -> Result<SaidControl, Failure> {
                 "name": name,
             }),
         ),
+        SayCommand::OfficerKey {
+            officer,
+            key,
+            take_back,
+            confirm,
+            at,
+        } => {
+            let key = read_public_key(&key)?;
+            let body = json!({
+                "say": "officer_key", "officer": officer, "key": key, "taken_back": take_back,
+            });
+            (at, confirm, body)
+        }
         SayCommand::Policy { file, confirm, at } => {
             let policy = read_policy(&file)?;
             (at, confirm, json!({"say": "policy", "policy": policy}))

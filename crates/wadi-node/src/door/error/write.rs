@@ -4,7 +4,7 @@ use super::ErrorClass;
 use std::fmt;
 use thiserror::Error;
 use wadi_log::Crossing;
-use wadi_record::{Kind, Refusal};
+use wadi_record::{Kind, Refusal, SIGN_IT};
 
 /// Why a write was not taken; nothing of it was written.
 #[derive(Debug, Clone, Error)]
@@ -95,6 +95,7 @@ impl WriteError {
         match self {
             Self::KeyReused { .. } => Some(OWN_KEY),
             Self::NumberReused { .. } => Some(NEW_RUN),
+            Self::Refused(refusal) if refusal.code == "decision_unsigned" => Some(SIGN_IT),
             _ => None,
         }
     }

@@ -22,6 +22,7 @@ sentences! {
         actor: name, field: field, record: record, why: refusal,
     }
     Revoked = "R21-revoked" { officer: officer, event: event, record: record }
+    TakenBackKey = "R21-key" { officer: officer, event: event, record: record }
     Foreign = "R21-foreign" { record: record, why: refusal }
     ForeignRecord = "R21-foreign-record" { record: record, why: refusal }
     Elsewhere = "R21-elsewhere" { officer: officer, event: event, record: record }
@@ -36,7 +37,7 @@ const FOREIGN: &str = "foreign_crossing";
 const BEGUN_BY_ANOTHER: &str = "FOREIGN";
 
 /// Codes of refusals that are about the actor, and not about the act.
-const REFUSAL_CODES: [&str; 10] = [
+const REFUSAL_CODES: [&str; 13] = [
     "no_authority",
     "unregistered_officer",
     "revoked_officer",
@@ -47,6 +48,9 @@ const REFUSAL_CODES: [&str; 10] = [
     "token_foreign",
     "token_expired",
     "token_spent",
+    "decision_unsigned",
+    "decision_signature",
+    "decision_key",
 ];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -60,6 +64,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     );
 
     out.extend(after_revocation(dossier));
+    out.extend(by_taken_back_keys(dossier));
     out.extend(foreign(anchor));
     out.extend(elsewhere(anchor));
     out.extend(spent_twice(dossier));
@@ -160,6 +165,26 @@ fn after_revocation(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
             )
             .each(e.entry()),
         )
+    })
+}
+
+/// The crossing had not heard that the key was taken back: the act stands, and is marked.
+fn by_taken_back_keys(dossier: &Dossier) -> impl Iterator<Item = Contradiction> {
+    let anchor = &dossier.anchor;
+    let lets_go = anchor.of_types(wadi_record::EventType::lets_go);
+    lets_go.filter(Fact::counts).filter_map(move |e| {
+        let key = e.signed_by()?;
+        let taken_back = dossier.keys_taken_back.get(key);
+        let since_ms = *taken_back.filter(|since| e.at_ms() >= **since)?;
+        let says = Says::TakenBackKey {
+            officer: e.officer(),
+            event: e.kind(),
+            record: anchor.printed(),
+        };
+
+        let evidence = json!({"officer": e.officer(), "key": key, "taken_back_ms": since_ms});
+        let found = Contradiction::new(format!("key {key}"), e.at_ms(), says, evidence);
+        Some(found.each(e.entry()))
     })
 }
 

@@ -15,6 +15,7 @@ use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use wadi_log::{EVIDENCE_BYTES_MAX, Evidence, ProvenStatement};
+use wadi_record::SIGNATURE_EVENT;
 
 pub(super) fn write_evidence(
     record: &str,
@@ -115,7 +116,11 @@ fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, jso
         "record": found.record.to_string(),
         "entries": found.statements.len(),
         "witnessed": witnessed,
-        "statements": found.statements.iter().map(statement_json).collect::<Vec<_>>(),
+        "statements": found
+            .statements
+            .iter()
+            .map(|s| statement_json(s, found))
+            .collect::<Vec<_>>(),
     });
     let seen = watched.map_or(String::new(), |w| {
         let names: Vec<&str> = w.cosigned.iter().map(String::as_str).collect();
@@ -128,7 +133,7 @@ fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, jso
         format!(
             "{}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; \
              made by {} at {}{seen}",
-            statements_table(&found.statements),
+            statements_table(found),
             found.printed,
             found.record,
             found.statements.len(),
@@ -141,15 +146,15 @@ fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, jso
     Exit::Done
 }
 
-fn statements_table(statements: &[ProvenStatement]) -> Table {
+fn statements_table(found: &Evidence) -> Table {
     let mut table = print::table(["claimed", "node", "who", "says", "not before", "not after"]);
-    for s in statements {
+    for s in &found.statements {
         let c = &s.common;
         table.add_row(print::row([
             time_text(c.happened_ms.unwrap_or(c.wall_ms)),
             s.node.clone(),
             format!("{} {}{}", c.officer, c.department, c.device),
-            says_text(s),
+            says_text(s, found),
             hub_time_text(s.not_before_s),
             hub_time_text(s.not_after_s.map(|t| t as i64)),
         ]));
@@ -159,7 +164,7 @@ fn statements_table(statements: &[ProvenStatement]) -> Table {
 }
 
 /// What a statement says, word for word.
-fn statement_json(statement: &ProvenStatement) -> Value {
+fn statement_json(statement: &ProvenStatement, found: &Evidence) -> Value {
     let puts = statement.change.puts.iter();
     let puts: Map<String, Value> = puts
         .map(|put| (put.key.clone(), put_json(&put.value)))
@@ -170,7 +175,34 @@ fn statement_json(statement: &ProvenStatement) -> Value {
         "events": statement.change.events,
         "puts": puts,
         "counts": statement.counts,
+        "officer_signature": signature_json(statement, found),
     })
+}
+
+/// What the officer's own signature over a statement comes to: by which key, whether it holds, and
+/// whether a hub named that key as the officer's in this file. Null where there is none.
+fn signature_json(statement: &ProvenStatement, found: &Evidence) -> Value {
+    let s = statement;
+    match wadi_record::own_signature(&s.reference, &s.common, &s.change) {
+        None => Value::Null,
+        Some(Err(_)) => json!({"holds": false, "key": null, "named": false}),
+        Some(Ok(own)) => json!({
+            "holds": own.holds,
+            "key": own.key.fingerprint(),
+            "named": found.officer_keys.contains(&(s.common.officer.clone(), own.key)),
+        }),
+    }
+}
+
+fn signature_words(signature: &Value) -> Option<String> {
+    let key = signature["key"].as_str().unwrap_or_default();
+    match (signature["holds"].as_bool()?, signature["named"] == true) {
+        (true, true) => Some(format!("signed by the officer's own key {key}")),
+        (true, false) => Some(format!(
+            "signed by the key {key}, which no hub names here as the officer's"
+        )),
+        (false, _) => Some("THE OFFICER'S OWN SIGNATURE DOES NOT HOLD".into()),
+    }
 }
 
 fn put_json(value: &wadi_log::Value) -> Value {
@@ -183,14 +215,21 @@ fn put_json(value: &wadi_log::Value) -> Value {
 }
 
 /// What a statement says: its events with their members, the values that it puts.
-fn says_text(statement: &ProvenStatement) -> String {
+fn says_text(statement: &ProvenStatement, found: &Evidence) -> String {
     let change = &statement.change;
     let event = |text: &String| match serde_json::from_str(text) {
         Ok(Value::Object(members)) => event_words(&members),
         _ => shown(text).into_owned(),
     };
 
-    let mut lines: Vec<String> = change.events.iter().map(event).collect();
+    // What the officer's own signature comes to is told below, and not its letters.
+    let is_signature = |text: &str| {
+        let event: Value = serde_json::from_str(text).unwrap_or_default();
+        event["type"] == SIGNATURE_EVENT
+    };
+    let events = change.events.iter().filter(|text| !is_signature(text));
+    let mut lines: Vec<String> = events.map(event).collect();
+    lines.extend(signature_words(&signature_json(statement, found)));
     lines.extend(
         change
             .puts

@@ -1,0 +1,227 @@
+//! The reason that a problem gives, in another language.
+//!
+//! Reasons are made in English, where what went wrong is known, and are kept and sent as they are:
+//! a refusal of last year, or of a node of another version, has nothing but its text. So a reason
+//! is known by its message in the English catalogue, whose places give back the values, and is told
+//! by the message of the same name in the other one. One that no message knows stays as it is.
+//! Nothing is decided by it: programs go by the code.
+
+use crate::{Group, Language, catalogue, sentence::escaped};
+use fluent_bundle::{FluentArgs, FluentValue};
+use std::{collections::BTreeMap, sync::LazyLock};
+
+/// Letters of a reason that is looked at.
+const LETTERS_MAX: usize = 4_000;
+/// What the ids of such messages begin with: the code stands behind it, then what tells one reason
+/// from another.
+const BEGINS: &str = "detail-";
+/// What begins the ids of warnings, which have no code.
+const WARNING: &str = "warning";
+
+/// A piece of an English message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DetailPiece {
+    /// Words, as they are.
+    Words(String),
+    /// A place for a value.
+    Place(String),
+}
+
+/// The English message of a reason.
+struct EnglishDetail {
+    id: String,
+    pieces: Vec<DetailPiece>,
+}
+
+/// The messages by the codes of their problems; those with more words first, so that the one that
+/// says most is taken.
+fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
+    static ALL: LazyLock<BTreeMap<String, Vec<EnglishDetail>>> = LazyLock::new(|| {
+        let mut all: BTreeMap<String, Vec<EnglishDetail>> = BTreeMap::new();
+        for (id, pieces) in catalogue::pieces(Language::English, BEGINS) {
+            let named = id[BEGINS.len()..].to_string();
+            let code = named
+                .split_once('-')
+                .map_or(named.as_str(), |(code, _)| code);
+            let of_code = all.entry(code.to_string()).or_default();
+            of_code.push(EnglishDetail { id, pieces });
+        }
+
+        for of_code in all.values_mut() {
+            let words = |detail: &EnglishDetail| -> usize {
+                let words = detail.pieces.iter().map(|piece| match piece {
+                    DetailPiece::Words(words) => words.len(),
+                    DetailPiece::Place(_) => 0,
+                });
+                words.sum()
+            };
+            of_code.sort_by_key(|detail| (std::cmp::Reverse(words(detail)), detail.id.clone()));
+        }
+
+        all
+    });
+
+    &ALL
+}
+
+/// The values in a text that a message made; none where it did not make it.
+fn values<'a>(pieces: &'a [DetailPiece], text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    let mut open: Option<&str> = None;
+
+    for (n, piece) in pieces.iter().enumerate() {
+        match piece {
+            DetailPiece::Place(name) => match open {
+                // Nobody can tell where one of two neighbours ends.
+                Some(_) => return None,
+                None => open = Some(name),
+            },
+            DetailPiece::Words(words) => {
+                let is_last = n + 1 == pieces.len();
+                let at = match open {
+                    None => rest.starts_with(words.as_str()).then_some(0),
+                    Some(_) if is_last => {
+                        let ends = rest.ends_with(words.as_str());
+                        ends.then(|| rest.len() - words.len())
+                    }
+                    Some(_) => rest.find(words.as_str()),
+                }?;
+                if let Some(name) = open.take() {
+                    out.push((name, rest.get(..at)?));
+                }
+                rest = rest.get(at + words.len()..)?;
+            }
+        }
+    }
+
+    match open {
+        Some(name) => out.push((name, rest)),
+        None if rest.is_empty() => {}
+        None => return None,
+    }
+
+    Some(out)
+}
+
+impl Language {
+    /// The reason of a problem in this language, by its code and its English text; none where the
+    /// catalogue does not know it, and in English, where it is what it is.
+    pub fn problem_detail(self, code: &str, english: &str) -> Option<String> {
+        if self == Self::English || english.len() > LETTERS_MAX {
+            return None;
+        }
+
+        all().get(code)?.iter().find_map(|detail| {
+            let mut arguments = FluentArgs::new();
+            for (name, value) in values(&detail.pieces, english)? {
+                arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
+            }
+
+            catalogue::whole(self, &detail.id, &arguments)
+        })
+    }
+
+    /// A value in the words of this language, where it is the name of something or a reason itself.
+    fn place(self, name: &str, value: &str) -> String {
+        let group = match name {
+            "event" => Some(Group::Event),
+            "field" => Some(Group::Field),
+            "department" => Some(Group::Department),
+            "type" => Some(Group::HoldType),
+            "state" => Some(Group::FindingState),
+            "why" => return self.any_detail(value).unwrap_or_else(|| escaped(value)),
+            _ => None,
+        };
+        let known = group.filter(|group| self.has(*group, value));
+        known.map_or_else(|| escaped(value), |group| self.title(group, value))
+    }
+
+    /// A reason within a reason, whose code nobody names.
+    fn any_detail(self, english: &str) -> Option<String> {
+        // One that holds another one is not looked into again.
+        let plain = all().iter().filter(|(_, details)| {
+            let mut pieces = details.iter().flat_map(|detail| &detail.pieces);
+            !pieces.any(|piece| *piece == DetailPiece::Place("why".into()))
+        });
+        let mut codes = plain.map(|(code, _)| code);
+        codes.find_map(|code| self.problem_detail(code, english))
+    }
+
+    /// What looks wrong about a write that was taken, in this language; as
+    /// [`Self::problem_detail`].
+    pub fn warning(self, english: &str) -> Option<String> {
+        self.problem_detail(WARNING, english)
+    }
+
+    /// Codes whose problems have a reason in the catalogue, with the pieces of their English
+    /// messages: for tests that hold them against the sources.
+    pub fn problem_details() -> impl Iterator<Item = (&'static str, Vec<&'static [DetailPiece]>)> {
+        all().iter().map(|(code, details)| {
+            let pieces = details.iter().map(|d| d.pieces.as_slice()).collect();
+            (code.as_str(), pieces)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Language::{Arabic, English};
+
+    #[test]
+    fn a_reason_is_told_in_arabic_with_its_values_kept_apart() {
+        let told = Arabic.problem_detail("revoked_officer", "OF-7 was revoked");
+        let told = told.unwrap();
+        assert!(told.contains("\u{2068}OF-7\u{2069}"), "{told}");
+        assert!(!told.contains("revoked"), "{told}");
+
+        assert_eq!(
+            English.problem_detail("revoked_officer", "OF-7 was revoked"),
+            None
+        );
+        assert_eq!(
+            Arabic.problem_detail("revoked_officer", "nobody knows"),
+            None
+        );
+        assert_eq!(
+            Arabic.problem_detail("no_such_code", "OF-7 was revoked"),
+            None
+        );
+    }
+
+    #[test]
+    fn values_are_taken_out_of_a_text_that_the_message_made_and_of_no_other() {
+        let words = |words: &str| DetailPiece::Words(words.into());
+        let place = |name: &str| DetailPiece::Place(name.into());
+        let pieces = [
+            place("who"),
+            words(" may not say "),
+            place("what"),
+            words(" here"),
+        ];
+
+        let taken = values(&pieces, "VET may not say gate.out here").unwrap();
+        assert_eq!(taken, [("who", "VET"), ("what", "gate.out")]);
+        assert_eq!(values(&pieces, "VET may not say gate.out"), None);
+        assert_eq!(values(&pieces, "may say"), None);
+        assert_eq!(values(&[words("plain")], "plain and more"), None);
+        assert_eq!(values(&[place("a"), place("b")], "xy"), None);
+        let open = [words("no "), place("what")];
+        let all = values(&open, "no record here").unwrap();
+        assert_eq!(all, [("what", "record here")]);
+    }
+
+    #[test]
+    fn what_somebody_writes_cannot_break_it() {
+        for text in [
+            "",
+            "{ $officer }",
+            "\u{2069}\u{0}",
+            "؟ was revoked",
+            &"x".repeat(9_000),
+        ] {
+            let _ = Arabic.problem_detail("revoked_officer", text);
+        }
+    }
+}
