@@ -134,7 +134,9 @@ fn canonical(event: &str) -> Option<Map<String, Json>> {
 
 fn is_signature(event: &str) -> bool {
     event.contains(SIGNATURE_EVENT)
-        && canonical(event).is_some_and(|members| members["type"] == SIGNATURE_EVENT)
+        && canonical(event).is_some_and(|members| {
+            members.get("type").and_then(Json::as_str) == Some(SIGNATURE_EVENT)
+        })
 }
 
 fn bad(why: &str) -> Refusal {
