@@ -324,6 +324,7 @@ fn foreign_bytes_in_the_place_of_a_signature_are_refused_and_nothing_breaks() {
         said.change.events.push(event);
         assert_eq!(held.refused(&said), Some("decision_signature"));
     }
+
     // Text that names the event and is none.
     for event in [
         r#"{"note":"decision.signed"}"#,
