@@ -504,9 +504,11 @@ fn a_policy_is_changed_in_a_browser_without_script() {
     browser.set_script(false);
     browser.go("/console/control/policy");
     browser.fill("#v-hold_deadline_h", "48");
+    browser.choose("#v-signed_decisions", "warn");
     browser.click("form.policy button.primary");
     browser.find("ins");
     assert!(browser.text("del").contains("72") && browser.text("ins").contains("48"));
+    browser.see("warn");
     browser.set_script(true);
     browser.picture("control-policy-sign-ar-1280");
     browser.click("button.danger");

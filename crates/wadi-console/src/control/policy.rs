@@ -13,6 +13,9 @@ use serde_json::{Map, Value, json};
 /// Begins the name of a form's field that holds a value of the policy.
 const FIELD: &str = "value.";
 
+/// Values that are one of a few words, with the words.
+const WORDS: [(&str, &[&str]); 1] = [("signed_decisions", &["none", "warn", "required"])];
+
 /// One value of the policy.
 struct PolicyLine {
     key: String,
@@ -28,8 +31,17 @@ struct PolicyLine {
 enum PolicyInput {
     Number,
     YesNo,
+    /// One of a few words, or any where none are known.
+    Word(Vec<PolicyWord>),
     /// Anything else, as JSON.
     Json,
+}
+
+/// A word that a value may be.
+#[derive(PartialEq, Eq)]
+struct PolicyWord {
+    word: &'static str,
+    name: String,
 }
 
 #[derive(Template)]
@@ -53,10 +65,21 @@ pub(super) fn value_text(value: &Value) -> String {
     }
 }
 
-fn input_of(value: &Value) -> PolicyInput {
+fn input_of(f: &PageFrame, key: &str, value: &Value) -> PolicyInput {
     match value {
         Value::Number(_) => PolicyInput::Number,
         Value::Bool(_) => PolicyInput::YesNo,
+        Value::String(_) => {
+            let known = WORDS.iter().find(|(of, _)| *of == key);
+            let words = known
+                .into_iter()
+                .flat_map(|(_, words)| words.iter().copied());
+            let named = words.map(|word| PolicyWord {
+                word,
+                name: f.say(&format!("control-policy-word-{word}")),
+            });
+            PolicyInput::Word(named.collect())
+        }
         _ => PolicyInput::Json,
     }
 }
@@ -77,7 +100,7 @@ fn lines(f: &PageFrame, read: &PolicyRead, typed: &[(String, String)]) -> Vec<Po
             text: kept.map_or_else(|| value_text(value), |(_, text)| text.clone()),
             is_default: default == *value,
             default: value_text(&default),
-            kind: input_of(value),
+            kind: input_of(f, key, value),
             key: key.clone(),
         }
     };
@@ -170,7 +193,7 @@ fn patch_of(
             continue;
         };
 
-        let value: Value = serde_json::from_str(text.trim()).map_err(|_| {
+        let value = value_typed(now, text.trim()).ok_or_else(|| {
             let language = visitor.language();
             let why = language.sentence("control-policy-unread", [("what", key.into())]);
             let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -181,6 +204,14 @@ fn patch_of(
         }
     }
     Ok(patch)
+}
+
+/// What was typed in the place of a value: a word as it is, all else as JSON.
+fn value_typed(now: &Value, text: &str) -> Option<Value> {
+    match now {
+        Value::String(_) => Some(text.into()),
+        _ => serde_json::from_str(text).ok(),
+    }
 }
 
 /// A patch that leaves `to` in the place of `now`: what only `now` has is null (RFC 7396).
@@ -197,6 +228,13 @@ fn over(now: &Value, to: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_typed_without_quotation_marks() {
+        assert_eq!(value_typed(&json!("none"), "warn"), Some(json!("warn")));
+        assert_eq!(value_typed(&json!(72), "48"), Some(json!(48)));
+        assert_eq!(value_typed(&json!(72), "many"), None);
+    }
 
     #[test]
     fn a_member_that_was_struck_out_is_taken_away() {

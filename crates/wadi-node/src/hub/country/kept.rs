@@ -114,8 +114,8 @@ impl KeptLog {
         Ok(Loaded { log, shown })
     }
 
-    /// Begins a log under a new origin; where it follows on one that was lost, it is due at once. Its first
-    /// leaf has its keys, and says how far this hub's earlier ones were told to go.
+    /// Begins a log under a new origin; where it follows on one that was lost, it is due at once.
+    /// Its first leaf has its keys, and says how far this hub's earlier ones were told to go.
     pub(super) async fn begin(
         door: &Door,
         lost: Option<&str>,
