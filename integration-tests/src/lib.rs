@@ -75,46 +75,48 @@ pub fn run_json(dir: &Path, arguments: &[&str]) -> Value {
 /// The six crossings' nodes.
 pub const SITES: [&str; 6] = ["wld", "rab", "mun", "man", "trb", "qam"];
 
-/// The commission's papers, made once for all stories of a test binary: two hubs, the six
+/// The commission's papers, made once for all stories of a test binary, which leave them as they
+/// are: two hubs, the six
 /// crossings, an observer of Traibeel's passages, and a crossing and a hub of another CA.
 pub fn papers() -> &'static Path {
     static PAPERS: OnceLock<tempfile::TempDir> = OnceLock::new();
-    PAPERS
-        .get_or_init(|| {
-            let dir = tempfile::tempdir().expect("a temporary directory");
-            // Opened at once: what a CA's passphrase costs is no part of these stories.
-            let init = |ca: &str| {
-                run_json(
-                    dir.path(),
-                    &["pki", "init", "--work-factor", "10", "--dir", ca],
-                )
-            };
+    PAPERS.get_or_init(issue_papers).path()
+}
 
-            let issue = |ca: &str, arguments: &[&str]| {
-                run_json(
-                    dir.path(),
-                    &[&["pki", "issue", "--dir", ca], arguments].concat(),
-                );
-            };
+/// The same papers for a story of its own, which revokes or renews some of them.
+pub fn issue_papers() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    // Opened at once: what a CA's passphrase costs is no part of these stories.
+    let init = |ca: &str| {
+        run_json(
+            dir.path(),
+            &["pki", "init", "--work-factor", "10", "--dir", ca],
+        )
+    };
 
-            init("certs");
-            issue("certs", &["hub", "--role", "hub"]);
-            issue("certs", &["hub2", "--role", "hub"]);
-            for name in SITES {
-                issue("certs", &[name, "--crossing", &name.to_uppercase()]);
-            }
+    let issue = |ca: &str, arguments: &[&str]| {
+        run_json(
+            dir.path(),
+            &[&["pki", "issue", "--dir", ca], arguments].concat(),
+        );
+    };
 
-            issue(
-                "certs",
-                &["army", "--role", "observer", "--grant", "passage:TRB"],
-            );
-            init("other");
-            issue("other", &["stranger", "--crossing", "TRB"]);
-            issue("other", &["elsewhere", "--role", "hub"]);
+    init("certs");
+    issue("certs", &["hub", "--role", "hub"]);
+    issue("certs", &["hub2", "--role", "hub"]);
+    for name in SITES {
+        issue("certs", &[name, "--crossing", &name.to_uppercase()]);
+    }
 
-            dir
-        })
-        .path()
+    issue(
+        "certs",
+        &["army", "--role", "observer", "--grant", "passage:TRB"],
+    );
+    init("other");
+    issue("other", &["stranger", "--crossing", "TRB"]);
+    issue("other", &["elsewhere", "--role", "hub"]);
+
+    dir
 }
 
 /// Lines for an import: loaded trucks that arrive, with ids and plates of these numbers.

@@ -2,7 +2,7 @@
 //! before stays, and another node takes its place. And the same of a hub.
 
 use integration_tests::{
-    World,
+    World, issue_papers,
     network::{Country, Wire, agree, connect, until},
     papers, run, run_json,
 };
@@ -386,11 +386,13 @@ fn the_root_cuts_a_hub_on_its_own_machine_and_any_node_carries_it() {
 
 #[test]
 fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
+    let commission = issue_papers();
+    let of = |name: &str| commission.path().join("certs/nodes").join(name);
     let mut world = World::default();
-    world.start("hub", &[]);
+    world.start_with("hub", &of("hub"), &[]);
     let hub_at = world.site("hub").listen;
-    world.start("man", &[("hub", hub_at)]);
-    world.start("trb", &[("hub", hub_at)]);
+    world.start_with("man", &of("man"), &[("hub", hub_at)]);
+    world.start_with("trb", &of("trb"), &[("hub", hub_at)]);
     let hub = world.site("hub");
     let up = |name: &str| {
         let peers = hub.get("/v1/sites").unwrap_or_default()["peers"].clone();
@@ -400,7 +402,7 @@ fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
     };
     world.wait("both are up", || up("man") && up("trb"));
 
-    run_json(papers(), &["pki", "revoke", "man"]);
+    run_json(commission.path(), &["pki", "revoke", "man"]);
     world.wait("it is shown out", || !up("man"));
     world.wait("the hub says why", || {
         let status = hub.get("/v1/sites").unwrap_or_default();
@@ -413,7 +415,7 @@ fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
     assert!(!up("man") && up("trb"));
 
     // Renewed papers are taken up, too: the next handshake goes by them.
-    run_json(papers(), &["pki", "renew", "trb"]);
+    run_json(commission.path(), &["pki", "renew", "trb"]);
     let truck = world.site("trb").truck("11-A-00001");
     world.wait("the link goes on", || hub.record(&truck).is_ok());
 }

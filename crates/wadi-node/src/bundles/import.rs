@@ -344,9 +344,9 @@ impl Taking<'_> {
     async fn sealed(&mut self, sealed: SealedBlock) -> Result<(), NodeError> {
         match self.door.open_carried(&sealed, &self.from.node()).await {
             Ok(block) => self.block(block).await,
-            Err(code) => {
+            Err(fault) => {
                 let Range { log, from, to } = sealed.range;
-                self.stop(log, code, to - from);
+                self.stop(log, fault.code(), to - from);
                 Ok(())
             }
         }

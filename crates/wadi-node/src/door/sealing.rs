@@ -113,12 +113,26 @@ pub(crate) fn open_block(sealed: &SealedBlock, key: &LogKey) -> Result<Block, St
     }
 }
 
-/// The code of a sealed block that was changed on its way.
-pub(crate) const SEAL_BROKEN: &str = "carried_seal_broken";
-/// The code of one that bears its author's seal and does not open.
-pub(crate) const SEALED_UNREADABLE: &str = "carried_unreadable";
-/// The code of one whose author is not known here.
-const UNKNOWN_AUTHOR: &str = "not_enrolled";
+/// Why a block that was carried here is not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SealFault {
+    /// Its author is not known here.
+    UnknownAuthor,
+    /// It was changed on its way.
+    Broken,
+    /// It bears its author's seal and does not open.
+    Unreadable,
+}
+
+impl SealFault {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownAuthor => "not_enrolled",
+            Self::Broken => "carried_seal_broken",
+            Self::Unreadable => "carried_unreadable",
+        }
+    }
+}
 
 impl Door {
     /// The hubs that what is carried for them is sealed to.
@@ -134,20 +148,20 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// The code of what is wrong.
+    /// What is wrong with it.
     pub(crate) async fn open_carried(
         &self,
         sealed: &SealedBlock,
         carrier: &NodeId,
-    ) -> Result<Block, &'static str> {
+    ) -> Result<Block, SealFault> {
         let log = sealed.log();
         let author = self.with_control(|c| c.enrolment(&log.node).cloned());
         let Some(author) = author else {
-            return Err(UNKNOWN_AUTHOR);
+            return Err(SealFault::UnknownAuthor);
         };
 
         let carrier_name = self.name_of(carrier);
-        let (code, why) = if !sealed.is_sealed_by(&author.log_key) {
+        let (fault, why) = if !sealed.is_sealed_by(&author.log_key) {
             let why = format!(
                 "what {carrier_name} carried of {} is not what {} sealed: it was changed on the \
                  way; nothing is lost, {} holds it",
@@ -155,7 +169,7 @@ impl Door {
                 author.name,
                 author.name
             );
-            (SEAL_BROKEN, why)
+            (SealFault::Broken, why)
         } else {
             match open_block(sealed, &self.keys.log_key) {
                 Ok(block) => return Ok(block),
@@ -165,18 +179,18 @@ impl Door {
                         author.name,
                         log.origin()
                     );
-                    (SEALED_UNREADABLE, why)
+                    (SealFault::Unreadable, why)
                 }
             }
         };
 
-        let at_fault = match code {
-            SEAL_BROKEN => carrier.to_string(),
+        let at_fault = match fault {
+            SealFault::Broken => carrier.to_string(),
             _ => log.node.to_string(),
         };
-        self.note_refusal(at_fault, code.into(), why, carrier.to_string())
+        self.note_refusal(at_fault, fault.code().into(), why, carrier.to_string())
             .await;
-        Err(code)
+        Err(fault)
     }
 }
 

@@ -143,9 +143,9 @@ impl Link<'_> {
                 self.ingest(block).await;
             }
             // It is answered behind the blocks of its log that came before it.
-            Err(code) => {
+            Err(fault) => {
                 let held = self.held(&log);
-                let reason = RefuseReason::from_code(code);
+                let reason = RefuseReason::from_code(fault.code());
                 self.ingesting.refuse(log, to, held, reason);
             }
         }

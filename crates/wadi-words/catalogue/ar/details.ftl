@@ -114,3 +114,11 @@ detail-warning-vin_digit = { $vin }: رقم التحقق في رقم الهيك�
 detail-warning-vin = { $vin }: رقم هيكل غير صحيح بحسب ISO 3779
 detail-warning-zone = { $person }: المنطقة المقروءة آليًا في الوثيقة لم تجتز التحقق (ICAO 9303)
 detail-warning-letter = { $field }: حرف مشابه ({ $letter }) من أبجدية أخرى بين حروف لاتينية، ويُعدّ الحرف الذي يشبهه
+
+# النقل نيابة عن عقدة أخرى، وتعدد الروابط
+detail-carries_open-carrier = لا تنقل هذه العقدة إلا كتلًا مكشوفة تستطيع قراءتها: لا تُسلّم شيئًا للمركز حتى يُحدَّث برنامجها
+detail-carried_unopened-hub = برنامج هذه العقدة لا يفتح ما خُتم لها: يُحدَّث
+detail-carry_unsealed-why = تعذر تسليمها إلى عقدة مجاورة لتنقلها إلى المركز: { $detail }
+detail-carried_seal_broken-carrier = ما نقلته العقدة { $carrier } من السجل { $log } ليس ما ختمته العقدة { $name }: تغيّر في الطريق؛ لم يضِع شيء، وهو محفوظ لدى { $owner }
+detail-carried_unreadable-author = ما ختمته العقدة { $name } من السجل { $log } لا ينفتح هنا: { $detail }
+detail-too_many_links-peer = تتصل العقدة { $node } برابط زائد على الحد المسموح: { $most }

@@ -115,3 +115,11 @@ detail-warning-vin_digit = { $vin }: its check digit does not agree (ISO 3779, a
 detail-warning-vin = { $vin }: not a valid ISO 3779 vehicle number
 detail-warning-zone = { $person }: the machine-readable zone of the document failed its check (ICAO 9303)
 detail-warning-letter = { $field }: lookalike letter: { $letter } among Latin letters is of another alphabet, and is taken for the one that it looks like
+
+# Carrying for others, and several links
+detail-carries_open-carrier = it carries open blocks alone, which it could read: nothing is given to it for the hub until its software is renewed
+detail-carried_unopened-hub = its software does not open what is sealed to it: renew it
+detail-carry_unsealed-why = it cannot be given to a neighbour for the hub: { $detail }
+detail-carried_seal_broken-carrier = what { $carrier } carried of { $log } is not what { $name } sealed: it was changed on the way; nothing is lost, { $owner } holds it
+detail-carried_unreadable-author = what { $name } sealed of { $log } does not open here: { $detail }
+detail-too_many_links-peer = { $node } calls over one link more than the { $most } that it may have
