@@ -136,10 +136,15 @@ fn a_link_that_flaps_carries_everything_and_nobody_helps() {
 fn a_transfer_goes_on_where_the_address_changes_in_its_middle() {
     let pair = LinkedPair::over("vsat-64");
     pair.converge_first();
-    let peer = pair.peer();
 
-    let before = pair.link.up_bytes();
+    // From a backlog: a slow machine writes no faster than the link carries.
+    pair.command(LinkCommand::Down);
     pair.write(4_000);
+    pair.command(LinkCommand::Up);
+    pair.world
+        .wait("the link is back", || pair.peer()["connected"] == true);
+    let peer = pair.peer();
+    let before = pair.link.up_bytes();
     pair.world.wait("the transfer has begun", || {
         pair.link.up_bytes() > before + 10_000
     });

@@ -1,0 +1,81 @@
+//! A site whose clock is off beyond doubt: its writer is told, and the hub finds it.
+
+use super::{restart_off_by, two_nodes};
+use integration_tests::{Site, World};
+use serde_json::json;
+
+/// What a site warns its writer of the clock, and what the hub finds, of a truck.
+fn doubted(world: &World, plate: &str, is_off: bool) -> (bool, bool) {
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let truck = json!({
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in", "vehicle.plate_raw": plate},
+    });
+    let written = trb.post("/v1/records", &truck).unwrap();
+    let id = written["id"].as_str().unwrap();
+    let is_warned = written["warnings"].to_string().contains("R20");
+
+    // Records are looked at in order: once something is found on a later one, it was looked at.
+    let mut later = truck.clone();
+    later["fields"]["container.1"] = "CSQU3054384".into();
+    let later = trb.post("/v1/records", &later).unwrap()["id"].clone();
+    world.wait("the hub has looked at it", || {
+        let found = hub.get("/v1/findings?rule=R24").unwrap_or_default();
+        found.to_string().contains(later.as_str().unwrap())
+    });
+    let is_found = || {
+        let found = hub.get("/v1/findings?rule=R20").unwrap_or_default();
+        found.to_string().contains(id)
+    };
+    // Its findings may be published with the next ones.
+    if is_off {
+        world.wait("the hub finds it", is_found);
+    }
+    (is_warned, is_found())
+}
+
+/// Starts the site again with a clock that is off by so much, and waits until it has heard a newer
+/// word of the hub's.
+fn hears_again_off_by(world: &World, seconds: i64) {
+    let heard = || world.site("trb").get("/v1/sites").unwrap()["hub_time_s"].as_i64();
+    let before = heard();
+    restart_off_by(world, "trb", seconds);
+    world.wait("the hub says a newer time", || {
+        world.site("trb").truck("11-A-00009");
+        heard() > before
+    });
+}
+
+#[test]
+fn a_time_outside_the_hubs_word_is_found_at_once_and_told_to_its_writer_and_a_near_one_is_not() {
+    let world = two_nodes();
+    assert_eq!(doubted(&world, "11-A-00001", false), (false, false));
+
+    hears_again_off_by(&world, 300);
+    assert_eq!(
+        doubted(&world, "11-A-00003", false),
+        (false, false),
+        "five minutes"
+    );
+
+    hears_again_off_by(&world, 7_200);
+    assert_eq!(doubted(&world, "11-A-00005", true), (true, true), "ahead");
+
+    hears_again_off_by(&world, -7_200);
+    assert_eq!(doubted(&world, "11-A-00007", true), (true, true), "behind");
+
+    // What was found stands when the hub starts anew and looks at everything again.
+    let hub = world.site("hub");
+    let count =
+        |site: &Site| site.get("/v1/findings?rule=R20").unwrap_or_default()["count"].clone();
+    let before = count(hub);
+    assert!(before.as_i64() >= Some(2), "{before}");
+    hub.stop();
+    world.boot("hub");
+    let again = integration_tests::run(&hub.dir, &["findings", "recheck"]);
+    assert!(again.status.success(), "{again:?}");
+    world.settle(&["hub", "trb"]);
+    assert_eq!(count(world.site("hub")), before);
+}
