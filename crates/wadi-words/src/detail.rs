@@ -39,7 +39,7 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
     static ALL: LazyLock<BTreeMap<String, Vec<EnglishDetail>>> = LazyLock::new(|| {
         let mut all: BTreeMap<String, Vec<EnglishDetail>> = BTreeMap::new();
         for (id, pieces) in catalogue::pieces(Language::English, BEGINS) {
-            let named = id[BEGINS.len()..].to_string();
+            let named = id.strip_prefix(BEGINS).unwrap_or(&id).to_string();
             let code = named
                 .split_once('-')
                 .map_or(named.as_str(), |(code, _)| code);

@@ -57,7 +57,7 @@ impl WatchedLink {
 fn honest(_: &mut Vec<u8>) {}
 
 /// Changes a byte of what was encrypted.
-fn change_a_byte(frame: &mut Vec<u8>) {
+fn change_a_byte(frame: &mut [u8]) {
     if SealedBlock::is_one(frame) {
         let at = frame.len() - 100;
         frame[at] ^= 1;
@@ -157,7 +157,7 @@ impl DarkSite {
     async fn hub_passages(&self) -> u64 {
         let scopes = scopes(&self.hub).await;
         let key = ("passage".to_string(), "QAM".to_string());
-        scopes.get(&key).map_or(0, |s| s.entries as u64)
+        scopes.get(&key).map_or(0, |s| s.entries)
     }
 
     async fn is_safe(&self) -> bool {
