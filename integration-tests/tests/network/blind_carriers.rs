@@ -18,7 +18,7 @@ const PASSAGES: usize = 30;
 const PLATE: &str = "33-C-";
 
 /// What somebody on the way does to a frame.
-type Meddling = fn(&mut Vec<u8>);
+type Meddling = fn(&mut [u8]);
 
 /// A link on which all bytes are looked at, and may be changed from the first node to the second.
 struct WatchedLink {
@@ -54,7 +54,7 @@ impl WatchedLink {
     }
 }
 
-fn honest(_: &mut Vec<u8>) {}
+fn honest(_: &mut [u8]) {}
 
 /// Changes a byte of what was encrypted.
 fn change_a_byte(frame: &mut [u8]) {
