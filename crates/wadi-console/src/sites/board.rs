@@ -235,16 +235,23 @@ fn link_kind(peer: &PeerRead) -> (&'static str, bool) {
     }
 }
 
-/// A link's state in words.
+/// A link's state in words, with how usual it is that it is dark.
 pub(crate) fn link_word(f: &PageFrame, peer: &PeerRead) -> String {
     match (peer.link.as_str(), peer.dark_as_usual) {
-        ("up", _) => f.say("sites-link-up"),
-        ("flapping", _) => f.say("sites-link-flapping"),
         ("dark", Some(false)) => f.say("sites-link-late"),
         ("dark", Some(true)) => f.say("sites-link-dark-usual"),
-        ("dark", None) => f.say("sites-link-dark"),
-        _ => f.say("sites-link-unknown"),
+        (state, _) => state_word(f, state),
     }
+}
+
+/// The state of a link in words.
+pub(super) fn state_word(f: &PageFrame, state: &str) -> String {
+    f.say(match state {
+        "up" => "sites-link-up",
+        "flapping" => "sites-link-flapping",
+        "dark" => "sites-link-dark",
+        _ => "sites-link-unknown",
+    })
 }
 
 fn link_more(f: &PageFrame, peer: &PeerRead) -> String {

@@ -3,6 +3,7 @@
 
 use super::{
     answers::{PeerLinkRead, PeerRead},
+    board::state_word,
     lane_word,
     when::bytes,
 };
@@ -39,12 +40,7 @@ fn line(f: &PageFrame, link: &PeerLinkRead) -> PeerLinkLine {
             f.say(&format!("sites-links-{}", link.cost)),
             f.say(&format!("sites-links-{}", link.purpose))
         ),
-        state: f.say(match link.link.as_str() {
-            "up" => "sites-link-up",
-            "dark" => "sites-link-dark",
-            "flapping" => "sites-link-flapping",
-            _ => "sites-link-unknown",
-        }),
+        state: state_word(f, &link.link),
         expected: link
             .next_contact
             .as_ref()

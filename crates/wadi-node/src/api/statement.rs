@@ -10,7 +10,7 @@ use crate::{
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use wadi_log::{Common, Reference, Role, SshKey};
-use wadi_record::{DecisionStatement, Policy, SignedDecisions};
+use wadi_record::{DecisionStatement, SignedDecisions};
 
 /// A statement to be signed, and what the write has to say besides to be the one that is signed.
 #[derive(Clone, PartialEq, Debug)]
@@ -78,19 +78,16 @@ impl Reads {
         };
         let text = statement.text().map_err(WriteError::Refused)?;
 
-        let (keys, asked) = self.door.with_control(|c| {
-            let keys = c.officer_keys(&write.officer, |_| u64::MAX);
-            let policy = c.policy(|_| u64::MAX);
-            let policy = policy.and_then(|(_, p)| Policy::read(&p.text).ok());
-            (keys, policy.unwrap_or_default().signed_decisions)
-        });
+        let keys = self
+            .door
+            .with_control(|c| c.officer_keys(&write.officer, |_| u64::MAX));
 
         Ok(StatementToSign {
             text,
             signed_at_ms,
             based_on,
             keys,
-            asked,
+            asked: self.door.policy_now().signed_decisions,
         })
     }
 }

@@ -181,14 +181,18 @@ fn not_known(held: &[SshKey]) -> Failure {
     Failure::new("decision_key", why)
 }
 
+/// What a key's file begins with, as far as one may be long.
+fn read_key_file(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
+
+    Ok(text)
+}
+
 fn read_key(path: &Path) -> Result<Signer, Failure> {
     let bad = |why: String| Failure::new("bad_key", format!("{}: {why}", path.display()));
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|e| bad(e.to_string()))?;
-    file.take(KEY_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|e| bad(e.to_string()))?;
-
+    let text = read_key_file(path).map_err(|e| bad(e.to_string()))?;
     let mut key = ssh_key::PrivateKey::from_openssh(&text).map_err(|e| bad(e.to_string()))?;
     if key.is_encrypted() {
         let prompt = format!("Passphrase of {}: ", path.display());
@@ -213,18 +217,13 @@ fn read_key(path: &Path) -> Result<Signer, Failure> {
 /// The line of a public key's file.
 pub(super) fn read_public_key(path: &Path) -> Result<String, Failure> {
     let bad = |why: String| Failure::usage("bad_key", format!("{}: {why}", path.display()));
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|e| bad(e.to_string()))?;
-    file.take(KEY_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|e| bad(e.to_string()))?;
-
+    let text = read_key_file(path).map_err(|e| bad(e.to_string()))?;
     let line = text.lines().next().unwrap_or_default();
     let key = SshKey::from_openssh(line).map_err(|e| bad(e.to_string()))?;
     Ok(key.to_openssh())
 }
 
-/// Verifies nothing: what a history tells of an officer's signature, in words.
+/// What a history tells of an officer's signature, in words. Nothing is verified here.
 pub(super) fn signature_words(signature: &Value) -> Option<String> {
     let text = |member: &str| shown(signature[member].as_str().unwrap_or_default()).into_owned();
     match signature["state"].as_str()? {
