@@ -60,5 +60,5 @@ pub use note::{
     Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note, verify_ed25519,
     verify_seal,
 };
-pub use ssh::{SSH_TEXT_BYTES_MAX, SshKey, SshSignature, ssh_signed_bytes};
+pub use ssh::{SSH_TEXT_BYTES_MAX, SshKey, SshSignature, ssh_signed_bytes, ssh_string};
 pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

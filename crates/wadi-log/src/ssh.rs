@@ -81,7 +81,7 @@ impl SshKey {
 
     /// The key as it stands in signatures.
     pub fn blob(&self) -> Vec<u8> {
-        [string(KEY_TYPE.as_bytes()), string(&self.0)].concat()
+        [ssh_string(KEY_TYPE.as_bytes()), ssh_string(&self.0)].concat()
     }
 
     /// The line of a `.pub` file, without a comment.
@@ -155,7 +155,7 @@ impl SshSignature {
             return Err(bad("too short"));
         };
 
-        let key = [string(KEY_TYPE.as_bytes()), string(key)].concat();
+        let key = [ssh_string(KEY_TYPE.as_bytes()), ssh_string(key)].concat();
         let read = Self {
             key: SshKey::from_blob(&key)?,
             signature,
@@ -169,15 +169,15 @@ impl SshSignature {
     }
 
     fn blob(&self, namespace: &str) -> Vec<u8> {
-        let signature = [string(KEY_TYPE.as_bytes()), string(&self.signature)].concat();
+        let signature = [ssh_string(KEY_TYPE.as_bytes()), ssh_string(&self.signature)].concat();
         [
             MAGIC.to_vec(),
             1u32.to_be_bytes().to_vec(),
-            string(&self.key.blob()),
-            string(namespace.as_bytes()),
-            string(b""),
-            string(HASH.as_bytes()),
-            string(&signature),
+            ssh_string(&self.key.blob()),
+            ssh_string(namespace.as_bytes()),
+            ssh_string(b""),
+            ssh_string(HASH.as_bytes()),
+            ssh_string(&signature),
         ]
         .concat()
     }
@@ -221,16 +221,16 @@ impl SshSignature {
 pub fn ssh_signed_bytes(namespace: &str, statement: &[u8]) -> Vec<u8> {
     [
         MAGIC.to_vec(),
-        string(namespace.as_bytes()),
-        string(b""),
-        string(HASH.as_bytes()),
-        string(&Sha512::digest(statement)),
+        ssh_string(namespace.as_bytes()),
+        ssh_string(b""),
+        ssh_string(HASH.as_bytes()),
+        ssh_string(&Sha512::digest(statement)),
     ]
     .concat()
 }
 
-/// A string of the protocol: its length, and its bytes.
-fn string(bytes: &[u8]) -> Vec<u8> {
+/// A string of OpenSSH's protocols (RFC 4251, section 5): its length, and its bytes.
+pub fn ssh_string(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     [&length.to_be_bytes()[..], bytes].concat()
 }

@@ -7,7 +7,7 @@ use std::{
     os::unix::net::UnixStream,
     time::Duration,
 };
-use wadi_log::{SshKey, SshSignature, ssh_signed_bytes};
+use wadi_log::{SshKey, SshSignature, ssh_signed_bytes, ssh_string};
 use wadi_record::DECISION_NAMESPACE;
 
 /// Bytes of an answer at most: agents refuse messages that are larger, too.
@@ -68,7 +68,9 @@ impl Agent {
 
 impl<S: Read + Write> Agent<S> {
     fn ask(&mut self, request: &[u8], expected: u8) -> Result<Vec<u8>, Failure> {
-        self.stream.write_all(&string(request)).map_err(failed)?;
+        self.stream
+            .write_all(&ssh_string(request))
+            .map_err(failed)?;
 
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).map_err(failed)?;
@@ -107,8 +109,8 @@ impl<S: Read + Write> Agent<S> {
     fn signed(&mut self, key: &SshKey, statement: &[u8]) -> Result<SshSignature, Failure> {
         let request = [
             vec![SIGN_REQUEST],
-            string(&key.blob()),
-            string(&ssh_signed_bytes(DECISION_NAMESPACE, statement)),
+            ssh_string(&key.blob()),
+            ssh_string(&ssh_signed_bytes(DECISION_NAMESPACE, statement)),
             0u32.to_be_bytes().to_vec(),
         ];
         let answer = self.ask(&request.concat(), SIGN_RESPONSE)?;
@@ -128,11 +130,6 @@ impl<S: Read + Write> Agent<S> {
         holds.map_err(|_| failed("its signature does not hold"))?;
         Ok(signature)
     }
-}
-
-fn string(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    [&length.to_be_bytes()[..], bytes].concat()
 }
 
 fn take_number(rest: &mut &[u8]) -> Option<u32> {
@@ -180,8 +177,8 @@ mod tests {
     #[test]
     fn an_agent_that_answers_nonsense_is_told_of_and_nothing_is_allocated_for_it() {
         let endless = u32::MAX.to_be_bytes().to_vec();
-        let many = string(&[&[IDENTITIES_ANSWER][..], &u32::MAX.to_be_bytes()].concat());
-        let long = string(
+        let many = ssh_string(&[&[IDENTITIES_ANSWER][..], &u32::MAX.to_be_bytes()].concat());
+        let long = ssh_string(
             &[
                 &[IDENTITIES_ANSWER][..],
                 &1u32.to_be_bytes(),
@@ -189,7 +186,14 @@ mod tests {
             ]
             .concat(),
         );
-        for answer in [endless, many, long, vec![], string(&[]), string(&[5])] {
+        for answer in [
+            endless,
+            many,
+            long,
+            vec![],
+            ssh_string(&[]),
+            ssh_string(&[5]),
+        ] {
             assert!(agent(answer.clone()).list().is_err(), "{answer:?}");
             let key = SshKey([1; 32]);
             assert!(agent(answer).signed(&key, b"x").is_err());
@@ -198,9 +202,13 @@ mod tests {
 
     #[test]
     fn a_signature_that_does_not_hold_is_not_passed_on() {
-        let inner = [string(b"ssh-ed25519"), string(&[7; 64])].concat();
-        let answer = [vec![SIGN_RESPONSE], string(&inner)].concat();
+        let inner = [ssh_string(b"ssh-ed25519"), ssh_string(&[7; 64])].concat();
+        let answer = [vec![SIGN_RESPONSE], ssh_string(&inner)].concat();
         let key = SshKey::from_openssh(&SshSignature::sign(&[5; 32], "any", b"x").key.to_openssh());
-        assert!(agent(string(&answer)).signed(&key.unwrap(), b"x").is_err());
+        assert!(
+            agent(ssh_string(&answer))
+                .signed(&key.unwrap(), b"x")
+                .is_err()
+        );
     }
 }
