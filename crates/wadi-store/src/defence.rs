@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 34] = [
+pub const NAMES: [&str; 35] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -19,6 +19,7 @@ pub const NAMES: [&str; 34] = [
     "anchor-fsync",
     "ship-before-resync",
     "ack-after-failed-sync",
+    "own-file",
     // What members with valid keys, and strangers, are kept to.
     "block-signature",
     "block-entries-max",

@@ -69,7 +69,10 @@ pub enum StoreError {
     #[error("the database is too slow: {0}; nothing was written, try again")]
     Slow(String),
     /// The database takes no writes.
-    #[error("the database is read-only: {0}; is this its standby server?")]
+    #[error(
+        "the database is read-only: {0}; is this its standby server, or a disk that was mounted to \
+         be read?"
+    )]
     ReadOnly(String),
     /// The server is too old.
     #[error("PostgreSQL {found} is too old: 15 or newer is needed")]
@@ -161,6 +164,10 @@ fn by_sqlite_code(code: u32, text: String) -> StoreError {
         // ever.
         (522 | 8202 | 8458, _) => StoreError::Malformed(text),
         (_, 13) => StoreError::Full(text),
+        // SQLITE_BUSY and SQLITE_LOCKED: somebody else holds the file. SQLITE_READONLY: it, or what
+        // it lies on, takes no writes.
+        (_, 5 | 6) => StoreError::Slow(text),
+        (_, 8) => StoreError::ReadOnly(text),
         // SQLITE_IOERR: after a failed write or sync nobody knows what the disk holds.
         (_, 10) => StoreError::Failed(text),
         // SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which statements that are always the
@@ -299,8 +306,11 @@ mod tests {
         for error in &full {
             assert!(matches!(error, StoreError::Full(_)), "{error:?}");
         }
-        for error in twice.iter().chain(&read_only) {
+        for error in &twice {
             assert!(matches!(error, StoreError::Database(_)), "{error:?}");
+        }
+        for error in &read_only {
+            assert!(matches!(error, StoreError::ReadOnly(_)), "{error:?}");
         }
     }
 
@@ -320,9 +330,12 @@ mod tests {
             assert!(matches!(of(code), StoreError::Failed(_)), "{code}");
         }
         assert!(matches!(of(13), StoreError::Full(_)));
-        // BUSY, and BUSY_SNAPSHOT.
-        for code in [5, 517] {
-            assert!(matches!(of(code), StoreError::Database(_)), "{code}");
+        // BUSY, BUSY_SNAPSHOT, LOCKED; READONLY, READONLY_DBMOVED.
+        for code in [5, 517, 6] {
+            assert!(matches!(of(code), StoreError::Slow(_)), "{code}");
+        }
+        for code in [8, 1032] {
+            assert!(matches!(of(code), StoreError::ReadOnly(_)), "{code}");
         }
     }
 }

@@ -6,7 +6,7 @@
 //! and of any other the frames after the first rotten one, as if they had never been written. So a
 //! WAL is copied before SQLite sees it.
 
-use crate::{SqliteStore, StoreError, private};
+use crate::{SqliteStore, StoreError, private, sqlite::rescued};
 use std::{
     fs::{self, File},
     io,
@@ -75,8 +75,9 @@ impl SetAside {
 impl SqliteStore {
     /// Opens a node's database as [`SqliteStore::open`] does. One that does not read is set aside
     /// under `stamp`, the time, and a new one is begun; so is a WAL without its database, and one
-    /// of which SQLite has dropped what was acknowledged. Any other error is returned, and nothing
-    /// was moved.
+    /// of which SQLite has dropped what was acknowledged. A copy that the last run made of a
+    /// database that lost its name takes the place of whatever lies there now, which is set aside.
+    /// Any other error is returned, and nothing was moved.
     pub async fn open_or_set_aside(
         dir: &Path,
         node: NodeId,
@@ -98,6 +99,8 @@ impl SqliteStore {
                 )?;
             }
         }
+
+        take_rescued(dir, stamp)?;
 
         if let Ok(why) = fs::read_to_string(dir.join(REBUILD_MARKER)) {
             // The marker goes last: a start that is cut short before that finds it again.
@@ -151,6 +154,36 @@ impl SqliteStore {
 
         Self::open(dir, node).await
     }
+}
+
+/// Puts a copy that was made of a database which lost its name while its node ran back into its
+/// place. The copy moves last: a start that is cut short before that finds it again.
+fn take_rescued(dir: &Path, stamp: &str) -> Result<(), StoreError> {
+    let place = dir.join(DATABASE);
+    let copy = rescued(&place);
+    if !copy.exists() {
+        return Ok(());
+    }
+
+    if [DATABASE, WAL, INDEX]
+        .iter()
+        .any(|name| dir.join(name).exists())
+    {
+        let why = "it stood where the node's database was moved, deleted or replaced";
+        set_aside(dir, stamp, &[DATABASE, WAL, INDEX], why)?;
+    }
+    tracing::error!(
+        copy = %copy.display(),
+        "the database was moved, deleted or replaced while the node ran; the copy that was made \
+         of it takes its place",
+    );
+
+    fs::rename(&copy, &place)
+        .and_then(|()| File::open(dir)?.sync_all())
+        .map_err(|e| StoreError::Open {
+            path: copy.display().to_string(),
+            why: e.to_string(),
+        })
 }
 
 /// A connection that failed is closed by its own thread, which at last deletes whatever WAL then

@@ -6,7 +6,7 @@ use integration_tests::{
     PATIENCE, Site, World, browser::Browser, operations, pages::Pages, run_json,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::BufRead};
 use wadi_store::TemporaryServer;
 
 const PASSWORD: &str = "four lorries at dusk";
@@ -323,6 +323,69 @@ fn while_the_database_is_away_pages_say_so_and_nothing_that_was_typed_is_lost() 
     let events = record["events"].as_array().expect("events");
     let weighed = events.iter().filter(|e| e["type"] == "weighed").count();
     assert_eq!(weighed, 1, "{record}");
+}
+
+/// Somebody who has a node's database open in a tool, and forgot to end what was begun there.
+fn hold_database(site: &Site) -> std::process::Child {
+    let script = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); \
+                  d.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()";
+    let mut tool = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(site.dir.join("node.sqlite"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut told = String::new();
+    std::io::BufReader::new(tool.stdout.take().expect("piped"))
+        .read_line(&mut told)
+        .expect("a line");
+    assert_eq!(told.trim(), "held");
+    tool
+}
+
+#[test]
+fn while_somebody_else_holds_a_crossings_database_what_was_typed_waits_in_its_form() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let id = trb.truck("22-A-00077");
+    let scope = json!({"is": "officer", "officer": "OF-9", "department": "OPS"});
+    let issued = trb
+        .post("/v1/tokens", &json!({"name": "OF-9", "scope": scope}))
+        .expect("issued");
+    let browser = Browser::open(trb, "ar");
+    browser.sign_in(issued["token"].as_str().expect("a token"));
+    browser.go("/console/today/say/passage/weighed?department=OPS");
+    browser.fill("[name=on]", "22 A 00077");
+    browser.fill("[name='m.gross_kg']", "31240");
+    browser.fill("[name='m.scale']", "S1");
+
+    let mut tool = hold_database(trb);
+    browser.click(".today-send");
+    browser.see("database_slow");
+    assert_eq!(
+        browser.attribute("[name='m.gross_kg']", "value").as_deref(),
+        Some("31240")
+    );
+
+    // Reading goes on.
+    let cookie = format!("wadi={}; wadi-language=en", trb.token());
+    let (status, _, text) = page(
+        trb,
+        &format!("/console/records/{id}"),
+        &[("cookie", cookie.as_str())],
+    );
+    assert_eq!(status, 200, "{text}");
+
+    drop(tool.stdin.take());
+    tool.wait().expect("it ends");
+    browser.click("form button.primary");
+    browser.wait("it is recorded", |_| {
+        let record = trb.record(&id).expect("a record");
+        let events = record["events"].as_array().expect("events").clone();
+        events.iter().filter(|e| e["type"] == "weighed").count() == 1
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Databases that no longer open, or are gone: real nodes set aside what is left, take back what
 //! only they had said, and get the rest from the hub.
 
-use integration_tests::{Cable, Site, World};
+use integration_tests::{Cable, Site, World, run_json};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -323,4 +323,33 @@ fn a_database_that_was_deleted_is_filled_from_the_hub_and_from_its_wal() {
     assert!(all_here(hub, &alone) && all_here(trb, &synced));
 
     world.wait("the alarm ends", || is_calm(trb));
+}
+
+#[test]
+fn a_database_that_is_deleted_under_a_running_node_costs_no_record() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let acknowledged = trucks(trb, "22-A", 20);
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm"] {
+        std::fs::remove_file(trb.dir.join(name)).expect("it is there");
+    }
+
+    // Nothing is acknowledged into a file that nobody will find again; the node says so and stops.
+    let body = json!({
+        "kind": "passage", "officer": "OF-1", "department": "PORT",
+        "fields": {"vehicle.plate": "22-A-00099", "direction": "in"},
+    });
+    let refused = trb.post("/v1/records", &body).expect_err("acknowledged");
+    assert_eq!(refused["code"], "write_failed", "{refused}");
+    world.wait("the node has stopped", || trb.has_ended());
+    assert_eq!(trb.ended(), Some(4));
+    let log = std::fs::read_to_string(trb.dir.join("stderr.log")).expect("a log");
+    assert!(log.contains("was moved, deleted or replaced"), "{log}");
+
+    world.boot("trb");
+    assert!(all_here(trb, &acknowledged));
+    trb.truck("22-A-00099");
+    let verified = run_json(&trb.dir, &["audit", "verify", "--config", "node.toml"]);
+    assert_eq!(verified["damaged"], 0, "{verified}");
 }

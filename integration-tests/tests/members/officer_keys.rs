@@ -4,6 +4,7 @@
 use integration_tests::{Cable, Site, World, papers, run, run_json, wadi};
 use serde_json::{Value, json};
 use std::{
+    io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -481,4 +482,90 @@ fn an_auditor_signs_how_a_finding_is_closed() {
     });
     let anchor = found["record"].as_str().unwrap();
     assert_eq!(signature(hub, anchor)["state"], "signed");
+}
+
+#[test]
+fn a_key_that_is_locked_asks_for_its_passphrase_and_signs_with_the_right_one_alone() {
+    if !has_openssh() {
+        return;
+    }
+
+    let mut world = World::default();
+    let _cable = network(&mut world);
+    let trb = world.site("trb");
+    let key = trb.dir.join("of7");
+    std::fs::copy(world.site("hub").dir.join("of7"), &key).unwrap();
+    let (unlocked, locked) = ("", "the well at dusk");
+    let lock = ["-q", "-p", "-P", unlocked, "-N", locked, "-f", "of7"];
+    assert!(ssh_keygen(&trb.dir, &lock).status.success());
+
+    // Nobody is there who could be asked.
+    let id = placed(trb);
+    let refused = seize(trb, &id, &["--sign-key", "of7"], None);
+    assert!(!refused.status.success(), "{}", said(&refused));
+    assert_eq!(trb.record(&id).unwrap()["state"], "PLACED");
+
+    // At a terminal: a wrong passphrase, then the right one.
+    for (passphrase, signs) in [("the well at dawn", false), (locked, true)] {
+        let command = format!(
+            "{} record event {id} seized seizure_no=S-7 {} --sign-key of7",
+            wadi().display(),
+            OFFICER.join(" ")
+        );
+        let mut terminal = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(&trb.dir)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Debian has script");
+        // What is typed before anybody asks may be thrown away.
+        let mut shown = terminal.stdout.take().expect("piped");
+        let (mut told, mut byte) = (Vec::new(), [0]);
+        while !told.ends_with(b"of7: ") && shown.read(&mut byte).unwrap() == 1 {
+            told.extend(byte);
+        }
+        let mut keys = terminal.stdin.take().expect("piped");
+        writeln!(keys, "{passphrase}").unwrap();
+        shown.read_to_end(&mut told).unwrap();
+        let told = String::from_utf8_lossy(&told).into_owned();
+
+        assert_eq!(terminal.wait().unwrap().success(), signs, "{told}");
+        assert_eq!(told.contains("passphrase is another"), !signs, "{told}");
+        let state = if signs { "SEIZED" } else { "PLACED" };
+        assert_eq!(trb.record(&id).unwrap()["state"], state);
+    }
+}
+
+#[test]
+fn a_site_whose_software_was_changed_decides_unsigned_and_the_hub_counts_none_of_it() {
+    if !has_openssh() || !wadi_store::defence::SWITCHABLE {
+        return;
+    }
+
+    let mut world = World::default();
+    let _cable = network(&mut world);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let id = placed(trb);
+    trb.stop();
+    world.launch_with("trb", &[("WADI_DEFENCE_OFF", "signed-decisions".into())]);
+    world.wait("it is up", || trb.get("/readyz").is_ok());
+
+    // There the seizure stands: its papers are good, and so is the log's signature.
+    let done = seize(trb, &id, &[], None);
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(trb.record(&id).unwrap()["state"], "SEIZED");
+
+    // At the hub it is kept, shown as refused, and does not count.
+    let refused = || {
+        let history = hub.get(&format!("/v1/records/{id}/history")).ok()?;
+        let entries = history["entries"].as_array()?.clone();
+        entries
+            .iter()
+            .any(|e| e.to_string().contains("decision_unsigned"))
+            .then_some(())
+    };
+    world.wait("the hub has it, and says why not", || refused().is_some());
+    assert_eq!(hub.record(&id).unwrap()["state"], "PLACED");
 }

@@ -138,3 +138,179 @@ fn every_command_works_with_a_pair_of_hubs_and_with_the_one_that_is_left() {
         officers.as_array().unwrap().len() == 3
     });
 }
+
+/// An auditor who is known at both hubs, with a token at one of them.
+fn auditor(world: &World, node: &str, name: &str) -> String {
+    let dir = &world.site(node).dir;
+    let command = [
+        "token",
+        "issue",
+        name,
+        "--officer",
+        name,
+        "--department",
+        "HUB",
+    ];
+    let issued = run_json(dir, &command);
+    issued["token"].as_str().expect("a token").to_string()
+}
+
+/// A truck that leaves although nobody let it: something for auditors to find.
+fn leaves_unread(site: &integration_tests::Site, plate: &str) {
+    let id = site.truck(plate);
+    for event in [
+        json!({"type": "gate.in", "gate": "G1", "read": "R1"}),
+        json!({"type": "gate.out", "gate": "G1", "reason": "no reader"}),
+    ] {
+        site.say(&id, "PORT", event).ok();
+    }
+}
+
+#[test]
+fn what_one_hub_begins_the_other_ends_and_either_is_copied_restored_and_renewed() {
+    let papers = integration_tests::issue_papers();
+    let nodes = papers.path().join("certs/nodes");
+    let mut world = World::default();
+    world.start_with("hub", &nodes.join("hub"), &[]);
+    let first = world.site("hub").listen;
+    world.start_with("hub2", &nodes.join("hub2"), &[("hub", first)]);
+    let second = world.site("hub2").listen;
+    world.start_with(
+        "trb",
+        &nodes.join("trb"),
+        &[("hub", first), ("hub2", second)],
+    );
+    let (hub, hub2, trb) = (world.site("hub"), world.site("hub2"), world.site("trb"));
+    for officer in ["AU-1", "AU-2"] {
+        run_json(&hub.dir, &["say", "officer", officer, "HUB"]);
+    }
+    leaves_unread(trb, "22-A-00001");
+    world.settle(&["hub", "hub2", "trb"]);
+
+    // Found by either, proposed at one, decided at the other, and so at both.
+    let found = |node: &str| {
+        let findings = world.site(node).get("/v1/findings").unwrap_or_default();
+        findings["findings"][0]["finding"]
+            .as_str()
+            .map(String::from)
+    };
+    world.wait("both find the same", || {
+        found("hub").is_some() && found("hub") == found("hub2")
+    });
+    let finding = found("hub").expect("found");
+    world.wait("the second hub knows the auditors", || {
+        let officers = hub2.get("/v1/officers").unwrap()["officers"].clone();
+        officers.as_array().map(Vec::len) == Some(2)
+    });
+    let (proposer, decider) = (
+        auditor(&world, "hub", "AU-1"),
+        auditor(&world, "hub2", "AU-2"),
+    );
+    let propose = [
+        "findings",
+        "propose",
+        &finding,
+        "--reason",
+        "the reader was away",
+    ];
+    run_json(&hub.dir, &[&propose[..], &["--token", &proposer]].concat());
+    let state = |node: &str| {
+        let path = format!("/v1/findings/{finding}");
+        let shown = world.site(node).get(&path).unwrap_or_default();
+        shown["state"].as_str().unwrap_or_default().to_string()
+    };
+    world.wait("the second hub has heard the proposal", || {
+        state("hub2") == "PENDING_RESOLUTION"
+    });
+    let decide = [
+        "findings",
+        "decide",
+        &finding,
+        "--approve",
+        "--disposition",
+        "explained",
+    ];
+    run_json(&hub2.dir, &[&decide[..], &["--token", &decider]].concat());
+    world.wait("it is settled at both", || {
+        ["hub", "hub2"].iter().all(|node| state(node) == "RESOLVED")
+    });
+
+    // What is taken in at one is exported alike by both, and nothing of them differs.
+    let lines = integration_tests::operations(1, 20);
+    std::fs::write(hub2.dir.join("lines.ndjson"), lines).expect("written");
+    let imported = run_json(&hub2.dir, &["import", "lines.ndjson"]);
+    assert_eq!(imported["written"], 20, "{imported}");
+    world.settle(&["hub", "hub2"]);
+    let exported = |node: &str| -> Vec<String> {
+        let output = run(
+            &world.site(node).dir,
+            &["export", "--format", "csv", "-o", "all.csv"],
+        );
+        assert!(output.status.success(), "{output:?}");
+        let text = std::fs::read_to_string(world.site(node).dir.join("all.csv")).expect("a file");
+        let mut ids: Vec<String> = text
+            .lines()
+            .filter_map(|line| Some(line.split(',').next()?.to_string()))
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(exported("hub"), exported("hub2"));
+    assert!(exported("hub").len() > 21);
+    let (one, other) = (hub.dir.join("node.toml"), hub2.dir.join("node.toml"));
+    let compare = |a: &std::path::Path, b: &std::path::Path| {
+        let paths = [a, b].map(|path| path.to_str().expect("UTF-8"));
+        run(
+            world.dir(),
+            &[&["--json", "audit", "compare"][..], &paths].concat(),
+        )
+    };
+    world.wait("they are equal", || compare(&one, &other).status.success());
+
+    // A copy of either is restored while the other one goes on, and gets back what it lacks.
+    let copies = world.dir().join("copies");
+    std::fs::create_dir(&copies).expect("made");
+    for (node, peer) in [("hub2", "hub"), ("hub", "hub2")] {
+        let (site, peer) = (world.site(node), world.site(peer));
+        let made = run_json(
+            &site.dir,
+            &["backup", "-o", copies.to_str().expect("UTF-8")],
+        );
+        let file = made["file"].as_str().expect("a file").to_string();
+        let later = trb.truck("33-B-00001");
+        world.settle(&["hub", "hub2", "trb"]);
+        site.stop();
+        run_json(&site.dir, &["restore", &file, "--force-older"]);
+        let meanwhile = trb.truck("33-B-00002");
+        world.wait("the other hub goes on alone", || {
+            peer.record(&meanwhile).is_ok()
+        });
+        world.boot(node);
+        world.wait("it has what it lost, and what it missed", || {
+            [&later, &meanwhile]
+                .iter()
+                .all(|id| site.record(id).is_ok())
+        });
+    }
+    world.settle(&["hub", "hub2", "trb"]);
+
+    // The certificates of both are renewed while they run; one is revoked, and the other is enough.
+    for node in ["hub", "hub2"] {
+        run_json(papers.path(), &["pki", "renew", node]);
+    }
+    let after = trb.truck("44-C-00001");
+    world.wait("both still hear it", || {
+        [hub, hub2].iter().all(|site| site.record(&after).is_ok())
+    });
+    run_json(papers.path(), &["pki", "revoke", "hub2"]);
+    world.wait("nobody lets the revoked one in", || {
+        [hub, trb]
+            .iter()
+            .any(|site| site.refusals().contains(&"not_let_in".to_string()))
+    });
+    let last = trb.truck("44-C-00002");
+    world.wait("the hub that is left has it", || hub.record(&last).is_ok());
+    assert!(hub2.record(&last).is_err());
+    let listed = run_json(papers.path(), &["pki", "list"]);
+    assert!(listed["nodes"].as_array().is_some_and(|all| all.len() >= 3));
+}

@@ -87,12 +87,34 @@ pub(crate) enum Command {
     Stop(oneshot::Sender<()>),
 }
 
+/// Bytes of an entry that weigh what they are: most entries have fewer.
+const USUAL_BYTES: usize = 1024;
+/// What a byte beyond them weighs.
+const LONG_BYTE_WEIGHT: usize = 16;
+
+/// What an entry of so many bytes weighs in a commit.
+fn weight(bytes: usize) -> usize {
+    let beyond = bytes.saturating_sub(USUAL_BYTES);
+    bytes.saturating_add(beyond.saturating_mul(LONG_BYTE_WEIGHT - 1))
+}
+
 impl Command {
     /// Bytes of entries that it brings.
     pub(crate) fn entry_bytes(&self) -> usize {
         match self {
             Self::Ingest(block, ..) => block.entries.iter().map(Vec::len).sum(),
             Self::Excerpt { entries, .. } => entries.iter().map(|e| e.bytes.len()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// The same as a commit counts them: what an entry is longer than entries usually are weighs more.
+    /// Long values cost a member next to nothing on the wire, and whoever's entry comes next waits
+    /// for the disk to take them.
+    pub(crate) fn entry_weight(&self) -> usize {
+        match self {
+            Self::Ingest(block, ..) => block.entries.iter().map(|e| weight(e.len())).sum(),
+            Self::Excerpt { entries, .. } => entries.iter().map(|e| weight(e.bytes.len())).sum(),
             _ => 0,
         }
     }

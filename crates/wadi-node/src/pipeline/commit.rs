@@ -24,9 +24,11 @@ use wadi_store::{Batch, RefusalRow, StoreError};
 
 /// Records touched by one commit, beyond which the rest of a group waits for the next.
 pub(super) const TOUCHED_MAX: usize = 1_500;
-/// Bytes of peers' entries in one commit, beyond which the rest waits for the next: a block of
-/// little bytes on the wire may inflate to a megabyte.
-const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What peers' entries in one commit weigh, beyond which the rest waits for the next: bytes, of which
+/// those of long entries count more ([`Command::entry_weight`]).
+///
+/// [`Command::entry_weight`]: crate::door::command::Command::entry_weight
+const GROUP_WEIGHT_MAX: usize = 4 * 1024 * 1024;
 
 /// Of which logs more or less may count since a commit.
 pub(crate) struct MovedVerdicts {
@@ -75,8 +77,8 @@ pub(crate) struct Commit {
     pub(super) refresh: bool,
     /// What is suspected, should the sequencer end over this commit.
     pub(super) suspects: Vec<Suspect>,
-    /// Bytes of entries that peers brought.
-    pub(crate) entry_bytes: usize,
+    /// What the entries weigh that peers brought.
+    pub(crate) entry_weight: usize,
     /// Something in it reads or changes more of the store than may be in flight beside it.
     pub(crate) is_exclusive: bool,
     /// How long what peers brought took, by peer.
@@ -128,7 +130,7 @@ impl Commit {
             broken: None,
             refresh: false,
             suspects: Vec::new(),
-            entry_bytes: 0,
+            entry_weight: 0,
             is_exclusive: false,
             took: BTreeMap::new(),
             projecting: Duration::ZERO,
@@ -146,7 +148,7 @@ impl Commit {
     /// Whether whatever comes next has to wait for the next commit.
     pub(crate) fn is_full(&self) -> bool {
         self.records.len() > TOUCHED_MAX
-            || self.entry_bytes > GROUP_BYTES_MAX
+            || self.entry_weight > GROUP_WEIGHT_MAX
             || self.took.values().sum::<Duration>() > PEERS_TIME_MAX
     }
 

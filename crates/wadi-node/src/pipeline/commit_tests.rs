@@ -26,7 +26,7 @@ fn only_a_commit_that_leaves_nothing_to_follow_up_is_written_beside_the_next() {
         |g| g.broken = Some(StoreError::Closed),
         |g| g.retry.extend([RecordId([1; 32])]),
         |g| g.later.extend([RecordId([1; 32])]),
-        |g| g.entry_bytes = GROUP_BYTES_MAX + 1,
+        |g| g.entry_weight = GROUP_WEIGHT_MAX + 1,
     ];
     let (last, others) = follow_ups.split_last().unwrap();
     for change in others {

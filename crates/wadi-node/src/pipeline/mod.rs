@@ -206,14 +206,14 @@ impl Sequencer {
             }
         }
 
-        let bytes = command.entry_bytes();
+        let weight = command.entry_weight();
         let may_ride = command.may_ride();
         if open.is_none() {
             *open = Some(self.new_commit());
         }
 
         if let Some(commit) = open.as_mut() {
-            commit.entry_bytes = commit.entry_bytes.saturating_add(bytes);
+            commit.entry_weight = commit.entry_weight.saturating_add(weight);
             commit.is_exclusive |= !is_fast;
             let began = std::time::Instant::now();
             self.carry_out(commit, command).await;

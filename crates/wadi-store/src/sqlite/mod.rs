@@ -7,11 +7,13 @@
 #[path = "../both/mod.rs"]
 mod both;
 mod checks;
+mod own_file;
 mod readable;
 mod schema;
 mod writer;
 
 pub(crate) use checks::{meta, schema};
+pub(crate) use own_file::rescued;
 pub(crate) use schema::MIGRATIONS;
 
 use crate::{

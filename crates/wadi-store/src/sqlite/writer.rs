@@ -1,6 +1,7 @@
 //! The one connection that writes, on a thread of its own: whatever a group of batches needs of
 //! SQLite happens there, one call after the other.
 
+use super::own_file::OwnFile;
 use crate::{
     Batch, StoreError, defence,
     queue::{GroupWriter, Progress},
@@ -200,15 +201,23 @@ impl WriteConnection for WriterConnection {
 /// Writes groups of batches.
 pub(super) struct Writer {
     path: PathBuf,
+    own: OwnFile,
     conn: WriterConnection,
     progress: Progress,
 }
 
 impl Writer {
-    pub(super) fn open(path: &Path, progress: Progress) -> Result<Self, rusqlite::Error> {
+    pub(super) fn open(path: &Path, progress: Progress) -> Result<Self, StoreError> {
+        let conn = WriterConnection::open(path)?;
+        let own = OwnFile::of(path).map_err(|e| StoreError::Open {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        })?;
+
         Ok(Self {
             path: path.into(),
-            conn: WriterConnection::open(path)?,
+            own,
+            conn,
             progress,
         })
     }
@@ -266,6 +275,10 @@ impl GroupWriter for Writer {
         &mut self,
         group: &[Box<Batch>],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        if !defence::off("own-file") {
+            self.own.check(&self.conn.conn)?;
+        }
+
         self.conn.control("BEGIN IMMEDIATE")?;
         let mut each = Vec::with_capacity(group.len());
         match group {

@@ -3,6 +3,7 @@
 //! nothing of it is lost on the way.
 
 mod image;
+mod own_file;
 mod set_aside;
 
 use image::*;
