@@ -127,6 +127,7 @@ impl Language {
         let group = match name {
             "event" => Some(Group::Event),
             "field" => Some(Group::Field),
+            "kind" => Some(Group::Kind),
             "department" => Some(Group::Department),
             "type" => Some(Group::HoldType),
             "state" => Some(Group::FindingState),
