@@ -331,3 +331,22 @@ detail-bad_control-reference = مرجع القيد { $reference } ليس بال�
 detail-bad_control-ssh_type = لا يُقبل إلا مفتاح من نوع ssh-ed25519
 detail-bad_control-malformed = صيغة غير مقروءة ({ $what }): { $why }
 detail-node_was_heard-held = محفوظ هنا شيء من العقدة { $name }: فقد شُغّلت ويُنتظر ما تقوله. ومن أُريد ألا يُنتظر بعد ذلك يُقطع أو يُغلق منفذه
+
+# إعادة المزامنة
+detail-no_hub-enrolled = لا مركز مقيّدًا هنا: تُذكر عقدة أخرى
+detail-resync_with_itself-node = { $node } هي هذه العقدة نفسها؛ تُذكر عقدة أخرى، أو موقع يُؤمر به
+detail-unknown_peer-name = لا توجد هنا عقدة مقيّدة باسم { $name }؛ ويعرض الأمر `wadi status` العقد الأخرى
+detail-unknown_peer-no_hub = لا تعرف هذه العقدة مركزًا بين العقد المتصلة بها: تُذكر عقدة بالخيار --peer
+detail-unknown_peer-papers = العقدة { $name } ليست بين وثائق التقييد في المجلد known داخل { $papers }
+detail-unknown_site-site = لا توجد هنا عقدة منفذ مقيّدة باسم { $site }
+detail-no_such_resync-id = لا توجد إعادة مزامنة بالمعرّف { $id }؛ ويعرضها الأمر `wadi resync status`
+detail-no_such_resync-gone = لم تعد إعادة المزامنة { $id } موجودة
+detail-resync_not_planned-state = إعادة المزامنة { $id } ليست خطة قائمة، وحالتها { $now }؛ تُعد خطة جديدة
+detail-plan_stale-old = مضى على الخطة أكثر من يوم: تُعد خطة جديدة
+detail-plan_stale-shrank = كان في سجل القيود { $log } عدد من القيود هو { $planned }، وفيه الآن { $now }: تُعد خطة جديدة
+detail-plan_stale-forked = تبيّن بعد الخطة أن سجل القيود { $log } متشعب: تُعد خطة جديدة
+detail-resync_state-act = إعادة المزامنة { $id } حالتها { $now }: لا يجوز الآن الإجراء { $act }
+detail-unknown_act-act = لا إجراء لإعادة المزامنة باسم { $act }؛ والإجراءات هي run وpause وresume وcancel
+detail-too_long-bytes = طول النص { $bytes } بايت ({ $what })، والحد { $most }
+detail-peer_dark-peer = العقدة { $peer } منقطعة: لا يُعرف عنها إلا ما قورن آخر مرة
+detail-not_a_hub-ordered = لا يأمر بإعادة مزامنة موقع آخر إلا مركز

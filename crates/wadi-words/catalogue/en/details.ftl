@@ -332,3 +332,22 @@ detail-bad_control-reference = malformed { $what }: "{ $reference }" is not ORIG
 detail-bad_control-ssh_type = malformed { $what }: only keys of type ssh-ed25519 are taken
 detail-bad_control-malformed = malformed { $what }: { $why }
 detail-node_was_heard-held = something of { $name } is held here: it was started, and what it says is waited for. Whoever shall not be waited for any more is cut, or the crossing closed
+
+# Resyncs
+detail-no_hub-enrolled = no hub is enrolled here: name a peer
+detail-resync_with_itself-node = { $node } is this node itself; name a peer, or a site to order it for
+detail-unknown_peer-name = no node "{ $name }" is enrolled here; `wadi status` names the peers
+detail-unknown_peer-no_hub = this node knows no hub among its peers: name a peer with --peer
+detail-unknown_peer-papers = peer "{ $name }" is not among the enrolments in { $papers }/known
+detail-unknown_site-site = no crossing's node "{ $site }" is enrolled here
+detail-no_such_resync-id = no resync "{ $id }"; `wadi resync status` lists them
+detail-no_such_resync-gone = { $id } is gone
+detail-resync_not_planned-state = { $id } is { $now }; make a new plan
+detail-plan_stale-old = the plan is more than a day old: make a new plan
+detail-plan_stale-shrank = { $log } held { $planned } entries and holds { $now }: make a new plan
+detail-plan_stale-forked = { $log } was found forked since: make a new plan
+detail-resync_state-act = { $id } is { $now }: it cannot { $act } now
+detail-unknown_act-act = a resync does not { $act }; run, pause, resume and cancel are what there is
+detail-too_long-bytes = { $what } has { $bytes } bytes; the limit is { $most }
+detail-peer_dark-peer = { $peer } is not in contact: nothing can be said about it but what was compared last
+detail-not_a_hub-ordered = only a hub orders a resync for another site
