@@ -112,14 +112,18 @@ impl Language {
             return None;
         }
 
-        all().get(code)?.iter().find_map(|detail| {
-            let mut arguments = FluentArgs::new();
-            for (name, value) in values(&detail.pieces, english)? {
-                arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
-            }
+        let mut details = all().get(code)?.iter();
+        details.find_map(|detail| self.told(detail, english))
+    }
 
-            catalogue::whole(self, &detail.id, &arguments)
-        })
+    /// A reason by the message that made it; none where another one did.
+    fn told(self, detail: &EnglishDetail, english: &str) -> Option<String> {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values(&detail.pieces, english)? {
+            arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
+        }
+
+        catalogue::whole(self, &detail.id, &arguments)
     }
 
     /// A value in the words of this language, where it is the name of something or a reason itself.
@@ -141,12 +145,10 @@ impl Language {
     /// A reason within a reason, whose code nobody names.
     fn any_detail(self, english: &str) -> Option<String> {
         // One that holds another one is not looked into again.
-        let plain = all().iter().filter(|(_, details)| {
-            let mut pieces = details.iter().flat_map(|detail| &detail.pieces);
-            !pieces.any(|piece| *piece == DetailPiece::Place("why".into()))
-        });
-        let mut codes = plain.map(|(code, _)| code);
-        codes.find_map(|code| self.problem_detail(code, english))
+        let why = DetailPiece::Place("why".into());
+        let plain = all().values().flatten();
+        let mut plain = plain.filter(|detail| !detail.pieces.contains(&why));
+        plain.find_map(|detail| self.told(detail, english))
     }
 
     /// What looks wrong about a write that was taken, in this language; as
@@ -189,6 +191,19 @@ mod tests {
             Arabic.problem_detail("no_such_code", "OF-7 was revoked"),
             None
         );
+    }
+
+    #[test]
+    fn a_reason_within_a_reason_is_told_too() {
+        let english = "weighed.net_kg: is required";
+        let told = Arabic.problem_detail("malformed_event", english).unwrap();
+        assert!(told.contains("\u{2068}weighed.net_kg\u{2069}"), "{told}");
+        assert!(!told.contains("required"), "{told}");
+
+        let kind = "passage has no field \"plat\"";
+        let told = Arabic.problem_detail("unknown_field", kind).unwrap();
+        assert!(told.contains("\u{2068}plat\u{2069}"), "{told}");
+        assert!(!told.contains("passage"), "{told}");
     }
 
     #[test]
