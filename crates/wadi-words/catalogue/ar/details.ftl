@@ -529,3 +529,29 @@ detail-database_set_aside-why = { $why }؛ نُحّيت قاعدة البيان�
 detail-unreadable-log = لا تعطي قاعدة البيانات قيود هذا السجل من الموضع { $from } فما بعده
 detail-unreadable-file = تعذرت قراءة { $file }: { $why }
 detail-unreadable-why = تعذرت قراءة الملف: { $why }
+
+# النسخ الاحتياطية
+detail-backup_exists-being_made = الملف { $file } موجود ولا يُكتب فوق شيء: تُصنع هناك نسخة احتياطية الآن، أو انقطع صنع واحدة، وعندئذ يُحذف
+detail-backup_exists-file = الملف { $file } موجود، ولا يُكتب فوق شيء
+detail-backup_older-alone = ، وفيها { $entries } من قيود هذه العقدة لا تُعرف في عقدة أخرى
+detail-backup_older-further = قاعدة البيانات الحالية مقروءة، وقد تقدمت على النسخة الاحتياطية بعدد من التثبيتات هو { $commits }{ $why }. وللاستعادة مع ذلك يُضاف --force-older؛ وتُحفظ القاعدة الحالية في الحالين
+detail-no_backup-file = الملف { $file } غير موجود: انقطع صنع النسخة الاحتياطية أو تفرقت ملفاتها
+detail-no_output-backup = يُذكر بالخيار -o ملف أو مجلد للنسخة الاحتياطية
+detail-copy_changed-database = ليس في النسخة ما قالت قاعدة البيانات إنه فيها
+detail-copy_changed-restored = ليس في قاعدة البيانات ما يقوله بيان النسخة: تُحذف، وتُستعاد النسخة في أخرى
+detail-copy_changed-bytes = محتوى النسخة ليس ما ختمته العقدة
+detail-copy_changed-manifest = ليس في النسخة ما يقوله بيانها
+detail-copy_truncated-bytes = في النسخة { $there } بايت من { $bytes }: انقطعت في طريقها
+detail-manifest_newer-found = صيغة بيان النسخة { $found }، وهذا الإصدار يقرأ { $known }
+detail-manifest_tampered-seal = { $file }: ليس بيان النسخة ما ختمته العقدة { $name }: عدّله أحد
+detail-manifest_tampered-large = { $file }: أكبر مما يمكن أن يكون بيان نسخة
+detail-manifest_tampered-cut = { $file }: ناقص
+detail-manifest_tampered-enrolment = { $file }: وثيقة التقييد فيه غير مقروءة
+detail-manifest_tampered-other = { $file }: وثيقة التقييد فيه لعقدة أخرى
+detail-manifest_tampered-why = بيان النسخة { $file } غير سليم: { $why }
+detail-other_node-papers = قاعدة البيانات لعقدة غير صاحبة الوثائق
+detail-other_node-backup = هذه نسخة احتياطية للعقدة { $name } ({ $node })، لا لهذه العقدة ({ $own })
+detail-other_engine-postgres = هذه نسخة من قاعدة بيانات على PostgreSQL: تُذكر قاعدة فارغة بالمفتاح database = "postgres://…"
+detail-other_engine-sqlite = هذه نسخة من قاعدة بيانات في ملف: يُرفع المفتاح `database` من الإعدادات لاستعادتها؛ ثم ينقلها الأمر `wadi node move-store` إلى PostgreSQL
+detail-restore_unfinished-again = انقطعت استعادة نسخة: يُعاد الأمر `wadi restore` بالملف نفسه ثم تُشغّل العقدة؛ لم يضع شيء
+detail-wrong_user-owner = يُنفّذ باسم المستخدم صاحب { $dir }: وإلا لم تستطع العقدة الكتابة في النسخة

@@ -530,3 +530,29 @@ detail-database_set_aside-why = { $why }; it was set aside, and a new one was be
 detail-unreadable-log = the store does not give this log's entries from { $from } on
 detail-unreadable-file = { $file }: { $why }
 detail-unreadable-why = { $why }
+
+# Backups
+detail-backup_exists-being_made = { $file } exists, and nothing is overwritten: a backup is being made there, or one was cut off; then remove it
+detail-backup_exists-file = { $file } exists, and nothing is overwritten
+detail-backup_older-alone = , and { $entries } entries of this node are in it and, as far as it knows, at no other node
+detail-backup_older-further = the present database can be read and is { $commits } commits further than the backup{ $why }. To restore all the same, add --force-older; the present one is kept either way
+detail-no_backup-file = { $file } is not there: the backup was cut off, or its files were parted
+detail-no_output-backup = name a file or a directory for the backup with -o
+detail-copy_changed-database = the copy does not hold what the database said that it holds
+detail-copy_changed-restored = the database does not hold what the manifest says: drop it, and restore into another one
+detail-copy_changed-bytes = the copy's bytes are not those that the node sealed
+detail-copy_changed-manifest = the copy does not hold what its manifest says
+detail-copy_truncated-bytes = the copy has { $there } bytes of { $bytes }: it was cut off on its way
+detail-manifest_newer-found = the { $kind_of_file } is { $found }, this version reads { $known }
+detail-manifest_tampered-seal = { $file }: the { $kind_of_file } is not what { $name } sealed: somebody changed it
+detail-manifest_tampered-large = { $file }: it is larger than a manifest can be
+detail-manifest_tampered-cut = { $file }: it is cut short
+detail-manifest_tampered-enrolment = { $file }: its enrolment does not read
+detail-manifest_tampered-other = { $file }: its enrolment is another node's
+detail-manifest_tampered-why = { $file }: { $why }
+detail-other_node-papers = the database belongs to another node than the papers
+detail-other_node-backup = this is a backup of { $name } ({ $node }), not of this node ({ $own })
+detail-other_engine-postgres = this is a copy of a database on PostgreSQL: name an empty one with database = "postgres://…"
+detail-other_engine-sqlite = this is a copy of a database in a file: take `database` out of the configuration to restore it; `wadi node move-store` takes it to PostgreSQL after that
+detail-restore_unfinished-again = a restore was cut off: run `wadi restore` with the same file again, then start the node; nothing is lost
+detail-wrong_user-owner = run it as the user who owns { $dir }: the node could not write to the copy
