@@ -639,3 +639,40 @@ detail-bad_key-passphrase = { $file }: عبارة السر غير صحيحة
 detail-bad_key-no_passphrase = { $file }: لا عبارة سر: { $detail }؛ وبرنامج ssh-agent يسأل عنها مرة واحدة
 detail-bad_key-type = { $file }: مفتاح من نوع { $algorithm }؛ ولا يُوقّع إلا بمفتاح ed25519
 detail-bad_key-why = تعذرت قراءة المفتاح من { $file }: { $why }
+
+# تشغيل العقدة وإيقافها وإعداداتها
+detail-already_running-file = { $file }: عملية أخرى تشغّل هذه العقدة؛ ولو عملت اثنتان لتشعبت سجلات قيودها
+detail-stopped-reading = أُوقفت وهي تقرأ قاعدة بيانات نُحّيت جانبًا
+detail-stopped-standby = أُوقفت وهي في وضع الاستعداد
+detail-task_ended-task = انتهت المهمة { $task }: { $detail }؛ لم يضع شيء مما أُكد
+detail-panicked-why = تعثر البرنامج، وهذا ما قاله: { $why }
+detail-token-why = تعذر إنشاء رمز دخول المشغّل: { $why }
+detail-cannot_listen-http = تعذر الإصغاء لطلبات HTTP على { $address }: { $detail }؛ لعل عقدة أخرى تعمل هنا
+detail-cannot_listen-address = تعذر الإصغاء على { $address }: { $detail }
+detail-cannot_listen-key = { $key } = { $address }: { $why } ({ $detail })؛ تعذر الإصغاء
+detail-cannot_listen-in_use = تصغي عملية أخرى هناك من قبل: تُوقف، أو يُختار رقم منفذ شبكة آخر
+detail-cannot_listen-not_own = ليس هذا العنوان من عناوين هذه الآلة
+detail-cannot_listen-low_port = منافذ الشبكة دون 1024 ليست لهذا المستخدم
+detail-cannot_listen-other = لا يمكن الإصغاء عليه
+detail-cannot_listen-lab = تعذر الإصغاء على { $address }: { $why }
+detail-cannot_reach-link = تعذر الوصول إلى العقدة { $peer } عبر الخط { $link } في { $address }: { $why }
+detail-cannot_reach-peer = تعذر الوصول إلى العقدة { $peer } في { $address }: { $why }
+detail-cannot_reach-resolve = عنوان العقدة الأخرى لا يُعرف له مقابل
+detail-cannot_reach-family = لا يُبلغ العنوان { $ip } من listen = { $listen }، فهو من نوع آخر من عناوين IP: يُصغى على [::] وهو يأخذ النوعين
+detail-no_free_port-count = يلزم { $count } من منافذ الشبكة ابتداءً من { $first }، والمتاح أقل
+detail-bad_configuration-database = المفتاح database للمراكز: يحفظ المنفذ سجلاته على قرصه في SQLite
+detail-bad_configuration-missing = تعذرت قراءة { $file }: { $detail }؛ يُذكر غيره بالخيار --config
+detail-bad_configuration-near = { $file }: المفتاح { $key } غير معروف؛ لعل المقصود: { $near }
+detail-bad_configuration-key = { $file }: المفتاح { $key } غير معروف
+detail-bad_configuration-loopback = { $file }: العنوان { $address } في http ليس عنوانًا داخليًا للآلة: يُضبط http_tls = true
+detail-bad_configuration-together = { $file }: يُعطى http_certificate وhttp_key معًا
+detail-bad_configuration-under_tls = { $file }: لا تظهر شهادة http_certificate إلا مع TLS: يُضبط http_tls = true
+detail-bad_configuration-url = { $file }: قيمة database عنوان بالصيغة postgres://user@host/name؛ ويُترك المفتاح لاستعمال SQLite
+detail-bad_configuration-bounds = { $file }: قيمة { $key } هي { $value }، ويلزم أن تكون أكبر من 0 ولا تزيد على { $most }
+detail-bad_configuration-most = { $file }: قيمة { $key } هي { $value }، وأكثرها { $most }
+detail-bad_configuration-positive = { $file }: قيمة { $key } هي { $value }، ويلزم أن تكون أكبر من 0
+detail-bad_configuration-listen = { $file }: قيمة { $key } هي { $value }، ويلزم عنوان لهذه الآلة ورقم منفذ شبكة، مثل 0.0.0.0:7700؛ ولا يُبحث عن الأسماء
+detail-bad_configuration-proxies = { $file }: قيمة http_proxies هي { $value }، ويلزم عنوان دون رقم منفذ شبكة، مثل 127.0.0.1؛ ولا يُبحث عن الأسماء والشبكات
+detail-bad_configuration-log = قيمة log هي { $value }، وهي غير مقروءة: { $detail }
+detail-bad_configuration-why = { $file }: إعداد غير صحيح: { $why }
+detail-configuration-why = تعذر إنشاء ملف الإعدادات: { $why }

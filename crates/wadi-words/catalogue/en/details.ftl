@@ -640,3 +640,40 @@ detail-bad_key-passphrase = { $file }: the passphrase is another one
 detail-bad_key-no_passphrase = { $file }: no passphrase: { $detail }; an agent asks for it once
 detail-bad_key-type = { $file }: a key of type { $algorithm }; only ed25519 signs
 detail-bad_key-why = { $file }: { $why }
+
+# Starting and stopping a node, and its configuration
+detail-already_running-file = { $file }: another process runs this node; two of them would fork its logs
+detail-stopped-reading = stopped while it read a database that was set aside
+detail-stopped-standby = stopped while standing by
+detail-task_ended-task = { $task } ended: { $detail }; nothing that was acknowledged is lost
+detail-panicked-why = { $why }
+detail-token-why = { $why }
+detail-cannot_listen-http = cannot listen on http { $address }: { $detail }; is another node running here?
+detail-cannot_listen-address = cannot listen on { $address }: { $detail }
+detail-cannot_listen-key = { $key } = { $address }: { $why } ({ $detail })
+detail-cannot_listen-in_use = another process listens there already: stop it, or take another port
+detail-cannot_listen-not_own = this machine has no such address
+detail-cannot_listen-low_port = ports below 1024 are not for this user
+detail-cannot_listen-other = it cannot be listened on
+detail-cannot_listen-lab = { $address }: { $why }
+detail-cannot_reach-link = peer { $peer } over { $link }, { $address }: { $why }
+detail-cannot_reach-peer = peer { $peer }, { $address }: { $why }
+detail-cannot_reach-resolve = the peer's address does not resolve
+detail-cannot_reach-family = { $ip } cannot be reached from listen = { $listen }, it is of { $family }
+detail-no_free_port-count = of ports { $first } and up, { $count } are wanted and fewer are free
+detail-bad_configuration-database = database is for hubs: a crossing keeps its records on its own disk, in SQLite
+detail-bad_configuration-missing = { $file }: { $detail }; name another with --config
+detail-bad_configuration-near = { $file }: unknown key { $key }; did you mean { $near }?
+detail-bad_configuration-key = { $file }: unknown key { $key }
+detail-bad_configuration-loopback = { $file }: http = { $address } is not a loopback address: set http_tls = true
+detail-bad_configuration-together = { $file }: http_certificate and http_key are given together
+detail-bad_configuration-under_tls = { $file }: http_certificate is shown under TLS: set http_tls = true
+detail-bad_configuration-url = { $file }: database is a URL, postgres://user@host/name; leave it out for SQLite
+detail-bad_configuration-bounds = { $file }: { $key } = { $value }: more than 0 and at most { $most }
+detail-bad_configuration-most = { $file }: { $key } = { $value }: at most { $most }
+detail-bad_configuration-positive = { $file }: { $key } = { $value }: more than 0
+detail-bad_configuration-listen = { $file }: { $key } = "{ $value }": an address of this machine and a port are needed, as 0.0.0.0:7700; names are not looked up
+detail-bad_configuration-proxies = { $file }: http_proxies = "{ $value }": an address is needed, without a port, as 127.0.0.1; names and networks are not looked up
+detail-bad_configuration-log = log = "{ $value }": { $detail }
+detail-bad_configuration-why = { $file }: { $why }
+detail-configuration-why = { $why }
