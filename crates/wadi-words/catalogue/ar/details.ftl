@@ -676,3 +676,31 @@ detail-bad_configuration-proxies = { $file }: قيمة http_proxies هي { $valu
 detail-bad_configuration-log = قيمة log هي { $value }، وهي غير مقروءة: { $detail }
 detail-bad_configuration-why = { $file }: إعداد غير صحيح: { $why }
 detail-configuration-why = تعذر إنشاء ملف الإعدادات: { $why }
+
+# سطر الأوامر وملفاته
+detail-unreachable-answer = لا جواب من { $url }: { $detail }؛ يُتحقق من عمل العقدة
+detail-unreachable-url = تعذر الوصول إلى { $url }: { $why }
+detail-unreachable-why = انقطع جواب العقدة: { $why }
+detail-no_token-file = تعذرت قراءة رمز الدخول من { $file }: { $detail }؛ هل عملت العقدة هنا من قبل (والاحتياطية لم تعمل بعد)؟ وإلا يُعطى --token
+detail-bad_token-give = يُعطى --officer مع --department، أو --device، أو --operator، أو لا يُعطى شيء منها للقراءة فقط
+detail-bad_answer-version = جواب العقدة غير مقروء: لعلها بإصدار آخر
+detail-bad_answer-records = ليس في جواب العقدة سجلات
+detail-bad_pair-key = المعطى { $pair } ليس بالصيغة KEY=VALUE
+detail-bad_pair-name = المعطى { $pair } ليس بالصيغة NAME=VALUE
+detail-bad_time-example = الوقت { $time } غير مقروء: { $detail }؛ يُكتب الوقت هكذا: 2026-11-24T08:00:00Z
+detail-bad_time-why = الوقت { $time } غير مقروء: { $why }
+detail-unwritable-file = تعذرت كتابة { $file }: { $why }
+detail-unwritable-why = تعذرت كتابة الملف: { $why }
+detail-is_a_directory-file = { $path } مجلد: يُذكر ملف
+detail-file_exists-file = الملف { $file } موجود ولا يُكتب فوقه: يُذكر ملف آخر، أو يُضاف --force
+detail-needs_a_file-parquet = لا تُكتب صيغة Parquet إلى الخرج القياسي: يُعطى -o FILE
+detail-not_a_directory-file = { $path } ملف: يُذكر مجلد للملاحظة
+detail-too_large-bytes = الملف { $file } أكبر من { $most } بايت
+detail-too_large-evidence = الملف { $file } أكبر مما يمكن أن يكون ملف إثبات
+detail-too_large-limit = الملف { $file } حجمه { $bytes } بايت، والحد { $most }
+detail-not_confirmed-nothing = لم يُدوّن شيء
+detail-nothing_quarantined-log = لا شيء من سجل القيود { $log } في العزل هنا
+detail-no_root-name = يُذكر جذر الهيئة بالخيار --root FILE (الملف root.pub من أي وثائق)
+detail-no_root-digits = { $file }: يلزم 64 رقمًا ست عشريًا
+detail-no_root-why = تعذرت قراءة مفتاح الجذر من { $file }: { $why }
+detail-no_database-name = { $file } غير موجود؛ تُذكر العقدة بمجلد بياناتها أو بملفها node.toml (وكذلك المركز على PostgreSQL) أو بعنوانها

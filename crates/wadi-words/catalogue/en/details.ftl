@@ -677,3 +677,31 @@ detail-bad_configuration-proxies = { $file }: http_proxies = "{ $value }": an ad
 detail-bad_configuration-log = log = "{ $value }": { $detail }
 detail-bad_configuration-why = { $file }: { $why }
 detail-configuration-why = { $why }
+
+# The command line and its files
+detail-unreachable-answer = { $url } does not answer: { $detail }; is the node running?
+detail-unreachable-url = { $url }: { $why }
+detail-unreachable-why = { $why }
+detail-no_token-file = { $file }: { $detail }; did the node run here (a standby did not yet)? Else give --token
+detail-bad_token-give = give --officer and --department, or --device, or --operator, or none of them to read only
+detail-bad_answer-version = the node's answer does not read: is it of another version?
+detail-bad_answer-records = the node's answer holds no records
+detail-bad_pair-key = "{ $pair }" is not KEY=VALUE
+detail-bad_pair-name = "{ $pair }" is not NAME=VALUE
+detail-bad_time-example = "{ $time }": { $detail }; a time is written as 2026-11-24T08:00:00Z
+detail-bad_time-why = { $time }: { $why }
+detail-unwritable-file = { $file }: { $why }
+detail-unwritable-why = { $why }
+detail-is_a_directory-file = { $path } is a directory: name a file
+detail-file_exists-file = { $file } exists, and is not written over: name another file, or add --force
+detail-needs_a_file-parquet = Parquet is not written to standard output: give -o FILE
+detail-not_a_directory-file = { $path } is a file: name a directory for a finding
+detail-too_large-bytes = { $file } has more than { $most } bytes
+detail-too_large-evidence = { $file } is larger than evidence can be
+detail-too_large-limit = { $file }: { $bytes } bytes; the limit is { $most }
+detail-not_confirmed-nothing = nothing was said
+detail-nothing_quarantined-log = nothing of { $log } is in quarantine here
+detail-no_root-name = name the commission's root with --root FILE (root.pub of any papers)
+detail-no_root-digits = { $file }: expected 64 hexadecimal digits
+detail-no_root-why = { $file }: { $why }
+detail-no_database-name = { $file } is not there; name a node by its data directory, its node.toml (a hub on PostgreSQL, too) or its URL
