@@ -8,7 +8,7 @@
 
 use crate::{Group, Language, catalogue, sentence::escaped};
 use fluent_bundle::{FluentArgs, FluentValue};
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{cmp::Reverse, collections::BTreeMap, sync::LazyLock};
 
 /// Letters of a reason that is looked at.
 const LETTERS_MAX: usize = 4_000;
@@ -33,6 +33,17 @@ struct EnglishDetail {
     pieces: Vec<DetailPiece>,
 }
 
+impl EnglishDetail {
+    /// Bytes of its words: the more, the surer it is what made a text.
+    fn words(&self) -> usize {
+        let words = self.pieces.iter().map(|piece| match piece {
+            DetailPiece::Words(words) => words.len(),
+            DetailPiece::Place(_) => 0,
+        });
+        words.sum()
+    }
+}
+
 /// The messages by the codes of their problems; those with more words first, so that the one that
 /// says most is taken.
 fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
@@ -48,14 +59,7 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
         }
 
         for of_code in all.values_mut() {
-            let words = |detail: &EnglishDetail| -> usize {
-                let words = detail.pieces.iter().map(|piece| match piece {
-                    DetailPiece::Words(words) => words.len(),
-                    DetailPiece::Place(_) => 0,
-                });
-                words.sum()
-            };
-            of_code.sort_by_key(|detail| (std::cmp::Reverse(words(detail)), detail.id.clone()));
+            of_code.sort_by_key(|detail| (Reverse(detail.words()), detail.id.clone()));
         }
 
         all
@@ -147,8 +151,12 @@ impl Language {
         // One that holds another one is not looked into again.
         let why = DetailPiece::Place("why".into());
         let plain = all().values().flatten();
-        let mut plain = plain.filter(|detail| !detail.pieces.contains(&why));
-        plain.find_map(|detail| self.told(detail, english))
+        let plain = plain.filter(|detail| !detail.pieces.contains(&why));
+        let mut plain: Vec<&EnglishDetail> = plain.collect();
+        plain.sort_by_key(|detail| Reverse(detail.words()));
+        plain
+            .into_iter()
+            .find_map(|detail| self.told(detail, english))
     }
 
     /// What looks wrong about a write that was taken, in this language; as
