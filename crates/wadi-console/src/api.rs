@@ -51,11 +51,12 @@ impl Refused {
         code: &str,
         detail: impl Into<String>,
     ) -> Self {
+        let detail: String = detail.into();
         Self {
             status: status.as_u16(),
             code: code.into(),
             title: language.problem_title(code),
-            detail: detail.into(),
+            detail: language.problem_detail(code, &detail).unwrap_or(detail),
             help: language.problem_help(code),
             wait_s: None,
         }

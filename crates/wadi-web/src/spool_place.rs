@@ -57,14 +57,12 @@ impl SpoolPlace {
                 if let Some(known) = known
                     && !known.contains(&device)
                 {
-                    return Err(self.foreign(&format!("the file names the device {device:?}")));
+                    return Err(self.foreign_device(&device));
                 }
                 scope_of_device(node, &device).await
             }
-            (SpoolSpeaker::Devices(_), None) => Err(self.foreign("the file names no device")),
-            (SpoolSpeaker::Officer { .. }, Some(device)) => {
-                Err(self.foreign(&format!("the file names the device {device:?}")))
-            }
+            (SpoolSpeaker::Devices(_), None) => Err(self.foreign("and the file names no device")),
+            (SpoolSpeaker::Officer { .. }, Some(device)) => Err(self.foreign_device(&device)),
             (
                 SpoolSpeaker::Officer {
                     officer,
@@ -76,7 +74,8 @@ impl SpoolPlace {
                     if let Some(named) = take_text(map, member)?
                         && named != *own
                     {
-                        return Err(self.foreign(&format!("the file names the {member} {named:?}")));
+                        let found = format!("and the file names the {member} {named:?}");
+                        return Err(self.foreign(&found));
                     }
                 }
 
@@ -88,21 +87,26 @@ impl SpoolPlace {
         }
     }
 
+    fn foreign_device(&self, device: &str) -> Problem {
+        self.foreign(&format!("and the file names the device {device:?}"))
+    }
+
     fn foreign(&self, found: &str) -> Problem {
         let speaks = match &self.speaker {
-            SpoolSpeaker::Devices(None) => "devices alone".to_string(),
-            SpoolSpeaker::Devices(Some(known)) => format!("the devices {}", known.join(", ")),
+            SpoolSpeaker::Devices(None) => "this directory speaks for devices alone".to_string(),
+            SpoolSpeaker::Devices(Some(known)) => {
+                format!("this directory speaks for the devices {}", known.join(", "))
+            }
             SpoolSpeaker::Officer {
                 officer,
                 department,
-            } => format!("the officer {officer} of {department}"),
+            } => format!("this directory speaks for the officer {officer} of {department}"),
         };
 
         unprocessable(
             "spool_speaker",
             format!(
-                "this directory speaks for {speaks}, and {found}; whom a directory speaks for \
-                 stands under [[spool]] in node.toml"
+                "{speaks}, {found}; whom a directory speaks for stands under [[spool]] in node.toml"
             ),
         )
     }

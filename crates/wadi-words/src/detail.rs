@@ -8,7 +8,7 @@
 
 use crate::{Group, Language, catalogue, sentence::escaped};
 use fluent_bundle::{FluentArgs, FluentValue};
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{cmp::Reverse, collections::BTreeMap, sync::LazyLock};
 
 /// Letters of a reason that is looked at.
 const LETTERS_MAX: usize = 4_000;
@@ -33,6 +33,17 @@ struct EnglishDetail {
     pieces: Vec<DetailPiece>,
 }
 
+impl EnglishDetail {
+    /// Bytes of its words: the more, the surer it is what made a text.
+    fn words(&self) -> usize {
+        let words = self.pieces.iter().map(|piece| match piece {
+            DetailPiece::Words(words) => words.len(),
+            DetailPiece::Place(_) => 0,
+        });
+        words.sum()
+    }
+}
+
 /// The messages by the codes of their problems; those with more words first, so that the one that
 /// says most is taken.
 fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
@@ -48,14 +59,7 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
         }
 
         for of_code in all.values_mut() {
-            let words = |detail: &EnglishDetail| -> usize {
-                let words = detail.pieces.iter().map(|piece| match piece {
-                    DetailPiece::Words(words) => words.len(),
-                    DetailPiece::Place(_) => 0,
-                });
-                words.sum()
-            };
-            of_code.sort_by_key(|detail| (std::cmp::Reverse(words(detail)), detail.id.clone()));
+            of_code.sort_by_key(|detail| (Reverse(detail.words()), detail.id.clone()));
         }
 
         all
@@ -112,14 +116,18 @@ impl Language {
             return None;
         }
 
-        all().get(code)?.iter().find_map(|detail| {
-            let mut arguments = FluentArgs::new();
-            for (name, value) in values(&detail.pieces, english)? {
-                arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
-            }
+        let mut details = all().get(code)?.iter();
+        details.find_map(|detail| self.told(detail, english))
+    }
 
-            catalogue::whole(self, &detail.id, &arguments)
-        })
+    /// A reason by the message that made it; none where another one did.
+    fn told(self, detail: &EnglishDetail, english: &str) -> Option<String> {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values(&detail.pieces, english)? {
+            arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
+        }
+
+        catalogue::whole(self, &detail.id, &arguments)
     }
 
     /// A value in the words of this language, where it is the name of something or a reason itself.
@@ -127,6 +135,7 @@ impl Language {
         let group = match name {
             "event" => Some(Group::Event),
             "field" => Some(Group::Field),
+            "kind" => Some(Group::Kind),
             "department" => Some(Group::Department),
             "type" => Some(Group::HoldType),
             "state" => Some(Group::FindingState),
@@ -140,12 +149,14 @@ impl Language {
     /// A reason within a reason, whose code nobody names.
     fn any_detail(self, english: &str) -> Option<String> {
         // One that holds another one is not looked into again.
-        let plain = all().iter().filter(|(_, details)| {
-            let mut pieces = details.iter().flat_map(|detail| &detail.pieces);
-            !pieces.any(|piece| *piece == DetailPiece::Place("why".into()))
-        });
-        let mut codes = plain.map(|(code, _)| code);
-        codes.find_map(|code| self.problem_detail(code, english))
+        let why = DetailPiece::Place("why".into());
+        let plain = all().values().flatten();
+        let plain = plain.filter(|detail| !detail.pieces.contains(&why));
+        let mut plain: Vec<&EnglishDetail> = plain.collect();
+        plain.sort_by_key(|detail| Reverse(detail.words()));
+        plain
+            .into_iter()
+            .find_map(|detail| self.told(detail, english))
     }
 
     /// What looks wrong about a write that was taken, in this language; as
@@ -188,6 +199,19 @@ mod tests {
             Arabic.problem_detail("no_such_code", "OF-7 was revoked"),
             None
         );
+    }
+
+    #[test]
+    fn a_reason_within_a_reason_is_told_too() {
+        let english = "weighed.net_kg: is required";
+        let told = Arabic.problem_detail("malformed_event", english).unwrap();
+        assert!(told.contains("\u{2068}weighed.net_kg\u{2069}"), "{told}");
+        assert!(!told.contains("required"), "{told}");
+
+        let kind = "passage has no field \"plat\"";
+        let told = Arabic.problem_detail("unknown_field", kind).unwrap();
+        assert!(told.contains("\u{2068}plat\u{2069}"), "{told}");
+        assert!(!told.contains("passage"), "{told}");
     }
 
     #[test]

@@ -98,7 +98,8 @@ pub(super) struct ClaimLine {
     pub(super) reason: Option<String>,
 }
 
-/// WhyNot something does not count: what the code is called, and the reason as it was given.
+/// WhyNot something does not count: what the code is called, and the reason, as it was given where
+/// the language has no words for it.
 pub(super) struct WhyNot {
     pub(super) code: String,
     pub(super) text: String,
@@ -195,7 +196,9 @@ impl WhyNot {
     pub(super) fn of(language: Language, code: &str, text: &str) -> Self {
         Self {
             code: language.problem_title(code),
-            text: text.into(),
+            text: language
+                .problem_detail(code, text)
+                .unwrap_or_else(|| text.into()),
         }
     }
 
