@@ -103,11 +103,11 @@ async fn a_directory_that_is_gone_is_said_to_be_gone() {
 
 #[test]
 fn the_first_of_these_fails_without_its_defence() {
-    if defence::SWITCHABLE {
+    if wadi_store::defence::SWITCHABLE {
         let test = "own_file::\
             nothing_is_acknowledged_into_a_file_that_was_deleted_and_all_that_was_comes_back";
         assert!(
-            defence::fails_without("own-file", test),
+            wadi_store::defence::fails_without("own-file", test),
             "what is written into a deleted file is acknowledged"
         );
     }
