@@ -96,11 +96,17 @@ fn difference_lines(changed: &Value) -> Vec<EffectLine> {
 /// visitor's language; and what only names the kind of change.
 const NOT_SHOWN: [&str; 4] = ["change", "entries_that_stop_counting", "from_when", "what"];
 
-/// Members of an effect, each in a line, those of a list each in its own.
+/// Members of an effect, each in a line, those of a list each in its own. Whom it is about comes
+/// first, and long lists last.
 fn effect_lines(f: &PageFrame, would: &Value) -> Vec<EffectLine> {
     let members = would.as_object().into_iter().flatten();
-    members
+    let mut shown: Vec<(&String, &Value)> = members
         .filter(|(key, value)| !NOT_SHOWN.contains(&key.as_str()) && !value.is_null())
+        .collect();
+    shown.sort_by_key(|(key, value)| (*key != "node", value.is_array()));
+
+    shown
+        .into_iter()
         .flat_map(|(key, value)| {
             let line = |value: &Value| EffectLine {
                 key: f.say(&format!("control-effect-{key}")),
