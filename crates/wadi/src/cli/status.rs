@@ -151,10 +151,13 @@ fn expected_text(v: &Value) -> String {
 
 /// Through which time each crossing is heard; a hub's alone.
 fn watermark_table(v: &Value) -> Option<Table> {
-    let marks = v["watermarks"].as_object().filter(|all| !all.is_empty())?;
+    let marks = v["watermarks"].as_object()?;
+    let of_crossings = || marks.iter().filter(|(crossing, _)| *crossing != "HUB");
+    of_crossings().next()?;
+
     let now_ms = v["hub_time_s"].as_i64().unwrap_or(0).saturating_mul(1_000);
     let mut table = print::table(["crossing", "heard through", "behind"]);
-    for (crossing, through) in marks.iter().filter(|(crossing, _)| *crossing != "HUB") {
+    for (crossing, through) in of_crossings() {
         let through_ms = through.as_i64().unwrap_or(0);
         let (through, behind) = match print::heard_through_text(through_ms) {
             Some(text) => (text, length_text(now_ms - through_ms)),
