@@ -82,6 +82,13 @@ pub(crate) const PARTS: &[Part] = &[
     },
 ];
 
+/// A crossing's name, where the catalogue has one; else its code.
+pub(crate) fn crossing_name(language: Language, code: &str) -> String {
+    let id = format!("findings-crossing-{code}");
+    let named = language.sentence(&id, []);
+    if named == id { code.into() } else { named }
+}
+
 /// The frame of one page. Templates call it `f`.
 pub(crate) struct PageFrame {
     /// The language of the page.
@@ -128,6 +135,11 @@ impl PageFrame {
     pub(crate) fn say_of(&self, name: &str, what: &str) -> String {
         self.language
             .sentence(name, [("what", Filling::from(what))])
+    }
+
+    /// A crossing's name.
+    pub(crate) fn crossing(&self, code: &str) -> String {
+        crossing_name(self.language, code)
     }
 
     /// What a part of the page is made of, by names with blanks between, each with its number: as

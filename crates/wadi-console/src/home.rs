@@ -24,7 +24,8 @@ pub(crate) async fn show(State(_): State<Console>, visitor: Visitor) -> Response
 }
 
 /// An address of the console at which there is nothing.
-pub(crate) async fn nowhere(Guest(visitor): Guest) -> Response {
+pub(crate) async fn nowhere(signed_in: Result<Visitor, Response>, guest: Guest) -> Response {
+    let visitor = signed_in.unwrap_or(guest.0);
     let language = visitor.language();
     let detail = language.sentence("home-nowhere", []);
     Refused::new(language, StatusCode::NOT_FOUND, "not_found", detail).page(&visitor)

@@ -7,7 +7,7 @@ use crate::{
 use askama::Template;
 use axum::{Form, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Lines of an effect that are shown at most; how many more there are is said.
 const LINES_MAX: usize = 200;
@@ -96,11 +96,17 @@ fn difference_lines(changed: &Value) -> Vec<EffectLine> {
 /// visitor's language; and what only names the kind of change.
 const NOT_SHOWN: [&str; 4] = ["change", "entries_that_stop_counting", "from_when", "what"];
 
-/// Members of an effect, each in a line, those of a list each in its own.
+/// Members of an effect, each in a line, those of a list each in its own. Whom it is about comes
+/// first, and long lists last.
 fn effect_lines(f: &PageFrame, would: &Value) -> Vec<EffectLine> {
     let members = would.as_object().into_iter().flatten();
-    members
+    let mut shown: Vec<(&String, &Value)> = members
         .filter(|(key, value)| !NOT_SHOWN.contains(&key.as_str()) && !value.is_null())
+        .collect();
+    shown.sort_by_key(|(key, value)| (*key != "node", value.is_array()));
+
+    shown
+        .into_iter()
         .flat_map(|(key, value)| {
             let line = |value: &Value| EffectLine {
                 key: f.say(&format!("control-effect-{key}")),
@@ -120,6 +126,7 @@ fn effect_text(f: &PageFrame, value: &Value) -> String {
     match value {
         Value::Bool(true) => f.say("control-yes"),
         Value::Bool(false) => f.say("control-no"),
+        Value::Object(members) if members.contains_key("supervisor") => officer_text(f, members),
         Value::Object(members) => {
             let said = members.values().filter(|v| {
                 v.as_str().is_some_and(|text| !text.is_empty()) || v.is_number() || v.is_array()
@@ -133,6 +140,40 @@ fn effect_text(f: &PageFrame, value: &Value) -> String {
         }
         other => value_text(other),
     }
+}
+
+/// A registration: whose it is, for which department and where, and whether it stands.
+fn officer_text(f: &PageFrame, officer: &Map<String, Value>) -> String {
+    let text = |member: &str| {
+        officer
+            .get(member)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let is = |member: &str| officer.get(member) == Some(&Value::Bool(true));
+    let crossing = match text("crossing") {
+        "" => f.say("control-any"),
+        code => f.crossing(code),
+    };
+    let rank = match is("supervisor") {
+        true => f.say("control-supervisor"),
+        false => String::new(),
+    };
+    let standing = match is("revoked") {
+        true => f.say("control-revoked"),
+        false => f.say("control-registered"),
+    };
+
+    let said = [
+        String::from(text("officer")),
+        String::from(text("name")),
+        f.language.department(text("department")),
+        crossing,
+        rank,
+        standing,
+    ];
+    let said: Vec<String> = said.into_iter().filter(|word| !word.is_empty()).collect();
+    said.join(" · ")
 }
 
 /// What was shown, and is signed now.

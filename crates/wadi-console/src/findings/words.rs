@@ -1,18 +1,12 @@
 //! What pages say of findings: what a pending one waits for, and what people did.
 
 use super::answers::{SeenAct, SeenFinding, SeenSnooze, SeenWait};
+pub(super) use crate::frame::crossing_name;
 use crate::moment::Moment;
 use wadi_words::{Filling, Language};
 
 /// Crossings that one sentence names.
 const NAMED_MAX: usize = 3;
-
-/// A crossing's name, where the catalogue has one; else its code.
-pub(super) fn crossing_name(language: Language, code: &str) -> String {
-    let id = format!("findings-crossing-{code}");
-    let named = language.sentence(&id, []);
-    if named == id { code.into() } else { named }
-}
 
 /// A list of names in a sentence.
 fn joined(language: Language, names: &[String]) -> String {

@@ -247,6 +247,9 @@ pub(super) struct ShownRelated {
 #[derive(Deserialize)]
 pub(super) struct ShownRelation {
     pub id: String,
+    /// Its hash, by which entries name it.
+    #[serde(default)]
+    pub record: String,
     pub kind: Option<String>,
     pub crossing: String,
     pub state: String,

@@ -11,7 +11,7 @@ use crate::{
     Console,
     answer::{page, page_with, status_beside},
     api::Refused,
-    frame::PageFrame,
+    frame::{PageFrame, crossing_name},
     moment::Moment,
     visitor::Visitor,
 };
@@ -211,7 +211,8 @@ async fn crossings(console: &Console, visitor: &Visitor, chosen: &str) -> Vec<Ch
     if !chosen.is_empty() {
         codes.insert(chosen.into());
     }
-    choices(codes.iter().map(String::as_str), chosen, str::to_string)
+    let named = |code: &str| crossing_name(visitor.language(), code);
+    choices(codes.iter().map(String::as_str), chosen, named)
 }
 
 /// What was typed and does not read, in words.

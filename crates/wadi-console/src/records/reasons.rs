@@ -87,12 +87,17 @@ pub(super) fn reasons(language: Language, record: &ShownRecord) -> Vec<Reason> {
             .iter()
             .map(|lack| language.sentence(&format!("records-lack-{}", lack.replace(' ', "-")), []))
             .collect();
-        let joint = language.sentence("records-and", []);
+        let and = language.sentence("records-and", []);
+        // In Arabic it is written in one with what follows.
+        let joint = match language {
+            Language::Arabic => format!(" {and}"),
+            Language::English => format!(" {and} "),
+        };
         let text = language.sentence(
             "records-why-unfounded",
             [
                 ("event", Filling::from(language.event(name))),
-                ("lacks", Filling::from(lacks.join(&format!(" {joint} ")))),
+                ("lacks", Filling::from(lacks.join(&joint))),
             ],
         );
         out.push(Reason {

@@ -5,7 +5,7 @@ use super::{
     PART, RecordTabs,
     answers::{
         ShownClaim, ShownFinding, ShownFindings, ShownHistory, ShownRecord, ShownRefusal,
-        ShownRelated,
+        ShownRelated, ShownRelation,
     },
     api_path,
     history::Steps,
@@ -273,13 +273,28 @@ fn groups(language: Language, record: &ShownRecord) -> Vec<FieldGroup> {
     by_group.into_iter().map(group).collect()
 }
 
-fn events(language: Language, record: &ShownRecord) -> Vec<EventLine> {
+/// Gives records that an event names by their hash the ids that people know, where they belong with
+/// this record.
+fn with_ids(mut words: EventWords, others: &ShownRelated) -> EventWords {
+    for member in &mut words.members {
+        let named = member.value.record.as_deref();
+        let is_named = |one: &&ShownRelation| named == Some(record_path(&one.record, "").as_str());
+        if let Some(one) = others.records.iter().find(is_named) {
+            member.value.record = Some(record_path(&one.id, ""));
+            member.value.text = one.id.clone();
+        }
+    }
+    words
+}
+
+fn events(language: Language, record: &ShownRecord, others: &ShownRelated) -> Vec<EventLine> {
+    let words = |of: Option<&str>, data| event_words(language, of.unwrap_or("?"), data);
     let skipped = record.events.len().saturating_sub(EVENTS_MAX);
     let shown = record.events.iter().skip(skipped);
     shown
         .map(|event| EventLine {
             at: Moment::of_ms(event.at_ms),
-            words: event_words(language, event.of.as_deref().unwrap_or("?"), &event.data),
+            words: with_ids(words(event.of.as_deref(), &event.data), others),
             by: match event.device.as_deref().filter(|device| !device.is_empty()) {
                 Some(device) if event.officer.is_empty() => device.into(),
                 _ => said_by(language, &event.officer, event.department.as_deref()),
@@ -296,7 +311,7 @@ fn events(language: Language, record: &ShownRecord) -> Vec<EventLine> {
 }
 
 fn related(language: Language, all: &ShownRelated) -> Vec<RelatedLine> {
-    let line = |one: &super::answers::ShownRelation| RelatedLine {
+    let line = |one: &ShownRelation| RelatedLine {
         path: record_path(&one.id, ""),
         id: one.id.clone(),
         kind: language.kind(one.kind.as_deref().unwrap_or_default()),
@@ -429,7 +444,7 @@ async fn shown(
         temperatures: temperatures(language, &record),
         moves: moves(language, &record, visitor.who.now_ms),
         expected,
-        events: events(language, &record),
+        events: events(language, &record, &others),
         events_left_out: record.events.len().saturating_sub(EVENTS_MAX),
         related: related(language, &others),
         related_cut: others.cut,

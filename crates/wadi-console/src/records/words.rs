@@ -183,22 +183,12 @@ pub(crate) fn field_value(language: Language, field: &str, of: &Value) -> ShownV
     told
 }
 
-/// A word out of a short list that fields and members have, in the language.
+/// A word out of a short list that fields and members have, in the language. One that has no word
+/// there stands as it came.
 fn chosen_word(language: Language, word: &str) -> String {
     let name = format!("records-word-{word}");
-    let known = [
-        "in",
-        "out",
-        "goods",
-        "passengers",
-        "empty",
-        "passed",
-        "failed",
-    ];
-    match known.contains(&word) {
-        true => language.sentence(&name, []),
-        false => word.into(),
-    }
+    let told = language.sentence(&name, []);
+    if told == name { word.into() } else { told }
 }
 
 /// A member's name. One that is unknown stands as it is written.

@@ -30,6 +30,8 @@ pub(crate) struct BoardLine {
     pub link_more: String,
     /// Whether somebody should look.
     pub asks: bool,
+    /// The names of the alarms that it told. This node's own stand beside the map.
+    pub alarms: Vec<String>,
     pub last_contact: Option<Moment>,
     pub last_ago: String,
     pub oldest_unsent: String,
@@ -138,6 +140,7 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
         link_kind: "note",
         link_more: String::new(),
         asks: !sites.alarms.is_empty(),
+        alarms: Vec::new(),
         last_contact: None,
         last_ago: f.say("sites-link-own"),
         oldest_unsent: oldest.clone(),
@@ -185,6 +188,11 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
         link_more: link_more(f, peer),
         link_kind,
         asks: asks || !peer.alarms.is_empty(),
+        alarms: peer
+            .alarms
+            .iter()
+            .map(|alarm| f.language.alarm(&alarm.about))
+            .collect(),
         last_contact: Moment::if_any(peer.last_contact_ms),
         last_ago: match peer.last_contact_ms {
             0 => unknown(),

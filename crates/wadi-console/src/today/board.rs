@@ -8,7 +8,11 @@ use super::{
     times,
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, expected::ExpectedWords, frame::PageFrame,
+    Console,
+    answer::made_or_refused,
+    api::Refused,
+    expected::ExpectedWords,
+    frame::{PageFrame, crossing_name},
     visitor::Visitor,
 };
 use askama::Template;
@@ -151,7 +155,8 @@ async fn today(
     let held: FoundPage = console.api.get(&visitor.asker, &path).await?;
 
     let language = visitor.language();
-    let title = language.sentence("today-title", [("what", own.as_str().into())]);
+    let place = crossing_name(language, own);
+    let title = language.sentence("today-title", [("what", Filling::from(place))]);
     let (lookouts, _): (Vec<_>, Vec<_>) = lines(&day.open_holds, now)
         .into_iter()
         .partition(|l| l.record.fields.contains_key("target.term"));

@@ -10,6 +10,10 @@ console-sites-ask = { $n ->
 }
 console-sites-map = خريطة العقد وروابطها بهذه العقدة؛ والجدول يقول ذلك نفسه كتابةً
 console-sites-map-about = الخطوط روابط هذه العقدة. الحدود من Natural Earth والمواضع تقريبية.
+console-sites-legend = معنى العلامات
+console-sites-legend-dark = منقطع مدة لا تتجاوز المعتاد
+console-sites-legend-flapping = متذبذب: بدأت ستة اتصالات أو أكثر خلال ساعة
+console-sites-legend-unknown = لم يتصل بهذه العقدة قط
 console-sites-own-alarms = إنذارات هذه العقدة
 console-sites-unplaced = خارج الخريطة
 console-sites-table = جميع العقد

@@ -8,6 +8,10 @@ console-sites-ask = { $n ->
 }
 console-sites-map = Map of the nodes and their links to this one; the table says the same in words
 console-sites-map-about = Lines are the links of this node. Outlines: Natural Earth; places are approximate.
+console-sites-legend = What the marks mean
+console-sites-legend-dark = dark, for no longer than usual
+console-sites-legend-flapping = flapping: six contacts or more began within the hour
+console-sites-legend-unknown = never in contact with this node
 console-sites-own-alarms = Alarms of this node
 console-sites-unplaced = Not on the map
 console-sites-table = All nodes

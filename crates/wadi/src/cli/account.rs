@@ -44,18 +44,21 @@ pub enum AccountCommand {
     },
     /// Locks an account, and ends its sessions.
     Lock {
+        /// The account's name.
         account: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Unlocks an account, and ends its pause after failures.
     Unlock {
+        /// The account's name.
         account: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Removes an account, and ends its sessions.
     Remove {
+        /// The account's name.
         account: String,
         #[command(flatten)]
         at: NodeAt,

@@ -126,6 +126,14 @@ impl Client {
                     Failure::new("no_token", why)
                 })?
             }
+            (None, Err(e)) if at.url.is_some() => {
+                let why = format!(
+                    "with --url a token is needed: give --token, WADI_TOKEN, or the configuration \
+                     of a node of this machine ({})",
+                    e.why
+                );
+                return Err(Failure::usage("no_token", why));
+            }
             (None, Err(e)) => return Err(e.clone()),
         };
 

@@ -58,6 +58,7 @@ pub enum RecordCommand {
     },
     /// Puts fields and says events on a record. Exit code 5 where an open hold detains it.
     Set {
+        /// The record's id, as TRB-P-98H7EFAKPBWYY.
         id: String,
         #[command(flatten)]
         what: ChangeArgs,
@@ -69,6 +70,7 @@ pub enum RecordCommand {
     /// Says one event: a type and member=value pairs. Exit code 5 where an open hold detains the
     /// record.
     Event {
+        /// The record's id, as TRB-P-98H7EFAKPBWYY.
         id: String,
         /// The event's type, as gate.out.
         event_type: String,
@@ -83,36 +85,45 @@ pub enum RecordCommand {
     },
     /// Shows a record.
     Show {
+        /// The record's id, as TRB-P-98H7EFAKPBWYY.
         id: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Shows every entry of a record: who said what, when, and where it is safe.
     History {
+        /// The record's id, as TRB-P-98H7EFAKPBWYY.
         id: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Shows a record as of entries (comma between) or as of a Unix time in milliseconds.
     At {
+        /// The record's id, as TRB-P-98H7EFAKPBWYY.
         id: String,
+        /// The entries, comma between, or the Unix time in milliseconds.
         as_of: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Lists records.
     List {
+        /// passage, hold, customs-entry or site-day.
         #[arg(long)]
         kind: Option<String>,
+        /// The crossing's code, as TRB.
         #[arg(long)]
         crossing: Option<String>,
         /// A state or a flag, as EXITED, CONTESTED or DETAINED.
         #[arg(long)]
         state: Option<String>,
+        /// The vehicle's plate.
         #[arg(long)]
         plate: Option<String>,
+        /// Only those with contested fields.
         #[arg(long)]
         contested: bool,
+        /// At most so many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
         #[command(flatten)]

@@ -48,24 +48,28 @@ pub enum ResyncCommand {
     },
     /// How resyncs stand, or one with everything it found.
     Status {
+        /// The resync's id; all, where it is left out.
         id: Option<String>,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Holds one up after the step it is in.
     Pause {
+        /// The resync's id.
         id: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Goes on with one that was paused.
     Resume {
+        /// The resync's id.
         id: String,
         #[command(flatten)]
         at: NodeAt,
     },
     /// Ends one. What was mended already stays.
     Cancel {
+        /// The resync's id.
         id: String,
         #[command(flatten)]
         at: NodeAt,

@@ -16,14 +16,20 @@ use serde_json::{Value, json};
 pub enum SayCommand {
     /// Registers an officer, or with --revoke ends the registration.
     Officer {
+        /// The officer's service number.
         officer: String,
+        /// The department's code, as VET.
         department: String,
+        /// The one crossing where the officer serves; any, where it is left out.
         #[arg(long)]
         crossing: Option<String>,
+        /// The officer is a supervisor.
         #[arg(long)]
         supervisor: bool,
+        /// End the registration.
         #[arg(long)]
         revoke: bool,
+        /// The officer's name, for people.
         #[arg(long, default_value = "")]
         name: String,
         #[command(flatten)]
@@ -32,6 +38,7 @@ pub enum SayCommand {
     /// Names an officer's own key, which may sign decisions, or with --take-back ends that. Several
     /// may stand beside each other: a card, and the one kept for its loss.
     OfficerKey {
+        /// The officer's service number.
         officer: String,
         /// The file of an OpenSSH public key, type ed25519.
         key: std::path::PathBuf,
@@ -46,6 +53,7 @@ pub enum SayCommand {
     /// Sets values of the policy out of a JSON file; what it leaves out stays as it is. `wadi
     /// policy` shows it, compares and sets single values.
     Policy {
+        /// The JSON file.
         file: std::path::PathBuf,
         #[command(flatten)]
         confirm: ConfirmArgs,
@@ -54,6 +62,7 @@ pub enum SayCommand {
     },
     /// Enrols a node by the file `enrolment` of its papers.
     Enrol {
+        /// The file `enrolment`.
         file: std::path::PathBuf,
         #[command(flatten)]
         at: NodeAt,
@@ -69,6 +78,7 @@ pub enum SayCommand {
         /// A log's origin: everything of it that is in quarantine.
         #[arg(long)]
         log: Option<String>,
+        /// Why, for people.
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -78,8 +88,11 @@ pub enum SayCommand {
     },
     /// Declares a crossing closed since a Unix time in seconds.
     Closure {
+        /// The crossing's code, as TRB.
         crossing: String,
+        /// Since when: Unix time in seconds.
         closed_s: i64,
+        /// Why, for people.
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -105,10 +118,12 @@ pub enum OfNodeCommand {
     /// Ends a node because another one goes on in its place: its log key or its machine was
     /// replaced. All that this hub holds of it counts on.
     Succeed {
+        /// The node that ends.
         node: String,
         /// The node that goes on, of the same crossing.
         #[arg(long)]
         by: String,
+        /// Why, for people.
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -119,7 +134,9 @@ pub enum OfNodeCommand {
     /// Takes back what hubs said against a node as a whole: all that it said counts again. What the
     /// root signed is the root's to take back.
     Uncut {
+        /// The node's name.
         node: String,
+        /// Why, for people.
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -130,10 +147,12 @@ pub enum OfNodeCommand {
     /// Declares that a node which was enrolled and never heard is a spare: nobody waits for it
     /// until it is heard. It takes an operator's token that names its person.
     Spare {
+        /// The node's name.
         node: String,
         /// It is a spare no longer.
         #[arg(long)]
         end: bool,
+        /// Why, for people.
         #[arg(long)]
         reason: String,
         #[command(flatten)]
@@ -146,8 +165,10 @@ pub enum OfNodeCommand {
 /// What is cut, and where the cut falls.
 #[derive(clap::Args)]
 pub struct CutArgs {
+    /// The node's name.
     #[arg(required_unless_present = "signed", conflicts_with = "signed")]
     node: Option<String>,
+    /// Why, for people.
     #[arg(long, default_value = "revoked")]
     reason: String,
     /// Nothing that the node ever said counts.

@@ -151,13 +151,16 @@ fn expected_text(v: &Value) -> String {
 
 /// Through which time each crossing is heard; a hub's alone.
 fn watermark_table(v: &Value) -> Option<Table> {
-    let marks = v["watermarks"].as_object().filter(|all| !all.is_empty())?;
+    let marks = v["watermarks"].as_object()?;
+    let of_crossings = || marks.iter().filter(|(crossing, _)| *crossing != "HUB");
+    of_crossings().next()?;
+
     let now_ms = v["hub_time_s"].as_i64().unwrap_or(0).saturating_mul(1_000);
     let mut table = print::table(["crossing", "heard through", "behind"]);
-    for (crossing, through) in marks.iter().filter(|(crossing, _)| *crossing != "HUB") {
+    for (crossing, through) in of_crossings() {
         let through_ms = through.as_i64().unwrap_or(0);
         let (through, behind) = match print::heard_through_text(through_ms) {
-            Some(text) => (text, format!("{} s", (now_ms - through_ms).max(0) / 1000)),
+            Some(text) => (text, length_text(now_ms - through_ms)),
             None => ("never".into(), String::new()),
         };
         table.add_row([shown(crossing).into_owned(), through, behind]);
@@ -258,7 +261,19 @@ fn link_row(link: &Value, now_ms: i64) -> [String; 7] {
 fn ago_text(last_ms: i64, now_ms: i64) -> String {
     match last_ms {
         0 => "never".into(),
-        last_ms => format!("{} s ago", (now_ms - last_ms).max(0) / 1_000),
+        last_ms => format!("{} ago", length_text(now_ms - last_ms)),
+    }
+}
+
+/// A length of time as somebody would say it: seconds below two minutes, minutes below two hours,
+/// hours below two days.
+fn length_text(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        172_800.. => format!("{} days", seconds / 86_400),
     }
 }
 
@@ -296,6 +311,8 @@ mod tests {
         assert_eq!(row("trb").matches("unknown").count(), 3, "{text}");
         assert!(row("TRB").contains("2026-03-01 05:00:00") && row("TRB").contains("60 s"));
         assert!(row("QAM").contains("never"));
+        let lengths = [119_000, 120_000, 7_200_000, 172_800_000].map(length_text);
+        assert_eq!(lengths, ["119 s", "2 min", "2 h", "2 days"]);
         assert!(
             !text.contains("sends"),
             "one link is the peer's own line: {text}"

@@ -40,6 +40,7 @@ pub enum TokenCommand {
     Issue {
         /// A name for it.
         name: String,
+        /// For a device: its name.
         #[arg(long)]
         device: Option<String>,
         /// With --device: the events that it may say, comma between; those that a device may at
@@ -86,6 +87,7 @@ pub enum TokenCommand {
     },
     /// Revokes a token, and ends what is followed with it.
     Revoke {
+        /// The token's name.
         name: String,
         #[command(flatten)]
         at: NodeAt,

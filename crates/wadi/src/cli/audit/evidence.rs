@@ -50,10 +50,11 @@ pub(super) fn write_evidence(
             ),
             None => String::new(),
         };
+        let file = file.display();
         format!(
-            "{} bytes in {}{beside}; check it with: wadi audit verify-evidence",
+            "{} bytes in {file}{beside}; check it with: wadi audit verify-evidence {file} --root \
+             root.pub",
             v["bytes"],
-            file.display()
         )
     });
 

@@ -89,6 +89,7 @@ pub enum AuditCommand {
     /// Checks an evidence file against the commission's root alone (docs/evidence.md), and where a
     /// policy is given, whether the witnesses that it names saw what the file says.
     VerifyEvidence {
+        /// The evidence file.
         file: PathBuf,
         /// The commission's root: a file with its public key.
         #[arg(long)]

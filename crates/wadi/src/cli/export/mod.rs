@@ -50,11 +50,13 @@ pub struct ExportArgs {
     /// passage, hold, customs-entry or site-day.
     #[arg(long)]
     kind: Option<String>,
+    /// The crossing's code, as TRB.
     #[arg(long)]
     crossing: Option<String>,
     /// A state's name or a flag.
     #[arg(long)]
     state: Option<String>,
+    /// The vehicle's plate.
     #[arg(long)]
     plate: Option<String>,
     /// Only those with contested fields.
