@@ -258,6 +258,12 @@ impl FieldAct<'_> {
         let named = kind.and_then(|kind| judge.policy.setters(kind, row.name));
         let list = named.unwrap_or(list);
 
+        let is_unknown = self.department().is_none() && !common.department.is_empty();
+        if is_unknown {
+            let why = format!("{:?} is no department", common.department);
+            return refuse("unknown_department", why);
+        }
+
         let Some(department) = self.department().filter(|d| list.contains(d)) else {
             let who = match common.department.as_str() {
                 "" => "nobody's department",

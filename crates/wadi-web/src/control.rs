@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::{
-    Admit, Body, Closure, Control, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry, SshKey,
+    Admit, Body, Closure, Control, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry,
+    SshKey,
 };
 use wadi_node::{Node, check_name};
 use wadi_record::{Department, Policy};
@@ -190,6 +191,11 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             check_name("officer", &officer)?;
             check_name("name", &name)?;
             department.parse::<Department>()?;
+            let at: Option<Crossing> = at.as_deref().map(crossing).transpose()?;
+            // What is signed stays for ever; one that stands there already can be ended.
+            if let Some(at) = at.as_ref().filter(|_| !revoked) {
+                crate::filters::crossing(node, &at.to_string())?;
+            }
 
             let known = node.with_control(|c| {
                 let all = c.officers().filter(|o| o.officer == officer);
@@ -199,7 +205,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             Body::Officer(OfficerEntry {
                 officer,
                 department,
-                crossing: at.as_deref().map(crossing).transpose()?,
+                crossing: at,
                 supervisor,
                 revision: known.unwrap_or(0) + 1,
                 revoked,
@@ -294,6 +300,7 @@ fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
 
     let (revision, in_force) = node.policy_in_force();
     let mut text = serde_json::to_value(&in_force).unwrap_or_default();
+    check_each_value(&text, &patch)?;
     merge_patch(&mut text, patch);
 
     let policy: Policy = serde_json::from_value(text).map_err(|e| bad_control(e.to_string()))?;
@@ -309,6 +316,32 @@ fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
         revision: revision + 1,
         text: policy.text(),
     }))
+}
+
+/// Whether each value of a patch is one of a policy and reads, each by itself: whoever mistypes one of
+/// several is told which.
+fn check_each_value(in_force: &Value, patch: &Value) -> Result<(), Problem> {
+    let (Some(known), Some(patch)) = (in_force.as_object(), patch.as_object()) else {
+        return Ok(());
+    };
+    for (name, value) in patch {
+        if !known.contains_key(name) {
+            let names = known.keys().map(String::as_str);
+            return Err(crate::filters::unknown_value(
+                "value of a policy",
+                name,
+                names,
+            ));
+        }
+
+        let mut one = in_force.clone();
+        merge_patch(&mut one, json!({ name: value }));
+        if let Err(error) = serde_json::from_value::<Policy>(one) {
+            return Err(bad_control(format!("policy: {name}: {error}")));
+        }
+    }
+
+    Ok(())
 }
 
 /// Puts members over others as RFC 7396 has it.

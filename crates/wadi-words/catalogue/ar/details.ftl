@@ -318,6 +318,7 @@ detail-look_not_kept-wait = يتعذر الآن تسجيل الاطلاع على
 detail-bad_control-officer = لا يوجد موظف مسجّل برقم { $officer }؛ ويُسجّل بالأمر `wadi say officer`
 detail-bad_control-key = لم يكن { $key } قط من مفاتيح الموظف { $officer }
 detail-bad_control-policy = السياسة policy: يلزم كائن فيه القيم
+detail-bad_control-policy_value = السياسة: { $name }: { $why }
 detail-bad_control-names = السياسة policy: لا توجد واقعة ولا حقل باسم { $names }؛ ويعرضها الأمر `wadi schema`
 detail-bad_control-all = `all` و`since_ms`: يحدد أحدهما وحده موضع القطع
 detail-bad_control-since = قيمة since_ms قبل عام 1970

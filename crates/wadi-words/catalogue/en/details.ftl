@@ -319,6 +319,7 @@ detail-look_not_kept-wait = looks at personal data cannot be written down at thi
 detail-bad_control-officer = no officer "{ $officer }" is registered; `wadi say officer` registers one
 detail-bad_control-key = { $key } was never a key of { $officer }
 detail-bad_control-policy = policy: an object of values is needed
+detail-bad_control-policy_value = policy: { $name }: { $why }
 detail-bad_control-names = policy: no event or field { $names }; `wadi schema` lists them
 detail-bad_control-all = `all` and `since_ms`: one of the two says where the cut falls
 detail-bad_control-since = since_ms: it lies before 1970

@@ -27,6 +27,8 @@ const CA_DAYS: u32 = 20 * 365;
 const UNFINISHED_FILE: &str = "init.unfinished";
 /// In a node's papers at the CA: serial numbers of certificates that a new key replaced.
 const REPLACED_FILE: &str = "replaced";
+/// The same of certificates that were renewed for the same key.
+const RENEWED_FILE: &str = "renewed";
 /// The files of a CA.
 const CA_FILES: [&str; 4] = ["root.key.age", "ca.key.age", "ca.pem", "root.pub"];
 
@@ -351,23 +353,19 @@ impl Ca {
         let hosts = self.hosts_of(name);
         let certificate = self.certificate(name, &enrolment.node(), &hosts, (&key, days))?;
 
+        // The one before is good until it ends: whoever has the key has it, too.
+        note_serials(&dir.join(RENEWED_FILE), &[serial_in(&dir.join("tls.pem"))?])?;
         write(&dir.join("tls.pem"), certificate.pem)?;
         Ok(dir)
     }
 
     /// Notes that a node's certificate is replaced by one for a new key: it can be revoked by
-    /// itself, once the node goes by the new one.
+    /// itself, once the node goes by the new one, and so can those before it for the same key.
     pub(super) fn note_replaced(&self, name: &str) -> Result<(), Failure> {
         let dir = self.dir.join("nodes").join(name);
-        let serial = serial_in(&dir.join("tls.pem"))?;
-        let path = dir.join(REPLACED_FILE);
-        let mut replaced = std::fs::read_to_string(&path).unwrap_or_default();
-        if !replaced.lines().any(|line| line == hex(&serial)) {
-            replaced.push_str(&(hex(&serial) + "\n"));
-            write(&path, replaced)?;
-        }
-
-        Ok(())
+        let mut serials = noted_serials(&dir.join(RENEWED_FILE));
+        serials.push(serial_in(&dir.join("tls.pem"))?);
+        note_serials(&dir.join(REPLACED_FILE), &serials)
     }
 
     /// The names under which a node's HTTP API is called, as its papers were made with.
@@ -377,25 +375,23 @@ impl Ca {
         hosts.lines().map(String::from).collect()
     }
 
-    /// Puts a node's certificate on the revocation list; or, with `replaced`, those alone that a
-    /// new key replaced.
+    /// Puts all certificates that a node ever had on the revocation list; or, with `replaced`, those
+    /// alone that a new key replaced.
     pub(super) fn revoke(&self, name: &str, replaced: bool) -> Result<PathBuf, Failure> {
         let dir = self.dir.join("nodes").join(name);
-        let serials: Vec<String> = match replaced {
-            false => vec![hex(&serial_in(&dir.join("tls.pem"))?)],
-            true => {
-                let path = dir.join(REPLACED_FILE);
-                let text = std::fs::read_to_string(&path).map_err(|_| {
-                    let why = format!("no certificate of {name} was replaced for a new key");
-                    Failure::usage("nothing_replaced", why)
-                })?;
-                text.lines().map(String::from).collect()
-            }
-        };
+        let mut serials = noted_serials(&dir.join(REPLACED_FILE));
+        if !replaced {
+            serials.extend(noted_serials(&dir.join(RENEWED_FILE)));
+            serials.push(serial_in(&dir.join("tls.pem"))?);
+        }
+        if serials.is_empty() {
+            let why = format!("no certificate of {name} was replaced for a new key");
+            return Err(Failure::usage("nothing_replaced", why));
+        }
 
         let list = self.dir.join("revoked");
         let mut revoked = std::fs::read_to_string(&list).unwrap_or_default();
-        for serial in serials {
+        for serial in serials.iter().map(|serial| hex(serial)) {
             if !revoked.lines().any(|l| l.starts_with(&serial)) {
                 revoked.push_str(&format!("{serial} {name}\n"));
                 write(&list, &revoked)?;
@@ -434,6 +430,25 @@ impl Ca {
 
         Ok(path)
     }
+}
+
+/// The serial numbers that a file of them lists, a line each in hexadecimal digits.
+fn noted_serials(path: &Path) -> Vec<Vec<u8>> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(unhex).collect()
+}
+
+/// Adds serial numbers to such a file, each once.
+fn note_serials(path: &Path, serials: &[Vec<u8>]) -> Result<(), Failure> {
+    let mut noted = noted_serials(path);
+    let fresh: Vec<_> = serials.iter().filter(|s| !noted.contains(s)).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+
+    noted.extend(fresh.into_iter().cloned());
+    let lines: String = noted.iter().map(|serial| hex(serial) + "\n").collect();
+    write(path, lines)
 }
 
 /// The serial number of the certificate in a file.
