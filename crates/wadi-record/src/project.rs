@@ -197,8 +197,7 @@ impl Record {
         }
 
         let mut events: Vec<&EventView> = self.events().collect();
-        let order = |e: &EventView| (e.at_ms, e.entered_ms, e.reference);
-        events.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
+        events.sort_by_key(|e| (e.at_ms, e.entered_ms, e.reference, e.ordinal));
 
         let missing = self.all_missing();
         let mut waiting_count = 0u64;

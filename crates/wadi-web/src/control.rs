@@ -318,8 +318,8 @@ fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
     }))
 }
 
-/// Whether each value of a patch is one of a policy and reads, each by itself: whoever mistypes one of
-/// several is told which.
+/// Whether each value of a patch is one of a policy and reads, each by itself: whoever mistypes one
+/// of several is told which.
 fn check_each_value(in_force: &Value, patch: &Value) -> Result<(), Problem> {
     let (Some(known), Some(patch)) = (in_force.as_object(), patch.as_object()) else {
         return Ok(());

@@ -108,9 +108,9 @@ impl Command {
         }
     }
 
-    /// The same as a commit counts them: what an entry is longer than entries usually are weighs more.
-    /// Long values cost a member next to nothing on the wire, and whoever's entry comes next waits
-    /// for the disk to take them.
+    /// The same as a commit counts them: what an entry is longer than entries usually are weighs
+    /// more. Long values cost a member next to nothing on the wire, and whoever's entry comes next
+    /// waits for the disk to take them.
     pub(crate) fn entry_weight(&self) -> usize {
         match self {
             Self::Ingest(block, ..) => block.entries.iter().map(|e| weight(e.len())).sum(),

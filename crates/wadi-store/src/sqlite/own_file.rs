@@ -43,8 +43,8 @@ impl OwnFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`] where it leads elsewhere or nowhere. All that the connection holds was
-    /// copied by then, and the error says where to, or why not.
+    /// [`StoreError::Failed`] where it leads elsewhere or nowhere. All that the connection holds
+    /// was copied by then, and the error says where to, or why not.
     pub(super) fn check(&self, conn: &Connection) -> Result<(), StoreError> {
         let is_own = match fs::metadata(&self.path) {
             Ok(found) => (found.dev(), found.ino()) == (self.device, self.inode),
@@ -57,7 +57,8 @@ impl OwnFile {
 
         let copied = match copy(conn, &self.path) {
             Ok(place) => format!(
-                "all that was acknowledged is copied to {}, which the next start takes in its place",
+                "all that was acknowledged is copied to {}, which the next start takes in its \
+                 place",
                 place.display()
             ),
             Err(why) => format!("what it holds could not be copied: {why}"),

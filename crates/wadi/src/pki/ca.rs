@@ -375,8 +375,8 @@ impl Ca {
         hosts.lines().map(String::from).collect()
     }
 
-    /// Puts all certificates that a node ever had on the revocation list; or, with `replaced`, those
-    /// alone that a new key replaced.
+    /// Puts all certificates that a node ever had on the revocation list; or, with `replaced`,
+    /// those alone that a new key replaced.
     pub(super) fn revoke(&self, name: &str, replaced: bool) -> Result<PathBuf, Failure> {
         let dir = self.dir.join("nodes").join(name);
         let mut serials = noted_serials(&dir.join(REPLACED_FILE));
