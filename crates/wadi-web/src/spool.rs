@@ -8,7 +8,7 @@ use crate::{
     records::{put_standing, written_json},
     settle::settle_file,
     spool_place::{SpoolPlace, Unopened, take_text},
-    strict::{content_hash, decode_text, parse_object},
+    strict::{content_hash, decode_text, parse_object, read_members},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -344,8 +344,7 @@ async fn write_draft(
     let content = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
     let scope = place.scope(node, &mut map).await?;
-    let body: DraftBody = serde_json::from_value(Value::Object(map))
-        .map_err(|e| unprocessable("bad_body", e.to_string()))?;
+    let body: DraftBody = read_members(Value::Object(map))?;
     let mrz = body.zone_warnings(node);
 
     let on = match record {

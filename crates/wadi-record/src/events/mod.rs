@@ -17,7 +17,7 @@ pub use columns::{
     Together,
 };
 pub use value_type::ValueType;
-pub(crate) use value_type::is_day;
+pub(crate) use value_type::{DIGEST_EXPECTED, is_day};
 
 use crate::Guarded;
 use std::{
@@ -228,6 +228,7 @@ mod tests {
                 Together::MassesAgree => {
                     assert!(has("gross_kg") && has("tare_kg") && has("net_kg"), "{name}")
                 }
+                Together::InOrder(first, last) => assert!(has(first) && has(last), "{name}"),
             }
 
             if let Asks::Seen { event: other, .. } = event.asks {

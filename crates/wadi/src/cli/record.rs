@@ -138,7 +138,10 @@ fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
             _ => text.into(),
         };
 
-        out.insert(name.into(), value);
+        if out.insert(name.into(), value).is_some() {
+            let why = format!("{name:?} is given twice: say which of its values counts");
+            return Err(Failure::usage("duplicate_member", why));
+        }
     }
 
     Ok(out)
