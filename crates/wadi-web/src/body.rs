@@ -238,7 +238,7 @@ impl DraftBody {
 
     /// Says in a write who speaks, as the token allows.
     fn set_speaker(&self, write: &mut Write, scope: &TokenScope) -> Result<(), Problem> {
-        // Whoever sends a number or a name expects that it counts: what would be dropped is refused.
+        // Whoever sends a number expects that it counts: what would be dropped is refused.
         let is_device = matches!(scope, TokenScope::Device { .. });
         let numbered = self.device_seq.is_some() || self.device_session.is_some();
         if numbered && !is_device {
@@ -339,12 +339,12 @@ fn check_enrolment(
     }
 }
 
-/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set`
-/// puts more on it. The sender's `id` stays on this node, as the key under which the record is
-/// found again.
-pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
+/// What an operation does: whether it begins a record, what it sets, and its `id`.
+fn operation_parts(
+    op: &Map<String, Json>,
+) -> Result<(bool, Map<String, Json>, Option<&Json>), Problem> {
     let bad = |why: String| unprocessable("bad_operation", why);
-    let (is_new, set, id) = match op.get("op").and_then(Json::as_str) {
+    Ok(match op.get("op").and_then(Json::as_str) {
         Some(kind @ ("new" | "set")) => {
             let known = |name: &&String| ["op", "id", "set"].contains(&name.as_str());
             if let Some(name) = op.keys().find(|name| !known(name)) {
@@ -366,7 +366,15 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
         }
         Some(other) => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
         None => return Err(bad("`op` is missing: \"new\" or \"set\"".into())),
-    };
+    })
+}
+
+/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set`
+/// puts more on it. The sender's `id` stays on this node, as the key under which the record is
+/// found again.
+pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
+    let bad = |why: String| unprocessable("bad_operation", why);
+    let (is_new, set, id) = operation_parts(op)?;
 
     let id = id
         .and_then(Json::as_str)

@@ -68,7 +68,8 @@ struct Spool {
 /// The drafts that lie in a directory, in the order of their names.
 fn list_drafts(dir: &Path) -> io::Result<Vec<PathBuf>> {
     for sub in ["done", "bad"] {
-        std::fs::create_dir_all(dir.join(sub))?;
+        std::fs::create_dir_all(dir.join(sub))
+            .map_err(|e| io::Error::new(e.kind(), format!("{sub}: {e}")))?;
     }
 
     let mut files = Vec::new();

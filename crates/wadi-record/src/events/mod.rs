@@ -17,7 +17,7 @@ pub use columns::{
     Together,
 };
 pub use value_type::ValueType;
-pub(crate) use value_type::{DIGEST_EXPECTED, is_day};
+pub(crate) use value_type::is_day;
 
 use crate::Guarded;
 use std::{

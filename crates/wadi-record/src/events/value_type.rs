@@ -4,8 +4,7 @@ use crate::{HoldType, Unit, normal::is_digest, ranges::impossible_time};
 use serde_json::Value;
 
 /// What a hash has to be.
-pub(crate) const DIGEST_EXPECTED: &str =
-    "expected a SHA-256 of 64 hexadecimal digits; documents are never stored in the clear";
+const DIGEST_EXPECTED: &str = "expected a SHA-256 of 64 hexadecimal digits";
 
 /// What a member of an event holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

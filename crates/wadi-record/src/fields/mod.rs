@@ -13,7 +13,7 @@ pub use columns::{ChangedBy, DeviceSets, FieldRow, FieldType, Guarded, SetBy};
 use crate::{
     Kind, RecordError,
     error::nearest,
-    events::{DIGEST_EXPECTED, is_day},
+    events::is_day,
     normal::{is_blank, is_digest, wrong_hs_code, wrong_target},
     ranges::impossible_time,
 };
@@ -113,7 +113,10 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         Crossing if text.parse::<wadi_log::Crossing>().is_err() => {
             bad(format!("{text:?} is not a crossing's code"))
         }
-        Digest if !is_digest(text) => bad(DIGEST_EXPECTED.into()),
+        Digest if !is_digest(text) => bad(
+            "expected a SHA-256 of 64 hexadecimal digits; documents are never stored in the clear"
+                .into(),
+        ),
         HsCode if wrong_hs_code(text).is_some() => bad(wrong_hs_code(text).unwrap_or_default()),
         Day if !is_day(text) => bad(format!("{text:?} is no day, as 2026-03-01")),
         Lookout if wrong_target(text).is_some() => bad(wrong_target(text).unwrap_or_default()),

@@ -87,7 +87,8 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
 
 /// How many digits stand in the first group of a code, where that is an odd number. A spreadsheet
 /// that takes `0803.90` for a number writes `803.9`, and one that takes `080390` for one may write
-/// `80390.0`: both have an even number of digits again. Single digits all along are boxes of a form.
+/// `80390.0`: both have an even number of digits again. Single digits all along are boxes of a
+/// form.
 fn odd_first_group(text: &str) -> Option<usize> {
     let groups: Vec<usize> = text
         .split(|c: char| !c.is_alphanumeric())
