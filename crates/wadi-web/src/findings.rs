@@ -360,3 +360,15 @@ pub(crate) async fn recheck(
     node.findings().recheck()?;
     Ok((StatusCode::ACCEPTED, Json(json!({"recheck": "begun"}))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_older_than_less_than_no_time() {
+        assert_eq!(found_before(None, 5).unwrap(), None);
+        assert_eq!(found_before(Some(1), 3_600_001).unwrap(), Some(1));
+        assert_eq!(found_before(Some(-1), 5).unwrap_err().code, "bad_query");
+    }
+}
