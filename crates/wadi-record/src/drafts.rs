@@ -6,7 +6,7 @@
 //! assert_eq!(draft.check().unwrap().1.len(), 1);
 //! ```
 
-use crate::{HoldType, Kind, RecordError, check_event, check_put, normalise_plate};
+use crate::{HoldType, Kind, RecordError, check_event, check_put, is_blank, normalise_plate};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{Put, Value};
@@ -85,11 +85,32 @@ impl Draft {
         let events = self
             .events
             .iter()
-            .map(|e| check_event(self.kind, e))
+            .map(|e| check_event(self.kind, e).and_then(|text| check_words(e).map(|()| text)))
             .collect::<Result<_, _>>()?;
 
         Ok((puts, events))
     }
+}
+
+/// Refuses an event with a text in which nobody sees anything: a reason of blanks is none. Only
+/// what is written here is held to it; what was written elsewhere is judged as it always was.
+fn check_words(event: &Map<String, Json>) -> Result<(), RecordError> {
+    let is_blank_text = |value: &Json| value.as_str().is_some_and(is_blank);
+    let holds_blank = |value: &Json| {
+        is_blank_text(value)
+            || value
+                .as_array()
+                .is_some_and(|a| a.iter().any(is_blank_text))
+    };
+    let Some((member, _)) = event.iter().find(|(_, value)| holds_blank(value)) else {
+        return Ok(());
+    };
+
+    let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
+    Err(RecordError::BadValue {
+        field: format!("{name}.{member}"),
+        why: "expected text that is not empty, and this holds nothing that is seen".into(),
+    })
 }
 
 /// Drafts on passages.

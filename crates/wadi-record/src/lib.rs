@@ -73,12 +73,13 @@ pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
-    Zone, field_term, goods_terms, is_digest, lies_under, normalise_country, normalise_document,
-    normalise_hs_code, normalise_plate, normalise_reference, normalise_target, plate_shape,
-    zones_failed,
+    Zone, field_term, goods_terms, is_blank, is_digest, lies_under, normalise_country,
+    normalise_document, normalise_hs_code, normalise_plate, normalise_reference, normalise_target,
+    normalise_unit, plate_shape, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};
+pub use ranges::{impossible_time, unlikely_time};
 pub use reading::{
     LOOKOUT_FIELD, PERSONS_READ_BY, identifies_person, reads_lookout, tells_of_person,
 };

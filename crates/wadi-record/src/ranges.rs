@@ -2,11 +2,15 @@
 //! anything is written; unlikely ones are written, and whoever writes them is told.
 
 use crate::Unit;
+use std::ops::RangeInclusive;
 
 /// 1970 and the end of the year 9999, Unix milliseconds.
 const TIME_POSSIBLE_MS: [i64; 2] = [0, 253_402_300_799_999];
 /// 2000 and 2100, Unix milliseconds. Seconds given for milliseconds lie before.
 const TIME_USUAL_MS: [i64; 2] = [946_684_800_000, 4_102_444_800_000];
+
+/// The years of days that somebody writes down today.
+const YEARS_USUAL: RangeInclusive<i16> = 2000..=2100;
 
 impl Unit {
     /// The least and the most that a number of this unit can be: no count, mass or sum is negative,
@@ -68,19 +72,26 @@ fn beyond(number: f64, [least, most]: [f64; 2]) -> bool {
 }
 
 /// Why nothing has that time, Unix milliseconds.
-pub(crate) fn impossible_time(ms: i64) -> Option<String> {
+pub fn impossible_time(ms: i64) -> Option<String> {
     let [from, to] = TIME_POSSIBLE_MS;
     (!(from..=to).contains(&ms))
         .then(|| format!("{ms} is no time between 1970 and 9999 (Unix time in milliseconds)"))
 }
 
 /// Why hardly anything has that time, Unix milliseconds.
-pub(crate) fn unlikely_time(ms: i64) -> Option<String> {
+pub fn unlikely_time(ms: i64) -> Option<String> {
     let [from, to] = TIME_USUAL_MS;
     (!(from..=to).contains(&ms)).then(|| {
         let shown = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
         format!("{ms} is {shown}; times are Unix times in milliseconds")
     })
+}
+
+/// Why hardly anything is of that day. One of another calendar has the same form.
+pub(crate) fn unlikely_day(text: &str) -> Option<String> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    (!YEARS_USUAL.contains(&day.year()))
+        .then(|| format!("{text} lies far away; days are of the Gregorian calendar, as 2026-03-01"))
 }
 
 #[cfg(test)]
@@ -124,5 +135,21 @@ mod tests {
         assert!(impossible_time(-1).is_some());
         assert!(impossible_time(i64::MAX).is_some());
         assert_eq!(impossible_time(1), None);
+    }
+
+    #[test]
+    fn a_day_of_another_calendar_is_far_away() {
+        for far in [
+            "1405-09-06",
+            "1448-06-07",
+            "0000-01-01",
+            "9999-12-31",
+            "1999-12-31",
+        ] {
+            assert!(unlikely_day(far).is_some(), "{far}");
+        }
+        for near in ["2000-01-01", "2026-03-01", "2100-12-31"] {
+            assert_eq!(unlikely_day(near), None, "{near}");
+        }
     }
 }

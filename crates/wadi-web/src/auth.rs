@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{
     extract::FromRequestParts,
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -122,20 +122,28 @@ pub fn new_token(random: [u8; 32]) -> String {
     format!("wadi_{hex}")
 }
 
+/// The token that a request bears. The name of the scheme has no case (RFC 9110, 11.1); of two
+/// tokens nobody can tell whose request it is.
+fn bearer(headers: &HeaderMap) -> Result<&str, &'static str> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let first = given.next().and_then(|header| header.to_str().ok());
+    if given.next().is_some() {
+        return Err("one Authorization header for a request: there are two");
+    }
+
+    first
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
+}
+
 impl FromRequestParts<Arc<Node>> for Token {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Problem> {
         let denied = |why: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorised", why);
-        let header = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .and_then(|h| h.to_str().ok());
-        let token = header
-            .and_then(|h| h.strip_prefix("Bearer "))
-            .ok_or_else(|| {
-                denied("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
-            })?;
+        let token = bearer(&parts.headers).map_err(denied)?;
 
         let hash = hash_token(token);
         let kept = node.tokens().scope_of(&hash).await?;
@@ -316,6 +324,34 @@ impl Token {
                 "operator_only",
                 "only the operator of this machine may do that",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_bears_one_token_and_the_scheme_has_no_case() {
+        let told = |all: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in all {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            bearer(&headers).map(String::from)
+        };
+
+        for scheme in ["Bearer wadi_1", "bearer wadi_1", "BEARER  wadi_1"] {
+            assert_eq!(told(&[scheme]), Ok("wadi_1".to_string()), "{scheme}");
+        }
+        for wrong in [
+            &["Basic wadi_1"][..],
+            &["wadi_1"],
+            &[],
+            &["Bearer a", "Bearer b"],
+        ] {
+            assert!(told(wrong).is_err(), "{wrong:?}");
         }
     }
 }

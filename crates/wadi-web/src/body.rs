@@ -10,8 +10,8 @@ use wadi_log::{RecordId, Reference, SshSignature};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write};
 use wadi_record::{
-    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, known_field,
-    normalise_plate, zones_failed,
+    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, is_blank,
+    known_field, normalise_plate, zones_failed,
 };
 
 /// What is to be recorded.
@@ -84,13 +84,12 @@ impl DraftBody {
         travellers
     }
 
-    /// The machine-readable zones, checked.
+    /// The machine-readable zones, checked. A reader that found none sends an empty one, which says
+    /// nothing of a document.
     fn zones(&self, node: &Node) -> Vec<Zone> {
         let now_ms = node.now_ms();
-        self.check_mrz
-            .iter()
-            .map(|zone| Zone::read(zone, now_ms))
-            .collect()
+        let read = self.check_mrz.iter().filter(|zone| !is_blank(zone));
+        read.map(|zone| Zone::read(zone, now_ms)).collect()
     }
 
     /// What looks wrong about the machine-readable zones, and whether it is told of nobody because
@@ -104,6 +103,13 @@ impl DraftBody {
                 true => format!("zone {}: {why}", n + 1),
                 false => why.to_string(),
             }));
+        }
+
+        let empty = self.check_mrz.len() - zones.len();
+        if empty > 0 {
+            out.push(format!(
+                "{empty} of the machine-readable zones was empty, and says nothing"
+            ));
         }
 
         out.extend(zones_failed(self.travellers().len(), &zones).err());
@@ -181,9 +187,19 @@ impl DraftBody {
         if let Some(Value::Text(raw)) = draft.fields.get("vehicle.plate_raw")
             && !draft.fields.contains_key("vehicle.plate")
         {
+            let plate = normalise_plate(raw);
+            if plate.is_empty() {
+                let why =
+                    format!("{raw:?} holds neither a letter nor a digit; null clears a field");
+                return Err(unprocessable(
+                    "bad_value",
+                    format!("vehicle.plate_raw: {why}"),
+                ));
+            }
+
             draft
                 .fields
-                .insert("vehicle.plate".into(), Value::Text(normalise_plate(raw)));
+                .insert("vehicle.plate".into(), Value::Text(plate));
         }
 
         for (check, outcome) in self.document_checks(node) {
@@ -209,8 +225,30 @@ impl DraftBody {
         Ok(draft)
     }
 
+    /// Refuses a body that names who speaks, where its token does.
+    fn check_speaker_left_out(&self) -> Result<(), Problem> {
+        match self.officer.is_some() || self.department.is_some() {
+            true => Err(unprocessable(
+                "officer_given",
+                "the token says who speaks; leave officer and department out",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Says in a write who speaks, as the token allows.
     fn set_speaker(&self, write: &mut Write, scope: &TokenScope) -> Result<(), Problem> {
+        // Whoever sends a number expects that it counts: what would be dropped is refused.
+        let is_device = matches!(scope, TokenScope::Device { .. });
+        let numbered = self.device_seq.is_some() || self.device_session.is_some();
+        if numbered && !is_device {
+            return Err(unprocessable(
+                "bad_value",
+                "device_seq: only a device numbers what it says; give an `Idempotency-Key`, or in \
+                 an import a `key`",
+            ));
+        }
+
         match scope {
             TokenScope::Reader => {
                 return Err(Problem::new(
@@ -223,13 +261,7 @@ impl DraftBody {
                 officer,
                 department,
             } => {
-                if self.officer.is_some() || self.department.is_some() {
-                    return Err(unprocessable(
-                        "officer_given",
-                        "the token says who speaks; leave officer and department out",
-                    ));
-                }
-
+                self.check_speaker_left_out()?;
                 (write.officer, write.department) = (officer.clone(), department.clone());
             }
             TokenScope::Device {
@@ -237,6 +269,7 @@ impl DraftBody {
                 events,
                 fields,
             } => {
+                self.check_speaker_left_out()?;
                 check_enrolment(&write.draft, device, events.as_deref(), fields.as_deref())?;
                 let Some(seq) = self.device_seq.filter(|seq| *seq > 0) else {
                     return Err(unprocessable(
@@ -306,13 +339,19 @@ fn check_enrolment(
     }
 }
 
-/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set`
-/// puts more on it. The sender's `id` stays on this node, as the key under which the record is
-/// found again.
-pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
+/// What an operation does: whether it begins a record, what it sets, and its `id`.
+fn operation_parts(
+    op: &Map<String, Json>,
+) -> Result<(bool, Map<String, Json>, Option<&Json>), Problem> {
     let bad = |why: String| unprocessable("bad_operation", why);
-    let (is_new, set, id) = match op.get("op").and_then(Json::as_str) {
+    Ok(match op.get("op").and_then(Json::as_str) {
         Some(kind @ ("new" | "set")) => {
+            let known = |name: &&String| ["op", "id", "set"].contains(&name.as_str());
+            if let Some(name) = op.keys().find(|name| !known(name)) {
+                let why = format!("{name:?} is no member of an operation: op, id, set and key are");
+                return Err(bad(why));
+            }
+
             let set = op
                 .get("set")
                 .and_then(Json::as_object)
@@ -325,8 +364,17 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
             set.remove("id");
             (true, set, op.get("id"))
         }
-        other => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
-    };
+        Some(other) => return Err(bad(format!("op {other:?} is neither \"new\" nor \"set\""))),
+        None => return Err(bad("`op` is missing: \"new\" or \"set\"".into())),
+    })
+}
+
+/// An operation of the common workload (`docs/import.md`) as writes: `new` makes a passage, `set`
+/// puts more on it. The sender's `id` stays on this node, as the key under which the record is
+/// found again.
+pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, String), Problem> {
+    let bad = |why: String| unprocessable("bad_operation", why);
+    let (is_new, set, id) = operation_parts(op)?;
 
     let id = id
         .and_then(Json::as_str)

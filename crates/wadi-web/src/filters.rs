@@ -2,15 +2,25 @@
 //! nearest: a list that is empty because of a slip of the pen reads as if there were nothing to
 //! find.
 
-use crate::Problem;
+use crate::{Problem, problem::unprocessable};
 use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use wadi_log::Crossing;
 use wadi_node::{DETAINED, Node};
-use wadi_record::{Kind, STATE_NAMES};
+use wadi_record::{Kind, STATE_NAMES, normalise_plate};
 
 /// How much of a name a slip may change and still be told the name: of 1, as the measure has it.
 const NEAR: f64 = 0.7;
+
+/// The name that is most like the one that was given, where one is.
+fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
+    names
+        .map(|name| (likeness(name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(near, _)| *near >= NEAR)
+        .map(|(_, name)| name)
+}
 
 /// The problem with a value that is none of those that a filter may have.
 pub(crate) fn unknown_value<'a>(
@@ -19,14 +29,8 @@ pub(crate) fn unknown_value<'a>(
     allowed: impl IntoIterator<Item = &'a str>,
 ) -> Problem {
     let allowed: Vec<&str> = allowed.into_iter().collect();
-    let likeness = |name: &str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
-    let nearest = allowed
-        .iter()
-        .map(|name| (likeness(name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = nearest
-        .filter(|(near, _)| *near >= NEAR)
-        .map(|(_, name)| format!("; did you mean {name:?}?"));
+    let hint =
+        nearest(given, allowed.iter().copied()).map(|name| format!("; did you mean {name:?}?"));
 
     let why = format!(
         "{given:?} is no {what}{}; there are: {}",
@@ -35,6 +39,28 @@ pub(crate) fn unknown_value<'a>(
     );
 
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_value", why)
+}
+
+/// What a reader of queries and bodies says of a name that it does not know, with the nearest one
+/// that it does; its other words stay as they are.
+pub(crate) fn with_nearest(words: &str) -> String {
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(String::from)
+            .collect()
+    };
+    let is_name = words.contains("unknown field `") || words.contains("unknown variant `");
+    let names = quoted(words);
+    let Some((given, known)) = names.split_first().filter(|_| is_name) else {
+        return words.into();
+    };
+
+    match nearest(given, known.iter().map(String::as_str)) {
+        Some(name) => format!("{words}; did you mean {name:?}?"),
+        None => words.into(),
+    }
 }
 
 /// One of these names, whatever its case.
@@ -54,6 +80,30 @@ pub(crate) fn one<'a>(
 pub(crate) fn one_of(first: &str, second: &str) -> Problem {
     let why = format!("give {first} or {second}, not both");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", why)
+}
+
+/// A number that stands on a thing, in its normal form. One in which nothing is left would find
+/// nothing, as if there were nothing to find.
+pub(crate) fn read_off(what: &str, given: &str) -> Result<String, Problem> {
+    let form = normalise_plate(given);
+    match form.is_empty() {
+        true => Err(unprocessable(
+            "nothing_sought",
+            format!("{what} holds neither a letter nor a digit"),
+        )),
+        false => Ok(form),
+    }
+}
+
+/// Refuses a time that ends before it begins, in which nothing is found.
+pub(crate) fn in_order(from_ms: Option<i64>, until_ms: Option<i64>) -> Result<(), Problem> {
+    match (from_ms, until_ms) {
+        (Some(from), Some(until)) if until < from => {
+            let why = format!("until_ms: {until} is before from_ms, {from}");
+            Err(unprocessable("bad_query", why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A kind of record.
@@ -97,6 +147,32 @@ pub(crate) fn crossing(node: &Node, given: &str) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_in_which_nothing_is_left_is_not_sought() {
+        for nothing in ["", " ", "---", "\0", "*", "\u{200F}"] {
+            let told = read_off("plate", nothing).unwrap_err();
+            assert_eq!((told.status, told.code.as_str()), (422, "nothing_sought"));
+        }
+        assert_eq!(read_off("plate", "23-a ٧٨").unwrap(), "23A78");
+
+        assert!(in_order(Some(5), Some(5)).is_ok() && in_order(None, Some(-1)).is_ok());
+        assert_eq!(in_order(Some(5), Some(4)).unwrap_err().code, "bad_query");
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_told_its_neighbour() {
+        let told = with_nearest("plat: unknown field `plat`, expected one of `q`, `plate`, `kind`");
+        assert!(told.ends_with("; did you mean \"plate\"?"), "{told}");
+
+        for words in [
+            "zz: unknown field `zz`, expected one of `q`, `plate`",
+            "limit: invalid digit found in string",
+            "missing field `from_ms`",
+        ] {
+            assert_eq!(with_nearest(words), words);
+        }
+    }
 
     #[test]
     fn what_does_not_exist_is_told_its_neighbour_and_the_list() {

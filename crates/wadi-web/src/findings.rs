@@ -73,6 +73,15 @@ const STATES: [&str; 6] = [
 /// The phases.
 const PHASES: [&str; 2] = ["PENDING", "FIRM"];
 
+/// Until when findings were found that are older than so many hours, Unix milliseconds.
+fn found_before(hours: Option<i64>, now_ms: i64) -> Result<Option<i64>, Problem> {
+    if hours.is_some_and(|hours| hours < 0) {
+        return Err(unprocessable("bad_query", "older_than_h: from 0 hours on"));
+    }
+
+    Ok(hours.map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))))
+}
+
 async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFilter, Problem> {
     let now_ms = node.now_ms();
     let ids = snoozed(q.snoozed.as_deref(), node, token).await?;
@@ -150,9 +159,7 @@ async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFi
             .map(|id| id.parse())
             .transpose()
             .map_err(NodeError::Log)?,
-        until_ms: q
-            .older_than_h
-            .map(|h| now_ms.saturating_sub(h.saturating_mul(3_600_000))),
+        until_ms: found_before(q.older_than_h, now_ms)?,
         after,
         limit: pages::rows(q.limit)?,
     };
@@ -352,4 +359,16 @@ pub(crate) async fn recheck(
     token.operator()?;
     node.findings().recheck()?;
     Ok((StatusCode::ACCEPTED, Json(json!({"recheck": "begun"}))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_older_than_less_than_no_time() {
+        assert_eq!(found_before(None, 5).unwrap(), None);
+        assert_eq!(found_before(Some(1), 3_600_001).unwrap(), Some(1));
+        assert_eq!(found_before(Some(-1), 5).unwrap_err().code, "bad_query");
+    }
 }

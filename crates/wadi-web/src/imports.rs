@@ -6,14 +6,17 @@ use crate::{
     answers::ImportAnswer,
     body::operation_writes,
     problem::unprocessable,
-    records::{put_standing, written_json},
-    strict::{content_hash, decode_text, parse_object, unread_body},
+    records::{idempotency_key, put_standing, written_json},
+    strict::{
+        check_encoding, content_hash, decode_text, parse_object, read_members, unread_body,
+        wide_to_utf8,
+    },
 };
 use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -34,6 +37,12 @@ const STANDINGS: usize = 500;
     post,
     path = "/v1/imports",
     request_body(content = Value, content_type = "application/x-ndjson"),
+    params((
+        "Idempotency-Key" = Option<String>,
+        Header,
+        description = "the same key twice is one import: its drafts without a `key` have it, with \
+                       the number of their line",
+    )),
     tag = "records",
     responses(
         (status = 200, description = "what became of each line", body = ImportAnswer),
@@ -43,9 +52,12 @@ const STANDINGS: usize = 500;
 pub(crate) async fn import(
     State(node): State<Arc<Node>>,
     token: Token,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    check_encoding(&headers)?;
+    let key = idempotency_key(&headers)?;
     let body = body.map_err(unread_body)?;
     if body.is_empty() {
         let why = "there is nothing in it: send a line of JSON for each operation";
@@ -62,7 +74,7 @@ pub(crate) async fn import(
         ));
     }
 
-    let mut run = Run::new(&node, &token, lines.len());
+    let mut run = Run::new(&node, &token, key, lines.len());
     for (n, line) in lines.iter().enumerate() {
         run.take_line(n, line).await;
     }
@@ -75,7 +87,8 @@ pub(crate) async fn import(
 /// line is read for itself.
 fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
     let whole = match body {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => decode_text(body)?.into_owned().into_bytes(),
+        [0xFF, 0xFE, 0, 0, ..] => decode_text(body)?.into_owned().into_bytes(),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => wide_to_utf8(body),
         [0xEF, 0xBB, 0xBF, rest @ ..] => rest.to_vec(),
         _ => body.to_vec(),
     };
@@ -90,6 +103,8 @@ fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
 struct Run<'a> {
     node: &'a Node,
     token: &'a Token,
+    /// The key of the whole request: a draft without one of its own has it, with its line's number.
+    key: Option<String>,
     keys: OperationKeys,
     results: Vec<Option<Value>>,
     /// Lines that wait to be written together, with their numbers.
@@ -105,10 +120,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(node: &'a Node, token: &'a Token, lines: usize) -> Self {
+    fn new(node: &'a Node, token: &'a Token, key: Option<String>, lines: usize) -> Self {
         Self {
             node,
             token,
+            key,
             keys: OperationKeys::default(),
             results: vec![None; lines],
             pending: Vec::new(),
@@ -160,13 +176,17 @@ impl<'a> Run<'a> {
         mut map: Map<String, Value>,
         key: Option<String>,
     ) -> Result<Write, Problem> {
-        let broken = |e: serde_json::Error| unprocessable("bad_body", e.to_string());
         if map.contains_key("kind") {
             let content = content_hash(&[&Value::Object(map.clone())]);
-            let key = take_key(&mut map)?;
-            let draft: DraftBody = serde_json::from_value(Value::Object(map)).map_err(broken)?;
-            let mrz = draft.zone_warnings(self.node);
-            self.warnings.insert(n, mrz);
+            let of_request = || Some(format!("{}#{}", self.key.as_ref()?, n + 1));
+            let key = take_key(&mut map)?.or_else(of_request);
+            let draft: DraftBody = read_members(Value::Object(map))?;
+            let mut warnings = draft.zone_warnings(self.node);
+            if key.is_none() {
+                warnings
+                    .push("without a `key` it is written anew whenever it is sent again".into());
+            }
+            self.warnings.insert(n, warnings);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
             write.key = key.map(|k| (LocalScope::Import, k));
             write.content = Some(content);

@@ -61,10 +61,11 @@ pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
 pub use problem::{Problem, problem_of};
 pub use reading::ReadGrant;
+pub use record_files::no_formula;
 pub use serve::{Limits, serve};
 pub use spool::run_spool;
 pub use spool_place::{SpoolPlace, SpoolSpeaker};
-pub use strict::{decode_text, parse_object};
+pub use strict::{decode_text, parse_object, wide_to_utf8};
 
 use axum::{
     Router,

@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problems.
 
+use crate::filters;
 use axum::{
     Json,
     extract::rejection::QueryRejection,
@@ -153,7 +154,10 @@ impl From<wadi_record::RecordError> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(error: QueryRejection) -> Self {
-        Self::new(error.status(), "bad_query", error.body_text())
+        let words = error.body_text();
+        let told = words.strip_prefix("Failed to deserialize query string: ");
+        let why = filters::with_nearest(told.unwrap_or(&words));
+        Self::new(error.status(), "bad_query", why)
     }
 }
 

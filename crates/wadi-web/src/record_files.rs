@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::Value;
 use std::sync::Arc;
-use wadi_node::Node;
+use wadi_node::{Node, is_hidden};
 
 /// Records that a file holds at most: what is more is read page by page, or by `wadi export`.
 const FILE_ROWS_MAX: usize = 2_000;
@@ -50,11 +50,17 @@ struct RecordFile {
 
 /// A text that no spreadsheet takes for a formula: behind an apostrophe it is text. One that begins
 /// with an apostrophe gets another, so that to take one away is to have what was recorded.
-fn no_formula(text: String) -> String {
+///
+/// Blanks of any kind and characters that nobody sees may be dropped before it is looked at, and
+/// signs of other widths stand for the same.
+pub fn no_formula(text: String) -> String {
     let begins = [
-        '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠',
+        '=', '+', '-', '@', '\'', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫',
     ];
-    match text.trim_start_matches(' ').starts_with(begins) {
+    let is_dropped = |c: char| c.is_whitespace() || is_hidden(c);
+    let begins_so = text.trim_start_matches(is_dropped).starts_with(begins);
+
+    match begins_so || text.starts_with(char::is_control) {
         true => format!("'{text}"),
         false => text,
     }
@@ -262,6 +268,31 @@ mod tests {
         made.format = "ndjson".into();
         let text = String::from_utf8(made.text().unwrap()).unwrap();
         assert!(text.ends_with("}\n") && text.contains("\"cut\":true"));
+    }
+
+    #[test]
+    fn a_formula_is_one_behind_whatever_a_spreadsheet_drops() {
+        for sign in ["=", "+", "-", "@", "＝", "﹢", "﹦", "'"] {
+            for before in [
+                "", " ", "\u{A0}", "\u{200F}", "\u{FEFF}", "\u{B}", "\u{85}", "\u{2028}",
+            ] {
+                let text = format!("{before}{sign}1+1");
+                assert_eq!(no_formula(text.clone()), format!("'{text}"), "{text:?}");
+            }
+        }
+
+        assert_eq!(no_formula("\tx".into()), "'\tx");
+        for plain in [
+            "23-A-788",
+            "\u{200F}شركة",
+            "a=1",
+            "",
+            "شركة",
+            " 1",
+            "٢٣ أ ٧٨٨",
+        ] {
+            assert_eq!(no_formula(plain.into()), plain);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::RecordId;
 use wadi_node::{DETAINED, KnownPage, ListedRecord, Members, Node, NodeError, RecordFilter};
-use wadi_record::{Department, HoldType, normalise_plate, term};
+use wadi_record::{Department, HoldType, term};
 
 /// A record's clock may be ahead of this node's: those that claim to begin so much later than they
 /// were taken in are still looked at.
@@ -126,6 +126,7 @@ fn older(text: &str) -> Result<(i64, RecordId), Problem> {
 impl ListQuery {
     /// What it asks for, of what its token reads.
     pub(crate) fn read(self, node: &Node, reading: &ReadRight<'_>) -> Result<AskedList, Problem> {
+        filters::in_order(self.from_ms, self.until_ms)?;
         let term = self.term()?;
         let of_holds = self.of_holds()?;
         let search = self
@@ -187,14 +188,15 @@ impl ListQuery {
     }
 
     fn term(&self) -> Result<Option<(String, String)>, Problem> {
-        Ok(match (&self.plate, &self.container) {
+        let (what, given) = match (&self.plate, &self.container) {
             (Some(_), Some(_)) => return Err(filters::one_of("plate", "container")),
-            (Some(plate), None) => Some(("plate".to_string(), term(&normalise_plate(plate)))),
-            (None, Some(container)) => {
-                Some(("container".to_string(), term(&normalise_plate(container))))
-            }
-            (None, None) => None,
-        })
+            (Some(plate), None) => ("plate", plate),
+            (None, Some(container)) => ("container", container),
+            (None, None) => return Ok(None),
+        };
+
+        let form = filters::read_off(what, given)?;
+        Ok(Some((what.to_string(), term(&form))))
     }
 
     fn of_holds(&self) -> Result<Vec<(&'static str, String)>, Problem> {

@@ -261,19 +261,25 @@ pub(crate) async fn related(
     ))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
+/// The key of a request. One of two would be dropped, and with it what makes a repeat known.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let bad = |why: &str| Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", why);
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(key) = given.next() else {
         return Ok(None);
     };
+
+    if given.any(|other| other != key) {
+        return Err(bad(
+            "one key for a request: there are two headers, which differ",
+        ));
+    }
+
     match key.to_str() {
         Ok(key) if (1..=128).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) => {
             Ok(Some(key.into()))
         }
-        _ => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_idempotency_key",
-            "1 to 128 visible ASCII characters",
-        )),
+        _ => Err(bad("1 to 128 visible ASCII characters")),
     }
 }
 
@@ -413,4 +419,27 @@ pub(crate) async fn append(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let on = node.reads().find_kind(&id).await?;
     write_draft(&node, &token, &headers, body, Some(on)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_one_key() {
+        let told = |keys: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for key in keys {
+                headers.append("idempotency-key", key.parse().unwrap());
+            }
+            idempotency_key(&headers).map_err(|problem| problem.code)
+        };
+
+        assert_eq!(told(&[]), Ok(None));
+        assert_eq!(told(&["a"]), Ok(Some("a".into())));
+        assert_eq!(told(&["a", "a"]), Ok(Some("a".into())));
+        for wrong in [&["a", "b"][..], &[""], &["a b"]] {
+            assert_eq!(told(wrong), Err("bad_idempotency_key".into()), "{wrong:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     records::{put_standing, written_json},
     settle::settle_file,
     spool_place::{SpoolPlace, Unopened, take_text},
-    strict::{content_hash, decode_text, parse_object},
+    strict::{content_hash, decode_text, parse_object, read_members},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -68,7 +68,8 @@ struct Spool {
 /// The drafts that lie in a directory, in the order of their names.
 fn list_drafts(dir: &Path) -> io::Result<Vec<PathBuf>> {
     for sub in ["done", "bad"] {
-        std::fs::create_dir_all(dir.join(sub))?;
+        std::fs::create_dir_all(dir.join(sub))
+            .map_err(|e| io::Error::new(e.kind(), format!("{sub}: {e}")))?;
     }
 
     let mut files = Vec::new();
@@ -344,8 +345,7 @@ async fn write_draft(
     let content = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
     let scope = place.scope(node, &mut map).await?;
-    let body: DraftBody = serde_json::from_value(Value::Object(map))
-        .map_err(|e| unprocessable("bad_body", e.to_string()))?;
+    let body: DraftBody = read_members(Value::Object(map))?;
     let mrz = body.zone_warnings(node);
 
     let on = match record {

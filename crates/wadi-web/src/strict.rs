@@ -4,11 +4,14 @@
 //! 2.3): such a text is refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of
 //! anything else the refusal names what it looks like.
 
-use crate::{Problem, problem::unprocessable};
+use crate::{Problem, filters, problem::unprocessable};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
 use serde::{
     Deserializer,
@@ -21,6 +24,11 @@ use wadi_log::Hash;
 
 /// Beyond this a double does not hold every whole number.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Stands in UTF-8 for what was no character of UTF-16; no UTF-8 has such bytes, and no text of a
+/// code page has them side by side.
+const NO_CHARACTER: [u8; 2] = [0xFF, 0xFE];
+const DAMAGED_UTF16: &str = "this is UTF-16 that is cut short or damaged; send UTF-8";
 
 /// A value in which no object names a member twice. A number with a zero fraction is a whole
 /// number.
@@ -142,29 +150,61 @@ fn kind_of(value: &Value) -> &'static str {
 
 /// The text that these bytes are, without a byte order mark.
 pub fn decode_text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
-    let wide = |unit: fn([u8; 2]) -> u16, rest: &[u8]| {
-        let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        let text: Result<String, _> = char::decode_utf16(units).collect();
-        match text {
-            Ok(text) if rest.len().is_multiple_of(2) => Ok(Cow::Owned(text)),
-            _ => Err(encoding(
-                "this is UTF-16 that is cut short or damaged; send UTF-8",
-            )),
-        }
-    };
+    if let Some(how) = packed(bytes) {
+        let why = format!("this is packed ({how}): unpack it, and send text");
+        return Err(encoding(&why));
+    }
 
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest),
         [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => {
             Err(encoding("this is UTF-32; send UTF-8"))
         }
-        [0xFF, 0xFE, rest @ ..] => wide(u16::from_le_bytes, rest),
-        [0xFE, 0xFF, rest @ ..] => wide(u16::from_be_bytes, rest),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+            let text = String::from_utf8(wide_to_utf8(bytes));
+            text.map(Cow::Owned).map_err(|_| encoding(DAMAGED_UTF16))
+        }
         [0, b, ..] | [b, 0, ..] if b.is_ascii() && *b != 0 => Err(encoding(
             "this is UTF-16 without its byte order mark; send UTF-8",
         )),
         _ => utf8(bytes),
     }
+}
+
+/// Text of UTF-16 with its mark as UTF-8. What is no character of it becomes bytes that no UTF-8
+/// has, so that a line that holds one is bad, and no other.
+pub fn wide_to_utf8(bytes: &[u8]) -> Vec<u8> {
+    let unit = match bytes {
+        [0xFE, 0xFF, ..] => u16::from_be_bytes,
+        _ => u16::from_le_bytes,
+    };
+    let rest = bytes.get(2..).unwrap_or_default();
+    let (pairs, cut) = rest.as_chunks::<2>();
+
+    let mut out = Vec::with_capacity(bytes.len());
+    for read in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        match read {
+            Ok(c) => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+            Err(_) => out.extend(NO_CHARACTER),
+        }
+    }
+
+    if !cut.is_empty() {
+        out.extend(NO_CHARACTER);
+    }
+    out
+}
+
+/// What packed bytes are, by how they begin.
+fn packed(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0x1F, 0x8B, ..] => "gzip",
+        [b'P', b'K', 3, 4, ..] => "zip",
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => "zstd",
+        [b'B', b'Z', b'h', ..] => "bzip2",
+        [0xFD, b'7', b'z', b'X', b'Z', ..] => "xz",
+        _ => return None,
+    })
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
@@ -173,6 +213,10 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
         .map_err(|error| {
             let at = error.valid_up_to();
             let byte = bytes.get(at).copied().unwrap_or_default();
+            if bytes.get(at..at + 2) == Some(&NO_CHARACTER) {
+                return encoding(DAMAGED_UTF16);
+            }
+
             encoding(&format!(
                 "this is not UTF-8: byte {} is 0x{byte:02X}, as in text of Windows-1256 or another \
                  code page; send UTF-8",
@@ -255,6 +299,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
             ));
         }
 
+        check_encoding(request.headers())?;
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(unread_body)?;
@@ -279,18 +324,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
             ));
         }
 
-        let said = serde_json::from_value(sent.clone()).map_err(|e| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", e.to_string())
-        })?;
-
+        let said = read_members(sent.clone())?;
         Ok(Self { said, sent })
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()) else {
+    // Of two types one is wrong.
+    let mut given = headers.get_all(CONTENT_TYPE).iter();
+    let first = given.next();
+    let Some(kind) = first.and_then(|h| h.to_str().ok()) else {
         return false;
     };
+    if given.any(|other| Some(other) != first) {
+        return false;
+    }
+
     let kind = kind
         .split(';')
         .next()
@@ -301,6 +350,41 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
+/// Reads what a JSON value says. What does not fit is told with the member that it stands in.
+pub(crate) fn read_members<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let member = error.path().to_string();
+        let why = filters::with_nearest(&error.inner().to_string());
+        let is_named = member == "." || why.contains(&format!("`{member}`"));
+        unprocessable(
+            "bad_body",
+            match is_named {
+                true => why,
+                false => format!("{member}: {why}"),
+            },
+        )
+    })
+}
+
+/// Refuses a body that was packed: it would be read as if it were not.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let packed = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .find(|how| !how.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let Some(how) = packed else {
+        return Ok(());
+    };
+
+    let how = String::from_utf8_lossy(how.as_bytes());
+    let why = format!("the body is packed ({how}): send it as it is, without Content-Encoding");
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_type",
+        why,
+    ))
+}
+
 /// Why a body was not read to its end.
 pub(crate) fn unread_body(error: BytesRejection) -> Problem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -308,7 +392,11 @@ pub(crate) fn unread_body(error: BytesRejection) -> Problem {
                    lines";
         return Problem::new(error.status(), "body_too_large", why);
     }
-    Problem::new(error.status(), "bad_body", error.body_text())
+    let why = format!(
+        "the body broke off, and nothing of it was taken: send it again ({})",
+        error.body_text()
+    );
+    Problem::new(error.status(), "bad_body", why)
 }
 
 #[cfg(test)]
@@ -382,6 +470,66 @@ mod tests {
         refused(&utf16(plate, u16::to_le_bytes)[..7], "UTF-16");
         refused(&[0xFF, 0xFE, 0, 0, b'{', 0, 0, 0], "UTF-32");
         refused(b"{\"plate\":\"22 \xC7 33\"}", "Windows-1256");
+        refused(b"{\"plate\":\"22 \xFF 33\"}", "Windows-1256");
+        refused(&[0x1F, 0x8B, 8, 0, 0], "gzip");
+    }
+
+    #[test]
+    fn a_broken_character_of_utf_16_costs_its_line_and_no_other() {
+        let units = "\u{feff}one\ntw?o\nthree".encode_utf16();
+        let broken = units.map(|unit| match unit {
+            0x3F => 0xD800,
+            unit => unit,
+        });
+        let bytes: Vec<u8> = broken.flat_map(u16::to_be_bytes).collect();
+
+        let text = wide_to_utf8(&bytes);
+        let lines: Vec<_> = text.split(|b| *b == b'\n').map(decode_text).collect();
+        assert_eq!(lines[0].as_ref().unwrap(), "one");
+        assert_eq!(lines[2].as_ref().unwrap(), "three");
+        let told = lines[1].as_ref().unwrap_err();
+        assert!(
+            told.detail.contains("UTF-16 that is cut short or damaged"),
+            "{}",
+            told.detail
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_its_member() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Said {
+            #[expect(dead_code)]
+            device_seq: Option<u64>,
+            #[expect(dead_code)]
+            lists: Option<Vec<u8>>,
+        }
+
+        let told = |value| read_members::<Said>(value).unwrap_err().detail;
+        assert!(told(json!({"device_seq": -1})).starts_with("device_seq: invalid value"));
+        assert!(told(json!({"lists": [1, "a"]})).starts_with("lists[1]: invalid type"));
+        let near = told(json!({"device_sek": 1}));
+        assert!(near.contains("did you mean \"device_seq\"?"), "{near}");
+    }
+
+    #[test]
+    fn a_body_that_was_packed_and_one_of_two_types_are_refused() {
+        let headers = |all: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in all {
+                map.append(*name, value.parse().unwrap());
+            }
+            map
+        };
+
+        let encoded = |how| check_encoding(&headers(&[("content-encoding", how)]));
+        assert!(encoded("identity").is_ok() && encoded("Identity").is_ok());
+        assert_eq!(encoded("gzip").unwrap_err().status, 415);
+
+        let json = ("content-type", "application/json");
+        assert!(is_json(&headers(&[json])) && is_json(&headers(&[json, json])));
+        assert!(!is_json(&headers(&[json, ("content-type", "text/plain")])));
     }
 
     #[test]

@@ -272,6 +272,12 @@ impl Config {
         for peer in &self.peer {
             peer.check()?;
         }
+        if let Some(name) = peers::twice(&self.peer) {
+            return Err(format!(
+                "peer {name} is named twice: give one [[peer]] all its addresses, or a \
+                 [[peer.link]] for each link"
+            ));
+        }
 
         for (name, budget) in &self.budgets {
             for (key, value) in [("burst", budget.burst), ("per_s", budget.per_s)] {

@@ -226,6 +226,7 @@ fn member_value(r: &mut StdRng, member: &Member, records: &[String]) -> String {
         ValueType::OneOf(list) => quoted(list.choose(r).expect("a list is not empty")),
         ValueType::Codes { from, to, .. } => r.random_range(from..=to).to_string(),
         ValueType::Day => quoted("2026-01-02"),
+        ValueType::Digest => quoted(&format!("{:064x}", r.random_range(0..4))),
         ValueType::Crossing => quoted(["TRB", "QAM"].choose(r).expect("two")),
         ValueType::TypeOfHold => quoted(HoldType::ALL.choose(r).expect("seven").name()),
     }

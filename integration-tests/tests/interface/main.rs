@@ -8,6 +8,7 @@ mod examples;
 mod export;
 mod front_door;
 mod languages;
+mod odd_requests;
 mod operators;
 mod reading;
 mod repeats;

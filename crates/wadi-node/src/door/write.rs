@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use wadi_log::{Crossing, Hash, RecordId, Reference};
-use wadi_record::{Draft, RecordError};
+use wadi_record::{Draft, RecordError, impossible_time, is_blank, unlikely_time};
 use wadi_store::LocalScope;
 
 /// The record that a write is about.
@@ -69,12 +69,21 @@ pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
         return bad(format!("has more than {NAME_CHARS_MAX} characters"));
     }
 
-    match name.chars().find(|c| is_hidden(*c)) {
-        Some(c) => bad(format!(
+    if let Some(c) = name.chars().find(|c| is_hidden(*c)) {
+        return bad(format!(
             "holds the character U+{:04X}, which is not seen, or moves what is",
             u32::from(c)
-        )),
-        None => Ok(()),
+        ));
+    }
+
+    // "OF-7 " would be another officer than "OF-7", and nobody would see it.
+    if !name.is_empty() && is_blank(name) {
+        return bad("holds nothing that is seen".into());
+    }
+
+    match name.trim() == name {
+        true => Ok(()),
+        false => bad(format!("{name:?} begins or ends with a blank")),
     }
 }
 
@@ -96,6 +105,10 @@ impl Write {
     /// What looks wrong about the time at which it is said to have happened.
     pub(crate) fn time_warning(&self, now_ms: i64, doubt_ms: i64) -> Option<String> {
         let (at_ms, _) = self.happened.as_ref()?;
+        if let Some(why) = unlikely_time(*at_ms) {
+            return Some(format!("happened_at_ms: {why}"));
+        }
+
         let ahead_ms = at_ms.saturating_sub(now_ms);
         (ahead_ms > doubt_ms).then(|| {
             format!(
@@ -105,7 +118,7 @@ impl Write {
         })
     }
 
-    /// Checks the names of who speaks, and the sender's key.
+    /// Checks the names of who speaks, when it happened, and the sender's key.
     pub(crate) fn check_names(&self) -> Result<(), RecordError> {
         check_name("officer", &self.officer)?;
         check_name("department", &self.department)?;
@@ -115,6 +128,14 @@ impl Write {
             "happened_source",
             self.happened.as_ref().map_or("", |(_, source)| source),
         )?;
+
+        let happened = self.happened.as_ref();
+        if let Some(why) = happened.and_then(|(at_ms, _)| impossible_time(*at_ms)) {
+            return Err(RecordError::BadValue {
+                field: "happened_at_ms".into(),
+                why,
+            });
+        }
 
         // A file's name has up to 255 bytes.
         let key = self.key.as_ref().map_or("", |(_, key)| key);
@@ -165,4 +186,72 @@ pub struct Written {
     pub repeated: bool,
     /// What looks wrong and was recorded all the same.
     pub warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_record::Passage;
+
+    fn write_at(at_ms: i64) -> Write {
+        let mut write = Write::by("OF-7", "PORT", Target::New(None), Passage::announce("in"));
+        write.happened = Some((at_ms, "paper".into()));
+        write
+    }
+
+    #[test]
+    fn a_name_is_one_that_is_seen_as_it_is() {
+        for name in ["", "OF-7", "OF 7", "علي", "بوابة ١"] {
+            assert!(check_name("officer", name).is_ok(), "{name:?}");
+        }
+
+        for (name, why) in [
+            ("OF-7 ", "begins or ends with a blank"),
+            (" OF-7", "begins or ends with a blank"),
+            ("OF-7\u{A0}", "begins or ends with a blank"),
+            ("  ", "nothing that is seen"),
+            ("\u{3000}", "nothing that is seen"),
+            ("\u{3164}", "nothing that is seen"),
+            ("OF\u{200B}7", "U+200B"),
+        ] {
+            let told = check_name("officer", name).unwrap_err();
+            assert_eq!(told.code(), "bad_value");
+            assert!(told.to_string().contains(why), "{name:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_happened_did_so_at_a_time_that_can_be() {
+        for wrong in [
+            -1,
+            i64::MIN,
+            253_402_300_800_000,
+            1_772_323_200_000_000,
+            i64::MAX,
+        ] {
+            let told = write_at(wrong).check_names().unwrap_err();
+            assert!(told.to_string().contains("happened_at_ms"), "{told}");
+        }
+
+        let now_ms = 1_772_323_200_000;
+        for strange in [0, 1, now_ms / 1_000] {
+            let write = write_at(strange);
+            write.check_names().unwrap();
+            let told = write.time_warning(now_ms, 1_000).unwrap_or_default();
+            assert!(
+                told.contains("times are Unix times in milliseconds"),
+                "{told}"
+            );
+        }
+
+        assert_eq!(
+            write_at(now_ms - 86_400_000).time_warning(now_ms, 1_000),
+            None
+        );
+        assert!(
+            write_at(now_ms + 60_000)
+                .time_warning(now_ms, 1_000)
+                .is_some()
+        );
+    }
 }

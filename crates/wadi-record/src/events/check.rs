@@ -106,9 +106,26 @@ fn wrong_together(together: Together, event: &Map<String, Value>) -> Option<Wron
         }
         Together::MassesAgree => {
             let kg = |member: &str| event.get(member).and_then(Value::as_i64);
-            let (net, gross, tare) = (kg("net_kg")?, kg("gross_kg")?, kg("tare_kg")?);
-            let why = || format!("{net} is not the gross {gross} less the tare {tare}");
-            (net != gross - tare).then(|| ("net_kg", why()))
+            let gross = kg("gross_kg")?;
+            let more_than_gross = |member: &'static str| {
+                let part = kg(member).filter(|part| *part > gross)?;
+                Some((member, format!("{part} is more than the gross {gross}")))
+            };
+
+            let disagree = || {
+                let (net, tare) = (kg("net_kg")?, kg("tare_kg")?);
+                let why = format!("{net} is not the gross {gross} less the tare {tare}");
+                (net != gross - tare).then_some(("net_kg", why))
+            };
+
+            more_than_gross("net_kg")
+                .or_else(|| more_than_gross("tare_kg"))
+                .or_else(disagree)
+        }
+        Together::InOrder(first, last) => {
+            let ms = |member: &str| event.get(member).and_then(Value::as_i64);
+            let (from, until) = (ms(first)?, ms(last)?);
+            (until < from).then(|| (last, format!("{until} is before `{first}`, {from}")))
         }
     }
 }

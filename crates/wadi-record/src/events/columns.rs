@@ -207,8 +207,11 @@ pub enum Together {
     Free,
     /// A device's `read`, or a `reason` why there is none.
     ReadOrReason,
-    /// `net_kg` is `gross_kg` less `tare_kg`, where all three are given.
+    /// `net_kg` is `gross_kg` less `tare_kg`, where all three are given; neither is more than the
+    /// gross.
     MassesAgree,
+    /// The second of these times is not before the first.
+    InOrder(&'static str, &'static str),
 }
 
 /// A term that records are looked up and linked by.

@@ -228,6 +228,7 @@ mod tests {
                 Together::MassesAgree => {
                     assert!(has("gross_kg") && has("tare_kg") && has("net_kg"), "{name}")
                 }
+                Together::InOrder(first, last) => assert!(has(first) && has(last), "{name}"),
             }
 
             if let Asks::Seen { event: other, .. } = event.asks {

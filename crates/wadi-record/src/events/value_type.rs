@@ -1,7 +1,10 @@
 //! What a member of an event holds.
 
-use crate::{HoldType, Unit, ranges::impossible_time};
+use crate::{HoldType, Unit, normal::is_digest, ranges::impossible_time};
 use serde_json::Value;
+
+/// What a hash has to be.
+const DIGEST_EXPECTED: &str = "expected a SHA-256 of 64 hexadecimal digits";
 
 /// What a member of an event holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +36,8 @@ pub enum ValueType {
     },
     /// A day, as `2026-03-01`.
     Day,
+    /// A SHA-256, in hexadecimal.
+    Digest,
     /// A crossing's code.
     Crossing,
     /// The name of a type of hold.
@@ -44,7 +49,12 @@ impl ValueType {
     pub(super) fn wrong_form(self, value: &Value) -> Option<&'static str> {
         let list = |each: fn(&Value) -> bool| value.as_array().is_some_and(|a| a.iter().all(each));
         let (fits, expected) = match self {
-            Self::Text | Self::OneOf(_) | Self::Day | Self::Crossing | Self::TypeOfHold => (
+            Self::Text
+            | Self::OneOf(_)
+            | Self::Day
+            | Self::Digest
+            | Self::Crossing
+            | Self::TypeOfHold => (
                 value.as_str().is_some_and(|t| !t.is_empty()),
                 "expected text that is not empty",
             ),
@@ -74,6 +84,7 @@ impl ValueType {
                 format!("{what} are {from} to {to}"),
             ),
             Self::Day => (is_day(text), format!("{text:?} is no day, as 2026-03-01")),
+            Self::Digest => (is_digest(text), DIGEST_EXPECTED.into()),
             Self::Crossing => (
                 text.parse::<wadi_log::Crossing>().is_ok(),
                 "is not a crossing's code".into(),

@@ -14,7 +14,7 @@ use crate::{
     Kind, RecordError,
     error::nearest,
     events::is_day,
-    normal::{is_digest, wrong_hs_code, wrong_target},
+    normal::{is_blank, is_digest, wrong_hs_code, wrong_target},
     ranges::impossible_time,
 };
 use columns::FieldType::{
@@ -124,7 +124,7 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
             "{text:?} is not a code of capital letters: two or three of ISO 3166, or those of a \
              travel document (ICAO Doc 9303)"
         )),
-        _ if text.is_empty() => bad("empty text; use null to clear a field".into()),
+        _ if is_blank(text) => bad("empty text; use null to clear a field".into()),
         _ => Ok(()),
     }
 }

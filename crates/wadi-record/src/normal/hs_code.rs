@@ -63,6 +63,16 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
         ));
     }
 
+    if let Some(n) = odd_first_group(text) {
+        let lost = match digits.starts_with('0') {
+            true => "a digit is missing or too many",
+            false => "the leading zero was lost",
+        };
+        return Some(format!(
+            "{raw:?} is not an HS code: {n} digits in its first group, an odd number; {lost}"
+        ));
+    }
+
     if !(digits_min..=DIGITS_MAX).contains(&digits.len()) {
         return Some(format!(
             "{raw:?} is not an HS code: {digits_min} to {DIGITS_MAX} digits, chapter 01 to 97"
@@ -73,6 +83,23 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
     (!(1..=CHAPTER_MAX).contains(&chapter)).then(|| {
         format!("{raw:?} is not an HS code: there is no chapter {chapter:02}, but 01 to 97")
     })
+}
+
+/// How many digits stand in the first group of a code, where that is an odd number. A spreadsheet
+/// that takes `0803.90` for a number writes `803.9`, and one that takes `080390` for one may write
+/// `80390.0`: both have an even number of digits again. Single digits all along are boxes of a
+/// form.
+fn odd_first_group(text: &str) -> Option<usize> {
+    let groups: Vec<usize> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .map(|part| part.chars().count())
+        .collect();
+    let are_boxes = groups.iter().all(|n| *n == 1);
+
+    groups
+        .first()
+        .copied()
+        .filter(|first| groups.len() > 1 && !are_boxes && first % 2 == 1)
 }
 
 /// The number that a pair of digits of a code makes.
@@ -117,6 +144,7 @@ mod tests {
             "0803 90 100 0",
             "080390100000",
             " 0803.90\u{200F}",
+            "0 8 0 3 9 0",
             "٠٨٠٣٩٠",
             "９７０１",
         ] {
@@ -128,6 +156,12 @@ mod tests {
             ("8039010", "leading zero was lost (08039010?)"),
             ("0803900", "one is missing or too many"),
             ("803", "leading zero"),
+            ("80390.0", "leading zero was lost"),
+            ("803.9", "leading zero was lost"),
+            ("٨٠٣٫٩", "leading zero was lost"),
+            ("803.90", "leading zero was lost (080390?)"),
+            ("803 90 100 0", "leading zero was lost"),
+            ("080.390", "missing or too many"),
             ("080..390", "single dots"),
             ("....0803", "single dots"),
             ("0803.", "single dots"),

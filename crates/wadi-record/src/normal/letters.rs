@@ -73,6 +73,12 @@ fn is_unseen(c: char) -> bool {
     takes_no_room || carries || c.is_control() || is_combining_mark(c)
 }
 
+/// Whether nobody sees anything of a text: it is empty, or blanks and characters that take no room
+/// are all of it.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_unseen(c))
+}
+
 /// Arabic letters as Arabic, Persian and Kurdish keyboards write them for each other. What a hamza
 /// or a madda sits on has lost it already. Letters of their own, as پ, چ, ژ and گ, stay: a plate of
 /// the police is none of a citizen.

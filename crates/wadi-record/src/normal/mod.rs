@@ -8,6 +8,7 @@
 //! normal form already. What is left empty says nothing, and matches nothing.
 
 mod country;
+mod currency;
 mod digest;
 mod hs_code;
 mod letters;
@@ -15,16 +16,21 @@ mod lookout;
 mod plate;
 mod reference;
 mod terms;
+mod unit_code;
 mod zone;
 
 pub use country::{country_doubt, normalise_country};
+pub(crate) use currency::currency_doubt;
 pub use digest::{is_digest, normalise_document};
 pub(crate) use hs_code::{hs_doubt, wrong_hs_code};
 pub use hs_code::{lies_under, normalise_hs_code};
+pub use letters::is_blank;
 pub use lookout::normalise_target;
 pub(crate) use lookout::wrong_target;
 pub(crate) use plate::mixed_alphabets;
 pub use plate::{normalise_plate, plate_shape};
 pub use reference::normalise_reference;
 pub use terms::{field_term, goods_terms};
+pub use unit_code::normalise_unit;
+pub(crate) use unit_code::unit_doubt;
 pub use zone::{Zone, zones_failed};

@@ -6,7 +6,7 @@
 //! digit for a letter, is never put right: its check digit tells.
 
 use super::country::country_doubt;
-use mrz::{Checks, Format, MrzData, MrzDate, MrzError, ParseOptions};
+use mrz::{Checks, Format, MrzData, MrzDate, MrzError, ParseOptions, Sex};
 use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
 
@@ -17,6 +17,12 @@ const CHARS_MAX: usize = 512;
 /// The first letter of a visa's zone.
 const VISA: char = 'V';
 const DAY_MS: i64 = 86_400_000;
+/// What a first line has at least: its document's type and state, and a letter of a name.
+const FIRST_LINE: usize = 6;
+/// What the second line of a visa has at least: all up to the check digit of its expiry.
+const VISA_DIGITS: usize = 28;
+/// What the first line of a card has at least: all up to the check digit of its number.
+const TD1_DIGITS: usize = 15;
 
 /// What the check of a machine-readable zone came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -107,6 +113,15 @@ impl Zone {
                 .push(format!("the document expired on {}", data.date_of_expiry));
         }
 
+        // No check digit covers it. X stands on some documents where the standard has a filler.
+        if let Sex::NonConformant(letter) = data.sex
+            && letter != 'X'
+        {
+            self.doubts.push(format!(
+                "the sex in the machine-readable zone is {letter}, and none of M, F and a filler"
+            ));
+        }
+
         // Who issued it and whose citizen the holder is: one code, mostly.
         let codes = BTreeSet::from([&data.issuing_country, &data.nationality]);
         self.doubts
@@ -192,6 +207,15 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
         return Ok(lines);
     }
 
+    // Where fillers stand as blanks, a row without blanks has lost them.
+    let mut filled = read.each_ref().map(|rows| filled_up(rows));
+    if !text.contains('<') {
+        filled.rotate_left(3);
+    }
+    if let Some(lines) = filled.into_iter().flatten().next() {
+        return Ok(lines);
+    }
+
     let lengths: Vec<String> = read[0]
         .iter()
         .map(|row| row.chars().count().to_string())
@@ -256,6 +280,29 @@ fn shaped(rows: &[String]) -> Option<Vec<String>> {
             .map(|line| line.iter().collect())
             .collect(),
     )
+}
+
+/// The rows of a document whose fillers at the ends of lines were cut off, as whatever trims texts
+/// does. Of a line that ends with a check digit nothing is cut off.
+fn filled_up(rows: &[String]) -> Option<Vec<String>> {
+    let length = |row: &String| row.chars().count();
+    let (least, chars) = match rows {
+        [a, b] if a.starts_with(VISA) => {
+            let longest = length(a).max(length(b));
+            (
+                vec![FIRST_LINE, VISA_DIGITS],
+                if longest > 36 { 44 } else { 36 },
+            )
+        }
+        [_, b] => (vec![FIRST_LINE, length(b)], length(b)),
+        [_, b, _] => (vec![TD1_DIGITS, length(b), 1], length(b)),
+        _ => return None,
+    };
+
+    let is_shape = SHAPES.contains(&(rows.len(), chars));
+    let mut each = rows.iter().zip(least);
+    let fits = each.all(|(row, least)| (least..=chars).contains(&length(row)));
+    (is_shape && fits).then(|| rows.iter().map(|row| format!("{row:<<chars$}")).collect())
 }
 
 fn parse(lines: &[String], year: i32) -> Result<MrzData, MrzError> {

@@ -115,7 +115,12 @@ fn event_section(out: &mut String, event: &EventType) {
     match event.together {
         Together::Free => {}
         Together::ReadOrReason => *out += "- `read` or `reason` is given\n",
-        Together::MassesAgree => *out += "- `net_kg` is `gross_kg` less `tare_kg`\n",
+        Together::MassesAgree => {
+            *out += "- `net_kg` is `gross_kg` less `tare_kg`, and neither is more than the gross\n";
+        }
+        Together::InOrder(first, last) => {
+            let _ = writeln!(out, "- `{last}` is not before `{first}`");
+        }
     }
 
     *out += "\n| member | holds |\n|---|---|\n";

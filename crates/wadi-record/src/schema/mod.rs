@@ -141,7 +141,8 @@ fn member_json(member: &Member) -> Json {
     let text = || json!({"type": "string", "minLength": 1});
 
     match member.value {
-        ValueType::Text => text(),
+        // Hashes are taken in digits of any script, and grouped.
+        ValueType::Text | ValueType::Digest => text(),
         ValueType::Int(unit) => with_unit(whole(), unit),
         ValueType::Number(unit) => with_unit(json!({"type": "number"}), unit),
         ValueType::Flag => json!({"type": "boolean"}),

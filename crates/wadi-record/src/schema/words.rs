@@ -18,6 +18,7 @@ pub fn member_holds(member: &Member) -> String {
         ValueType::OneOf(list) => list.join(", "),
         ValueType::Codes { from, to, .. } => format!("code, {from} to {to}"),
         ValueType::Day => "day, as 2026-03-01".into(),
+        ValueType::Digest => "SHA-256, hexadecimal".into(),
         ValueType::Crossing => "code of a crossing".into(),
         ValueType::TypeOfHold => crate::HoldType::NAMES.join(", "),
     }

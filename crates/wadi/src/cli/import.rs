@@ -185,10 +185,12 @@ fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     };
 
     read.map_err(|e| Failure::usage("unreadable", format!("{}: {e}", file.display())))?;
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+    if bytes.starts_with(&[0xFF, 0xFE, 0, 0]) {
         let text = wadi_web::decode_text(&bytes)
             .map_err(|p| Failure::usage(p.code, format!("{}: {}", file.display(), p.detail)))?;
         bytes = text.into_owned().into_bytes();
+    } else if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        bytes = wadi_web::wide_to_utf8(&bytes);
     }
 
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);

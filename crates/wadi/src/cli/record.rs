@@ -149,7 +149,10 @@ fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
             _ => text.into(),
         };
 
-        out.insert(name.into(), value);
+        if out.insert(name.into(), value).is_some() {
+            let why = format!("{name:?} is given twice: say which of its values counts");
+            return Err(Failure::usage("duplicate_member", why));
+        }
     }
 
     Ok(out)
@@ -396,4 +399,23 @@ fn list_text(answer: &Value) -> String {
     }
 
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_given_once() {
+        let told = |all: &[&str]| {
+            let all: Vec<String> = all.iter().map(|pair| pair.to_string()).collect();
+            pairs(&all, false).map_err(|failure| failure.code)
+        };
+
+        let two = told(&["direction=in", "note=in"]).unwrap();
+        assert_eq!(two.len(), 2);
+        let twice = told(&["direction=in", "direction=out"]).unwrap_err();
+        assert_eq!(twice, "duplicate_member");
+        assert_eq!(told(&["direction"]).unwrap_err(), "bad_pair");
+    }
 }

@@ -19,6 +19,14 @@ const LINKS_MAX: usize = 4;
 /// Addresses of one link at most.
 const ADDRESSES_MAX: usize = 16;
 
+/// A peer that stands twice among these. Of two addresses one would be dialled, and nobody would
+/// know which.
+pub(super) fn twice(peers: &[PeerConfig]) -> Option<&str> {
+    let mut names = BTreeSet::new();
+    let names_all = peers.iter().map(|peer| peer.name.as_str());
+    names_all.into_iter().find(|name| !names.insert(*name))
+}
+
 /// A peer to dial: over one link, or over several.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct PeerConfig {
@@ -216,9 +224,17 @@ fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether this is a host and a port. A URL is none: its host would be looked up as it stands; and
+/// of an IPv6 address without brackets nobody can tell where its port begins.
 fn has_port(address: &str) -> bool {
-    let parts = address.rsplit_once(':');
-    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return false;
+    };
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_bracketed = host.starts_with('[') && host.ends_with(']');
+    let is_host = |c: char| !c.is_whitespace() && !['/', '[', ']', ':', '@'].contains(&c);
+
+    is_port && !host.is_empty() && (is_bracketed || host.chars().all(is_host))
 }
 
 impl PeerLinkConfig {
@@ -374,6 +390,41 @@ mod tests {
 
         let none = told("[[peer]]\nname = 'hub'\n").unwrap_err();
         assert!(none.contains("peer hub has no address"), "{none}");
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_and_a_peer_has_one_place() {
+        let peer = |address: &str| format!("[[peer]]\nname = 'hub'\naddress = '{address}'\n");
+        for right in [
+            "hub.example:7700",
+            "hub.example.:7700",
+            "10.0.0.1:7700",
+            "[::1]:7700",
+            "[fe80::1%eth0]:7700",
+        ] {
+            assert!(told(&peer(right)).is_ok(), "{right}");
+        }
+
+        for wrong in [
+            "https://hub.example:7700",
+            "::1:7700",
+            "[::1:7700",
+            "hub.example:0",
+            "hub.example:70000",
+            "hub.example",
+            " hub.example:7700",
+            "user@hub.example:7700",
+        ] {
+            let why = told(&peer(wrong)).unwrap_err();
+            assert!(why.contains("a host and a port"), "{wrong}: {why}");
+        }
+
+        let twice = format!("{}{}", peer("a:1"), peer("b:1"));
+        assert!(
+            told(&twice)
+                .unwrap_err()
+                .contains("peer hub is named twice")
+        );
     }
 
     #[test]

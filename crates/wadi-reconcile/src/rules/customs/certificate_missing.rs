@@ -4,7 +4,7 @@
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::{lies_under, normalise_reference};
+use wadi_record::{lies_under, normalise_reference, normalise_unit};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R17",
@@ -190,7 +190,7 @@ fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
 
 /// What a hold keeps, where its unit is one of mass (UNECE Rec 20).
 fn held_g(hold: &Facts) -> Option<i64> {
-    let grams = match hold.field("unit")? {
+    let grams = match normalise_unit(hold.field("unit")?).as_str() {
         "GRM" => 1,
         "KGM" => 1_000,
         "TNE" => 1_000_000,
@@ -457,6 +457,12 @@ mod tests {
             1,
             "held, and not declared yet"
         );
+
+        for unit in ["t", "tne ", "طن"] {
+            let mut written = paper.clone();
+            written["unit"] = unit.into();
+            assert_eq!(exceeded(kept("H1", written, 9), vec![]), 1, "{unit}");
+        }
 
         assert_eq!(
             exceeded(kept("H1", paper.clone(), 9).state_is("RE_EXPORTED"), vec![]),

@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Rule, sentences};
 use serde_json::json;
+use wadi_record::normalise_reference;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R22",
@@ -18,16 +19,19 @@ sentences! {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let own = anchor.said().filter_map(|e| {
-        let performers = [Some(e.officer()), e.text("operator")];
+        // Whoever writes a name otherwise, as of-7 for OF-7, is no second person.
+        let performers =
+            [Some(e.officer()), e.text("operator")].map(|name| name.map(normalise_reference));
         let second = ["attested_by", "second_officer", "witness"]
             .into_iter()
             .find_map(|m| {
                 let name = e.text(m)?;
-                performers.contains(&Some(name)).then_some((m, name))
+                let is_own = performers.contains(&Some(normalise_reference(name)));
+                is_own.then_some((m, name))
             });
 
         second
-            .filter(|(_, name)| !name.is_empty())
+            .filter(|(_, name)| !normalise_reference(name).is_empty())
             .map(|(member, name)| (e, member, name))
     });
 
@@ -64,7 +68,11 @@ mod tests {
         };
 
         assert_eq!(firm("R22", by("OF-1"), vec![]), [Phase::Firm]);
+        for written in ["of-1", "OF 1", "OF\u{2011}1", "OF-١"] {
+            assert_eq!(firm("R22", by(written), vec![]), [Phase::Firm], "{written}");
+        }
         assert_eq!(firm("R22", by("CU-2"), vec![]), []);
+        assert_eq!(firm("R22", by("OF-11"), vec![]), []);
 
         let scan = event(
             "scanned",

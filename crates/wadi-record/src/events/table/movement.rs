@@ -188,7 +188,7 @@ pub(super) const ROWS: &[EventType] = &[
         proves_presence: true,
         needs_shift: false,
         members: &[
-            required("image_sha256", Text),
+            required("image_sha256", Digest),
             optional("image_bytes", Int(Bytes)),
             optional("place", Text),
             optional("anomaly", Flag),

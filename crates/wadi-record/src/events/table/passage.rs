@@ -20,7 +20,7 @@ pub(super) const ROWS: &[EventType] = &[
         under_way: true,
         proves_presence: false,
         needs_shift: false,
-        members: &[required("document_hash", Text), optional("visa", Text)],
+        members: &[required("document_hash", Digest), optional("visa", Text)],
         together: Together::Free,
         terms: &[],
     },

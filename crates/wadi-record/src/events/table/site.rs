@@ -245,12 +245,12 @@ pub(super) const ROWS: &[EventType] = &[
         proves_presence: false,
         needs_shift: false,
         members: &[
-            required("document_hash", Text),
+            required("document_hash", Digest),
             required("check_in", Time),
             optional("check_out", Time),
             optional("house", Text),
         ],
-        together: Together::Free,
+        together: Together::InOrder("check_in", "check_out"),
         terms: &[],
     },
     EventType {

@@ -169,13 +169,13 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[
             required("camera", Text),
-            optional("clip_sha256", Text),
+            optional("clip_sha256", Digest),
             optional("clip_bytes", Int(Bytes)),
             optional("place", Text),
             optional("from", Time),
             optional("until", Time),
         ],
-        together: Together::Free,
+        together: Together::InOrder("from", "until"),
         terms: &[],
     },
     EventType {

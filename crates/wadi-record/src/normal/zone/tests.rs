@@ -73,6 +73,45 @@ fn a_zone_is_read_as_readers_send_it() {
 }
 
 #[test]
+fn fillers_that_were_cut_off_at_the_ends_of_lines_are_put_back() {
+    for zone in [&TD3[..], &TD2, &TD1, &MRV_A, &MRV_B] {
+        let cut: Vec<&str> = zone.iter().map(|line| line.trim_end_matches('<')).collect();
+        let blanks = cut.join("\n").replace('<', " ");
+        for sent in [cut.join("\n"), cut.join("\r\n"), blanks] {
+            assert!(!read(&sent).failed(), "{sent:?}: {}", told(&sent));
+            let twin = sent.replace("740812", "740813").replace("400907", "400908");
+            assert!(told(&twin).contains("a check digit"), "{twin}");
+        }
+    }
+
+    // A letter that is missing is no filler.
+    let short = &TD3[1][..43];
+    let told = told(&format!("{}\n{short}", TD3[0]));
+    assert!(told.contains("found 44 + 43"), "{told}");
+    assert!(read("hello").failed() && read("P<UTO\nL89").failed());
+}
+
+#[test]
+fn a_letter_in_the_place_of_the_sex_is_told_and_fails_nothing() {
+    for (letter, is_told) in [
+        ("F", false),
+        ("M", false),
+        ("<", false),
+        ("X", false),
+        ("1", true),
+    ] {
+        let sent = TD3.join("\n").replace("2F3", &format!("2{letter}3"));
+        assert!(!read(&sent).failed(), "{sent}");
+        assert_eq!(
+            told(&sent).contains("the sex in"),
+            is_told,
+            "{sent}: {}",
+            told(&sent)
+        );
+    }
+}
+
+#[test]
 fn a_letter_is_never_taken_for_a_digit() {
     let oh = TD3.join("\n").replace("L898902C36", "L8989O2C36");
     assert!(told(&oh).contains("document number"), "{}", told(&oh));

@@ -89,17 +89,3 @@ pub(super) fn cell(record: &Value, column: &Column) -> Option<Value> {
         _ => Some(value),
     }
 }
-
-/// A text that no spreadsheet takes for a formula: behind an apostrophe it is text. One that begins
-/// with an apostrophe gets another, so that to take one away is to have what was recorded.
-pub(super) fn no_formula(text: String) -> String {
-    // The last four are as wide as their letters are in the east, and stand for the same.
-    let begins = [
-        '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠',
-    ];
-    if text.trim_start_matches(' ').starts_with(begins) {
-        format!("'{text}")
-    } else {
-        text
-    }
-}

@@ -1,7 +1,7 @@
 //! The formats: NDJSON, CSV and Parquet, each page after page.
 
 use super::{
-    columns::{cell, columns, no_formula},
+    columns::{cell, columns},
     writer::Hashing,
 };
 use crate::failure::Failure;
@@ -20,6 +20,7 @@ use std::{
     io::{BufWriter, Write},
     sync::Arc,
 };
+use wadi_web::no_formula;
 
 /// Rows of a Parquet row group: what is held in memory while one is written.
 pub(super) const GROUP_ROWS: usize = 2_000;

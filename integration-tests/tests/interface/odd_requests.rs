@@ -1,0 +1,134 @@
+//! What programs send that somebody else wrote: two headers for one, numbers and names that nobody
+//! asked for, filters that say nothing. Nothing is dropped in silence.
+
+use integration_tests::{World, run};
+use serde_json::{Value, json};
+
+fn code(answer: Result<Value, Value>) -> String {
+    answer.expect_err("it should have been refused")["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string()
+}
+
+fn passage(more: Value) -> Value {
+    let mut draft = json!({
+        "kind": "passage",
+        "officer": "OF-1",
+        "department": "PORT",
+        "fields": {"direction": "in"},
+    });
+    let members = draft.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    draft
+}
+
+#[test]
+fn an_import_that_is_sent_again_with_its_key_writes_nothing_twice() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let token = trb.token();
+    let import = |key, line: &Value| trb.post_as(&token, key, "/v1/imports", line).unwrap();
+
+    let line = passage(json!({}));
+    assert_eq!(import(Some("I-1"), &line)["written"], 1);
+    assert_eq!(import(Some("I-1"), &line)["repeated"], 1);
+
+    let other = passage(json!({"fields": {"direction": "out"}}));
+    assert_eq!(
+        import(Some("I-1"), &other)["lines"][0]["code"],
+        "key_reused"
+    );
+
+    // Without any key it is written again, and whoever sends it is told so.
+    let warned = import(None, &line);
+    assert_eq!(warned["written"], 1);
+    let told = warned["lines"][0]["warnings"][0]
+        .as_str()
+        .unwrap_or_default();
+    assert!(told.contains("without a `key`"), "{warned}");
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 2);
+}
+
+#[test]
+fn what_would_be_dropped_is_refused() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let post = |more: Value| trb.post("/v1/records", &passage(more));
+
+    // A number or a session that no device gives makes no repeat known.
+    assert_eq!(code(post(json!({"device_seq": 3}))), "bad_value");
+    assert_eq!(code(post(json!({"device_session": "b1"}))), "bad_value");
+
+    let scope = json!({"is": "device", "device": "SC-1"});
+    let issued = trb.post("/v1/tokens", &json!({"name": "SC-1", "scope": scope}));
+    let device = issued.unwrap()["token"].as_str().unwrap().to_string();
+    let by_device = |draft: &Value| trb.post_as(&device, None, "/v1/records", draft);
+    let named = passage(json!({"device_seq": 1}));
+    assert_eq!(code(by_device(&named)), "officer_given");
+    let draft = json!({"kind": "passage", "device_seq": 1, "fields": {"direction": "in"}});
+    by_device(&draft).unwrap();
+
+    // One of two values given for one field; a member of an operation that there is not.
+    let arguments = ["record", "new", "passage", "--officer", "O", "--department"];
+    let twice = ["PORT", "--set", "direction=in", "--set", "direction=out"];
+    let output = run(&trb.dir, &[&arguments[..], &twice[..]].concat());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let line = json!({"op": "new", "id": "O-1", "sett": {}, "set": {"direction": "in"}});
+    let told = trb.post("/v1/imports", &line).unwrap();
+    assert_eq!(told["lines"][0]["code"], "bad_operation");
+
+    // Names and words in which nobody sees anything.
+    for officer in ["  ", "OF-1 ", "\u{A0}OF-1"] {
+        assert_eq!(code(post(json!({"officer": officer}))), "bad_value");
+    }
+    let exit = json!({"type": "gate.out", "gate": "G1", "reason": "  "});
+    assert_eq!(code(post(json!({"events": [exit]}))), "bad_value");
+    assert_eq!(code(post(json!({"happened_at_ms": -1}))), "bad_value");
+
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
+}
+
+#[test]
+fn a_question_that_asks_nothing_is_told_so() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+
+    for nothing in ["plate=", "plate=--", "plate=%00", "container=%20", "q=%2A"] {
+        let path = format!("/v1/records?{nothing}");
+        assert_eq!(code(trb.get(&path)), "nothing_sought", "{nothing}");
+    }
+    assert_eq!(
+        code(trb.get("/v1/records?from_ms=5&until_ms=4")),
+        "bad_query"
+    );
+
+    let wrong = trb.get("/v1/records?plat=23A1").unwrap_err();
+    let detail = wrong["detail"].as_str().unwrap();
+    assert!(detail.contains("did you mean \"plate\"?"), "{detail}");
+    let wrong = trb
+        .post("/v1/records", &json!({"device_seq": -1}))
+        .unwrap_err();
+    assert!(wrong["detail"].as_str().unwrap().starts_with("device_seq:"));
+}
+
+#[test]
+fn a_zone_that_no_reader_found_says_nothing_of_a_document() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let hash = "ab".repeat(32);
+    let draft = passage(json!({
+        "fields": {"direction": "in", "person.1.document_hash": hash},
+        "check_mrz": [" \r\n"],
+    }));
+
+    let answer = trb.post("/v1/records", &draft).unwrap();
+    let told = answer["warnings"].to_string();
+    assert!(told.contains("was empty, and says nothing"), "{told}");
+    let shown = trb.record(answer["id"].as_str().unwrap()).unwrap();
+    assert_eq!(shown["fields"]["person.1.document_check"], Value::Null);
+}
