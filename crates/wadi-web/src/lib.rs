@@ -55,7 +55,7 @@ mod strict;
 mod tokens;
 mod whoami;
 
-pub use accounts::SessionOf;
+pub use accounts::{PasskeyOrigins, SessionOf, tell_copied_passkeys};
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
@@ -67,7 +67,7 @@ pub use spool_place::{SpoolPlace, SpoolSpeaker};
 pub use strict::{decode_text, parse_object};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state, map_response},
     routing::{delete, get, post},
@@ -90,8 +90,10 @@ pub fn standby_router() -> Router {
         .layer(from_fn(language::problems_in_words))
 }
 
-/// The one table of routes.
-pub fn router(node: Arc<Node>) -> Router {
+/// The one table of routes. Passkeys are offered at these origins, and at none where there are
+/// none.
+pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
+    let desk = Arc::new(accounts::passkeys::PasskeyDesk::new(passkeys));
     let imports = Router::new()
         .route("/v1/imports", post(imports::import))
         .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
@@ -166,6 +168,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .with_state(node.clone())
         .merge(imports)
         .merge(bundles)
+        .layer(Extension(desk))
         .layer(from_fn_with_state(node, looks::looks_are_kept))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
@@ -201,7 +204,7 @@ fn sites_routes() -> Router<Arc<Node>> {
 
 /// Who signs in, with what, and who looked.
 fn accounts_routes() -> Router<Arc<Node>> {
-    use accounts::sessions;
+    use accounts::{passkeys, sessions};
     Router::new()
         .route("/v1/accounts", get(accounts::accounts))
         .route("/v1/accounts/invitations", post(accounts::invite))
@@ -213,8 +216,22 @@ fn accounts_routes() -> Router<Arc<Node>> {
             "/v1/sessions",
             get(sessions::sessions).post(sessions::sign_in),
         )
+        .route("/v1/sessions/ways", get(passkeys::sign_in_ways))
+        .route(
+            "/v1/sessions/challenge",
+            post(passkeys::sign_in_challenge),
+        )
         .route("/v1/sessions/link", post(sessions::own_link))
         .route("/v1/sessions/{name}", delete(sessions::end_session))
+        .route(
+            "/v1/passkeys",
+            get(passkeys::passkeys).post(passkeys::add_passkey),
+        )
+        .route(
+            "/v1/passkeys/challenge",
+            post(passkeys::passkey_challenge),
+        )
+        .route("/v1/passkeys/{id}", delete(passkeys::remove_passkey))
         .route("/v1/password", post(sessions::change_password))
         .route("/v1/sign-ins", get(accounts::sign_ins))
         .route("/v1/looks", get(looks::looks))
