@@ -9,5 +9,6 @@ mod export;
 mod front_door;
 mod languages;
 mod operators;
+mod passkeys;
 mod reading;
 mod repeats;

@@ -55,6 +55,8 @@ pub struct SignInBody {
         (status = 201, description = "the session", body = SessionAnswer),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
         (status = 429, body = Problem),
     ),
 )]
