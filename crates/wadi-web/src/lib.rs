@@ -204,7 +204,7 @@ fn sites_routes() -> Router<Arc<Node>> {
 
 /// Who signs in, with what, and who looked.
 fn accounts_routes() -> Router<Arc<Node>> {
-    use accounts::{passkeys, sessions};
+    use accounts::{passkeys::routes as passkeys, sessions};
     Router::new()
         .route("/v1/accounts", get(accounts::accounts))
         .route("/v1/accounts/invitations", post(accounts::invite))
@@ -217,20 +217,14 @@ fn accounts_routes() -> Router<Arc<Node>> {
             get(sessions::sessions).post(sessions::sign_in),
         )
         .route("/v1/sessions/ways", get(passkeys::sign_in_ways))
-        .route(
-            "/v1/sessions/challenge",
-            post(passkeys::sign_in_challenge),
-        )
+        .route("/v1/sessions/challenge", post(passkeys::sign_in_challenge))
         .route("/v1/sessions/link", post(sessions::own_link))
         .route("/v1/sessions/{name}", delete(sessions::end_session))
         .route(
             "/v1/passkeys",
             get(passkeys::passkeys).post(passkeys::add_passkey),
         )
-        .route(
-            "/v1/passkeys/challenge",
-            post(passkeys::passkey_challenge),
-        )
+        .route("/v1/passkeys/challenge", post(passkeys::passkey_challenge))
         .route("/v1/passkeys/{id}", delete(passkeys::remove_passkey))
         .route("/v1/password", post(sessions::change_password))
         .route("/v1/sign-ins", get(accounts::sign_ins))

@@ -170,9 +170,9 @@ fn describe(status: &str, answer: &mut Response) {
         accounts::sessions::accept_invitation, accounts::sessions::sessions,
         accounts::sessions::end_session, accounts::sessions::change_password,
         accounts::sessions::own_link,
-        accounts::passkeys::sign_in_ways, accounts::passkeys::sign_in_challenge,
-        accounts::passkeys::passkeys, accounts::passkeys::passkey_challenge,
-        accounts::passkeys::add_passkey, accounts::passkeys::remove_passkey,
+        accounts::passkeys::routes::sign_in_ways, accounts::passkeys::routes::sign_in_challenge,
+        accounts::passkeys::routes::passkeys, accounts::passkeys::routes::passkey_challenge,
+        accounts::passkeys::routes::add_passkey, accounts::passkeys::routes::remove_passkey,
         looks::looks, looks::read_whole
     ),
     components(schemas(Problem, DraftBody, Token)),

@@ -28,7 +28,10 @@ fn dark_crossing() -> (World, String) {
 
 /// Opens the account of an operator without a browser.
 fn open_account(site: &Site) {
-    let invited = run_json(&site.dir, &["account", "invite", "Amira Hasan", "--operator"]);
+    let invited = run_json(
+        &site.dir,
+        &["account", "invite", "Amira Hasan", "--operator"],
+    );
     let path = invited["path"].as_str().expect("a path");
     let (_, code) = path.split_once("code=").expect("a code");
     let body = json!({"code": code, "password": PASSWORD});

@@ -101,7 +101,10 @@ fn a_passkey_signs_in_once_for_each_challenge_and_the_audit_says_so() {
 
     let signed_in = audit(site, "signed_in");
     let told = |line: &Value| (line["means"].clone(), line["passkey"].clone());
-    assert_eq!(told(&signed_in[0]), (json!("passkey"), json!("office stick")));
+    assert_eq!(
+        told(&signed_in[0]),
+        (json!("passkey"), json!("office stick"))
+    );
     assert_eq!(signed_in[1]["means"], "invitation");
     assert_eq!(audit(site, "passkey_added")[0]["passkey"], "office stick");
     let failed = audit(site, "failed");
@@ -175,7 +178,10 @@ fn a_passkey_is_added_by_the_session_that_asked_and_on_the_consoles_own_page() {
     let (amira, basim) = (person(site, "Amira"), person(site, "Basim"));
     let show = |own: &Site, options: &Value, passkey: &SoftPasskey, origin: &str| {
         let credential = passkey.shown(options, origin);
-        own.post("/v1/passkeys", &json!({"name": "a stick", "credential": credential}))
+        own.post(
+            "/v1/passkeys",
+            &json!({"name": "a stick", "credential": credential}),
+        )
     };
 
     // Somebody else's challenge; it is used up by that.
@@ -323,7 +329,10 @@ fn passkeys_are_offered_where_the_configuration_names_an_origin_and_nowhere_else
     ] {
         let (status, told) = check(&whole.replace(&line, &format!("http_passkeys = [{bad:?}]")));
         assert_eq!(status, Some(2), "{told}");
-        assert!(told.contains("http_passkeys: ") && told.contains(why), "{told}");
+        assert!(
+            told.contains("http_passkeys: ") && told.contains(why),
+            "{told}"
+        );
     }
 
     // Without the key nothing of it is there.

@@ -58,7 +58,11 @@ pub(crate) struct DoneQuery {
     done: Option<String>,
 }
 
-pub(super) async fn own_page(console: &Console, visitor: &Visitor, refused: Option<Refused>) -> Response {
+pub(super) async fn own_page(
+    console: &Console,
+    visitor: &Visitor,
+    refused: Option<Refused>,
+) -> Response {
     own_page_saying(console, visitor, refused, false).await
 }
 

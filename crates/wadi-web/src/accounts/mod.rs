@@ -8,8 +8,8 @@ mod pauses;
 pub(crate) mod sessions;
 
 pub use account::SessionOf;
-pub use passkeys::{PasskeyOrigins, tell_copied_passkeys};
 pub(crate) use account::check_registered;
+pub use passkeys::{PasskeyOrigins, tell_copied_passkeys};
 pub(crate) use pauses::CallerAddress;
 
 use crate::{
@@ -45,14 +45,7 @@ async fn note_sign_in(node: &Node, what: &str, account: &str, by: &str, from: &s
 }
 
 /// The same with the means by which it was: members of the line.
-async fn note_means(
-    node: &Node,
-    what: &str,
-    account: &str,
-    by: &str,
-    from: &str,
-    means: Value,
-) {
+async fn note_means(node: &Node, what: &str, account: &str, by: &str, from: &str, means: Value) {
     let mut line = json!({
         "at_ms": node.now_ms(),
         "what": what,

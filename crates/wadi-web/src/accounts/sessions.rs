@@ -123,7 +123,15 @@ async fn begin(
     means: Value,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (text, session) = account.begin_session(node, from, passkey).await?;
-    note_means(node, "signed_in", &account.name, &account.person, from, means).await;
+    note_means(
+        node,
+        "signed_in",
+        &account.name,
+        &account.person,
+        from,
+        means,
+    )
+    .await;
     let told = json!({
         "token": text,
         "name": session.name,

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 pub(super) const ORIGIN: &str = "http://localhost:7780";
 
 /// Asks by the session: method, route, path and body.
-pub(super) fn add_use_and_remove(
-    say: &mut impl FnMut(&str, &str, &str, Option<&Value>) -> Value,
-) {
+pub(super) fn add_use_and_remove(say: &mut impl FnMut(&str, &str, &str, Option<&Value>) -> Value) {
     let mut post = |path: &str, body: Value| say("POST", path, path, Some(&body));
     let password = json!({"password": "four lorries at dusk"});
     let challenge = post("/v1/passkeys/challenge", password)["options"].clone();
-    post("/v1/passkeys/challenge", json!({"password": "five lorries"}));
+    post(
+        "/v1/passkeys/challenge",
+        json!({"password": "five lorries"}),
+    );
     let mut passkey = SoftPasskey::of(&challenge);
     let made = json!({"name": "a stick", "credential": passkey.shown(&challenge, ORIGIN)});
     let added = post("/v1/passkeys", made.clone());

@@ -92,11 +92,7 @@ impl SignedAnswer {
     pub(super) fn problem(&self) -> Option<Problem> {
         let why = match self {
             Self::Holds { .. } => return None,
-            Self::Copied { .. } => {
-                let why = "there are two of this passkey: its counter went back. It signs nobody \
-                           in any more";
-                return Some(Problem::new(StatusCode::FORBIDDEN, "passkey_copied", why));
-            }
+            Self::Copied { .. } => return Some(copied()),
             Self::Late => return Some(challenge_over()),
             Self::NotTheirs => "no passkey of an account here signed that",
             Self::Elsewhere => SIGNED_ELSEWHERE,
@@ -113,6 +109,12 @@ impl SignedAnswer {
 const SIGNED_ELSEWHERE: &str = "it was signed for another page than this console's";
 const USER_NOT_VERIFIED: &str =
     "the authenticator did not verify who uses it: a PIN, a finger or a face is asked for";
+
+/// The problem with a passkey of which there are two.
+pub(super) fn copied() -> Problem {
+    let why = "there are two of this passkey: its counter went back. It signs nobody in any more";
+    Problem::new(StatusCode::FORBIDDEN, "passkey_copied", why)
+}
 
 /// The problem with a challenge that was answered, has ended, or never was.
 pub(super) fn challenge_over() -> Problem {
@@ -184,7 +186,7 @@ impl Passkey {
 
     /// It, as a browser is told of what there is already.
     pub(super) fn descriptor(&self) -> Option<PublicKeyCredentialDescriptor<Vec<u8>>> {
-        let id = CredentialId::decode(decoded(&self.credential)?).ok()?;
+        let id = CredentialId::<Vec<u8>>::decode(decoded(&self.credential)?).ok()?;
         let transports = webauthn_rp::response::AuthTransports::decode(0).ok()?;
         Some(PublicKeyCredentialDescriptor { id, transports })
     }
@@ -211,7 +213,7 @@ impl Passkey {
         let credential = decoded(&self.credential)?;
         let key = KeptKey::decode(&decoded(&self.key)?).ok()?;
         let state = DynamicState::decode(decoded(&self.state)?.try_into().ok()?).ok()?;
-        let id = CredentialId::decode(credential.as_slice()).ok()?;
+        let id = CredentialId::<&[u8]>::decode(credential.as_slice()).ok()?;
         let mut kept = AuthenticatedCredential::new(id, handle, key, state).ok()?;
         let options = AuthenticationVerificationOptions::<String, String> {
             allowed_origins: origins.origins(),

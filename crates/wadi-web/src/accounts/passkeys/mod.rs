@@ -7,16 +7,13 @@
 mod challenges;
 mod kept;
 mod origins;
-mod routes;
+pub(crate) mod routes;
 
 pub(crate) use kept::Passkey;
 pub use origins::PasskeyOrigins;
-pub(crate) use routes::{
-    add_passkey, passkey_challenge, passkeys, remove_passkey, sign_in_challenge, sign_in_ways,
-};
 
 use super::{
-    account::{PersonAccount, after_ms, end_sessions_of, sessions_of},
+    account::{PersonAccount, account_key, after_ms, end_sessions_of, sessions_of},
     note_means, pauses,
 };
 use crate::{Problem, problem::unprocessable};
@@ -24,11 +21,11 @@ use axum::http::StatusCode;
 use challenges::Challenges;
 use kept::{SignedAnswer, challenge_over};
 use serde_json::{Value, json};
+use wadi_node::Node;
 use webauthn_rp::{
     DiscoverableAuthentication64, DiscoverableAuthenticationServerState,
     DiscoverableCredentialRequestOptions, RegistrationServerState,
 };
-use wadi_node::Node;
 
 /// How long a challenge waits for its answer: somebody looks for their stick.
 const CHALLENGE_MS: i64 = 5 * 60_000;
@@ -103,7 +100,7 @@ pub(super) async fn account_of_answer(
     let handle = kept::handle_text(answer.response().user_handle());
     let account = PersonAccount::of_handle(node, &handle).await?;
     let counted = match &account {
-        Some(account) => super::account::account_key(&account.name),
+        Some(account) => account_key(&account.name),
         None => format!("passkey of {from}"),
     };
     let attempt = pauses::begin_attempt(node, &counted, from).await?;
@@ -121,22 +118,24 @@ pub(super) async fn account_of_answer(
         (None, _) => SignedAnswer::NotTheirs,
     };
 
-    let told = account.as_ref().map_or("", |account| &account.name);
+    let who = account.as_ref().map(|account| account.name.clone());
+    let who = who.unwrap_or_default();
     match (judged, account) {
         (SignedAnswer::Holds { id, name }, Some(account)) => {
             attempt.succeeded(node).await?;
             Ok((account, id, name))
         }
         (SignedAnswer::Copied { id, name, newly }, Some(account)) => {
-            note_means(node, "passkey_copied", told, "", from, passkey_means(&name)).await;
+            let means = passkey_means(&name);
+            note_means(node, "passkey_copied", &who, "", from, means).await;
             if newly {
                 end_sessions_by(node, &account.name, &id, None).await?;
                 tell_copied_passkeys(node).await;
             }
-            Err(SignedAnswer::Copied { id, name, newly }.problem().unwrap_or_else(challenge_over))
+            Err(kept::copied())
         }
         (judged, _) => {
-            note_means(node, "failed", told, "", from, passkey_means("")).await;
+            note_means(node, "failed", &who, "", from, passkey_means("")).await;
             Err(judged.problem().unwrap_or_else(challenge_over))
         }
     }

@@ -137,7 +137,10 @@ mod tests {
                 &["https://hub.example/console"],
                 "write \"https://hub.example\"",
             ),
-            (&["https://hub.example:443"], "write \"https://hub.example\""),
+            (
+                &["https://hub.example:443"],
+                "write \"https://hub.example\"",
+            ),
             (&["https://Hub.Example"], "write \"https://hub.example\""),
             (&["ftp://hub.example"], "https://HOST"),
             (&["https://hub.example."], "no name of a host"),

@@ -243,7 +243,15 @@ pub(crate) async fn add_passkey(
     let passkey = Passkey::of(&made, name, node.now_ms());
     let account = keep_passkey(&node, &account, &handle, passkey.clone()).await?;
     let means = passkey_means(&passkey.name);
-    note_means(&node, "passkey_added", &account.name, &token.who(), &from, means).await;
+    note_means(
+        &node,
+        "passkey_added",
+        &account.name,
+        &token.who(),
+        &from,
+        means,
+    )
+    .await;
     Ok((StatusCode::CREATED, told(&desk, &account)))
 }
 
@@ -303,7 +311,15 @@ pub(crate) async fn remove_passkey(
 
     end_sessions_by(&node, &account.name, &id, Some(token.hash())).await?;
     let means = passkey_means(&passkey.name);
-    note_means(&node, "passkey_removed", &account.name, &token.who(), &from, means).await;
+    note_means(
+        &node,
+        "passkey_removed",
+        &account.name,
+        &token.who(),
+        &from,
+        means,
+    )
+    .await;
     tell_copied_passkeys(&node).await;
     Ok(told(&desk, &account))
 }
