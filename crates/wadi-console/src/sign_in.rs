@@ -117,8 +117,9 @@ pub(crate) async fn challenge(State(console): State<Console>, guest: Guest) -> R
     let path = "/v1/sessions/challenge";
     let said = console
         .api
-        .post::<Value>(&guest.0.asker, path, &json!({}), None);
-    for_script(said.await)
+        .post::<Value>(&guest.0.asker, path, &json!({}), None)
+        .await;
+    for_script(said)
 }
 
 /// Begins a session, with an account, a passkey or a token.

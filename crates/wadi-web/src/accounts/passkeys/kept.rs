@@ -5,7 +5,7 @@
 
 use super::super::account::PersonAccount;
 use super::origins::PasskeyOrigins;
-use crate::{Problem, hash_bytes};
+use crate::{Problem, auth::hash_bytes};
 use axum::http::StatusCode;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
