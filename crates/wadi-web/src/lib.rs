@@ -125,7 +125,7 @@ pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
         .route("/v1/findings/desk/views", post(finding_desk::save_view))
         .route(
             "/v1/findings/desk/views/{name}",
-            axum::routing::delete(finding_desk::forget_view),
+            delete(finding_desk::forget_view),
         )
         .route("/v1/findings/cases", get(finding_cases::cases))
         .route("/v1/findings/cases/{kind}/{key}", get(finding_cases::case))
@@ -140,8 +140,6 @@ pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
         .merge(sites_routes())
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
-        .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
-        .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/devices/anew", post(tokens::device_anew))
         .route(
             "/v1/release-tokens",
@@ -227,6 +225,8 @@ fn accounts_routes() -> Router<Arc<Node>> {
         .route("/v1/passkeys/challenge", post(passkeys::passkey_challenge))
         .route("/v1/passkeys/{id}", delete(passkeys::remove_passkey))
         .route("/v1/password", post(sessions::change_password))
+        .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
+        .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/sign-ins", get(accounts::sign_ins))
         .route("/v1/looks", get(looks::looks))
         .route("/v1/looks/reading", post(looks::read_whole))
