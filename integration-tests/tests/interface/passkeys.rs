@@ -192,6 +192,14 @@ fn a_passkey_is_added_by_the_session_that_asked_and_on_the_consoles_own_page() {
     let refused = show(&amira, &options, &passkey, ORIGIN);
     assert_eq!(code(refused), "passkey_challenge_over");
 
+    // Neither does another session of the same person's.
+    let options = options_to_add(&amira);
+    let second = json!({"account": "Amira", "password": PASSWORD});
+    let second = site.post("/v1/sessions", &second).unwrap();
+    let second = site.as_bearer(second["token"].as_str().expect("a token"));
+    let refused = show(&second, &options, &SoftPasskey::of(&options), ORIGIN);
+    assert_eq!(code(refused), "passkey_challenge_over");
+
     let options = options_to_add(&amira);
     let refused = show(&amira, &options, &passkey, "https://console.evil.example");
     assert_eq!(code(refused), "passkey_failed");
