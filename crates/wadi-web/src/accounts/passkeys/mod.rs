@@ -126,8 +126,8 @@ pub(super) async fn account_of_answer(
             Ok((account, id, name))
         }
         (SignedAnswer::Copied { id, name, newly }, Some(account)) => {
-            let means = passkey_means(&name);
-            note_means(node, "passkey_copied", &who, "", from, means).await;
+            let which = which_passkey(&name);
+            note_means(node, "passkey_copied", &who, "", from, which).await;
             if newly {
                 end_sessions_by(node, &account.name, &id, None).await?;
                 tell_copied_passkeys(node).await;
@@ -147,6 +147,11 @@ pub(super) fn passkey_means(name: &str) -> Value {
         "" => json!({"means": "passkey"}),
         name => json!({"means": "passkey", "passkey": name}),
     }
+}
+
+/// Which passkey a line of the audit is about.
+fn which_passkey(name: &str) -> Value {
+    json!({"passkey": name})
 }
 
 /// Ends the sessions that a passkey began, but for one.

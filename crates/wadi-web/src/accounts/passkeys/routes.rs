@@ -8,7 +8,7 @@ use super::{
         sessions::own_account,
     },
     PASSKEYS_MAX, Passkey, PasskeyDesk, challenge_times, challenge_to_sign_in, end_sessions_by,
-    kept, passkey_means, tell_copied_passkeys, unread,
+    kept, tell_copied_passkeys, unread, which_passkey,
 };
 use crate::{
     Problem, Token,
@@ -242,14 +242,14 @@ pub(crate) async fn add_passkey(
     let handle = kept::handle_text(made.user_id());
     let passkey = Passkey::of(&made, name, node.now_ms());
     let account = keep_passkey(&node, &account, &handle, passkey.clone()).await?;
-    let means = passkey_means(&passkey.name);
+    let which = which_passkey(&passkey.name);
     note_means(
         &node,
         "passkey_added",
         &account.name,
         &token.who(),
         &from,
-        means,
+        which,
     )
     .await;
     Ok((StatusCode::CREATED, told(&desk, &account)))
@@ -310,14 +310,14 @@ pub(crate) async fn remove_passkey(
     };
 
     end_sessions_by(&node, &account.name, &id, Some(token.hash())).await?;
-    let means = passkey_means(&passkey.name);
+    let which = which_passkey(&passkey.name);
     note_means(
         &node,
         "passkey_removed",
         &account.name,
         &token.who(),
         &from,
-        means,
+        which,
     )
     .await;
     tell_copied_passkeys(&node).await;
