@@ -38,6 +38,9 @@ pub struct Browser {
     _profile: tempfile::TempDir,
 }
 
+/// An authenticator of Chromium's own, which makes passkeys and answers at once, by its id.
+pub struct VirtualAuthenticator(String);
+
 /// A command of Chromium's that WebDriver has no name for.
 #[derive(Debug)]
 struct ChromiumCommand(&'static str, Value);
@@ -114,6 +117,29 @@ impl Browser {
         let body = json!({"cmd": name, "params": parameters});
         let command = ChromiumCommand("goog/cdp/execute", body);
         self.now(name, self.client.issue_cmd(command))
+    }
+
+    /// Puts an authenticator into the browser's machine, which verifies who uses it, or does not.
+    pub fn add_authenticator(&self, verifies: bool) -> VirtualAuthenticator {
+        self.devtools("WebAuthn.enable", json!({}));
+        let options = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": verifies,
+            "automaticPresenceSimulation": true,
+        });
+        let added = self.devtools(
+            "WebAuthn.addVirtualAuthenticator",
+            json!({"options": options}),
+        );
+        let id = added["authenticatorId"].as_str();
+        VirtualAuthenticator(id.expect("an authenticator").into())
+    }
+
+    /// How many passkeys an authenticator has.
+    pub fn credentials(&self, authenticator: &VirtualAuthenticator) -> usize {
+        let of = json!({"authenticatorId": authenticator.0});
+        let had = self.devtools("WebAuthn.getCredentials", of);
+        had["credentials"].as_array().map_or(0, Vec::len)
     }
 
     /// Gives pages this width, and the height of a usual screen.

@@ -7,6 +7,7 @@ mod exchange;
 mod feed;
 pub mod network;
 pub mod pages;
+pub mod passkey;
 mod ports;
 
 pub use cable::Cable;

@@ -3,6 +3,7 @@
 use crate::{api::Refused, frame::PageFrame, visitor::Visitor};
 use askama::Template;
 use axum::{
+    Json,
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
@@ -76,6 +77,17 @@ pub(crate) fn status_beside(refused: Option<&Refused>) -> StatusCode {
 /// Sends the browser on after a form: loading anew does not send it again.
 pub(crate) fn see_other(path: &str) -> Response {
     Redirect::to(path).into_response()
+}
+
+/// What the script asked for, or why it was refused, in the visitor's language.
+pub(crate) fn for_script(said: Result<serde_json::Value, Refused>) -> Response {
+    match said {
+        Ok(said) => Json(said).into_response(),
+        Err(refused) => {
+            let told = serde_json::json!({"code": refused.code, "detail": refused.detail});
+            (refused.http_status(), Json(told)).into_response()
+        }
+    }
 }
 
 /// A refusal as a page of its own.

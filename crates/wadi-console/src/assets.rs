@@ -63,6 +63,7 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("../assets/script/begin.js"),
         include_str!("../assets/script/findings.js"),
         include_str!("../assets/script/live.js"),
+        include_str!("../assets/script/passkeys.js"),
         include_str!("../assets/script/records.js"),
         include_str!("../assets/script/today.js"),
     );

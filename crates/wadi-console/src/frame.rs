@@ -169,6 +169,11 @@ impl PageFrame {
         self.say(&format!("sign-in-was-{what}"))
     }
 
+    /// By which means somebody signed in.
+    pub(crate) fn say_means(&self, means: &str) -> String {
+        self.say(&format!("sign-in-by-{means}"))
+    }
+
     /// The parts that this visitor finds in the navigation.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &'static Part> {
         let role = self.who.role.as_str();

@@ -56,6 +56,7 @@ pub fn router(api: Router) -> Router {
     Router::new()
         .route("/console", get(home::show))
         .route("/console/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/console/sign-in/challenge", post(sign_in::challenge))
         .route("/console/sign-out", post(sign_in::leave))
         .route("/console/language", post(frame::switch_language))
         .route("/console/live", get(live::follow))

@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    answer::{page_with, see_other, status_beside},
+    answer::{for_script, page_with, see_other, status_beside},
     api::{ApiCaller, Refused},
     frame::PageFrame,
     people::Begun,
@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use wadi_words::Filling;
 
 /// How long the browser keeps a session: a shift, as the session itself lasts.
@@ -33,7 +33,15 @@ struct SignInPage {
     account: String,
     by_token: bool,
     wait: Option<String>,
+    /// The host whose passkeys sign in; none where none are offered.
+    passkey_host: Option<String>,
     refused: Option<Refused>,
+}
+
+/// By which means somebody may sign in here.
+#[derive(Default, Deserialize)]
+struct SignInWays {
+    passkey_host: Option<String>,
 }
 
 /// Where to go on after signing in.
@@ -43,18 +51,28 @@ pub(crate) struct NextQuery {
     next: String,
 }
 
-/// An account with its password, or a token, and where to go on.
+/// An account with its password, a passkey's answer, or a token, and where to go on.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct SignInForm {
     account: String,
     password: String,
+    credential: String,
     token: String,
     next: String,
 }
 
-fn sign_in_page(guest: &Guest, form: &SignInForm, refused: Option<Refused>) -> Response {
+async fn sign_in_page(
+    console: &Console,
+    guest: &Guest,
+    form: &SignInForm,
+    refused: Option<Refused>,
+) -> Response {
     let language = guest.0.language();
+    let ways = console
+        .api
+        .get::<SignInWays>(&guest.0.asker, "/v1/sessions/ways")
+        .await;
     let status = status_beside(refused.as_ref());
     let wait = refused.as_ref().and_then(|refused| refused.wait_s);
     let wait = wait.map(|seconds| {
@@ -75,21 +93,36 @@ fn sign_in_page(guest: &Guest, form: &SignInForm, refused: Option<Refused>) -> R
             account: form.account.clone(),
             by_token: !form.token.is_empty(),
             wait,
+            passkey_host: ways.unwrap_or_default().passkey_host,
             refused,
         },
     )
 }
 
 /// The page to sign in at.
-pub(crate) async fn show(guest: Guest, Query(query): Query<NextQuery>) -> Response {
+pub(crate) async fn show(
+    State(console): State<Console>,
+    guest: Guest,
+    Query(query): Query<NextQuery>,
+) -> Response {
     let form = SignInForm {
         next: query.next,
         ..SignInForm::default()
     };
-    sign_in_page(&guest, &form, None)
+    sign_in_page(&console, &guest, &form, None).await
 }
 
-/// Begins a session, with an account or with a token.
+/// A challenge to sign in with a passkey, for the script.
+pub(crate) async fn challenge(State(console): State<Console>, guest: Guest) -> Response {
+    let path = "/v1/sessions/challenge";
+    let said = console
+        .api
+        .post::<Value>(&guest.0.asker, path, &json!({}), None)
+        .await;
+    for_script(said)
+}
+
+/// Begins a session, with an account, a passkey or a token.
 pub(crate) async fn enter(
     State(console): State<Console>,
     guest: Guest,
@@ -97,7 +130,10 @@ pub(crate) async fn enter(
 ) -> Response {
     let begun = match form.token.trim() {
         "" => {
-            let body = json!({"account": form.account, "password": form.password});
+            let body = match form.credential.as_str() {
+                "" => json!({"account": form.account, "password": form.password}),
+                answer => json!({"passkey": answer_of_browser(answer)}),
+            };
             let said = console
                 .api
                 .post::<Begun>(&guest.0.asker, "/v1/sessions", &body, None);
@@ -114,8 +150,13 @@ pub(crate) async fn enter(
     };
     match begun {
         Ok(bearer) => begin_session(&guest.0, &bearer, &form.next),
-        Err(refused) => sign_in_page(&guest, &form, Some(refused)),
+        Err(refused) => sign_in_page(&console, &guest, &form, Some(refused)).await,
     }
+}
+
+/// What a browser answered to a challenge; the API says what is wrong with it.
+pub(crate) fn answer_of_browser(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!({}))
 }
 
 /// Gives the browser its session, and sends it on.

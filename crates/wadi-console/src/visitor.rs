@@ -311,6 +311,7 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
 /// Forms that begin a session, and the language: nobody is signed in there yet.
 const OPEN_FORMS: &[&str] = &[
     "/console/sign-in",
+    "/console/sign-in/challenge",
     "/console/invitation",
     "/console/link",
     "/console/language",

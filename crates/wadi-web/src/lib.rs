@@ -55,7 +55,7 @@ mod strict;
 mod tokens;
 mod whoami;
 
-pub use accounts::SessionOf;
+pub use accounts::{PasskeyOrigins, SessionOf, tell_copied_passkeys};
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
@@ -68,7 +68,7 @@ pub use spool_place::{SpoolPlace, SpoolSpeaker};
 pub use strict::{decode_text, parse_object, wide_to_utf8};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state, map_response},
     routing::{delete, get, post},
@@ -91,8 +91,10 @@ pub fn standby_router() -> Router {
         .layer(from_fn(language::problems_in_words))
 }
 
-/// The one table of routes.
-pub fn router(node: Arc<Node>) -> Router {
+/// The one table of routes. Passkeys are offered at these origins, and at none where there are
+/// none.
+pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
+    let desk = Arc::new(accounts::passkeys::PasskeyDesk::new(passkeys));
     let imports = Router::new()
         .route("/v1/imports", post(imports::import))
         .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
@@ -124,7 +126,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/findings/desk/views", post(finding_desk::save_view))
         .route(
             "/v1/findings/desk/views/{name}",
-            axum::routing::delete(finding_desk::forget_view),
+            delete(finding_desk::forget_view),
         )
         .route("/v1/findings/cases", get(finding_cases::cases))
         .route("/v1/findings/cases/{kind}/{key}", get(finding_cases::case))
@@ -139,8 +141,6 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(sites_routes())
         .merge(accounts_routes())
         .route("/v1/reads", get(tokens::reads))
-        .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
-        .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/devices/anew", post(tokens::device_anew))
         .route(
             "/v1/release-tokens",
@@ -167,6 +167,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .with_state(node.clone())
         .merge(imports)
         .merge(bundles)
+        .layer(Extension(desk))
         .layer(from_fn_with_state(node, looks::looks_are_kept))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
@@ -202,7 +203,7 @@ fn sites_routes() -> Router<Arc<Node>> {
 
 /// Who signs in, with what, and who looked.
 fn accounts_routes() -> Router<Arc<Node>> {
-    use accounts::sessions;
+    use accounts::{passkeys::routes as passkeys, sessions};
     Router::new()
         .route("/v1/accounts", get(accounts::accounts))
         .route("/v1/accounts/invitations", post(accounts::invite))
@@ -214,9 +215,19 @@ fn accounts_routes() -> Router<Arc<Node>> {
             "/v1/sessions",
             get(sessions::sessions).post(sessions::sign_in),
         )
+        .route("/v1/sessions/ways", get(passkeys::sign_in_ways))
+        .route("/v1/sessions/challenge", post(passkeys::sign_in_challenge))
         .route("/v1/sessions/link", post(sessions::own_link))
         .route("/v1/sessions/{name}", delete(sessions::end_session))
+        .route(
+            "/v1/passkeys",
+            get(passkeys::passkeys).post(passkeys::add_passkey),
+        )
+        .route("/v1/passkeys/challenge", post(passkeys::passkey_challenge))
+        .route("/v1/passkeys/{id}", delete(passkeys::remove_passkey))
         .route("/v1/password", post(sessions::change_password))
+        .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
+        .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/sign-ins", get(accounts::sign_ins))
         .route("/v1/looks", get(looks::looks))
         .route("/v1/looks/reading", post(looks::read_whole))

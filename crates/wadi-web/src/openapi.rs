@@ -169,7 +169,11 @@ fn describe(status: &str, answer: &mut Response) {
         accounts::sessions::sign_in, accounts::sessions::show_invitation,
         accounts::sessions::accept_invitation, accounts::sessions::sessions,
         accounts::sessions::end_session, accounts::sessions::change_password,
-        accounts::sessions::own_link, looks::looks, looks::read_whole
+        accounts::sessions::own_link,
+        accounts::passkeys::routes::sign_in_ways, accounts::passkeys::routes::sign_in_challenge,
+        accounts::passkeys::routes::passkeys, accounts::passkeys::routes::passkey_challenge,
+        accounts::passkeys::routes::add_passkey, accounts::passkeys::routes::remove_passkey,
+        looks::looks, looks::read_whole
     ),
     components(schemas(Problem, DraftBody, Token)),
     modifiers(&Bearer, &Names, &AnswerTexts, &CommonAnswers),

@@ -86,7 +86,7 @@ impl Reader {
 
         node.tokens().keep(kept).await.unwrap();
         Self {
-            app: router(node.clone()),
+            app: router(node.clone(), None),
         }
     }
 

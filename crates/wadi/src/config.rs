@@ -2,6 +2,7 @@
 //! ones are refused.
 
 mod country;
+mod passkeys;
 mod peers;
 mod spool;
 
@@ -10,6 +11,7 @@ pub(crate) use spool::{SpoolConfig, spool_places};
 
 use crate::failure::Failure;
 use country::{COUNTRY_KEYS, CountryConfig, WITNESS_KEYS};
+use passkeys::check_passkeys;
 use peers::{LINK_KEYS, PEER_KEYS};
 use serde::{Deserialize, Serialize};
 use spool::{SPOOL_KEYS, check_spools, read_spools};
@@ -50,6 +52,9 @@ pub struct Config {
     /// the browser speaks TLS with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http_proxies: Vec<IpAddr>,
+    /// Origins of the console at which passkeys are offered; none where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http_passkeys: Vec<String>,
     /// Spool directories; none where machines do not write files.
     #[serde(
         default,
@@ -144,7 +149,7 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "data",
     "database",
     "papers",
@@ -154,6 +159,7 @@ const KEYS: [&str; 22] = [
     "http_certificate",
     "http_key",
     "http_proxies",
+    "http_passkeys",
     "spool",
     "redial_s",
     "idle_s",
@@ -240,6 +246,7 @@ impl Config {
             );
         }
 
+        check_passkeys(self)?;
         check_spools(&self.spool)?;
         self.country.check()?;
         for (key, seconds, most) in [

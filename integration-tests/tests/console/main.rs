@@ -4,6 +4,7 @@ mod control;
 mod defences;
 mod findings;
 mod live;
+mod passkeys;
 mod records;
 mod sign_in;
 mod sites;

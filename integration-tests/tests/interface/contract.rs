@@ -2,6 +2,7 @@
 //! a client that a public generator makes of it works, and a tester who tries whatever the
 //! description allows, and what it does not, finds nothing.
 
+mod passkeys;
 mod tester;
 
 use integration_tests::{Cable, Site, World};
@@ -185,6 +186,7 @@ fn sign_somebody_in(asker: &mut Asker<'_>) {
     };
     say("GET", "/v1/sessions", "/v1/sessions", None);
     say("GET", "/v1/whoami", "/v1/whoami", None);
+    passkeys::add_use_and_remove(&mut say);
     let link = say(
         "POST",
         "/v1/sessions/link",
@@ -410,7 +412,9 @@ fn every_answer_is_as_it_is_described() {
     let mut world = World::default();
     world.start("hub", &[]);
     let link = Cable::to(world.site("hub").listen);
-    world.start("trb", &[("hub", link.address)]);
+    let passkeys = format!("http_passkeys = [{:?}]", passkeys::ORIGIN);
+    world.prepare("trb", &[("hub", link.address)], &passkeys);
+    world.boot("trb");
     let (hub, trb) = (world.site("hub"), world.site("trb"));
 
     let mut at_site = Asker::of(trb);

@@ -10,5 +10,6 @@ mod front_door;
 mod languages;
 mod odd_requests;
 mod operators;
+mod passkeys;
 mod reading;
 mod repeats;

@@ -51,6 +51,10 @@ struct SignInSaid {
     account: String,
     by: String,
     from: String,
+    #[serde(default)]
+    means: Option<String>,
+    #[serde(default)]
+    passkey: Option<String>,
 }
 
 struct SignInLine {

@@ -4,6 +4,7 @@ mod accounts;
 mod audits;
 mod invitation;
 mod own;
+mod passkeys;
 
 pub(crate) use invitation::Begun;
 
@@ -19,6 +20,13 @@ pub(crate) fn routes() -> Router<Console> {
         .route("/console/people", get(own::show))
         .route("/console/people/password", post(own::change_password))
         .route("/console/people/sessions", post(own::end_session))
+        .route("/console/people/passkeys", post(passkeys::add))
+        .route(
+            "/console/people/passkeys/challenge",
+            post(passkeys::challenge),
+        )
+        .route("/console/people/passkeys/remove", post(passkeys::remove))
+        .route("/console/people/passkeys/{id}/remove", get(passkeys::ask))
         .route(
             "/console/people/accounts",
             get(accounts::show).post(accounts::invite),

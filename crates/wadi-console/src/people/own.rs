@@ -1,5 +1,6 @@
-//! What everybody has of their own: a password, and the sessions that go on.
+//! What everybody has of their own: a password, passkeys, and the sessions that go on.
 
+use super::passkeys::{OwnPasskeys, PasskeyLine};
 use crate::{
     Console,
     answer::{page_with, see_other, status_beside},
@@ -23,6 +24,8 @@ use serde_json::{Value, json};
 struct OwnPage {
     f: PageFrame,
     sessions: Vec<SessionLine>,
+    passkey_host: Option<String>,
+    passkeys: Vec<PasskeyLine>,
     refused: Option<Refused>,
     done: bool,
 }
@@ -55,7 +58,11 @@ pub(crate) struct DoneQuery {
     done: Option<String>,
 }
 
-async fn own_page(console: &Console, visitor: &Visitor, refused: Option<Refused>) -> Response {
+pub(super) async fn own_page(
+    console: &Console,
+    visitor: &Visitor,
+    refused: Option<Refused>,
+) -> Response {
     own_page_saying(console, visitor, refused, false).await
 }
 
@@ -65,7 +72,7 @@ async fn own_page_saying(
     refused: Option<Refused>,
     done: bool,
 ) -> Response {
-    let mut sessions = Vec::new();
+    let (mut sessions, mut passkeys) = (Vec::new(), OwnPasskeys::default());
     if !visitor.who.account.is_empty() {
         match console
             .api
@@ -73,6 +80,10 @@ async fn own_page_saying(
             .await
         {
             Ok(own) => sessions = own.sessions,
+            Err(refused) => return refused.page(visitor),
+        }
+        match OwnPasskeys::read(console, visitor).await {
+            Ok(own) => passkeys = own,
             Err(refused) => return refused.page(visitor),
         }
     }
@@ -89,6 +100,8 @@ async fn own_page_saying(
         &OwnPage {
             f: visitor.frame(&title, "people"),
             sessions: sessions.into_iter().map(line).collect(),
+            passkey_host: passkeys.passkey_host.take(),
+            passkeys: passkeys.into_lines(),
             refused,
             done,
         },

@@ -1,6 +1,6 @@
 //! An account: a person who may sign in at this node, as it is kept here and nowhere else.
 
-use super::{password, pauses};
+use super::{passkeys::Passkey, password, pauses};
 use crate::{Problem, Token, TokenScope, hash_token, reading::ReadGrant};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,12 @@ pub(crate) struct PersonAccount {
     /// A link that signs in once.
     #[serde(default)]
     pub link: Option<OneTimeCode>,
+    /// By what authenticators know it, base64url; nothing before the first passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
+    /// The passkeys that sign in with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passkeys: Vec<Passkey>,
 }
 
 /// What a one-time code is for.
@@ -105,6 +111,18 @@ impl PersonAccount {
     pub(crate) async fn find(node: &Node, name: &str) -> Result<Option<Self>, Problem> {
         let kept = node.accounts().value(&account_key(name)).await?;
         Ok(Self::read(kept.as_deref()))
+    }
+
+    /// The account that authenticators know by this handle.
+    pub(super) async fn of_handle(node: &Node, handle: &str) -> Result<Option<Self>, Problem> {
+        let mut all = Self::all(node).await?.into_iter();
+        Ok(all.find(|account| account.handle.as_deref() == Some(handle)))
+    }
+
+    /// Ends its passkeys: whoever chooses a password by an invitation may have lost them.
+    pub(super) fn end_passkeys(&mut self) {
+        self.handle = None;
+        self.passkeys.clear();
     }
 
     /// All accounts.
@@ -204,11 +222,13 @@ impl PersonAccount {
         check_registered(node, &self.scope)
     }
 
-    /// Begins a session: a token that ends, kept as any other.
+    /// Begins a session: a token that ends, kept as any other. `passkey` is the id of the one that
+    /// begins it.
     pub(crate) async fn begin_session(
         &self,
         node: &Node,
         from: &str,
+        passkey: Option<String>,
     ) -> Result<(String, Token), Problem> {
         end_old_sessions(node, &self.name).await?;
 
@@ -224,6 +244,7 @@ impl PersonAccount {
         session.session = Some(SessionOf {
             account: self.name.clone(),
             from: from.into(),
+            passkey,
         });
 
         let scope = serde_json::to_string(&session).unwrap_or_default();
@@ -257,6 +278,7 @@ impl PersonAccount {
             "invited_until_ms": self.invited_until_ms(),
             "paused_s": paused_s,
             "sessions": sessions,
+            "passkeys": self.passkeys.len(),
         }))
     }
 }
@@ -268,6 +290,9 @@ pub struct SessionOf {
     pub account: String,
     /// The address that it was begun from.
     pub from: String,
+    /// The id of the passkey that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<String>,
 }
 
 /// Refuses an officer whom no hub names, or whose registration ended.
@@ -328,10 +353,18 @@ pub(crate) async fn end_sessions(
     account: &str,
     but: Option<&str>,
 ) -> Result<(), Problem> {
-    for (hash, token) in sessions_of(node, account).await? {
-        if but != Some(hash.as_str()) {
-            node.tokens().revoke(&hash, &token.name).await?;
-        }
+    let mut own = sessions_of(node, account).await?;
+    own.retain(|(hash, _)| but != Some(hash.as_str()));
+    end_sessions_of(node, own).await
+}
+
+/// Ends these sessions.
+pub(super) async fn end_sessions_of(
+    node: &Node,
+    sessions: Vec<(String, Token)>,
+) -> Result<(), Problem> {
+    for (hash, token) in sessions {
+        node.tokens().revoke(&hash, &token.name).await?;
     }
     Ok(())
 }

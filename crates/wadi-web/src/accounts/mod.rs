@@ -2,12 +2,14 @@
 //! all else is dark.
 
 mod account;
+pub(crate) mod passkeys;
 mod password;
 mod pauses;
 pub(crate) mod sessions;
 
 pub use account::SessionOf;
 pub(crate) use account::check_registered;
+pub use passkeys::{PasskeyOrigins, tell_copied_passkeys};
 pub(crate) use pauses::CallerAddress;
 
 use crate::{
@@ -39,13 +41,21 @@ const ACCOUNTS_MAX: usize = 2_000;
 /// Notes a line about signing in. A name that no account has may be a password typed into the wrong
 /// field: it is not kept.
 async fn note_sign_in(node: &Node, what: &str, account: &str, by: &str, from: &str) {
-    let line = json!({
+    note_means(node, what, account, by, from, json!({})).await;
+}
+
+/// The same with the means by which it was: members of the line.
+async fn note_means(node: &Node, what: &str, account: &str, by: &str, from: &str, means: Value) {
+    let mut line = json!({
         "at_ms": node.now_ms(),
         "what": what,
         "account": account,
         "by": by,
         "from": from,
     });
+    for (name, value) in means.as_object().into_iter().flatten() {
+        line[name] = value.clone();
+    }
     if let Err(error) = node.sign_ins().append(vec![line]).await {
         tracing::warn!(%error, what, account, "the audit of sign-ins was not written");
     }
@@ -179,6 +189,8 @@ async fn keep_invited(
             signed_in_ms: None,
             invitation: None,
             link: None,
+            handle: None,
+            passkeys: Vec::new(),
         });
         let code = account.invite(node);
         (serde_json::to_string(&account).ok(), Some(code))
@@ -295,6 +307,7 @@ pub(crate) async fn remove(
         .change(&account_key(&name), |_| (None, ()))
         .await?;
     end_sessions(&node, &account.name, None).await?;
+    tell_copied_passkeys(&node).await;
     note_sign_in(&node, "removed", &account.name, &token.who(), &from).await;
     Ok(Json(json!({"removed": account.name})))
 }

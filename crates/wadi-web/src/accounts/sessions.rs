@@ -1,9 +1,12 @@
-//! Sessions: a person signs in with a password, or once by a link, and is given a token that ends.
+//! Sessions: a person signs in with a password, with a passkey, or once by a link, and is given a
+//! token that ends.
 
 use super::{
     CallerAddress,
     account::{CodeUse, PersonAccount, account_key, code_over, end_sessions, sessions_of},
-    note_sign_in, password, pauses,
+    note_means, note_sign_in,
+    passkeys::{PasskeyDesk, account_of_answer, passkey_means},
+    password, pauses, tell_copied_passkeys,
 };
 use crate::{
     Problem, Token,
@@ -12,7 +15,7 @@ use crate::{
     strict::StrictBody,
 };
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
 };
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_node::Node;
 
-/// Who signs in: by account and password, or by the code of a link.
+/// Who signs in: by account and password, by a passkey, or by the code of a link.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignInBody {
@@ -35,6 +38,11 @@ pub struct SignInBody {
     /// The code of a link, in place of both.
     #[serde(default)]
     code: Option<String>,
+    /// A browser's answer to `POST /v1/sessions/challenge`, as `PublicKeyCredential.toJSON()` has
+    /// it, in place of both.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
 }
 
 /// Begins a session.
@@ -47,17 +55,23 @@ pub struct SignInBody {
         (status = 201, description = "the session", body = SessionAnswer),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
         (status = 429, body = Problem),
     ),
 )]
 pub(crate) async fn sign_in(
     State(node): State<Arc<Node>>,
+    Extension(desk): Extension<Arc<PasskeyDesk>>,
     CallerAddress(from): CallerAddress,
     body: StrictBody<SignInBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let said = body.said;
     if let Some(code) = said.code {
         return sign_in_by_link(&node, &code, &from).await;
+    }
+    if let Some(answer) = said.passkey {
+        return sign_in_by_passkey(&node, &desk, &answer, &from).await;
     }
 
     let attempt = pauses::begin_attempt(&node, &account_key(&said.account), &from).await?;
@@ -69,7 +83,7 @@ pub(crate) async fn sign_in(
     let Some(account) = account.filter(|_| is_right) else {
         let known = PersonAccount::find(&node, &said.account).await?;
         let name = known.map(|account| account.name).unwrap_or_default();
-        note_sign_in(&node, "failed", &name, "", &from).await;
+        note_means(&node, "failed", &name, "", &from, by_means("password")).await;
         let why = "there is no such account, or the password is another one";
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -79,20 +93,45 @@ pub(crate) async fn sign_in(
     };
 
     attempt.succeeded(&node).await?;
-    if let Err(problem) = account.check_open(&node) {
-        note_sign_in(&node, "refused", &account.name, &account.person, &from).await;
+    begin_if_open(&node, &account, &from, None, by_means("password")).await
+}
+
+/// By which means, as a line of the audit has it.
+fn by_means(means: &str) -> Value {
+    json!({"means": means})
+}
+
+async fn begin_if_open(
+    node: &Node,
+    account: &PersonAccount,
+    from: &str,
+    passkey: Option<String>,
+    means: Value,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    if let Err(problem) = account.check_open(node) {
+        note_means(node, "refused", &account.name, &account.person, from, means).await;
         return Err(problem);
     }
-    begin(&node, &account, &from).await
+    begin(node, account, from, passkey, means).await
 }
 
 async fn begin(
     node: &Node,
     account: &PersonAccount,
     from: &str,
+    passkey: Option<String>,
+    means: Value,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let (text, session) = account.begin_session(node, from).await?;
-    note_sign_in(node, "signed_in", &account.name, &account.person, from).await;
+    let (text, session) = account.begin_session(node, from, passkey).await?;
+    note_means(
+        node,
+        "signed_in",
+        &account.name,
+        &account.person,
+        from,
+        means,
+    )
+    .await;
     let told = json!({
         "token": text,
         "name": session.name,
@@ -110,7 +149,17 @@ async fn sign_in_by_link(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let account = take_code(node, code, CodeUse::Link, from, |_| ()).await?;
     account.check_open(node)?;
-    begin(node, &account, from).await
+    begin(node, &account, from, None, by_means("link")).await
+}
+
+async fn sign_in_by_passkey(
+    node: &Node,
+    desk: &PasskeyDesk,
+    answer: &Value,
+    from: &str,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (account, id, name) = account_of_answer(node, desk, answer, from).await?;
+    begin_if_open(node, &account, from, Some(id), passkey_means(&name)).await
 }
 
 /// Uses a code up, with what is changed by that. Codes that never were count as guesses.
@@ -187,8 +236,8 @@ pub struct AcceptBody {
     password: String,
 }
 
-/// Takes an invitation up: the person chooses a password, and is signed in. A password that is
-/// refused leaves the invitation as it is.
+/// Takes an invitation up: the person chooses a password, and is signed in. The account's sessions
+/// and passkeys end. A password that is refused leaves the invitation as it is.
 #[utoipa::path(
     post,
     path = "/v1/invitations/accept",
@@ -214,15 +263,19 @@ pub(crate) async fn accept_invitation(
     invited.check_password(&said.password)?;
 
     let hashed = password::hash_password(&said.password).await?;
-    let set = |account: &mut PersonAccount| account.password = Some(hashed);
+    let set = |account: &mut PersonAccount| {
+        account.password = Some(hashed);
+        account.end_passkeys();
+    };
     let account = take_code(&node, &said.code, CodeUse::Invitation, &from, set).await?;
     end_sessions(&node, &account.name, None).await?;
+    tell_copied_passkeys(&node).await;
     note_sign_in(&node, "password_set", &account.name, &account.person, &from).await;
-    begin(&node, &account, &from).await
+    begin(&node, &account, &from, None, by_means("invitation")).await
 }
 
 /// The account whose session the token is.
-async fn own_account(node: &Node, token: &Token) -> Result<PersonAccount, Problem> {
+pub(super) async fn own_account(node: &Node, token: &Token) -> Result<PersonAccount, Problem> {
     let found = match &token.session {
         Some(of) => PersonAccount::find(node, &of.account).await?,
         None => None,

@@ -64,6 +64,8 @@ pub(crate) struct AccountAnswer {
     paused_s: u64,
     /// Sessions that go on.
     sessions: u64,
+    /// Passkeys that sign in with it.
+    passkeys: u64,
 }
 
 /// An account that is gone.
@@ -160,7 +162,8 @@ pub(crate) struct SignInLineAnswer {
     prev: String,
     /// When it was, Unix milliseconds.
     at_ms: i64,
-    /// signed_in, failed, refused, signed_out, invited, password_set, locked, unlocked, removed.
+    /// signed_in, failed, refused, signed_out, invited, password_set, passkey_added,
+    /// passkey_removed, passkey_copied, locked, unlocked, removed.
     what: String,
     /// The account; empty where there is none of the name that was given.
     account: String,
@@ -168,6 +171,63 @@ pub(crate) struct SignInLineAnswer {
     by: String,
     /// The address that it came from.
     from: String,
+    /// By which means: password, passkey, link, invitation; left out where it is about none.
+    means: Option<String>,
+    /// What the passkey is called, where it is about one that is known.
+    passkey: Option<String>,
+}
+
+/// By which means somebody may sign in at this node.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignInWaysAnswer {
+    /// With an account and its password.
+    password: bool,
+    /// The host to whose pages browsers give passkeys; null where none are offered.
+    #[schema(required = true)]
+    passkey_host: Option<String>,
+}
+
+/// A challenge for a browser.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChallengeAnswer {
+    /// What `PublicKeyCredential.parseCreationOptionsFromJSON`, or of a sign-in
+    /// `parseRequestOptionsFromJSON`, takes.
+    #[schema(value_type = Object)]
+    options: serde_json::Value,
+    /// When it ends, Unix milliseconds.
+    expires_ms: i64,
+}
+
+/// The passkeys of an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasskeysAnswer {
+    /// The account.
+    account: String,
+    /// The host to whose pages browsers give passkeys; null where none are offered.
+    #[schema(required = true)]
+    passkey_host: Option<String>,
+    /// Each passkey.
+    passkeys: Vec<PasskeyAnswer>,
+}
+
+/// A passkey.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasskeyAnswer {
+    /// Its id, to remove it by.
+    id: String,
+    /// What its owner calls it.
+    name: String,
+    /// When it was added, Unix milliseconds.
+    created_ms: i64,
+    /// When somebody last signed in with it, Unix milliseconds.
+    #[schema(required = true)]
+    used_ms: Option<i64>,
+    /// Whether its counter went back: it signs nobody in any more.
+    copied: bool,
 }
 
 /// Looks at personal data.

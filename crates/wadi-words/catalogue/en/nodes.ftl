@@ -27,6 +27,7 @@ alarm-silent_nodes = nodes are silent, and findings wait for them
 alarm-claimed_control_entries = a node builds on control entries that nobody has
 alarm-looks = the list of who was shown personal data does not stand as it was told
 alarm-sign_ins = the list of who signed in does not stand as it was told
+alarm-passkey = a passkey of an account of this node was copied
 alarm-log = the log of the software cannot be written
 alarm-metered = a month's budget of a link is used up, or nearly
 alarm-integrity = what this node keeps is in doubt

@@ -171,7 +171,7 @@ async fn served(hub: &Arc<Node>) -> Result<(SocketAddr, String), Failure> {
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let api = wadi_web::router(hub.clone());
+    let api = wadi_web::router(hub.clone(), None);
     let app = wadi_console::router(api.clone()).merge(api);
     tokio::spawn(wadi_web::serve(
         listener,

@@ -28,6 +28,7 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
     state
         .notes
         .extend(config.peer.iter().flat_map(PeerConfig::doubts));
+    state.notes.extend(super::tls::passkey_doubts(config));
     state.notes.extend(certificate_alarm(
         papers.identity.ends_s(),
         jiff::Timestamp::now().as_second(),

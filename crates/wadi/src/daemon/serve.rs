@@ -16,7 +16,7 @@ use crate::{
     pki::Papers,
 };
 use axum::middleware::from_fn_with_state;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -117,7 +117,8 @@ pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
         false => None,
     };
     let accepts = tls.as_ref().map(watch::Sender::subscribe);
-    helpers.extend(serve_http(&node, accepts, listener, &config.http_proxies)?);
+    wadi_web::tell_copied_passkeys(&node).await;
+    helpers.extend(serve_http(&node, accepts, listener, &config)?);
     if !config.spool.is_empty() {
         let places = spool_places(&config.spool, &config.data);
         helpers.extend(node.spawn_watched("spool", keep_spool(node.clone(), places)));
@@ -301,13 +302,13 @@ pub(super) fn serve_http(
     node: &Arc<Node>,
     tls: Option<watch::Receiver<TlsAcceptor>>,
     listener: std::net::TcpListener,
-    proxies: &[IpAddr],
+    config: &Config,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let api = router(node.clone());
+    let api = router(node.clone(), config.passkeys());
     let console = wadi_console::router(api.clone());
     let front = Front {
-        proxies: proxies.into(),
+        proxies: config.http_proxies.as_slice().into(),
         over_tls: tls.is_some(),
     };
     let app = console

@@ -4,9 +4,10 @@
 use crate::{config::Config, failure::Failure};
 use rustls::{
     SignatureScheme,
+    client::verify_server_name,
     crypto::{CryptoProvider, ring::default_provider},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{ClientHello, ResolvesServerCert},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    server::{ClientHello, ParsedCertificate, ResolvesServerCert},
     sign::CertifiedKey,
 };
 use std::{path::Path, sync::Arc};
@@ -64,6 +65,35 @@ pub fn acceptor(identity: &wadi_net::Identity, config: &Config) -> Result<TlsAcc
 /// Whether the certificate for browsers reads, where there is one.
 pub(super) fn check_for_browsers(config: &Config) -> Result<(), Failure> {
     for_browsers(config, &default_provider()).map(drop)
+}
+
+/// What keeps browsers from showing the console where passkeys are offered; for `wadi node check`.
+pub(super) fn passkey_doubts(config: &Config) -> Option<String> {
+    let origins = config.passkeys()?;
+    let speaks_tls = origins.origins().iter().any(|o| o.starts_with("https:"));
+    if !speaks_tls || !config.http_proxies.is_empty() {
+        return None;
+    }
+
+    let Some(path) = &config.http_certificate else {
+        return Some(
+            "http_passkeys: browsers take no certificate of an Ed25519 key, as the node's is: give \
+             them another one in http_certificate, or put a proxy before http"
+                .into(),
+        );
+    };
+    let pem = std::fs::read(path).ok()?;
+    let certificate = CertificateDer::from_pem_slice(&pem).ok()?;
+    let name = ServerName::try_from(origins.host().to_string()).ok()?;
+    let read = ParsedCertificate::try_from(&certificate).ok()?;
+    match verify_server_name(&read, &name) {
+        Ok(()) => None,
+        Err(_) => Some(format!(
+            "http_passkeys: the certificate in {} is not for {}: browsers show nothing there",
+            path.display(),
+            origins.host()
+        )),
+    }
 }
 
 fn for_browsers(

@@ -433,6 +433,7 @@ fn configuration(place: &SiteAddresses) -> Config {
         http_certificate: None,
         http_key: None,
         http_proxies: vec![],
+        http_passkeys: vec![],
         spool: vec![SpoolConfig::of_devices("spool")],
         redial_s: 1.0,
         idle_s: 6.0,
