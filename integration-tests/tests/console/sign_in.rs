@@ -181,6 +181,18 @@ fn an_operator_works_with_accounts_without_script() {
     browser.see("OF-7");
     browser.pictures("sign-ins");
 
+    // Nobody is removed by one slip.
+    let accounts = || site.get("/v1/accounts").unwrap()["accounts"].clone();
+    let count = || accounts().as_array().map_or(0, Vec::len);
+    let before = count();
+    browser.go("/console/people/accounts");
+    browser.click("tr:has(bdi) button[value=ask-remove]");
+    browser.see("open sessions end");
+    assert_eq!(count(), before);
+    browser.click("button[value=remove]");
+    world.wait("one is removed", || count() == before - 1);
+    browser.arrive("/console/people/accounts");
+
     browser.click("form[action='/console/sign-out'] button");
     browser.arrive("/console/sign-in");
     assert_eq!(browser.cookie("wadi"), None);

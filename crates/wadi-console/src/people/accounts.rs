@@ -10,7 +10,7 @@ use crate::{
     visitor::Visitor,
 };
 use askama::Template;
-use axum::{Form, extract::State, response::Response};
+use axum::{Form, extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,6 +22,15 @@ struct AccountsPage {
     officers: Vec<OfficerSaid>,
     invited: Option<Invited>,
     refused: Option<Refused>,
+}
+
+/// Asks once more before an account is removed.
+#[derive(Template)]
+#[template(path = "people/account_ask.html")]
+struct AccountAskPage {
+    f: PageFrame,
+    account: String,
+    what: String,
 }
 
 #[derive(Deserialize)]
@@ -172,12 +181,20 @@ pub(crate) struct AccountForm {
     act: String,
 }
 
-/// Locks, unlocks or removes an account.
+/// Locks, unlocks or removes an account; a removal is asked for once more.
 pub(crate) async fn act(
     State(console): State<Console>,
     visitor: Visitor,
     Form(form): Form<AccountForm>,
 ) -> Response {
+    if form.act == "ask-remove" {
+        let title = visitor.language().sentence("accounts-remove-title", []);
+        let f = visitor.frame(&title, "people");
+        let what = f.say_of("accounts-removed-ends", &form.account);
+        let account = form.account;
+        return page_with(StatusCode::OK, &AccountAskPage { f, account, what });
+    }
+
     let path = format!("/v1/accounts/{}", query_escaped(&form.account));
     let done = match form.act.as_str() {
         "remove" => console.api.delete(&visitor.asker, &path).await.map(drop),
