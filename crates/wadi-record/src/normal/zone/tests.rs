@@ -85,7 +85,7 @@ fn fillers_that_were_cut_off_at_the_ends_of_lines_are_put_back() {
     }
 
     // A letter that is missing is no filler.
-    let short = &TD3[1][..43];
+    let short = TD3[1].get(..43).unwrap();
     let told = told(&format!("{}\n{short}", TD3[0]));
     assert!(told.contains("found 44 + 43"), "{told}");
     assert!(read("hello").failed() && read("P<UTO\nL89").failed());
