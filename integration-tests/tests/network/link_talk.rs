@@ -2,6 +2,7 @@
 
 use integration_tests::network::{Country, until};
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -47,6 +48,29 @@ impl HeardLink {
 
     fn cosigned(&self) -> usize {
         self.count(|m| matches!(m, Message::Cosigned { .. }))
+    }
+
+    /// Cosignatures that were told although an acknowledgement had brought one over the same head. On
+    /// a busy machine one may be told while its acknowledgement still waits for more blocks.
+    fn told_again(&self) -> usize {
+        let mut brought = BTreeSet::new();
+        let mut again = 0;
+        for message in self.heard.lock().unwrap().iter() {
+            match message {
+                Message::Ack {
+                    log,
+                    size,
+                    cosignature: Some(_),
+                    ..
+                } => drop(brought.insert((*log, *size))),
+                Message::Cosigned { checkpoint, .. } => {
+                    let head = &checkpoint.checkpoint;
+                    again += usize::from(brought.contains(&(head.log, head.size)));
+                }
+                _ => {}
+            }
+        }
+        again
     }
 
     fn acknowledged(&self) -> usize {
@@ -115,11 +139,7 @@ async fn a_hub_does_not_say_again_what_its_acknowledgement_said_nor_at_the_next_
     .await;
     two_ticks().await;
     assert!(link.acknowledged() > 0);
-    assert_eq!(
-        link.cosigned(),
-        0,
-        "each acknowledgement brought its cosignature"
-    );
+    assert_eq!(link.told_again(), 0, "its acknowledgement had brought it");
 
     drop(link);
 
