@@ -50,8 +50,8 @@ impl HeardLink {
         self.count(|m| matches!(m, Message::Cosigned { .. }))
     }
 
-    /// Cosignatures that were told although an acknowledgement had brought one over the same head. On
-    /// a busy machine one may be told while its acknowledgement still waits for more blocks.
+    /// Cosignatures that were told although an acknowledgement had brought one over the same head.
+    /// On a busy machine one may be told while its acknowledgement still waits for more blocks.
     fn told_again(&self) -> usize {
         let mut brought = BTreeSet::new();
         let mut again = 0;
