@@ -29,7 +29,10 @@ fn nobody_sets_a_field_whom_its_row_does_not_name() {
     );
     assert_eq!(put(("clerk", "OPS", ""), "vehicle.plate", "11A1"), [""; 0]);
     assert_eq!(put(("clerk", "", ""), "vehicle.plate", "11A1"), [FOREIGN]);
-    assert_eq!(put(("clerk", "NAVY", ""), "note", "n"), [FOREIGN]);
+    assert_eq!(
+        put(("clerk", "NAVY", ""), "note", "n"),
+        ["unknown_department"]
+    );
     assert_eq!(put(("clerk", "K9", ""), "note", "n"), [""; 0]);
 
     // An officer of one department does not set the fields of another one by saying so.

@@ -173,7 +173,7 @@ fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
 #[test]
 fn a_truck_with_an_anomaly_is_looked_into_before_it_goes() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
-    let strange = json!({"image_sha256": "ab", "anomaly": true});
+    let strange = json!({"image_sha256": "ab".repeat(32), "anomaly": true});
     let first = trb.say(
         "of-port",
         None,
