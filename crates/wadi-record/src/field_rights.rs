@@ -258,8 +258,8 @@ impl FieldAct<'_> {
         let named = kind.and_then(|kind| judge.policy.setters(kind, row.name));
         let list = named.unwrap_or(list);
 
-        let is_unknown = self.department().is_none() && !common.department.is_empty();
-        if is_unknown {
+        let given = common.department.as_str();
+        if !given.is_empty() && given.parse::<Department>().is_err() {
             let why = format!("{:?} is no department", common.department);
             return refuse("unknown_department", why);
         }
