@@ -79,12 +79,7 @@ impl AnchorFile {
 
         // The names have to survive, too: this file's, and the database's beside it, which SQLite
         // syncs without asking whether that worked.
-        let parent = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-
-        File::open(parent).and_then(|d| d.sync_all()).map_err(why)?;
+        private::sync_parent(path).map_err(why)?;
         let newest = newest(&file);
 
         Ok((

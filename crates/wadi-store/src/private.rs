@@ -57,6 +57,15 @@ pub fn create(path: &Path) -> io::Result<File> {
     options().write(true).truncate(false).open(path)
 }
 
+/// Makes the names in a file's directory survive a power cut.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
 /// Makes a directory for its owner alone, and those that it lies in where they are missing.
 pub fn create_dir_all(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIR).create(path)

@@ -92,16 +92,7 @@ fn copy(conn: &Connection, database: &Path) -> Result<PathBuf, String> {
     File::open(&unfinished)
         .and_then(|f| f.sync_all())
         .and_then(|()| fs::rename(&unfinished, &place))
-        .and_then(|()| sync_directory(database))
+        .and_then(|()| private::sync_parent(database))
         .map_err(failed)?;
     Ok(place)
-}
-
-/// Makes the names in a database's directory survive a power cut.
-fn sync_directory(database: &Path) -> io::Result<()> {
-    let parent = database
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
 }
