@@ -1,5 +1,6 @@
 //! Asking the HTTP API in this process, with the visitor's own token.
 
+use crate::values::reason_in;
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
@@ -51,12 +52,12 @@ impl Refused {
         code: &str,
         detail: impl Into<String>,
     ) -> Self {
-        let detail: String = detail.into();
+        let detail = reason_in(language, code, &detail.into());
         Self {
             status: status.as_u16(),
             code: code.into(),
             title: language.problem_title(code),
-            detail: language.problem_detail(code, &detail).unwrap_or(detail),
+            detail,
             help: language.problem_help(code),
             wait_s: None,
         }

@@ -1,5 +1,7 @@
 //! How values are written on pages and in paths.
 
+use wadi_words::Language;
+
 /// A path of the console, as somebody named it: anything else is the console's beginning, so that
 /// nobody is sent to another site.
 pub(crate) fn own_path(path: &str) -> &str {
@@ -11,6 +13,13 @@ pub(crate) fn own_path(path: &str) -> &str {
         true => path,
         false => "/console",
     }
+}
+
+/// A reason in a language; as it was given, where the language has no words for it.
+pub(crate) fn reason_in(language: Language, code: &str, given: &str) -> String {
+    language
+        .problem_detail(code, given)
+        .unwrap_or_else(|| given.into())
 }
 
 /// A text as a value of a query (RFC 3986): all but unreserved characters are escaped.

@@ -125,10 +125,7 @@ async fn read_page(
     let refusal = |r: &crate::sites::answers::RefusalRead| RefusalLine {
         title: f.language.problem_title(&r.code),
         help: f.language.problem_help(&r.code),
-        why: f
-            .language
-            .problem_detail(&r.code, &r.why)
-            .unwrap_or_else(|| r.why.clone()),
+        why: values::reason_in(f.language, &r.code, &r.why),
         code: r.code.clone(),
         from: members.name_of(&r.peer),
         subject: members.name_of(&r.subject),

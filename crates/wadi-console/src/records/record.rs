@@ -16,8 +16,14 @@ use super::{
     words::{EventWords, ShownValue, entered_later, event_words, field_value},
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, expected::ExpectedWords,
-    found_sentence::FoundSentence, frame::PageFrame, moment::Moment, values::query_escaped,
+    Console,
+    answer::made_or_refused,
+    api::Refused,
+    expected::ExpectedWords,
+    found_sentence::FoundSentence,
+    frame::PageFrame,
+    moment::Moment,
+    values::{query_escaped, reason_in},
     visitor::Visitor,
 };
 use askama::Template;
@@ -196,9 +202,7 @@ impl WhyNot {
     pub(super) fn of(language: Language, code: &str, text: &str) -> Self {
         Self {
             code: language.problem_title(code),
-            text: language
-                .problem_detail(code, text)
-                .unwrap_or_else(|| text.into()),
+            text: reason_in(language, code, text),
         }
     }
 

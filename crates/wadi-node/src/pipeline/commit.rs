@@ -24,8 +24,8 @@ use wadi_store::{Batch, RefusalRow, StoreError};
 
 /// Records touched by one commit, beyond which the rest of a group waits for the next.
 pub(super) const TOUCHED_MAX: usize = 1_500;
-/// What peers' entries in one commit weigh, beyond which the rest waits for the next: bytes, of which
-/// those of long entries count more ([`Command::entry_weight`]).
+/// What peers' entries in one commit weigh, beyond which the rest waits for the next: bytes, of
+/// which those of long entries count more ([`Command::entry_weight`]).
 ///
 /// [`Command::entry_weight`]: crate::door::command::Command::entry_weight
 const GROUP_WEIGHT_MAX: usize = 4 * 1024 * 1024;
