@@ -1,6 +1,10 @@
 //! When something is expected, in words: when, and by how much such estimates were wrong before.
 
-use crate::{frame::PageFrame, moment::Moment, sites::when::length};
+use crate::{
+    frame::PageFrame,
+    moment::Moment,
+    sites::{lane_word, when::length},
+};
 use serde::Deserialize;
 
 /// What nobody need be told that an estimate was wrong by.
@@ -23,6 +27,38 @@ pub(crate) struct ExpectedWords {
     pub at: Option<Moment>,
     /// By how much such estimates were wrong before; what it rests on.
     pub about: String,
+}
+
+/// What of a lane no hub holds yet, as the API tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LaneUnsentRead {
+    pub lane: String,
+    pub unsent: u64,
+    pub expected_at_hub: Option<ExpectedRead>,
+}
+
+/// The same in words.
+pub(crate) struct LaneExpected {
+    pub lane: String,
+    /// How many entries, in words.
+    pub unsent: String,
+    /// When they are expected at the hub; none where nobody knows.
+    pub at: Option<Moment>,
+}
+
+impl LaneExpected {
+    /// Each lane of which no hub holds all, the most urgent first.
+    pub(crate) fn of(f: &PageFrame, lanes: &[LaneUnsentRead]) -> Vec<Self> {
+        let line = |read: &LaneUnsentRead| Self {
+            lane: lane_word(f, &read.lane),
+            unsent: f.say_n("sites-to-send", read.unsent),
+            at: read
+                .expected_at_hub
+                .as_ref()
+                .map(|expected| Moment::of_ms(expected.at_ms)),
+        };
+        lanes.iter().map(line).collect()
+    }
 }
 
 impl ExpectedWords {

@@ -216,9 +216,16 @@ fn a_link_that_comes_at_its_hour_is_expected_then_on_every_page_alike() {
     let of_record = &trb.record(&record).unwrap()["expected_at_hub"];
     assert_eq!(of_record["by"], "hour_of_day", "{of_record}");
 
+    let lanes = told["unsent_by_lane"].as_array().expect("lanes");
+    let passages = lanes.iter().find(|l| l["lane"] == "passage");
+    let passages = passages.expect("the truck waits in its lane");
+    assert_eq!(passages["expected_at_hub"]["by"], "hour_of_day", "{told}");
+
     let status = integration_tests::run(&trb.dir, &["status"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(status.contains("by this hour of earlier days"), "{status}");
+    let of_passages = format!("  {} of lane passage: about ", passages["unsent"]);
+    assert!(status.contains(&of_passages), "{status}");
     let pages = Pages::of_operator(trb, "ar");
     for path in [
         "/console/sites".to_string(),

@@ -1,6 +1,6 @@
 //! What these pages read of the API's answers.
 
-use crate::expected::ExpectedRead;
+use crate::expected::{ExpectedRead, LaneUnsentRead};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ pub(crate) struct SitesRead {
     pub certificate_ends_s: Option<i64>,
     pub clock_ahead_s: Option<i64>,
     pub expected_at_hub: Option<ExpectedRead>,
+    pub unsent_by_lane: Vec<LaneUnsentRead>,
     pub scopes: Vec<ScopeRead>,
     pub peers: Vec<PeerRead>,
     pub forks: Vec<String>,
@@ -110,7 +111,9 @@ pub(crate) struct WayBytesRead {
 pub(crate) struct LaneRead {
     pub lane: String,
     pub to_send: u64,
+    pub sent_in_ms: Option<i64>,
     pub to_fetch: u64,
+    pub fetched_in_ms: Option<i64>,
 }
 
 /// Something that asks for somebody at another node.

@@ -1,11 +1,15 @@
 //! The board: every node with what is known of it, in words. What nobody knows is "unknown".
 
 use super::{
-    answers::{MembersRead, PeerRead, RefusalsRead, SitesRead},
+    answers::{LaneRead, MembersRead, PeerRead, RefusalsRead, SitesRead},
     map,
     when::length,
 };
-use crate::{expected::ExpectedWords, frame::PageFrame, moment::Moment};
+use crate::{
+    expected::{ExpectedWords, LaneExpected},
+    frame::PageFrame,
+    moment::Moment,
+};
 use std::collections::BTreeMap;
 
 /// Days left to a certificate from which on somebody should renew it.
@@ -37,6 +41,8 @@ pub(crate) struct BoardLine {
     pub oldest_unsent: String,
     pub oldest_unwitnessed: String,
     pub backlog: Option<Vec<BacklogLine>>,
+    /// What of this node's own no hub holds yet, by lane.
+    pub unsent: Vec<LaneExpected>,
     pub expected: String,
     /// When its link is expected to be up, or what it holds to be at the hub.
     pub expected_at: Option<ExpectedWords>,
@@ -58,8 +64,9 @@ impl BoardLine {
 /// What is still to go over of a lane.
 pub(crate) struct BacklogLine {
     pub lane: String,
-    pub to_send: u64,
-    pub to_fetch: u64,
+    /// What it lacks, what is lacked of it, and in how long each will be over.
+    pub to_send: String,
+    pub to_fetch: String,
 }
 
 /// Something told in a few words, with more for whoever looks closer.
@@ -146,6 +153,11 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
         oldest_unsent: oldest.clone(),
         oldest_unwitnessed: oldest,
         backlog: None,
+        unsent: match sites.role.as_str() {
+            // Another hub holds what a hub says when it comes by; nobody waits for it.
+            "hub" => Vec::new(),
+            _ => LaneExpected::of(f, &sites.unsent_by_lane),
+        },
         expected: match (&sites.expected_at_hub, sites.unsent) {
             (_, 0) => f.say("sites-nothing"),
             (Some(_), _) => String::new(),
@@ -201,13 +213,14 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
         oldest_unsent: oldest.clone(),
         oldest_unwitnessed: oldest,
         backlog: peer.backlog.as_ref().map(|lanes| {
-            let line = |l: &super::answers::LaneRead| BacklogLine {
+            let line = |l: &LaneRead| BacklogLine {
                 lane: lane_word(f, &l.lane),
-                to_send: l.to_send,
-                to_fetch: l.to_fetch,
+                to_send: way(f, "sites-to-send", l.to_send, l.sent_in_ms),
+                to_fetch: way(f, "sites-to-fetch", l.to_fetch, l.fetched_in_ms),
             };
             lanes.iter().map(line).collect()
         }),
+        unsent: Vec::new(),
         expected,
         expected_at: peer
             .next_contact
@@ -225,6 +238,16 @@ fn peer_line(f: &PageFrame, sites: &SitesRead, peer: &PeerRead, refusals: u64) -
             ("dark", Some(false)) => "late".into(),
             (link, _) => link.into(),
         },
+    }
+}
+
+/// What is to go one way of a lane, and in how long it will be over.
+fn way(f: &PageFrame, said: &str, entries: u64, over_in_ms: Option<i64>) -> String {
+    let count = f.say_n(said, entries);
+    match (entries, over_in_ms) {
+        (0, _) => count,
+        (_, Some(ms)) => format!("{count} ({})", f.say_of("sites-over-in", &length(f, ms))),
+        (_, None) => format!("{count} ({})", f.say("sites-over-unknown")),
     }
 }
 

@@ -235,7 +235,9 @@ mod tests {
                 vec![LaneRead {
                     lane: "passage".into(),
                     to_send: 12,
+                    sent_in_ms: Some(240_000),
                     to_fetch: 3_000,
+                    fetched_in_ms: None,
                 }]
             }),
             last_contact_ms: 1_764_111_000_000,
@@ -284,6 +286,40 @@ mod tests {
         assert_eq!(line("crossing-05").link, "late");
         assert!(line("crossing-02").asks, "flapping");
         assert!(!line("crossing-03").asks && line("crossing-03").link == "unknown");
+    }
+
+    #[test]
+    fn a_backlog_says_by_lane_and_way_when_it_will_be_over() {
+        let f = frame(Language::English);
+        let read = country();
+        let lines = board::lines(&f, &read.sites, &read.members, &read.refusals);
+        let up = lines.iter().find(|l| l.name == "crossing-00").unwrap();
+        let passages = &up.backlog.as_ref().unwrap()[0];
+        assert_eq!(passages.to_send, "12 to send (over in 4 minutes)");
+        assert_eq!(passages.to_fetch, "3000 to receive (nobody knows by when)");
+    }
+
+    #[test]
+    fn a_crossing_sees_by_lane_what_no_hub_holds_yet() {
+        let mut read = country();
+        read.sites.role = "crossing".into();
+        read.sites.crossing = "TRB".into();
+        read.sites.unsent_by_lane = serde_json::from_value(serde_json::json!([
+            {"lane": "hold", "unsent": 2, "expected_at_hub":
+                {"at_ms": 1_764_120_000_000_i64, "by": "hour_of_day", "wrong_by_ms": null}},
+            {"lane": "passage", "unsent": 40, "expected_at_hub": null},
+        ]))
+        .unwrap();
+        let page = BoardPage::new(frame(Language::English), &read);
+        let html = page.render().unwrap();
+        assert!(
+            html.contains("holds: 2 to send · at the hub about <time"),
+            "{html}"
+        );
+        assert!(
+            html.contains("passages: 40 to send · nobody knows by when"),
+            "{html}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What these pages read of the API's answers.
 
-use crate::expected::ExpectedRead;
+use crate::expected::{ExpectedRead, LaneUnsentRead};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -154,6 +154,7 @@ pub(super) struct LinkStanding {
     pub unsent: u64,
     pub oldest_unsent_ms: Option<i64>,
     pub expected_at_hub: Option<ExpectedRead>,
+    pub unsent_by_lane: Vec<LaneUnsentRead>,
     pub alarms: Vec<String>,
     pub peers: Vec<PeerStanding>,
 }

@@ -11,7 +11,7 @@ use crate::{
     Console,
     answer::made_or_refused,
     api::Refused,
-    expected::ExpectedWords,
+    expected::{ExpectedWords, LaneExpected},
     frame::{PageFrame, crossing_name},
     visitor::Visitor,
 };
@@ -107,6 +107,8 @@ struct TodayPage {
     unsent: String,
     /// When it is expected at the hub; none where there is nothing to expect.
     expected: Option<ExpectedWords>,
+    /// The same by lane.
+    unsent_lanes: Vec<LaneExpected>,
     links: Vec<LinkLine>,
     forms: Vec<FormLink>,
     all_forms: String,
@@ -165,6 +167,7 @@ async fn today(
         today: now,
     };
     let frame = visitor.frame(&title, "today");
+    let unsent_lanes = LaneExpected::of(&frame, &standing.unsent_by_lane);
     let expected = (standing.unsent > 0)
         .then(|| ExpectedWords::at_hub(&frame, standing.expected_at_hub.as_ref()));
     Ok(TodayPage {
@@ -188,6 +191,7 @@ async fn today(
         departments: departments_for(visitor, &authority),
         department: authority.department,
         expected,
+        unsent_lanes,
         f: frame,
     })
 }

@@ -8,6 +8,7 @@ pub(crate) mod cursors;
 mod cut_heads;
 pub(crate) mod day;
 pub(crate) mod evidence;
+pub(crate) mod expected;
 pub(crate) mod finding_figures;
 pub(crate) mod history;
 mod history_order;

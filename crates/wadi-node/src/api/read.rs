@@ -93,7 +93,8 @@ impl Reads {
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         let mut json = self.record_json(&row).await?;
         if json["safety"] != json!(Safety::AtHub) {
-            json["expected_at_hub"] = json!(self.expected_at_hub());
+            let lane = Lane::from_u8(row.lane).ok();
+            json["expected_at_hub"] = json!(lane.and_then(|l| self.lane_expected_at_hub(l)));
         }
 
         Ok(json)

@@ -1,12 +1,16 @@
 //! How a node stands: what it holds, what it lacks, and what asks for somebody.
 
 use crate::{
-    api::{Reads, alarms::INTEGRITY},
+    api::{
+        Reads,
+        alarms::INTEGRITY,
+        expected::{LaneUnsent, backlog_json, caught_up_in_ms},
+    },
     door::{
         budgets::MemberCost,
         contacts::{ContactKey, PeerContacts},
         error::NodeError,
-        next_contact::{EstimatedBy, NextContact},
+        next_contact::NextContact,
         scopes::ScopeDigest,
         status::{LinkStatus, PeerStatus, ScrubStatus},
         traffic::LinkTraffic,
@@ -18,7 +22,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering};
 use wadi_log::{
     CutFact, CutTarget, Enrolment, Frontier, Hash, Lane, LogId, NodeId, Peaks, Role, leaf_hash,
 };
-use wadi_sync::{LaneSet, LinkPurpose};
+use wadi_sync::LaneSet;
 
 /// What a quiet crossing needs at most to say that there was nothing, milliseconds; and by a clock
 /// that runs fast, whose pace it cannot keep, of real ones.
@@ -74,6 +78,8 @@ pub struct Status {
     pub clock_ahead_s: Option<i64>,
     /// When what no hub holds yet is expected to be there; none where all is, or nobody knows.
     pub expected_at_hub: Option<NextContact>,
+    /// The same by lane, of those of which no hub holds all, the most urgent first.
+    pub unsent_by_lane: Vec<LaneUnsent>,
     pub forks: Vec<String>,
     pub cuts: Vec<String>,
     /// What was refused last: subject, code and reason.
@@ -89,6 +95,7 @@ impl Reads {
         let counts = door.store.counts().await?;
         let frontier = door.frontier();
         let unsent = self.unsent(&frontier);
+        let unsent_by_lane = self.unsent_by_lane(&unsent);
         let oldest_ms = self.oldest_unsent_ms(&unsent, &frontier).await?;
 
         let alarms = self.alarms().await?;
@@ -126,10 +133,12 @@ impl Reads {
             certificate_ends_s: Some(door.own_certificate_ends_s.load(Ordering::Relaxed))
                 .filter(|ends_s| *ends_s > 0),
             clock_ahead_s: door.time.ahead_s(),
-            expected_at_hub: match unsent.is_empty() {
-                true => None,
-                false => self.expected_at_hub(),
-            },
+            expected_at_hub: unsent_by_lane
+                .iter()
+                .map(|lane| lane.expected_at_hub)
+                .collect::<Option<Vec<_>>>()
+                .and_then(|all| all.into_iter().max_by_key(|expected| expected.at_ms)),
+            unsent_by_lane,
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
             costs: door.costs(),
@@ -148,18 +157,7 @@ impl Reads {
         })
     }
 
-    /// Entries of each own log that no hub has cosigned.
-    fn unsent(&self, frontier: &Frontier) -> BTreeMap<LogId, u64> {
-        let control = self.door.view().control.clone();
-        let cosigned = |l: &LogId| control.cosigned(l).map_or(0, |t| t.size);
-        let own = frontier.0.iter().filter(|(l, _)| l.node == self.door.id());
-
-        own.map(|(l, t)| (*l, t.size.saturating_sub(cosigned(l))))
-            .filter(|(_, n)| *n > 0)
-            .collect()
-    }
-
-    /// When the oldest of those was written, Unix milliseconds.
+    /// When the oldest entry was written that no hub has cosigned, Unix milliseconds.
     async fn oldest_unsent_ms(
         &self,
         unsent: &BTreeMap<LogId, u64>,
@@ -207,9 +205,6 @@ impl Reads {
                 let (role, crossing) = self.place_of(id);
                 let contacts = self.door.contacts.of(&(*id).into());
                 let now_ms = self.door.now_ms();
-                let lane = |(lane, (send, fetch)): (&Lane, &(u64, u64))| {
-                    json!({"lane": lane.name(), "to_send": send, "to_fetch": fetch})
-                };
                 json!({
                     "node": self.door.name_of(id),
                     "role": role,
@@ -228,8 +223,8 @@ impl Reads {
                     },
                     "certificate_ends_s": contacts.certificate_ends_s,
                     "software": Some(&contacts.software).filter(|said| !said.is_empty()),
-                    "backlog": seen(p.lanes.iter().map(lane).collect()),
-                    "caught_up_in_ms": seen(p.caught_up_in_ms(now_ms).into()),
+                    "backlog": seen(backlog_json(p, &contacts, now_ms)),
+                    "caught_up_in_ms": seen(caught_up_in_ms(p, &contacts, now_ms).into()),
                     // Before this start it was in contact when its last contact ended.
                     "last_contact_ms": p.last_contact_ms.max(contacts.last_ms().unwrap_or(0)),
                     "unsent": seen(p.unsent.into()),
@@ -244,53 +239,6 @@ impl Reads {
                 })
             })
             .collect()
-    }
-
-    /// When what is written now is expected to be at a hub: over a link that is up as fast as it
-    /// goes, else at the hour at which the link of a hub is expected. None where nobody knows.
-    pub(crate) fn expected_at_hub(&self) -> Option<NextContact> {
-        let now_ms = self.door.now_ms();
-        let peers = self.door.peers.lock().expect("no panic holds it").clone();
-        let is_hub = |id: &NodeId| {
-            self.door
-                .with_control(|c| c.role(id) == Some(Role::Hub) && !c.is_cut(id))
-        };
-        let expected = peers
-            .iter()
-            .filter(|(id, _)| is_hub(id))
-            .filter_map(|(id, p)| {
-                if !p.connected || !takes_all_now(p) {
-                    return self.next_contact_for_all(id, p, now_ms);
-                }
-
-                Some(NextContact {
-                    at_ms: now_ms.saturating_add(p.caught_up_in_ms(now_ms)?),
-                    by: EstimatedBy::Pace,
-                    wrong_by_ms: None,
-                })
-            });
-        expected.min_by_key(|expected| expected.at_ms)
-    }
-
-    /// When a link with a dark peer is expected that takes everything. Of several links those count
-    /// that are not for urgent matters alone.
-    fn next_contact_for_all(
-        &self,
-        id: &NodeId,
-        peer: &PeerStatus,
-        now_ms: i64,
-    ) -> Option<NextContact> {
-        if peer.links.is_empty() {
-            return self.door.contacts.of(&(*id).into()).next_contact(now_ms);
-        }
-
-        let takes_all = |l: &&LinkStatus| l.link.purpose != LinkPurpose::Urgent;
-        let links = peer.links.values().filter(takes_all);
-        let expected = links.filter_map(|l| {
-            let known = self.door.contacts.of(&ContactKey::of(*id, &l.link));
-            known.next_contact(now_ms)
-        });
-        expected.min_by_key(|expected| expected.at_ms)
     }
 
     /// How each of several links with a peer stands; nothing where there is one.
@@ -394,12 +342,6 @@ impl Reads {
             .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
     }
-}
-
-/// Whether a link with a connected peer stands that takes everything.
-fn takes_all_now(peer: &PeerStatus) -> bool {
-    let mut links = peer.links.values();
-    peer.links.is_empty() || links.any(|l| l.connected && l.link.purpose != LinkPurpose::Urgent)
 }
 
 /// What went over a link today, by what for, and this month.

@@ -2,7 +2,10 @@
 //! from one that is dark against it. A node remembers this for itself, and tells it nobody. When a
 //! link is expected to be up again is in [`super::next_contact`].
 
-use super::traffic::{LinkTraffic, PurposeBytes, WayBytes, sum_of};
+use super::{
+    pace::Pace,
+    traffic::{LinkTraffic, PurposeBytes, WayBytes, sum_of},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -91,6 +94,10 @@ pub struct PeerContacts {
     pub certificate_ends_s: Option<i64>,
     /// The version of its software, as it said last; empty where it never did.
     pub software: String,
+    /// How fast a backlog went over to it last.
+    pub send_pace: Option<Pace>,
+    /// How fast one came from it last.
+    pub fetch_pace: Option<Pace>,
     /// What went over, by day and by what for.
     pub traffic: LinkTraffic,
     /// When this was written down, Unix milliseconds.

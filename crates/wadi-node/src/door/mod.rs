@@ -24,6 +24,7 @@ pub(crate) mod live;
 pub(crate) mod losses;
 pub(crate) mod next_contact;
 pub(crate) mod orders;
+pub(crate) mod pace;
 pub(crate) mod peer_links;
 pub(crate) mod peers;
 pub(crate) mod projections;

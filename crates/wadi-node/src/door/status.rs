@@ -4,6 +4,7 @@ use crate::door::{
     Door,
     contacts::ContactKey,
     live::LivePart,
+    pace::PeerBacklog,
     traffic::{PurposeBytes, WayBytes},
 };
 use serde::Serialize;
@@ -28,8 +29,10 @@ pub struct PeerStatus {
     pub unsent: u64,
     /// Entries of each lane that it lacks, and that this node lacks and it holds.
     pub lanes: BTreeMap<Lane, (u64, u64)>,
-    /// The most that it lacked since it lacked nothing, and when that was, node's clock.
-    pub most_unsent: (u64, i64),
+    /// How what it lacks goes over to it.
+    pub sending: PeerBacklog,
+    /// How what this node lacks comes from it.
+    pub fetching: PeerBacklog,
     /// Whether both held the same when last compared.
     pub in_step: bool,
     /// Bytes of blocks sent.
@@ -137,33 +140,21 @@ impl PeerStatus {
             last_contact_ms: 0,
             sent_bytes: 0,
             rtt_ms: 0,
-            most_unsent: (0, 0),
+            sending: PeerBacklog::default(),
+            fetching: PeerBacklog::default(),
             links: status.links.iter().map(shown_link).collect(),
             ..status.clone()
         };
         shown(self) != shown(before)
     }
 
-    /// Takes in what the peer lacks now.
-    pub(crate) fn note_unsent(&mut self, unsent: u64, now_ms: i64) {
-        self.unsent = unsent;
-        if unsent == 0 || unsent >= self.most_unsent.0 {
-            self.most_unsent = (unsent, now_ms);
-        }
-    }
-
-    /// In how long it will lack nothing, as fast as it went since it lacked most, milliseconds.
-    /// None where nothing is known of that.
-    pub(crate) fn caught_up_in_ms(&self, now_ms: i64) -> Option<i64> {
-        let (most, since_ms) = self.most_unsent;
-        if self.unsent == 0 {
-            return Some(0);
-        }
-
-        let went = most.checked_sub(self.unsent).filter(|n| *n > 0)?;
-        let took_ms = now_ms.checked_sub(since_ms).filter(|ms| *ms > 0)?;
-        let left_ms = i128::from(took_ms) * i128::from(self.unsent) / i128::from(went);
-        i64::try_from(left_ms).ok()
+    /// Takes in what each side lacks of each lane now.
+    pub(crate) fn note_lanes(&mut self, lanes: BTreeMap<Lane, (u64, u64)>, now_ms: i64) {
+        self.unsent = lanes.values().map(|(send, _)| send).sum();
+        self.sending.note(self.unsent, now_ms);
+        self.fetching
+            .note(lanes.values().map(|(_, fetch)| fetch).sum(), now_ms);
+        self.lanes = lanes;
     }
 }
 
@@ -214,7 +205,16 @@ impl Door {
         by: &PurposeBytes,
     ) {
         let mut unsent = 0;
-        self.note_peer(peer, |p| unsent = p.unsent);
+        let mut paces = (None, None);
+        self.note_peer(peer, |p| {
+            unsent = p.unsent;
+            paces = (p.sending.remembered(), p.fetching.remembered());
+        });
+        self.contacts.note(peer, |known| {
+            known.send_pace = paces.0.or(known.send_pace);
+            known.fetch_pace = paces.1.or(known.fetch_pace);
+        });
+
         let now_ms = self.now_ms();
         let due = match link {
             None => vec![self.contacts.go_on(peer.into(), now_ms, (wire, by), unsent)],
@@ -373,19 +373,5 @@ mod tests {
             ..up.clone()
         };
         assert!(behind.looks_otherwise(&up));
-    }
-
-    #[test]
-    fn a_backlog_that_shrinks_says_when_it_will_be_gone() {
-        let mut peer = PeerStatus::default();
-        peer.note_unsent(100, 0);
-        assert_eq!(peer.caught_up_in_ms(5_000), None, "nothing went yet");
-
-        peer.note_unsent(75, 10_000);
-        assert_eq!(peer.caught_up_in_ms(10_000), Some(30_000));
-        peer.note_unsent(120, 12_000);
-        assert_eq!(peer.caught_up_in_ms(13_000), None, "it grew");
-        peer.note_unsent(0, 14_000);
-        assert_eq!(peer.caught_up_in_ms(14_000), Some(0));
     }
 }

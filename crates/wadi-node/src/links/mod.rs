@@ -419,8 +419,7 @@ impl<'n> Link<'n> {
             let lanes = self.session.lanes();
             self.door.note_peer(self.peer, |p| {
                 p.connected = true;
-                p.note_unsent(lanes.values().map(|(lacks, _)| lacks).sum(), now_ms);
-                p.lanes = lanes;
+                p.note_lanes(lanes, now_ms);
                 p.sent_bytes = sent_bytes;
                 if p.unsent > 0 || !compares_everything {
                     p.in_step = false;

@@ -69,6 +69,8 @@ pub(crate) struct SitesAnswer {
     /// When what no hub holds yet is expected to be there; null where all is, or nobody knows.
     #[schema(required = true)]
     expected_at_hub: Option<ExpectedAnswer>,
+    /// The same by lane, of those of which no hub holds all, the most urgent first.
+    unsent_by_lane: Vec<LaneUnsentAnswer>,
     /// The logs that were forked, by origin.
     forks: Vec<String>,
     /// What was cut, and why.
@@ -212,8 +214,8 @@ pub(crate) struct PeerAnswer {
     /// What is still to go over, by lane; null while it is dark.
     #[schema(required = true)]
     backlog: Option<Vec<LaneBacklogAnswer>>,
-    /// In how long it will lack nothing, as fast as it goes now, milliseconds; null where nothing
-    /// is known of that.
+    /// In how long it will lack nothing, as fast as it goes now, or went last, milliseconds; null
+    /// where nothing is known of that.
     #[schema(required = true)]
     caught_up_in_ms: Option<i64>,
     /// When it last was, Unix milliseconds; 0 where never.
@@ -303,7 +305,7 @@ pub(crate) struct ExpectedAnswer {
     wrong_by_ms: Option<i64>,
 }
 
-/// What is still to go over of a lane.
+/// What is still to go over of a lane. What is more urgent goes before.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LaneBacklogAnswer {
@@ -311,8 +313,27 @@ pub(crate) struct LaneBacklogAnswer {
     lane: String,
     /// Entries that the peer lacks.
     to_send: u64,
+    /// In how long it will have them, milliseconds; null where nothing is known of that.
+    #[schema(required = true)]
+    sent_in_ms: Option<i64>,
     /// Entries that this node lacks.
     to_fetch: u64,
+    /// In how long they will be here, milliseconds; null where nothing is known of that.
+    #[schema(required = true)]
+    fetched_in_ms: Option<i64>,
+}
+
+/// What of a lane no hub holds yet.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LaneUnsentAnswer {
+    /// The lane.
+    lane: String,
+    /// Entries of this node's own logs that no hub has cosigned.
+    unsent: u64,
+    /// When the last of them is expected at a hub; null where nobody knows.
+    #[schema(required = true)]
+    expected_at_hub: Option<ExpectedAnswer>,
 }
 
 /// When a node was in contact with another one.

@@ -68,6 +68,9 @@ fn status_text(v: &Value) -> String {
     if has_unsent && v["role"] != "hub" {
         let expected = expected_text(&v["expected_at_hub"]);
         out += &format!("expected at the hub: {expected}\n");
+        for lane in v["unsent_by_lane"].as_array().into_iter().flatten() {
+            out += &lane_text(lane);
+        }
     }
 
     if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
@@ -129,6 +132,19 @@ fn cost_text(member: &Value) -> String {
         member_text(member, "state"),
         member_text(member, "over"),
         member["again_in_s"]
+    )
+}
+
+/// What of a lane no hub holds yet, and when it is expected there.
+fn lane_text(lane: &Value) -> String {
+    let expected = match lane["expected_at_hub"]["at_ms"].as_i64() {
+        Some(at_ms) => format!("about {}", print::time_text(at_ms)),
+        None => "unknown".into(),
+    };
+    format!(
+        "  {} of lane {}: {expected}\n",
+        lane["unsent"],
+        member_text(lane, "lane")
     )
 }
 
