@@ -225,6 +225,39 @@ async fn a_site_that_stores_too_much_is_paused_with_a_reason_that_both_see_and_a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hub_that_starts_anew_gives_no_site_a_new_share_of_its_disk() {
+    let country = country();
+    // What is used up here is there again after hours.
+    let slow = || limited(Cost::Stored, 30_000.0, 1.0);
+    let hub = country.start_costing("hub", slow()).await;
+    let qam = country.start("qam").await;
+    let link = connect(&hub, &qam);
+    for n in 0..50 {
+        qam.write(truck(n)).await.expect("it is written");
+    }
+    until("the hub pauses it", async || {
+        state_of(&hub, "qam")["over"] == "stored_bytes"
+    })
+    .await;
+
+    let held = hub.status().await.unwrap().records;
+    hub.stop().await;
+    drop(link);
+    let hub = country.start_costing("hub", slow()).await;
+    assert_eq!(state_of(&hub, "qam")["state"], "paused");
+
+    let _link = connect(&hub, &qam);
+    until("it is told so anew", async || {
+        codes(&hub).await.contains(&"over_budget".to_string())
+    })
+    .await;
+    assert_eq!(hub.status().await.unwrap().records, held);
+
+    qam.stop().await;
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_carried_block_that_no_hub_takes_is_dropped_and_not_offered_again() {
     let country = country();
     let (hub, trb) = (country.start("hub").await, country.start("trb").await);
@@ -270,6 +303,9 @@ fn these_turn_red_without_budgets() {
     ] {
         assert!(fails_without("budgets", test), "{test} holds without them");
     }
+
+    let test = "a_hub_that_starts_anew_gives_no_site_a_new_share_of_its_disk";
+    assert!(fails_without("kept-budgets", test), "{test} holds anyway");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::{
 use std::{
     ops::Deref,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 use tokio::{
     sync::{oneshot, watch},
@@ -233,8 +234,10 @@ impl Node {
         }
 
         // What went over in the last minute counts towards the month, too.
-        if let Err(error) = self.door.set_local(self.door.contacts.keys(), vec![]).await {
-            tracing::debug!(%error, "the contacts cannot be written down now");
+        let mut keys = self.door.contacts.keys();
+        keys.extend(self.door.budgets.rows(Instant::now(), self.door.now_ms()));
+        if let Err(error) = self.door.set_local(keys, vec![]).await {
+            tracing::debug!(%error, "contacts and budgets cannot be written down now");
         }
 
         let (reply, done) = oneshot::channel();

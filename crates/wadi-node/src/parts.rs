@@ -5,6 +5,7 @@ use crate::{
         Door, NodeKeys,
         budget_limits::BudgetLimits,
         budgets::Budgets,
+        budgets_kept,
         clock::Clock,
         clock_doubts::{self, ClockDoubts},
         command_queue::CommandQueue,
@@ -26,9 +27,12 @@ use crate::{
     pipeline::sequencer::Sequencer,
     upkeep::scrub::ScrubPace,
 };
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicI64, AtomicU64},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
+    },
+    time::Instant,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use wadi_log::{Enrolment, Role};
@@ -99,6 +103,8 @@ impl SharedParts {
         contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
         let is_hub = start.me.role == Role::Hub;
         let budgets = Arc::new(Budgets::new(start.me.node(), start.budgets));
+        let kept = start.store.local_all(&budgets_kept::SCOPE).await?;
+        budgets.recall(&kept, Instant::now(), start.clock.now_ms());
 
         Ok(Self {
             keys: start.keys,

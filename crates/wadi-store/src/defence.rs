@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 35] = [
+pub const NAMES: [&str; 37] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -20,6 +20,7 @@ pub const NAMES: [&str; 35] = [
     "ship-before-resync",
     "ack-after-failed-sync",
     "own-file",
+    "wal-bound",
     // What members with valid keys, and strangers, are kept to.
     "block-signature",
     "block-entries-max",
@@ -35,6 +36,7 @@ pub const NAMES: [&str; 35] = [
     "hub-time-bound",
     "handshake-seats",
     "budgets",
+    "kept-budgets",
     "turns",
     "carried-share",
     "forked-node-cut",

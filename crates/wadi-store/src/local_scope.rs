@@ -48,6 +48,8 @@ local_scopes! {
     Account = "account";
     /// A loss that PostgreSQL's anchor found, until it is held again.
     Anchor = "anchor";
+    /// What members used up of what they may cost this node.
+    Budget = "budget";
     /// Bundles: whose came last, and which logs somebody carries.
     Bundle = "bundle";
     /// Entries whose times the hub's word does not allow; at a hub.

@@ -174,6 +174,14 @@ impl ScopeSums {
         }
     }
 
+    /// How many records there are, where the sums are in memory.
+    pub(crate) fn records(&self) -> Option<i64> {
+        match &*self.kept.lock().expect("no panic holds it") {
+            KeptSums::Sums(sums) => Some(sums.0.values().map(|sum| sum.records).sum()),
+            KeptSums::Nothing | KeptSums::Loading(_) => None,
+        }
+    }
+
     /// Has the writer note what it moves from its next group on.
     pub(crate) fn begin(&self) {
         *self.kept.lock().expect("no panic holds it") = KeptSums::Loading(Vec::new());

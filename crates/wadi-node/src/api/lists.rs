@@ -142,7 +142,8 @@ impl Reads {
         &self,
         filter: &FindingFilter,
     ) -> Result<Vec<FindingCount>, NodeError> {
-        let counts = self.door.store.finding_counts(filter).await?;
+        let mut counts = self.door.store.finding_counts(filter).await?;
+        counts.sort();
         let named = |(rule, phase, state, count)| FindingCount {
             rule,
             phase,

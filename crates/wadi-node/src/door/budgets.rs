@@ -12,7 +12,7 @@ use crate::door::budget_limits::{BudgetLimits, Cost, Limit};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 use wadi_log::{Lane, NodeId, Role};
@@ -28,7 +28,7 @@ const OWED_MAX_S: f64 = 900.0;
 /// The same for answers: nobody waits longer for one.
 const ANSWER_OWED_MAX_S: f64 = 30.0;
 /// Members that are remembered. Beyond that those go that cost least.
-const MEMBERS_MAX: usize = 1_024;
+pub(super) const MEMBERS_MAX: usize = 1_024;
 /// Bytes that a wire byte may become here, for as long as somebody likes.
 pub(crate) const INFLATED_PER_WIRE_BYTE: f64 = 8.0;
 /// Entries of an author for which it may open one more log: whoever has much to say has many logs.
@@ -38,7 +38,7 @@ const URGENT_RESERVE: f64 = 0.1;
 
 /// One bucket.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+pub(super) struct Bucket {
     level: f64,
     at: Instant,
     /// All that was ever taken out since this start.
@@ -54,6 +54,14 @@ impl Bucket {
             spent: 0.0,
             is_paused: false,
         }
+    }
+
+    /// One of which so much was used up before this start.
+    pub(super) fn lacking(cost: Cost, limit: Limit, lacking: f64, now: Instant) -> Self {
+        let mut bucket = Self::full(limit, now);
+        bucket.take(cost, limit, lacking.max(0.0), now);
+        bucket.spent = 0.0;
+        bucket
     }
 
     /// What is in it now.
@@ -127,20 +135,29 @@ impl Bucket {
 
 /// The buckets of one member.
 #[derive(Debug)]
-struct MemberBuckets {
-    role: Role,
-    limits: [Limit; Cost::COUNT],
-    buckets: [Bucket; Cost::COUNT],
+pub(super) struct MemberBuckets {
+    pub(super) role: Role,
+    pub(super) limits: [Limit; Cost::COUNT],
+    pub(super) buckets: [Bucket; Cost::COUNT],
+    /// When what it used up was written down last.
+    pub(super) kept_at: Option<Instant>,
 }
 
 impl MemberBuckets {
-    fn new(limits: &BudgetLimits, role: Role, now: Instant) -> Self {
+    pub(super) fn new(limits: &BudgetLimits, role: Role, now: Instant) -> Self {
         let limits = Cost::ALL.map(|cost| limits.of(cost, role));
         Self {
             role,
             limits,
             buckets: limits.map(|limit| Bucket::full(limit, now)),
+            kept_at: None,
         }
+    }
+
+    /// What is lacking of a budget's burst.
+    pub(super) fn lacking(&self, cost: Cost, now: Instant) -> f64 {
+        let (bucket, limit) = self.bucket(cost);
+        limit.burst - bucket.level_at(limit, now)
     }
 
     fn bucket(&self, cost: Cost) -> (&Bucket, Limit) {
@@ -210,7 +227,7 @@ pub struct CostUse {
 pub struct Budgets {
     /// This node: its own entries cost nothing, whoever brings them back.
     me: NodeId,
-    limits: BudgetLimits,
+    pub(super) limits: BudgetLimits,
     members: Mutex<BTreeMap<NodeId, MemberBuckets>>,
 }
 
@@ -224,6 +241,10 @@ impl Budgets {
         }
     }
 
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, MemberBuckets>> {
+        self.members.lock().expect("no panic holds it")
+    }
+
     fn with<T>(
         &self,
         node: NodeId,
@@ -235,7 +256,7 @@ impl Budgets {
             return None;
         }
 
-        let mut members = self.members.lock().expect("no panic holds it");
+        let mut members = self.lock();
         if members.len() >= MEMBERS_MAX && !members.contains_key(&node) {
             let left = |(id, m): (&NodeId, &MemberBuckets)| (*id, m.least_left(now));
             let most = members.iter().map(left).max_by(|a, b| a.1.total_cmp(&b.1));
@@ -310,7 +331,7 @@ impl Budgets {
 
     /// How long nothing more is read of a peer.
     pub(crate) fn slows(&self, peer: &NodeId, now: Instant) -> Duration {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let Some(member) = members.get(peer) else {
             return Duration::ZERO;
         };
@@ -344,7 +365,7 @@ impl Budgets {
 
     /// When a peer's next question is answered.
     pub(crate) fn answers_at(&self, peer: &NodeId, now: Instant) -> Instant {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let owes_s = members.get(peer).map_or(0.0, |member| {
             let (bucket, limit) = member.bucket(Cost::Answers);
             bucket.owes_s(limit, now)
@@ -355,7 +376,7 @@ impl Budgets {
 
     /// Why nothing of a peer is taken now; none where it is.
     pub(crate) fn pauses_peer(&self, peer: &NodeId, now: Instant) -> Option<Cost> {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let member = members.get(peer)?;
         let mut costs = Cost::OF_PEERS.into_iter();
         costs.find(|cost| member.is_paused(*cost, now))
@@ -369,7 +390,7 @@ impl Budgets {
         opens_log: bool,
         now: Instant,
     ) -> Option<Cost> {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let member = members.get(author)?;
         let mut costs = Cost::OF_AUTHORS.into_iter();
         costs.find(|cost| {
@@ -390,7 +411,7 @@ impl Budgets {
         now: Instant,
         name_of: impl Fn(&NodeId) -> String,
     ) -> Vec<MemberCost> {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let of = |(id, member): (&NodeId, &MemberBuckets)| {
             let (state, over) = standing(member, now);
             let again_in_s = over.map(|cost| {
@@ -421,7 +442,7 @@ impl Budgets {
         now: Instant,
         name_of: impl Fn(&NodeId) -> String,
     ) -> Option<String> {
-        let members = self.members.lock().expect("no panic holds it");
+        let members = self.lock();
         let paused = members.iter().filter_map(|(id, member)| {
             let (state, over) = standing(member, now);
             let budget = over.filter(|_| state == BudgetState::Paused)?;

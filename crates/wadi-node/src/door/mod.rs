@@ -6,6 +6,7 @@
 
 pub(crate) mod budget_limits;
 pub(crate) mod budgets;
+pub(crate) mod budgets_kept;
 pub(crate) mod clock;
 pub(crate) mod clock_doubts;
 pub(crate) mod command;

@@ -70,7 +70,7 @@ impl Sequencer {
             return Err(refused(code));
         }
 
-        self.charge_author(&block, author.role, held == 0);
+        self.charge_author(g, &block, author.role, held == 0);
         self.look_for_second_holder(g, &block, peer);
         let perhaps_spares = Self::perhaps_spares(&block);
         let (tip, cosignature) = self.keep_block(g, block);
@@ -141,7 +141,7 @@ impl Sequencer {
     }
 
     /// What lasts of a block is charged to its author, whoever brought it.
-    fn charge_author(&self, block: &VerifiedBlock, role: Role, opens_log: bool) {
+    fn charge_author(&self, g: &mut Commit, block: &VerifiedBlock, role: Role, opens_log: bool) {
         let (author, now) = (block.checkpoint().checkpoint.log.node, Instant::now());
         let entries = block.entries();
         let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
@@ -151,6 +151,9 @@ impl Sequencer {
         }
         self.budgets
             .charge_stored(author, role, (entries.len(), bytes), now);
+
+        let row = self.budgets.row_due(author, now, self.clock.now_ms());
+        g.batch.local.keys.extend(row);
     }
 
     /// Nobody but this process writes in its present epoch: entries of it that come from elsewhere

@@ -98,6 +98,7 @@ impl Salvager {
             | LocalScope::SignIn
             | LocalScope::SignInPause
             | LocalScope::Anchor
+            | LocalScope::Budget
             | LocalScope::Bundle
             | LocalScope::Contact
             // A tree that lost leaves is not gone on with: another log begins.

@@ -150,10 +150,20 @@ impl LogStore for Engine {
     }
 
     async fn counts(&self) -> Result<StoreCounts, StoreError> {
+        // Where the sums of the scopes are in memory, they know how many records there are: counting a
+        // million takes longer than all else.
+        let records = match self.sums.records() {
+            Some(records) => records,
+            None => {
+                sqlx::query_scalar("SELECT count(*) FROM records")
+                    .fetch_one(&self.readers)
+                    .await?
+            }
+        };
         let row = sqlx::query(
             "SELECT (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM logs) + \
              (SELECT count(*) FROM entries WHERE main <> 1) AS entries, \
-             (SELECT count(*) FROM records) AS records, (SELECT count(*) FROM waiting) AS waiting, \
+             (SELECT count(*) FROM waiting) AS waiting, \
              (SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM refusals) AS refused, \
              (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried) \
              AS carried_bytes, \
@@ -164,7 +174,7 @@ impl LogStore for Engine {
 
         Ok(StoreCounts {
             entries: cell(&row, "entries")?,
-            records: cell(&row, "records")?,
+            records,
             waiting: cell(&row, "waiting")?,
             refused: cell(&row, "refused")?,
             carried_bytes: cell(&row, "carried_bytes")?,

@@ -156,4 +156,14 @@ CREATE INDEX findings_list ON findings (
 DELETE FROM findings;
 DELETE FROM local WHERE scope = 'reconcile';
 ",
+    "
+-- Auditors work through one phase of the findings at a time: its page, and how many there are by
+-- rule and state, are one stretch of an index each, in its order.
+CREATE INDEX findings_phase ON findings (
+    phase, severity, at_ms, id, rule, state, crossing, assignee, disposition
+);
+CREATE INDEX findings_counts ON findings (
+    phase, rule, state, crossing, assignee, severity, disposition, at_ms
+);
+",
 ];

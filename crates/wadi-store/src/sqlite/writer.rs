@@ -13,10 +13,15 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, types::ValueRef};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// WAL frames after which they are moved into the database file.
 const WAL_FRAMES: i64 = 2_000;
+/// How often so many have to be in it until readers are waited for: 128 MiB.
+const LONG_TIMES: i64 = 8;
+/// How long readers are waited for. One that reads for longer is not held up, and holds up nobody.
+const READERS_WAIT: Duration = Duration::from_millis(250);
 
 /// Statements kept prepared: a handful for each table.
 pub(super) const STATEMENTS: usize = 256;
@@ -81,6 +86,16 @@ impl WriterConnection {
             return Ok(());
         }
         self.control("ROLLBACK")
+    }
+
+    /// Moves the whole WAL into the database file and begins it anew. Readers that take turns, so that
+    /// there is never none, would let it grow for ever: those that go by what lies in it are
+    /// waited for, and whoever comes meanwhile reads the database file alone.
+    fn empty_wal(&self) -> Result<Vec<Answer>, rusqlite::Error> {
+        self.conn.busy_timeout(READERS_WAIT)?;
+        let moved = self.read("PRAGMA wal_checkpoint(TRUNCATE)", &[]);
+        self.conn.busy_timeout(super::BUSY)?;
+        moved
     }
 
     fn bound(&self, sql: &str, args: &[Arg<'_>]) -> Result<CachedStatement<'_>, rusqlite::Error> {
@@ -204,6 +219,8 @@ pub(super) struct Writer {
     own: OwnFile,
     conn: WriterConnection,
     progress: Progress,
+    /// From how many frames in the WAL on readers are waited for.
+    long_from: i64,
 }
 
 impl Writer {
@@ -219,6 +236,7 @@ impl Writer {
             own,
             conn,
             progress,
+            long_from: defence::wal_frames(WAL_FRAMES) * LONG_TIMES,
         })
     }
 
@@ -250,15 +268,20 @@ impl Writer {
     /// second sync says yes to pages that the first one lost. The group is durable by now: only a
     /// failure that puts all in doubt is told.
     fn move_wal(&mut self) -> Result<(), StoreError> {
-        if FRAMES.get() < defence::wal_frames(WAL_FRAMES) {
+        let (frames, short) = (FRAMES.get(), defence::wal_frames(WAL_FRAMES));
+        if frames < short {
+            self.long_from = short * LONG_TIMES;
             return Ok(());
         }
 
-        let moved = self
-            .conn
-            .read("PRAGMA wal_checkpoint(PASSIVE)", &[])
-            .map_err(StoreError::from);
-        match moved {
+        let moved = match frames < self.long_from || defence::off("wal-bound") {
+            true => self.conn.read("PRAGMA wal_checkpoint(PASSIVE)", &[]),
+            false => {
+                self.long_from = frames + short * LONG_TIMES;
+                self.conn.empty_wal()
+            }
+        };
+        match moved.map_err(StoreError::from) {
             Err(failed @ StoreError::Failed(_)) => Err(failed),
             Err(error) => {
                 tracing::warn!(%error, "the WAL could not be moved into the database file; it grows until it can");
