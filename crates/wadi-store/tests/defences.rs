@@ -133,7 +133,7 @@ fn a_lost_tail_and_a_rotten_entry_are_found_by_the_anchor_and_the_hash() {
 
 /// Frames after which the child moves its WAL, and how often it commits.
 const WAL_FRAMES: u64 = 40;
-const COMMITS: u64 = 1_500;
+const COMMITS: u64 = 600;
 /// How long each of two readers reads at least.
 const TURN: std::time::Duration = std::time::Duration::from_millis(15);
 

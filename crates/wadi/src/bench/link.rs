@@ -4,7 +4,8 @@
 //! Both are processes of their own, with the settings that they have by default. The link is a
 //! userspace proxy between them, which counts each UDP payload that is offered to it.
 
-use crate::{bench::pair::BenchPair, cli::lab::link_failure, failure::Failure};
+use super::link_plot::{self, Sample, Sampler};
+use crate::{bench::pair::BenchPair, cli::lab::link_failure, failure::Failure, output};
 use clap::Args;
 use serde_json::{Value, json};
 use std::{
@@ -38,6 +39,12 @@ pub struct LinkArgs {
     /// Which packets are lost comes out of this seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Draw what each side offered to the link over time, as SVG, into this file.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Replace the file that --plot names.
+    #[arg(long, requires = "plot")]
+    force: bool,
 }
 
 /// The workload's lines.
@@ -69,12 +76,13 @@ impl Workload {
         })
     }
 
-    /// Bytes of both parties' operations as plain JSON, compressed.
-    fn json_bytes(&self) -> Result<usize, Failure> {
+    /// Bytes of both parties' operations as plain JSON, raw and compressed.
+    fn json_bytes(&self) -> Result<(usize, usize), Failure> {
         let all = [&self.site, &self.hub]
             .map(|lines| lines.join("\n") + "\n")
             .concat();
-        Ok(zstd::bulk::compress(all.as_bytes(), JSON_ZSTD_LEVEL)?.len())
+        let compressed = zstd::bulk::compress(all.as_bytes(), JSON_ZSTD_LEVEL)?;
+        Ok((all.len(), compressed.len()))
     }
 }
 
@@ -96,6 +104,9 @@ impl Offered {
 
 pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
     let profile: LinkProfile = args.links.parse().map_err(link_failure)?;
+    if let Some(path) = &args.plot {
+        output::check_free(path, args.force)?;
+    }
 
     let workload = Workload::read(&args.workload)?;
     let program = match args.program {
@@ -105,16 +116,25 @@ pub async fn link(args: LinkArgs) -> Result<Value, Failure> {
 
     let dir = tempfile::tempdir()?;
     let fast = LinkProfile::named("lan").expect("a known name");
-    let rate_kbit_s = profile.provisioned_bits_s() / 1_000;
+    let rate_bits_s = profile.provisioned_bits_s();
+    let rate_kbit_s = rate_bits_s / 1_000;
     let pair = BenchPair::start(&program, dir.path(), fast, rate_kbit_s, args.seed).await?;
     let measured = measure(&pair, &workload, profile).await;
 
     pair.stop().await;
 
-    let mut value = measured?;
-    value["links"] = args.links.into();
+    let (mut value, samples) = measured?;
+    value["links"] = args.links.clone().into();
     value["seed"] = args.seed.into();
-    value["json_zstd19_bytes"] = workload.json_bytes()?.into();
+    let (raw, compressed) = workload.json_bytes()?;
+    value["json_bytes"] = raw.into();
+    value["json_zstd19_bytes"] = compressed.into();
+
+    if let Some(path) = &args.plot {
+        let converged_s = value["converge_ms"].as_f64().unwrap_or(0.0) / 1_000.0;
+        let drawn = link_plot::svg(&args.links, &samples, rate_bits_s, converged_s)?;
+        output::write(path, drawn.as_bytes())?;
+    }
 
     Ok(value)
 }
@@ -123,7 +143,7 @@ async fn measure(
     pair: &BenchPair,
     workload: &Workload,
     profile: LinkProfile,
-) -> Result<Value, Failure> {
+) -> Result<(Value, Vec<Sample>), Failure> {
     // Both hold the base before the outage.
     let records = pair.site.import(workload.base.clone()).await?;
     pair.converged(BASE_MAX).await?;
@@ -141,11 +161,13 @@ async fn measure(
     let before = Offered::to(&pair.link);
     let cpu_before = [pair.site.cpu_s(), pair.hub.cpu_s()];
     let began = Instant::now();
+    let sampler = Sampler::begin(pair.link.clone());
     pair.link.set_up(true);
 
     let contact = contact(&pair.link, before).await?;
     let converged = pair.converged(WORK_MAX).await?;
     let after = Offered::to(&pair.link);
+    let samples = sampler.end().await;
     let block_bytes = pair.block_bytes().await?;
     let cpu_after = [pair.site.cpu_s(), pair.hub.cpu_s()];
 
@@ -158,7 +180,7 @@ async fn measure(
         [0, 1].map(|n| ((cpu_after[n] - cpu_before[n]) * 100.0).round() / 100.0);
     let ms = |at: Instant| (at - began).as_millis() as u64;
 
-    Ok(json!({
+    let value = json!({
         "block_bytes": block_bytes,
         "wire_up_bytes": after.up - before.up,
         "wire_down_bytes": after.down - before.down,
@@ -171,7 +193,8 @@ async fn measure(
         "hub_cpu_s": hub_cpu,
         "site_rss_bytes": pair.site.rss_bytes(),
         "hub_rss_bytes": pair.hub.rss_bytes(),
-    }))
+    });
+    Ok((value, samples))
 }
 
 /// Waits for the first answer of the hub.

@@ -5,6 +5,7 @@ mod console;
 mod hostile;
 mod hub;
 mod link;
+mod link_plot;
 mod pair;
 
 use crate::failure::{Exit, Failure};
@@ -148,8 +149,12 @@ fn write(n: usize) -> Write {
 }
 
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
+    let mut in_words: fn(&Value) -> String = crate::print::pretty;
     let value = match command {
-        BenchCommand::Link(args) => link::link(args).await?,
+        BenchCommand::Link(args) => {
+            in_words = link_plot::table;
+            link::link(args).await?
+        }
         BenchCommand::Hostile(args) => hostile::hostile(args).await?,
         BenchCommand::Console(args) => console::console(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
@@ -174,12 +179,7 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
         }
     };
 
-    if json {
-        crate::print::print_line!("{value}");
-    } else {
-        crate::print::print_line!("{}", crate::print::pretty(&value));
-    }
-
+    crate::print::print_answer(json, &value, in_words);
     Ok(Exit::Done)
 }
 

@@ -14,6 +14,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::process::{Child, Command};
@@ -40,7 +41,7 @@ pub struct Process {
 pub struct BenchPair {
     pub site: Process,
     pub hub: Process,
-    pub link: UdpLink,
+    pub link: Arc<UdpLink>,
 }
 
 /// Where a process listens.
@@ -85,7 +86,7 @@ impl BenchPair {
             http: free[n + 1],
         });
         let [hub_place, site_place] = &places;
-        let link = UdpLink::open(hub_place.quic, profile, seed).await?;
+        let link = Arc::new(UdpLink::open(hub_place.quic, profile, seed).await?);
         let peer = format!(
             "\n[[peer]]\nname = \"hub\"\naddress = \"{}\"\nrate_kbit_s = {rate_kbit_s}\n",
             link.address
