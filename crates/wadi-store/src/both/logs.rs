@@ -150,8 +150,8 @@ impl LogStore for Engine {
     }
 
     async fn counts(&self) -> Result<StoreCounts, StoreError> {
-        // Where the sums of the scopes are in memory, they know how many records there are: counting a
-        // million takes longer than all else.
+        // Where the sums of the scopes are in memory, they know how many records there are:
+        // counting a million takes longer than all else.
         let records = match self.sums.records() {
             Some(records) => records,
             None => {

@@ -88,8 +88,8 @@ impl WriterConnection {
         self.control("ROLLBACK")
     }
 
-    /// Moves the whole WAL into the database file and begins it anew. Readers that take turns, so that
-    /// there is never none, would let it grow for ever: those that go by what lies in it are
+    /// Moves the whole WAL into the database file and begins it anew. Readers that take turns, so
+    /// that there is never none, would let it grow for ever: those that go by what lies in it are
     /// waited for, and whoever comes meanwhile reads the database file alone.
     fn empty_wal(&self) -> Result<Vec<Answer>, rusqlite::Error> {
         self.conn.busy_timeout(READERS_WAIT)?;
@@ -284,7 +284,10 @@ impl Writer {
         match moved.map_err(StoreError::from) {
             Err(failed @ StoreError::Failed(_)) => Err(failed),
             Err(error) => {
-                tracing::warn!(%error, "the WAL could not be moved into the database file; it grows until it can");
+                tracing::warn!(
+                    %error,
+                    "the WAL could not be moved into the database file; it grows until it can"
+                );
                 Ok(())
             }
             Ok(_) => Ok(()),

@@ -1,5 +1,5 @@
-//! `wadi bench link --plot FILE`: the bytes that each side offered to the link over time, beside what
-//! its rate carries, as SVG; and the same run as a table.
+//! `wadi bench link --plot FILE`: the bytes that each side offered to the link over time, beside
+//! what its rate carries, as SVG; and the same run as a table.
 
 use crate::{failure::Failure, print};
 use plotters::prelude::*;
