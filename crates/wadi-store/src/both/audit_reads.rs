@@ -3,6 +3,7 @@
 use super::{DbConn, DbRow, cells::cell};
 use crate::{
     StoreError,
+    at_rest::CellCipher,
     audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader},
 };
 use async_trait::async_trait;
@@ -11,12 +12,18 @@ use wadi_log::LogId;
 /// Rows of a page: of entries, at most some 16 MB.
 const PAGE: i64 = 500;
 
-fn entry(row: &DbRow) -> Result<AuditEntry, StoreError> {
+/// A database that is read as it lies there.
+pub(crate) struct ConnAudit {
+    pub(crate) conn: DbConn,
+    pub(crate) cipher: CellCipher,
+}
+
+fn entry(row: &DbRow, cipher: &CellCipher) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         log: cell(row, "log")?,
         seq: cell::<i64>(row, "seq")? as u64,
         leaf: cell(row, "leaf")?,
-        bytes: cell(row, "bytes")?,
+        bytes: cipher.entry(cell(row, "bytes")?),
     })
 }
 
@@ -26,10 +33,10 @@ fn column(n: u64) -> i64 {
 }
 
 #[async_trait]
-impl AuditReader for DbConn {
+impl AuditReader for ConnAudit {
     async fn enrolments(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
         let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node")
-            .fetch_all(&mut *self)
+            .fetch_all(&mut self.conn)
             .await?;
         rows.iter()
             .map(|r| Ok((cell(r, "node")?, cell(r, "enrolment")?)))
@@ -44,7 +51,7 @@ impl AuditReader for DbConn {
         )
         .bind(after)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(&mut self.conn)
         .await?;
 
         let read = |r: &DbRow| {
@@ -67,10 +74,10 @@ impl AuditReader for DbConn {
         .bind(log.to_bytes().to_vec())
         .bind(column(from))
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(&mut self.conn)
         .await?;
 
-        rows.iter().map(entry).collect()
+        rows.iter().map(|row| entry(row, &self.cipher)).collect()
     }
 
     async fn loose_entries(
@@ -90,10 +97,10 @@ impl AuditReader for DbConn {
         .bind(seq)
         .bind(leaf)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(&mut self.conn)
         .await?;
 
-        rows.iter().map(entry).collect()
+        rows.iter().map(|row| entry(row, &self.cipher)).collect()
     }
 
     async fn checkpoints(
@@ -110,7 +117,7 @@ impl AuditReader for DbConn {
         .bind(column(beyond))
         .bind(column(through))
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(&mut self.conn)
         .await?;
 
         rows.iter().map(|r| cell(r, "signed")).collect()
@@ -131,7 +138,7 @@ impl AuditReader for DbConn {
         .bind(log)
         .bind(witness)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(&mut self.conn)
         .await?;
 
         let read = |r: &DbRow| {

@@ -3,16 +3,27 @@
 use super::{
     DbRow, Engine,
     cells::{cell, damaged, log_of, read_or_skip},
+    local_value, secret, secret_or_rot,
 };
-use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError, lists::is_no_text};
+use crate::{
+    LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError,
+    at_rest::{CellCipher, SecretCell},
+    lists::is_no_text,
+    tables::{CARRIED, PEERS, REFUSALS},
+};
 use async_trait::async_trait;
 use wadi_log::{LogId, NodeId};
 
-fn local_key(scope: &LocalScope, r: &DbRow) -> Result<LocalKey, StoreError> {
+/// A key's value decides who may do what: one that rotted is an error, and no key that is not there.
+fn local_key(
+    scope: &LocalScope,
+    r: &DbRow,
+    cipher: &CellCipher,
+) -> Result<LocalKey, StoreError> {
     Ok(LocalKey {
         scope: scope.clone(),
         key: cell(r, "key")?,
-        value: cell(r, "value")?,
+        value: secret(r, cipher, local_value(&scope.as_str()))?,
     })
 }
 
@@ -23,12 +34,13 @@ impl LocalKeys for Engine {
             return Ok(None);
         }
 
-        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
+        let row = sqlx::query("SELECT value FROM local WHERE scope = $1 AND key = $2")
             .bind(scope.to_string())
             .bind(key.to_string())
             .fetch_optional(&self.readers)
             .await?;
-        Ok(value)
+        row.map(|r| secret(&r, &self.cipher, local_value(&scope.as_str())))
+            .transpose()
     }
 
     async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError> {
@@ -37,7 +49,9 @@ impl LocalKeys for Engine {
             .fetch_all(&self.readers)
             .await?;
 
-        rows.iter().map(|r| local_key(scope, r)).collect()
+        rows.iter()
+            .map(|r| local_key(scope, r, &self.cipher))
+            .collect()
     }
 
     async fn local_newest(
@@ -60,7 +74,9 @@ impl LocalKeys for Engine {
             .fetch_all(&self.readers)
             .await?;
 
-        rows.iter().map(|r| local_key(scope, r)).collect()
+        rows.iter()
+            .map(|r| local_key(scope, r, &self.cipher))
+            .collect()
     }
 
     async fn local_count(&self, scope: &LocalScope) -> Result<i64, StoreError> {
@@ -78,7 +94,7 @@ impl LocalKeys for Engine {
         let peer = |r: &DbRow| {
             Ok(PeerRow {
                 node: NodeId::from_slice(cell(r, "node")?).map_err(damaged)?,
-                json: cell(r, "json")?,
+                json: secret_or_rot(r, &self.cipher, &PEERS, "json", "")?,
             })
         };
 
@@ -97,7 +113,7 @@ impl LocalKeys for Engine {
 
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(refusal_row(r)))
+            .filter_map(|r| read_or_skip(refusal_row(r, &self.cipher)))
             .collect())
     }
 
@@ -115,7 +131,7 @@ impl LocalKeys for Engine {
         .fetch_optional(&self.readers)
         .await?;
 
-        row.as_ref().map(refusal_row).transpose()
+        row.map(|r| refusal_row(&r, &self.cipher)).transpose()
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
@@ -146,20 +162,29 @@ impl LocalKeys for Engine {
     }
 
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
+        let bytes: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
             .bind(log.to_bytes().to_vec())
             .bind(from as i64)
             .fetch_optional(&self.readers)
             .await?;
-        Ok(bytes)
+
+        // What rotted is no block: whoever gets it finds that.
+        let at = SecretCell {
+            table: &CARRIED,
+            column: "bytes",
+            kind: "",
+        };
+        let open = |bytes| self.cipher.open_bytes(at, bytes).unwrap_or_default();
+        Ok(bytes.map(open))
     }
 }
 
-fn refusal_row(r: &DbRow) -> Result<RefusalRow, StoreError> {
+fn refusal_row(r: &DbRow, cipher: &CellCipher) -> Result<RefusalRow, StoreError> {
     Ok(RefusalRow {
         subject: cell(r, "subject")?,
         code: cell(r, "code")?,
-        why: cell(r, "why")?,
+        why: secret_or_rot(r, cipher, &REFUSALS, "why", "")?,
         peer: cell(r, "peer")?,
         at_ms: cell(r, "at_ms")?,
         times: cell::<i64>(r, "times")?.try_into().unwrap_or(0),

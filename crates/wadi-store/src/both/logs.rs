@@ -75,7 +75,7 @@ impl LogStore for Engine {
 
         let (mut out, mut bytes) = (Vec::new(), 0);
         for row in &rows {
-            let entry = stored_entry(row)?;
+            let entry = stored_entry(row, &self.cipher)?;
             bytes += entry.entry.bytes().len();
             if bytes > bytes_max && !out.is_empty() {
                 break;

@@ -9,25 +9,31 @@
 #[path = "../both/mod.rs"]
 mod both;
 mod connect;
+mod convert;
 mod look;
 mod schema;
 mod writer;
 
-pub(crate) use connect::{
+pub(crate) use both::{ConnAudit, say_key};
+pub(crate) use both::open_cipher;
+use connect::{
     hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema,
 };
+pub use convert::recode_postgres;
 pub use look::Looked;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use writer::insert;
 
 use crate::{
-    StoreError,
+    StoreError, StoreKey,
     anchor::{AnchorFile, AnchorState},
+    at_rest::CellCipher,
     defence,
     queue::{Progress, Queue},
     scope_sums::ScopeSums,
     writes::Known,
 };
+use both::open_cipher;
 use connect::{
     CONNECT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, reading, session,
     take_lock,
@@ -64,6 +70,7 @@ pub struct PostgresStore {
     readers: PgPool,
     queue: Queue,
     sums: Arc<ScopeSums>,
+    cipher: CellCipher,
     anchor_state: AnchorState,
 }
 
@@ -85,7 +92,7 @@ impl PostgresStore {
         node: NodeId,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
-        Self::open_patiently(url, dir, node, PATIENCE, on_wait).await
+        Self::open_with(url, dir, node, None, PATIENCE, on_wait).await
     }
 
     /// The same with another patience: for so long a server that is away is waited for.
@@ -93,6 +100,34 @@ impl PostgresStore {
         url: &str,
         dir: &Path,
         node: NodeId,
+        patience: Duration,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(url, dir, node, None, patience, on_wait).await
+    }
+
+    /// The same as [`Self::open`], of a database that is encrypted by a key, or is to be from its
+    /// beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Encrypted`], [`StoreError::WrongKey`] and [`StoreError::NotEncrypted`] where
+    /// key and database do not fit each other; nothing was changed then.
+    pub async fn open_encrypted(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(url, dir, node, key, PATIENCE, on_wait).await
+    }
+
+    async fn open_with(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
         patience: Duration,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
@@ -130,6 +165,7 @@ impl PostgresStore {
         }
 
         migrate(&mut conn).await?;
+        let cipher = open_cipher(&mut conn, key).await?;
         let held = meta(&mut conn, "commits").await? as u64;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
@@ -163,6 +199,7 @@ impl PostgresStore {
         let sums: Arc<ScopeSums> = Arc::default();
         let writer = Writer {
             conn: Some(conn),
+            cipher: cipher.clone(),
             known: Known::default(),
             options: writing,
             patience,
@@ -176,6 +213,7 @@ impl PostgresStore {
             readers,
             queue,
             sums,
+            cipher,
             anchor_state,
         }))
     }

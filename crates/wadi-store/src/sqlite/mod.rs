@@ -7,17 +7,22 @@
 #[path = "../both/mod.rs"]
 mod both;
 mod checks;
+mod convert;
 mod own_file;
 mod readable;
 mod schema;
 mod writer;
 
+pub(crate) use both::{ConnAudit, cipher_to_read, copy_row, open_cipher};
 pub(crate) use checks::{meta, schema};
+pub(crate) use convert::Recoding;
+pub use convert::{Recoded, recode_sqlite};
 pub(crate) use own_file::rescued;
 pub(crate) use schema::MIGRATIONS;
 
 use crate::{
-    StoreError,
+    StoreError, StoreKey,
+    at_rest::CellCipher,
     anchor::{AnchorFile, AnchorState},
     defence, private,
     queue::{Progress, Queue},
@@ -62,6 +67,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     queue: Queue,
     sums: Arc<ScopeSums>,
+    cipher: CellCipher,
     anchor_state: AnchorState,
     /// Whether it is this start that found a tail lost.
     pub(crate) lost_anew: bool,
@@ -70,6 +76,20 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates `node.sqlite` and `anchor` in a directory, for the node of that id.
     pub async fn open(dir: &Path, node: NodeId) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(dir, node, None).await
+    }
+
+    /// The same, of a database that is encrypted by a key, or is to be from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Encrypted`], [`StoreError::WrongKey`] and [`StoreError::NotEncrypted`] where
+    /// key and database do not fit each other; nothing was changed then.
+    pub async fn open_with(
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
+    ) -> Result<Arc<Self>, StoreError> {
         let path = dir.join("node.sqlite");
         let existed = path.exists();
         private::close_all(dir);
@@ -112,6 +132,7 @@ impl SqliteStore {
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
         check_readable(&mut conn).await?;
+        let cipher = open_cipher(&mut conn, key).await?;
 
         let held = check_counters(&mut conn).await?;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
@@ -146,7 +167,8 @@ impl SqliteStore {
 
         // The first connection goes when the writer's is there: the last one to leave would move
         // the WAL.
-        let writer = Writer::open(&path, progress).map_err(open_error(&path))?;
+        let writer = Writer::open(&path, cipher.clone(), progress)
+            .map_err(open_error(&path))?;
         conn.close().await.map_err(open_error(&path))?;
         let sums: Arc<ScopeSums> = Arc::default();
         let queue = Queue::start_on_thread(writer, sums.clone())?;
@@ -156,6 +178,7 @@ impl SqliteStore {
             readers,
             queue,
             sums,
+            cipher,
             anchor_state,
             lost_anew,
         }))
@@ -184,6 +207,9 @@ impl SqliteStore {
                         .map(|e| e.to_string()),
                 );
 
+                let scope: String = row.try_get("scope").unwrap_or_default();
+                let value = both::secret(&row, &self.cipher, both::local_value(&scope));
+                found.extend(value.err().filter(|_| self.cipher.is_on()).map(|e| e.to_string()));
                 found.truncate(20);
             }
         }
@@ -245,7 +271,10 @@ pub(crate) async fn open_to_move(
 
 /// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is
 /// not seen.
-pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, StoreError> {
+pub(crate) async fn open_to_audit(
+    path: &Path,
+    key: Option<&StoreKey>,
+) -> Result<ConnAudit, StoreError> {
     let mut conn = connect(path, there(path)).await?;
     let known = MIGRATIONS.len() as i64;
     let found: i64 = sqlx::query_scalar("PRAGMA user_version")
@@ -260,8 +289,9 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
         .execute(&mut conn)
         .await?;
     sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
+    let cipher = cipher_to_read(&mut conn, key).await?;
 
-    Ok(conn)
+    Ok(ConnAudit { conn, cipher })
 }
 
 /// A database as it lies there, a copy or a node's own, for whoever compares or copies it: not a
