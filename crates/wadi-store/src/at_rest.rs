@@ -216,6 +216,8 @@ pub(crate) enum FoundCells {
     Clear,
     /// Encrypted by the key that was given.
     Encrypted,
+    /// Neither: entries are there, and none has its hash.
+    Unknown,
 }
 
 /// How the cells of a database that is to be read lie there: by what it says itself, and by what is
@@ -232,6 +234,7 @@ pub(crate) fn cipher_of(
 ) -> Result<CellCipher, StoreError> {
     match (said, key, found) {
         (_, Some(key), FoundCells::Encrypted) => Ok(CellCipher::of(Some(key))),
+        (None, Some(_), FoundCells::Unknown) => Err(StoreError::WrongKey),
         (None, _, _) => Ok(CellCipher::default()),
         (Some(_), None, _) => Err(StoreError::Encrypted),
         (Some(said), Some(key), _) if said == key.check() => Ok(CellCipher::of(Some(key))),

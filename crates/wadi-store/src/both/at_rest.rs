@@ -10,6 +10,7 @@ use crate::{
     tables::{LOCAL, Rows, TABLES, Table},
 };
 use sqlx::AssertSqlSafe;
+use wadi_log::leaf_hash;
 
 /// Cells that are tried: some may be rotten.
 const TRIED: i64 = 16;
@@ -38,7 +39,7 @@ pub(crate) async fn found_cells(
 ) -> Result<FoundCells, StoreError> {
     let cipher = CellCipher::of(key);
     if key.is_some() {
-        let entries = sqlx::query("SELECT bytes FROM entries LIMIT $1")
+        let entries = sqlx::query("SELECT leaf, bytes FROM entries LIMIT $1")
             .bind(TRIED)
             .fetch_all(&mut *conn)
             .await?;
@@ -57,6 +58,14 @@ pub(crate) async fn found_cells(
         };
         if entries.iter().any(decrypts) || keys.iter().any(key_decrypts) {
             return Ok(FoundCells::Encrypted);
+        }
+
+        let is_clear = |row: &DbRow| {
+            let (leaf, bytes) = (cell::<Vec<u8>>(row, "leaf"), cell::<Vec<u8>>(row, "bytes"));
+            matches!((leaf, bytes), (Ok(leaf), Ok(bytes)) if leaf_hash(&bytes).0[..] == leaf[..])
+        };
+        if !entries.is_empty() && !entries.iter().any(is_clear) {
+            return Ok(FoundCells::Unknown);
         }
     }
 

@@ -59,6 +59,7 @@ impl Recoding {
         let (clear, sealed) = (CellCipher::default(), CellCipher::of(Some(key)));
         match (said, is_encrypted, encrypt) {
             (Some(_), false, _) => Err(StoreError::WrongKey),
+            _ if found == FoundCells::Unknown && !is_encrypted => Err(StoreError::WrongKey),
             (_, true, true) | (None, false, false) => Ok(None),
             (_, true, false) => Ok(Some(Self {
                 from: sealed,

@@ -3,6 +3,7 @@
 //! that restarts, refuses or is full of odd text.
 
 mod derived;
+mod encrypted;
 mod servers;
 
 use derived::{detained, findings, records};
