@@ -107,6 +107,12 @@ impl CellCipher {
         Self(key.cloned())
     }
 
+    /// By how many bytes a cell of bytes is longer than what it holds.
+    pub(crate) fn more_bytes(&self) -> i64 {
+        // The version, and a tag of 16 bytes.
+        if self.is_on() { 17 } else { 0 }
+    }
+
     /// Whether cells are encrypted.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()

@@ -150,9 +150,12 @@ impl LocalKeys for Engine {
     }
 
     async fn carried_bytes(&self) -> Result<Vec<(LogId, u64)>, StoreError> {
-        let sql = "SELECT log, CAST(sum(length(bytes)) AS BIGINT) AS bytes \
+        let sql = "SELECT log, CAST(sum(length(bytes) - CAST($1 AS BIGINT)) AS BIGINT) AS bytes \
                    FROM carried GROUP BY log";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(sql)
+            .bind(self.cipher.more_bytes())
+            .fetch_all(&self.readers)
+            .await?;
         let of = |r: &DbRow| {
             let bytes = cell::<i64>(r, "bytes")?;
             Ok((log_of(r, "log")?, u64::try_from(bytes).unwrap_or(0)))

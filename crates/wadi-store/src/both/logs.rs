@@ -155,10 +155,11 @@ impl LogStore for Engine {
              (SELECT count(*) FROM entries WHERE main <> 1) AS entries, \
              (SELECT count(*) FROM records) AS records, (SELECT count(*) FROM waiting) AS waiting, \
              (SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM refusals) AS refused, \
-             (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried) \
-             AS carried_bytes, \
+             (SELECT CAST(coalesce(sum(length(bytes) - CAST($1 AS BIGINT)), 0) AS BIGINT) \
+             FROM carried) AS carried_bytes, \
              (SELECT count(*) FROM findings) AS findings",
         )
+        .bind(self.cipher.more_bytes())
         .fetch_one(&self.readers)
         .await?;
 

@@ -7,6 +7,7 @@ mod encrypted;
 mod servers;
 
 use derived::{detained, findings, records};
+use servers::everything;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use wadi_log::*;
 use wadi_store::*;

@@ -131,7 +131,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
 }
 
 /// All that a store tells, in an order that does not depend on the engine.
-async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
+pub(super) async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
     let mut out = Vec::new();
     for row in store.logs().await.unwrap() {
         out.push(format!("{row:?}"));
