@@ -162,9 +162,7 @@ impl Country {
     ) -> Arc<Node> {
         let dir = self.dir_of(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let store = self.store_in(name, &dir)
-            .await
-            .expect("a database");
+        let store = self.store_in(name, &dir).await.expect("a database");
 
         let start = self.papers(name, store, clock);
         Node::start(Start { budgets, ..start })

@@ -14,7 +14,7 @@ use Of::{Bytes, Flag, Int, Text};
 
 /// A column.
 #[derive(Debug)]
-pub(crate) struct Column {
+pub(crate) struct TableColumn {
     pub(crate) name: &'static str,
     pub(crate) of: Of,
     /// Whether its cells say something of people or goods: they lie encrypted where the database
@@ -26,7 +26,7 @@ pub(crate) struct Column {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    pub(crate) columns: &'static [Column],
+    pub(crate) columns: &'static [TableColumn],
 }
 
 macro_rules! secret {
@@ -42,7 +42,7 @@ macro_rules! tables {
     ($($constant:ident = $name:literal: $($column:ident $of:ident $($secret:ident)?),+;)+) => {
         $(pub(crate) static $constant: Table = Table {
             name: $name,
-            columns: &[$(Column {
+            columns: &[$(TableColumn {
                 name: stringify!($column),
                 of: $of,
                 secret: secret!($($secret)?),
@@ -68,7 +68,8 @@ tables! {
     FORKS = "forks": log Bytes, proof Bytes;
     RECORD_ENTRIES = "record_entries": record Bytes, log Bytes, seq Int, leaf Bytes;
     RECORDS = "records": id Bytes, printed Text, lane Int, crossing Text, state Text, open Flag,
-        contested Flag, json Text secret, digest Bytes, entries Int, at_ms Int, born_ms Int, changed Int;
+        contested Flag, json Text secret, digest Bytes, entries Int, at_ms Int,
+        born_ms Int, changed Int;
     TERMS = "terms": record Bytes, what Text, value Text secret, born_ms Int;
     TERMS_GONE = "terms_gone": record Bytes, what Text, value Text secret, born_ms Int,
         changed Int;
@@ -102,7 +103,7 @@ impl Table {
 
     /// Which column says of what kind a row is, where its rows are of several.
     fn kind_column(&self) -> Option<usize> {
-        let names = |column: &Column| matches!(column.name, "what" | "scope");
+        let names = |column: &TableColumn| matches!(column.name, "what" | "scope");
         self.columns.iter().position(names)
     }
 }
@@ -127,7 +128,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn of(table: &'static Table) -> Self {
-        let empty = |column: &Column| match column.of {
+        let empty = |column: &TableColumn| match column.of {
             Bytes => Cells::Bytes(Vec::new()),
             Int => Cells::Int(Vec::new()),
             Text => Cells::Text(Vec::new()),

@@ -36,7 +36,10 @@ fn refused(dir: &Path, arguments: &[&str]) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let last: Value =
         serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
-    assert!(!output.status.success(), "{arguments:?} did not fail: {text}");
+    assert!(
+        !output.status.success(),
+        "{arguments:?} did not fail: {text}"
+    );
     last["error"].as_str().unwrap_or_default().into()
 }
 
@@ -90,9 +93,9 @@ fn told_below(dir: &Path) -> Vec<String> {
         let texts = RECORDED.map(str::as_bytes);
         let all = texts.iter().copied().chain([&raw_hash[..]]);
         let found = all.filter(|text| bytes.windows(text.len()).any(|w| w == *text));
-        told.extend(found.map(|text| {
-            format!("{} in {}", String::from_utf8_lossy(text), path.display())
-        }));
+        told.extend(
+            found.map(|text| format!("{} in {}", String::from_utf8_lossy(text), path.display())),
+        );
     }
 
     told
@@ -139,14 +142,19 @@ fn a_captured_disk_of_a_node_that_encrypts_tells_neither_trucks_nor_people() {
             "{text} in {told:#?}"
         );
     }
-    world.wait("it has read back what was set aside", || rab.record(&records[0]).is_ok());
+    world.wait("it has read back what was set aside", || {
+        rab.record(&records[0]).is_ok()
+    });
 
     let trb_papers = own_papers(papers, "trb");
     world.prepare_with("trb", &trb_papers, Some(hub), ENCRYPTED);
     let trb = world.site("trb");
     assert_eq!(refused(&trb.dir, &["node", "run"]), "store_key_missing");
     let made = run_json(&trb.dir, &["node", "encrypt"]);
-    assert_eq!((&made["key_made"], &made["changed"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&made["key_made"], &made["changed"]),
+        (&json!(true), &json!(false))
+    );
 
     world.boot("trb");
     let records = record_both(trb);
@@ -174,7 +182,10 @@ fn a_captured_disk_of_a_node_that_encrypts_tells_neither_trucks_nor_people() {
     std::fs::remove_file(&key).unwrap();
     assert_eq!(refused(&trb.dir, &["node", "run"]), "store_key_missing");
     assert_eq!(refused(&trb.dir, &["node", "encrypt"]), "store_key_missing");
-    assert!(!key.exists(), "no new key is made for what an old one closed");
+    assert!(
+        !key.exists(),
+        "no new key is made for what an old one closed"
+    );
     std::fs::write(&key, "ab".repeat(64)).unwrap();
     assert_eq!(refused(&trb.dir, &["node", "run"]), "store_key_wrong");
     std::fs::write(&key, "no key").unwrap();
@@ -226,7 +237,11 @@ fn the_key_is_sealed_with_the_papers_and_opens_by_their_passphrase_alone() {
                 &trb.dir,
                 &[&seal[..], &[passphrase.to_str().unwrap()]].concat(),
             );
-            assert_eq!(sealed["sealed"].as_array().map(Vec::len), Some(3), "{sealed}");
+            assert_eq!(
+                sealed["sealed"].as_array().map(Vec::len),
+                Some(3),
+                "{sealed}"
+            );
         } else {
             assert_eq!(refused(&trb.dir, &["node", "encrypt"]), "papers_sealed");
             let made = with(&["node", "encrypt", "--work-factor", "10"]);
@@ -240,7 +255,10 @@ fn the_key_is_sealed_with_the_papers_and_opens_by_their_passphrase_alone() {
         assert!(checked.contains("\"node\":\"trb\""), "{checked}");
     }
 
-    let given = ("WADI_PAPERS_PASSPHRASE_FILE", passphrase.clone().into_os_string());
+    let given = (
+        "WADI_PAPERS_PASSPHRASE_FILE",
+        passphrase.clone().into_os_string(),
+    );
     world.launch_with("trb", &[given]);
     world.wait("it is ready", || trb.get("/readyz").is_ok());
     let records = record_both(trb);
@@ -259,7 +277,10 @@ fn a_node_that_ran_for_years_encrypts_its_database_however_often_that_is_cut_off
     world.boot("trb");
     let trb = world.site("trb");
     let lines = integration_tests::operations(0, 2_000);
-    assert_eq!(trb.post_text("/v1/imports", &lines).unwrap()["written"], 2_000);
+    assert_eq!(
+        trb.post_text("/v1/imports", &lines).unwrap()["written"],
+        2_000
+    );
     let records = record_both(trb);
     world.settle(&["hub", "trb"]);
     trb.stop();
@@ -291,7 +312,10 @@ fn a_node_that_ran_for_years_encrypts_its_database_however_often_that_is_cut_off
         child.wait().unwrap();
         if coming.exists() {
             cut_off += 1;
-            assert_eq!(refused(&trb.dir, &["node", "check"]), "database_not_encrypted");
+            assert_eq!(
+                refused(&trb.dir, &["node", "check"]),
+                "database_not_encrypted"
+            );
         }
     }
     assert!(cut_off > 0, "none was cut off: the test can fail");
@@ -321,7 +345,10 @@ fn a_node_that_ran_for_years_encrypts_its_database_however_often_that_is_cut_off
     trb.stop();
 
     let kept = trb.dir.join("node.toml");
-    assert_eq!(refused(&trb.dir, &["node", "encrypt", "--undo"]), "bad_configuration");
+    assert_eq!(
+        refused(&trb.dir, &["node", "encrypt", "--undo"]),
+        "bad_configuration"
+    );
     std::fs::write(&kept, config).unwrap();
     let undone = run_json(&trb.dir, &["node", "encrypt", "--undo"]);
     assert_eq!(undone["encrypted"], false);
@@ -336,7 +363,10 @@ fn a_hub_on_postgres_is_encrypted_backed_up_restored_and_agrees_with_its_sites()
     let papers = papers.path();
     let mut world = World::default();
     let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
-    let (url, other) = (server.create("wadi").unwrap(), server.create("again").unwrap());
+    let (url, other) = (
+        server.create("wadi").unwrap(),
+        server.create("again").unwrap(),
+    );
     let database = format!("database = {url:?}");
     world.prepare_with("hub", &own_papers(papers, "hub"), None, &database);
     world.boot("hub");
@@ -352,7 +382,10 @@ fn a_hub_on_postgres_is_encrypted_backed_up_restored_and_agrees_with_its_sites()
     std::fs::write(hub.dir.join("node.toml"), &config).unwrap();
     assert_eq!(refused(&hub.dir, &["node", "run"]), "store_key_missing");
     let done = run_json(&hub.dir, &["node", "encrypt"]);
-    assert_eq!((&done["changed"], &done["key_made"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        (&done["changed"], &done["key_made"]),
+        (&json!(true), &json!(true))
+    );
     world.boot("hub");
     all_is_there(hub, &records);
     trb.truck("11-A-00099");

@@ -160,7 +160,13 @@ fn key_and_database_have_to_fit_each_other() {
     let (ours, other) = (key(1), key(2));
     let said = Some(ours.check());
     let code = |outcome: Result<CellCipher, StoreError>| match outcome {
-        Ok(cipher) => if cipher.is_on() { "encrypted" } else { "clear" },
+        Ok(cipher) => {
+            if cipher.is_on() {
+                "encrypted"
+            } else {
+                "clear"
+            }
+        }
         Err(error) => error.code(),
     };
     let to_write = |said, key, found| code(cipher_to_write(said, key, found));

@@ -45,7 +45,9 @@ pub(crate) async fn found_cells(
             .await?;
         let decrypts = |row: &DbRow| {
             let bytes = cell::<Vec<u8>>(row, "bytes").ok();
-            bytes.and_then(|b| cipher.open_bytes(ENTRY_BYTES, b)).is_some()
+            bytes
+                .and_then(|b| cipher.open_bytes(ENTRY_BYTES, b))
+                .is_some()
         };
 
         let keys = sqlx::query("SELECT scope, value FROM local WHERE scope <> 'anchor' LIMIT $1")
@@ -116,10 +118,7 @@ pub(crate) async fn open_cipher(
 }
 
 /// Writes down by which key a database is encrypted, or that it is not.
-pub(crate) async fn say_key(
-    conn: &mut DbConn,
-    key: Option<&StoreKey>,
-) -> Result<(), StoreError> {
+pub(crate) async fn say_key(conn: &mut DbConn, key: Option<&StoreKey>) -> Result<(), StoreError> {
     match key {
         None => {
             sqlx::query("DELETE FROM meta WHERE key = $1")

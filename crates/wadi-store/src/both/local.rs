@@ -14,12 +14,9 @@ use crate::{
 use async_trait::async_trait;
 use wadi_log::{LogId, NodeId};
 
-/// A key's value decides who may do what: one that rotted is an error, and no key that is not there.
-fn local_key(
-    scope: &LocalScope,
-    r: &DbRow,
-    cipher: &CellCipher,
-) -> Result<LocalKey, StoreError> {
+/// A key's value decides who may do what: one that rotted is an error, and not a key that is not
+/// there.
+fn local_key(scope: &LocalScope, r: &DbRow, cipher: &CellCipher) -> Result<LocalKey, StoreError> {
     Ok(LocalKey {
         scope: scope.clone(),
         key: cell(r, "key")?,
@@ -167,10 +164,10 @@ impl LocalKeys for Engine {
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let bytes: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
-            .bind(log.to_bytes().to_vec())
-            .bind(from as i64)
-            .fetch_optional(&self.readers)
-            .await?;
+                .bind(log.to_bytes().to_vec())
+                .bind(from as i64)
+                .fetch_optional(&self.readers)
+                .await?;
 
         // What rotted is no block: whoever gets it finds that.
         let at = SecretCell {

@@ -8,9 +8,7 @@ use super::{
 };
 use crate::{
     BranchRow, CosignedHead, EntrySource, RawCosignature, RawEntry, RawLoose, RepairSource,
-    Salvage, StoreError,
-    at_rest::SecretCell,
-    tables::RESYNCS,
+    Salvage, StoreError, at_rest::SecretCell, tables::RESYNCS,
 };
 use async_trait::async_trait;
 use sqlx::Row;

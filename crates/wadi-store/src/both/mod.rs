@@ -19,5 +19,5 @@ pub(crate) use at_rest::{
 pub(crate) use audit_reads::ConnAudit;
 
 use super::{DATABASE_BYTES, DbConn, DbRow, EACH, Engine};
-use at_rest::secret_or_rot;
 pub(crate) use at_rest::secret;
+use at_rest::secret_or_rot;

@@ -144,7 +144,10 @@ impl RecordIndex for Engine {
             let value = secret_or_rot(r, &self.cipher, &TERMS, "value", &what)?;
             Ok((record_id(r, "record")?, what, value))
         };
-        let mut terms = rows.iter().map(term).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut terms = rows
+            .iter()
+            .map(term)
+            .collect::<Result<Vec<_>, StoreError>>()?;
         if self.cipher.is_on() {
             // The statement has put what lies there in order.
             terms.sort();

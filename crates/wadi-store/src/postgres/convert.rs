@@ -81,7 +81,9 @@ async fn recode(
     let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql));
     let open = format!("DECLARE old NO SCROLL CURSOR FOR SELECT {names} FROM {name}");
     run(open).execute(&mut *conn).await?;
-    run(format!("DELETE FROM {name}")).execute(&mut *conn).await?;
+    run(format!("DELETE FROM {name}"))
+        .execute(&mut *conn)
+        .await?;
 
     let mut total = 0;
     loop {

@@ -14,11 +14,9 @@ mod look;
 mod schema;
 mod writer;
 
-pub(crate) use both::{ConnAudit, say_key};
 pub(crate) use both::open_cipher;
-use connect::{
-    hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema,
-};
+pub(crate) use both::{ConnAudit, say_key};
+use connect::{hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema};
 pub use convert::recode_postgres;
 pub use look::Looked;
 pub(crate) use schema::MIGRATIONS;

@@ -9,7 +9,7 @@ use crate::{
     Batch, StoreError,
     at_rest::CellCipher,
     queue::{GroupWriter, Progress},
-    tables::{Cells, Column, Of, Rows},
+    tables::{Cells, Of, Rows, TableColumn},
     writes::{Answer, Arg, Cell, Known, WriteConnection, write_batch, write_counters},
 };
 use async_trait::async_trait;
@@ -35,7 +35,7 @@ pub(crate) async fn insert(
         return Ok(());
     }
 
-    let array = |(n, column): (usize, &Column)| {
+    let array = |(n, column): (usize, &TableColumn)| {
         let of = match column.of {
             Of::Bytes => "bytea",
             Of::Int => "bigint",

@@ -222,7 +222,10 @@ impl Salvage {
             return Some(cell.to_vec());
         }
 
-        let clear = self.cipher.is_on().then(|| self.cipher.entry(cell.to_vec()))?;
+        let clear = self
+            .cipher
+            .is_on()
+            .then(|| self.cipher.entry(cell.to_vec()))?;
         fits(&clear).then_some(clear)
     }
 

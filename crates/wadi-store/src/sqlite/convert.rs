@@ -200,13 +200,15 @@ fn fill(
     let mut done = Recoded::default();
     for table in TABLES {
         let copied = copy(&source, &target, table, recoding, &mut progress)?;
-        let there: i64 = target.query_row(
-            &format!("SELECT count(*) FROM {}", table.name),
-            [],
-            |row| row.get(0),
-        )?;
+        let there: i64 =
+            target.query_row(&format!("SELECT count(*) FROM {}", table.name), [], |row| {
+                row.get(0)
+            })?;
         if there as u64 != copied {
-            let why = format!("{copied} rows of {} were written, {there} are there", table.name);
+            let why = format!(
+                "{copied} rows of {} were written, {there} are there",
+                table.name
+            );
             return Err(StoreError::Malformed(why));
         }
 
@@ -319,4 +321,3 @@ fn put_in_place(path: &Path, coming: &Path) -> Result<(), StoreError> {
         .and_then(|()| private::sync_parent(path))
         .map_err(|e| failed(path, e))
 }
-

@@ -22,8 +22,8 @@ pub(crate) use schema::MIGRATIONS;
 
 use crate::{
     StoreError, StoreKey,
-    at_rest::CellCipher,
     anchor::{AnchorFile, AnchorState},
+    at_rest::CellCipher,
     defence, private,
     queue::{Progress, Queue},
     scope_sums::ScopeSums,
@@ -167,8 +167,7 @@ impl SqliteStore {
 
         // The first connection goes when the writer's is there: the last one to leave would move
         // the WAL.
-        let writer = Writer::open(&path, cipher.clone(), progress)
-            .map_err(open_error(&path))?;
+        let writer = Writer::open(&path, cipher.clone(), progress).map_err(open_error(&path))?;
         conn.close().await.map_err(open_error(&path))?;
         let sums: Arc<ScopeSums> = Arc::default();
         let queue = Queue::start_on_thread(writer, sums.clone())?;
@@ -209,7 +208,12 @@ impl SqliteStore {
 
                 let scope: String = row.try_get("scope").unwrap_or_default();
                 let value = both::secret(&row, &self.cipher, both::local_value(&scope));
-                found.extend(value.err().filter(|_| self.cipher.is_on()).map(|e| e.to_string()));
+                found.extend(
+                    value
+                        .err()
+                        .filter(|_| self.cipher.is_on())
+                        .map(|e| e.to_string()),
+                );
                 found.truncate(20);
             }
         }

@@ -84,7 +84,10 @@ async fn the_story_in_an_encrypted_file_is_the_same_and_its_disk_does_not_tell_i
         store.close().await;
         let stopped = told_below(&dir, &SAID);
         match &key {
-            None => assert!(running.len() >= 4 && stopped.len() >= 4, "the test can fail"),
+            None => assert!(
+                running.len() >= 4 && stopped.len() >= 4,
+                "the test can fail"
+            ),
             Some(_) => assert_eq!((running, stopped), (vec![], vec![])),
         }
 
@@ -108,14 +111,17 @@ async fn the_story_in_an_encrypted_file_is_the_same_and_its_disk_does_not_tell_i
         "database_not_encrypted"
     );
     sqlite(&clear, None).await.unwrap().close().await;
-    sqlite(&encrypted, Some(&key(1))).await.unwrap().close().await;
+    sqlite(&encrypted, Some(&key(1)))
+        .await
+        .unwrap()
+        .close()
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_on_postgres_in_an_encrypted_database_is_the_same_and_lies_in_no_table() {
     let dir = tempfile::tempdir().unwrap();
-    let server =
-        TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
+    let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
     let (url, hub) = (server.create("wadi").unwrap(), dir.path().join("hub"));
     let store = postgres(&url, &hub, Some(&key(1))).await.unwrap();
     let (log, references) = tell(&store).await;
@@ -143,7 +149,10 @@ async fn the_story_on_postgres_in_an_encrypted_database_is_the_same_and_lies_in_
 
     let copy = dir.path().join("copy.pgdump");
     dump_postgres(&url, &copy).await.unwrap();
-    assert_eq!(code(audit_dump(&copy, None, |_| ()).await), "database_encrypted");
+    assert_eq!(
+        code(audit_dump(&copy, None, |_| ()).await),
+        "database_encrypted"
+    );
     let read = audit_dump(&copy, Some(&key(1)), |_| ()).await.unwrap();
     assert_eq!((read.entries, read.damage), (210, vec![]));
     let wrong = audit_dump(&copy, Some(&key(2)), |_| ()).await.unwrap();
@@ -193,7 +202,9 @@ async fn a_database_is_encrypted_after_years_and_brought_back_and_nothing_of_it_
     store.close().await;
     assert!(told_below(dir, &SAID).len() >= 4);
 
-    let done = recode_sqlite(dir, me(), &key(1), true, |_| ()).await.unwrap();
+    let done = recode_sqlite(dir, me(), &key(1), true, |_| ())
+        .await
+        .unwrap();
     assert_eq!(done.unwrap().entries, 210);
     assert_eq!(told_below(dir, &SAID), Vec::<String>::new());
     let files: Vec<String> = std::fs::read_dir(dir)
@@ -203,7 +214,9 @@ async fn a_database_is_encrypted_after_years_and_brought_back_and_nothing_of_it_
     assert!(!files.iter().any(|f| f.contains("encrypting")), "{files:?}");
 
     // Once more changes nothing, and another key does nothing at all.
-    let again = recode_sqlite(dir, me(), &key(1), true, |_| ()).await.unwrap();
+    let again = recode_sqlite(dir, me(), &key(1), true, |_| ())
+        .await
+        .unwrap();
     assert_eq!(again, None);
     let other = recode_sqlite(dir, me(), &key(2), true, |_| ()).await;
     assert_eq!(code(other), "store_key_wrong");
@@ -213,7 +226,9 @@ async fn a_database_is_encrypted_after_years_and_brought_back_and_nothing_of_it_
     assert_eq!(everything(&store).await, held);
     store.close().await;
 
-    let done = recode_sqlite(dir, me(), &key(1), false, |_| ()).await.unwrap();
+    let done = recode_sqlite(dir, me(), &key(1), false, |_| ())
+        .await
+        .unwrap();
     assert!(done.is_some());
     let store = sqlite(dir, None).await.unwrap();
     opened_again(&store, log, &references).await;
@@ -247,7 +262,9 @@ async fn a_conversion_that_is_cut_off_anywhere_leaves_the_database_as_it_was() {
         store.close().await;
     }
 
-    let done = recode_sqlite(dir, me(), &key(1), true, |_| ()).await.unwrap();
+    let done = recode_sqlite(dir, me(), &key(1), true, |_| ())
+        .await
+        .unwrap();
     assert!(done.is_some());
     let store = sqlite(dir, Some(&key(1))).await.unwrap();
     opened_again(&store, log, &references).await;
@@ -258,8 +275,7 @@ async fn a_conversion_that_is_cut_off_anywhere_leaves_the_database_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_on_postgres_is_encrypted_brought_back_and_moved_there_encrypted() {
     let dir = tempfile::tempdir().unwrap();
-    let server =
-        TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
+    let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
     let (url, hub) = (server.create("wadi").unwrap(), dir.path().join("hub"));
     std::fs::create_dir(&hub).unwrap();
 
@@ -272,7 +288,9 @@ async fn a_database_on_postgres_is_encrypted_brought_back_and_moved_there_encryp
     let moving = move_store(&hub, &url, me(), None, |_| ()).await;
     assert_eq!(code(moving), "database_encrypted");
     let key = key(1);
-    let moved = move_store(&hub, &url, me(), Some(&key), |_| ()).await.unwrap();
+    let moved = move_store(&hub, &url, me(), Some(&key), |_| ())
+        .await
+        .unwrap();
     assert_eq!((moved.entries, moved.logs), (210, 3));
     assert_eq!(told_by_server(&url).await, Vec::<String>::new());
 
@@ -330,7 +348,10 @@ async fn one_rotten_cell_is_one_rotten_row_and_a_rotten_word_about_the_key_is_se
     assert_eq!(spoil(entry).await, 1);
     // A record's JSON, a term, and what is said of the key.
     assert!(spoil("UPDATE records SET json = '~1' || substr(json, 4) || 'A'").await > 0);
-    assert_eq!(spoil("UPDATE meta SET value = value + 1 WHERE key = 'encrypted'").await, 1);
+    assert_eq!(
+        spoil("UPDATE meta SET value = value + 1 WHERE key = 'encrypted'").await,
+        1
+    );
 
     let store = sqlite(dir, Some(&key)).await.unwrap();
     assert!(store.entry(&references[2]).await.unwrap_err().is_rot());
@@ -346,7 +367,10 @@ async fn one_rotten_cell_is_one_rotten_row_and_a_rotten_word_about_the_key_is_se
     // Written again, a record is whole again; its terms are compared as they lie there.
     let row = before[0].clone();
     let terms = store.terms_of(&[row.id]).await.unwrap();
-    let terms: Vec<_> = terms.into_iter().map(|(_, what, value)| (what, value)).collect();
+    let terms: Vec<_> = terms
+        .into_iter()
+        .map(|(_, what, value)| (what, value))
+        .collect();
     store
         .commit(Batch::from(ProjectedRows {
             records: vec![RecordRow {
@@ -367,7 +391,13 @@ async fn one_rotten_cell_is_one_rotten_row_and_a_rotten_word_about_the_key_is_se
     store.close().await;
     assert!(spoil("UPDATE local SET value = value || 'A' WHERE scope = 'look'").await > 0);
     let store = sqlite(dir, Some(&key)).await.unwrap();
-    assert!(store.local(&LocalScope::Look, "0001").await.unwrap_err().is_rot());
+    assert!(
+        store
+            .local(&LocalScope::Look, "0001")
+            .await
+            .unwrap_err()
+            .is_rot()
+    );
     assert_eq!(store.structure().await.unwrap().len(), 1);
     store.close().await;
 }

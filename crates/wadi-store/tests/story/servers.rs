@@ -112,7 +112,10 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     // there.
     assert!(hub.join("node.sqlite.moved").exists() && !hub.join("node.sqlite").exists());
     assert_eq!(
-        move_store(&hub, &url, me, None, |_| ()).await.unwrap_err().code(),
+        move_store(&hub, &url, me, None, |_| ())
+            .await
+            .unwrap_err()
+            .code(),
         "database_open"
     );
 

@@ -186,9 +186,7 @@ pub(super) async fn make_ready(
     }
 
     // One that cannot be read is what backups are for.
-    let Ok((commits, only_there)) =
-        present_state(&present, papers, manifest).await
-    else {
+    let Ok((commits, only_there)) = present_state(&present, papers, manifest).await else {
         return Ok(None);
     };
 

@@ -91,9 +91,7 @@ async fn recode(
     let bar = print::progress(json, None, "{spinner} {pos} rows  {per_sec}");
     let heard = bar.clone();
     let done = match &config.database {
-        Some(url) => {
-            wadi_store::recode_postgres(url, key, encrypt, move |n| heard.inc(n)).await?
-        }
+        Some(url) => wadi_store::recode_postgres(url, key, encrypt, move |n| heard.inc(n)).await?,
         None if !config.data.join("node.sqlite").exists() => None,
         None => {
             let node = papers.enrolment.node();

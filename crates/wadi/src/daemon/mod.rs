@@ -21,8 +21,8 @@ use crate::{
     },
 };
 use check::check;
-use encrypt::{EncryptArgs, encrypt};
 use clap::Subcommand;
+use encrypt::{EncryptArgs, encrypt};
 use move_store::move_store;
 use serve::serve;
 use std::path::PathBuf;

@@ -79,7 +79,7 @@ pub(super) async fn open_store(
         None => match set_aside_at {
             Some(at) => {
                 Ok(SqliteStore::open_or_set_aside_with(&config.data, node, key, &at).await?)
-            },
+            }
             None => Ok(SqliteStore::open_with(&config.data, node, key).await?),
         },
         Some(url) => {

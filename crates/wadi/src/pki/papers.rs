@@ -117,7 +117,10 @@ pub fn make_store_key(dir: &Path, work_factor: Option<u8>) -> Result<StoreKey, F
 
     match store_key(dir, &mut secrets)? {
         Some(kept) if kept == key => Ok(key),
-        _ => Err(unreadable(&dir.join(STORE_KEY), "it does not read as it was written")),
+        _ => Err(unreadable(
+            &dir.join(STORE_KEY),
+            "it does not read as it was written",
+        )),
     }
 }
 

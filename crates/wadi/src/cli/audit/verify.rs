@@ -10,9 +10,7 @@ use std::{
 use wadi_log::{
     Cosignature, Enrolment, Hash, LogId, NodeId, Peaks, RootKey, SignedCheckpoint, Tip, leaf_hash,
 };
-use wadi_store::{
-    AuditCosignature, AuditEntry, AuditLog, AuditReader, StoreError, StoreKey,
-};
+use wadi_store::{AuditCosignature, AuditEntry, AuditLog, AuditReader, StoreError, StoreKey};
 
 /// What is audited.
 pub(super) enum Source {
