@@ -1,6 +1,6 @@
 //! Cells and rows as they are read, and lists as they are asked for.
 
-use super::{DbRow, secret_or_rot};
+use super::{DbRow, at_rest::secret_or_rot};
 use crate::{
     RecordRow, StoreError, StoredEntry,
     at_rest::CellCipher,

@@ -2,8 +2,8 @@
 
 use super::{
     DbRow, EACH, Engine,
+    at_rest::secret_or_rot,
     cells::{bound, cell, id_list, read_or_skip, record_id, record_row},
-    secret_or_rot,
 };
 use crate::{
     CaseFilter, CaseRow, CourseFilter, CourseRow, FindingFilter, FindingIndex, FindingRow,

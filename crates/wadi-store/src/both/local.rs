@@ -2,8 +2,8 @@
 
 use super::{
     DbRow, Engine,
+    at_rest::{local_value, secret, secret_or_rot},
     cells::{cell, damaged, log_of, read_or_skip},
-    local_value, secret, secret_or_rot,
 };
 use crate::{
     LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError,

@@ -3,8 +3,8 @@
 
 use super::{
     DbRow, Engine,
+    at_rest::secret,
     cells::{cell, damaged, record_id},
-    secret,
 };
 use crate::{
     BranchRow, CosignedHead, EntrySource, RawCosignature, RawEntry, RawLoose, RepairSource,

@@ -2,8 +2,8 @@
 //! this text. What they do not share (`EACH`, how a list of JSON becomes rows, and
 //! `DATABASE_BYTES`) each names itself.
 
-mod at_rest;
-mod audit_reads;
+pub(crate) mod at_rest;
+pub(crate) mod audit_reads;
 mod cells;
 mod entries;
 mod findings;
@@ -13,11 +13,4 @@ mod mends;
 mod neighbours;
 mod records;
 
-pub(crate) use at_rest::{
-    cipher_to_read, copy_row, found_cells, local_value, open_cipher, said_key, say_key,
-};
-pub(crate) use audit_reads::ConnAudit;
-
 use super::{DATABASE_BYTES, DbConn, DbRow, EACH, Engine};
-pub(crate) use at_rest::secret;
-use at_rest::secret_or_rot;

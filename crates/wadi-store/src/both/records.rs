@@ -2,8 +2,8 @@
 
 use super::{
     DbRow, EACH, Engine,
+    at_rest::secret_or_rot,
     cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
-    secret_or_rot,
 };
 use crate::{
     BornFilter, ChangeRow, Detention, HoldTerms, RecordFilter, RecordIndex, RecordRow, StoreError,

@@ -1,7 +1,7 @@
 //! Sessions with a server, and what a database has to be before anything is done with it.
 
 use super::{
-    both::{ConnAudit, cipher_to_read},
+    both::{at_rest::cipher_to_read, audit_reads::ConnAudit},
     schema::MIGRATIONS,
 };
 use crate::{StoreError, StoreKey};

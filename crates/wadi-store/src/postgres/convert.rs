@@ -2,7 +2,8 @@
 //! is written anew, so that nothing of what stood there before lies in its files.
 
 use super::{
-    DbRow, both,
+    DbRow,
+    both::at_rest,
     connect::{CONNECT, check_server, migrate, open_error, options, session, take_lock},
     writer::insert,
 };
@@ -41,8 +42,8 @@ pub async fn recode_postgres(
     }
 
     migrate(&mut conn).await?;
-    let said = both::said_key(&mut conn).await?;
-    let found = both::found_cells(&mut conn, Some(key)).await?;
+    let said = at_rest::said_key(&mut conn).await?;
+    let found = at_rest::found_cells(&mut conn, Some(key)).await?;
     let mut done = None;
     if let Some(recoding) = Recoding::of(key, encrypt, said, found)? {
         let mut tx = conn.begin().await?;
@@ -55,7 +56,7 @@ pub async fn recode_postgres(
             }
         }
 
-        both::say_key(&mut tx, encrypt.then_some(key)).await?;
+        at_rest::say_key(&mut tx, encrypt.then_some(key)).await?;
         tx.commit().await?;
         done = Some(sums);
     }
@@ -97,7 +98,7 @@ async fn recode(
 
         let mut rows = Rows::of(table);
         for row in &page {
-            both::copy_row(&mut rows, row)?;
+            at_rest::copy_row(&mut rows, row)?;
         }
         recoding.recode(&mut rows);
         insert(conn, rows, "").await?;

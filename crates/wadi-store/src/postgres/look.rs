@@ -2,7 +2,7 @@
 
 use super::{
     PostgresStore,
-    both::said_key,
+    both::at_rest::said_key,
     connect::{WRITER_LOCK, check_server, meta, open_to_read, schema},
 };
 use crate::{

@@ -14,8 +14,8 @@ mod look;
 mod schema;
 mod writer;
 
-pub(crate) use both::open_cipher;
-pub(crate) use both::{ConnAudit, say_key};
+pub(crate) use both::at_rest::open_cipher;
+pub(crate) use both::at_rest::say_key;
 use connect::{hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema};
 pub use convert::recode_postgres;
 pub use look::Looked;
@@ -31,7 +31,7 @@ use crate::{
     scope_sums::ScopeSums,
     writes::Known,
 };
-use both::open_cipher;
+use both::at_rest::open_cipher;
 use connect::{
     CONNECT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, reading, session,
     take_lock,

@@ -2,7 +2,7 @@
 //! place once it is whole. Whatever cuts that off leaves the old one as it was.
 
 use super::{
-    both,
+    both::at_rest,
     checks::{check_library, check_node, migrate},
     own_file::rescued,
     writer::put,
@@ -110,8 +110,8 @@ pub async fn recode_sqlite(
     check_library(&mut conn).await?;
     migrate(&mut conn).await?;
     check_node(&mut conn, node).await?;
-    let said = both::said_key(&mut conn).await?;
-    let found = both::found_cells(&mut conn, Some(key)).await?;
+    let said = at_rest::said_key(&mut conn).await?;
+    let found = at_rest::found_cells(&mut conn, Some(key)).await?;
     let recoding = Recoding::of(key, encrypt, said, found)?;
     // The last connection moves the WAL into the file.
     conn.close().await?;

@@ -13,7 +13,10 @@ mod readable;
 mod schema;
 mod writer;
 
-pub(crate) use both::{ConnAudit, cipher_to_read, copy_row, open_cipher};
+pub(crate) use both::{
+    at_rest::{cipher_to_read, copy_row, open_cipher},
+    audit_reads::ConnAudit,
+};
 pub(crate) use checks::{meta, schema};
 pub(crate) use convert::Recoding;
 pub use convert::{Recoded, recode_sqlite};
@@ -29,6 +32,7 @@ use crate::{
     scope_sums::ScopeSums,
     tables,
 };
+use both::at_rest::{local_value, secret};
 use checks::{check_counters, check_header, check_library, check_node, migrate, remember_loss};
 use futures_util::TryStreamExt;
 use readable::check_readable;
@@ -207,7 +211,7 @@ impl SqliteStore {
                 );
 
                 let scope: String = row.try_get("scope").unwrap_or_default();
-                let value = both::secret(&row, &self.cipher, both::local_value(&scope));
+                let value = secret(&row, &self.cipher, local_value(&scope));
                 found.extend(
                     value
                         .err()
