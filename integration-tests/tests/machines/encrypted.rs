@@ -370,8 +370,9 @@ fn a_hub_on_postgres_is_encrypted_backed_up_restored_and_agrees_with_its_sites()
     let database = format!("database = {url:?}");
     world.prepare_with("hub", &own_papers(papers, "hub"), None, &database);
     world.boot("hub");
+    let listen = world.site("hub").listen;
+    world.start_with("trb", &own_papers(papers, "trb"), &[("hub", listen)]);
     let hub = world.site("hub");
-    world.start_with("trb", &own_papers(papers, "trb"), &[("hub", hub.listen)]);
     let trb = world.site("trb");
     let records = record_both(trb);
     world.settle(&["hub", "trb"]);

@@ -7,14 +7,15 @@ use crate::{
     audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader},
 };
 use async_trait::async_trait;
+use std::borrow::BorrowMut;
 use wadi_log::LogId;
 
 /// Rows of a page: of entries, at most some 16 MB.
 const PAGE: i64 = 500;
 
 /// A database that is read as it lies there.
-pub(crate) struct ConnAudit {
-    pub(crate) conn: DbConn,
+pub(crate) struct ConnAudit<C = DbConn> {
+    pub(crate) conn: C,
     pub(crate) cipher: CellCipher,
 }
 
@@ -33,10 +34,10 @@ fn column(n: u64) -> i64 {
 }
 
 #[async_trait]
-impl AuditReader for ConnAudit {
+impl<C: BorrowMut<DbConn> + Send> AuditReader for ConnAudit<C> {
     async fn enrolments(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
         let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node")
-            .fetch_all(&mut self.conn)
+            .fetch_all(self.conn.borrow_mut())
             .await?;
         rows.iter()
             .map(|r| Ok((cell(r, "node")?, cell(r, "enrolment")?)))
@@ -51,7 +52,7 @@ impl AuditReader for ConnAudit {
         )
         .bind(after)
         .bind(PAGE)
-        .fetch_all(&mut self.conn)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         let read = |r: &DbRow| {
@@ -74,7 +75,7 @@ impl AuditReader for ConnAudit {
         .bind(log.to_bytes().to_vec())
         .bind(column(from))
         .bind(PAGE)
-        .fetch_all(&mut self.conn)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         rows.iter().map(|row| entry(row, &self.cipher)).collect()
@@ -97,7 +98,7 @@ impl AuditReader for ConnAudit {
         .bind(seq)
         .bind(leaf)
         .bind(PAGE)
-        .fetch_all(&mut self.conn)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         rows.iter().map(|row| entry(row, &self.cipher)).collect()
@@ -117,7 +118,7 @@ impl AuditReader for ConnAudit {
         .bind(column(beyond))
         .bind(column(through))
         .bind(PAGE)
-        .fetch_all(&mut self.conn)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         rows.iter().map(|r| cell(r, "signed")).collect()
@@ -138,7 +139,7 @@ impl AuditReader for ConnAudit {
         .bind(log)
         .bind(witness)
         .bind(PAGE)
-        .fetch_all(&mut self.conn)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         let read = |r: &DbRow| {

@@ -14,9 +14,10 @@ mod look;
 mod schema;
 mod writer;
 
-pub(crate) use both::at_rest::open_cipher;
-pub(crate) use both::at_rest::say_key;
-use connect::{hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema};
+pub(crate) use both::{at_rest::say_key, audit_reads::ConnAudit};
+pub(crate) use connect::{
+    hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema,
+};
 pub use convert::recode_postgres;
 pub use look::Looked;
 pub(crate) use schema::MIGRATIONS;
