@@ -80,16 +80,17 @@ async fn recode(
 ) -> Result<u64, StoreError> {
     let (name, names) = (table.name, table.names());
     let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql));
-    let open = format!("DECLARE old NO SCROLL CURSOR FOR SELECT {names} FROM {name}");
+    let open = format!("DECLARE old_{name} NO SCROLL CURSOR FOR SELECT {names} FROM {name}");
     run(open).execute(&mut *conn).await?;
     run(format!("DELETE FROM {name}"))
         .execute(&mut *conn)
         .await?;
 
+    // The session keeps what a statement of the same text gives: each table has a cursor of its own.
+    let fetch = format!("FETCH {ROWS} FROM old_{name}");
     let mut total = 0;
     loop {
-        let fetch = format!("FETCH {ROWS} FROM old");
-        let page: Vec<DbRow> = sqlx::query(AssertSqlSafe(fetch))
+        let page: Vec<DbRow> = sqlx::query(AssertSqlSafe(fetch.clone()))
             .fetch_all(&mut *conn)
             .await?;
         if page.is_empty() {
@@ -107,6 +108,6 @@ async fn recode(
         progress(page.len() as u64);
     }
 
-    run("CLOSE old".into()).execute(&mut *conn).await?;
+    run(format!("CLOSE old_{name}")).execute(&mut *conn).await?;
     Ok(total)
 }
