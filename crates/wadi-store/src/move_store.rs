@@ -95,14 +95,7 @@ pub async fn move_store(
         rows += copied;
     }
 
-    for (key, value) in [("commits", commits), ("changed", changed)] {
-        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
-            .bind(value)
-            .bind(key)
-            .execute(&mut *tx)
-            .await?;
-    }
-
+    say_counters(&mut tx, commits, changed).await?;
     postgres::say_key(&mut tx, key).await?;
     let logs = check_logs(&mut tx).await?;
     tx.commit().await?;
@@ -123,6 +116,22 @@ pub async fn move_store(
         rows,
         kept,
     })
+}
+
+async fn say_counters(
+    target: &mut PgConnection,
+    commits: i64,
+    changed: i64,
+) -> Result<(), StoreError> {
+    for (key, value) in [("commits", commits), ("changed", changed)] {
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
+            .bind(value)
+            .bind(key)
+            .execute(&mut *target)
+            .await?;
+    }
+
+    Ok(())
 }
 
 /// Copies one table; `entries_done` hears how many entries were checked and written.

@@ -159,12 +159,12 @@ fn a_captured_disk_of_a_node_that_encrypts_tells_neither_trucks_nor_people() {
     world.boot("trb");
     let records = record_both(trb);
     all_is_there(trb, &records);
-    world.settle(&["hub", "trb"]);
+    world.settle(&["hub", "rab", "trb"]);
     assert_eq!(told_anywhere(&world, "trb"), Vec::<String>::new());
 
     // It reads back what was set aside, agrees with its hub, and reads the same after a new start.
     world.wait("it has read that back", || trb.record(&records[0]).is_ok());
-    world.settle(&["hub", "trb"]);
+    world.settle(&["hub", "rab", "trb"]);
     all_is_there(trb, &records);
     trb.stop();
     let checked = run_json(&trb.dir, &["node", "check"]);

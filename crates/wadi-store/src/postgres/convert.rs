@@ -86,7 +86,8 @@ async fn recode(
         .execute(&mut *conn)
         .await?;
 
-    // The session keeps what a statement of the same text gives: each table has a cursor of its own.
+    // The session keeps what a statement of the same text gives: each table has a cursor of its
+    // own.
     let fetch = format!("FETCH {ROWS} FROM old_{name}");
     let mut total = 0;
     loop {

@@ -40,7 +40,7 @@ use connect::{
 use look::remember_loss;
 use sqlx::{
     PgConnection, PgPool,
-    postgres::{PgPoolOptions, PgRow},
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
     path::Path,
@@ -137,32 +137,7 @@ impl PostgresStore {
             .map_err(open_error(url))?;
 
         check_server(&mut conn).await?;
-        let mut on_wait = Some(on_wait);
-        let mut away: Option<Instant> = None;
-        loop {
-            match take_lock(&mut conn).await {
-                Ok(true) => break,
-                Ok(false) => {
-                    away = None;
-                    if let Some(tell) = on_wait.take() {
-                        tell();
-                    }
-                }
-                // Whoever stands by outlives a server that restarts, as whoever writes does.
-                Err(error @ StoreError::Down(_)) => {
-                    if away.get_or_insert_with(Instant::now).elapsed() > patience {
-                        return Err(error);
-                    }
-                    if let Ok(fresh) = session(&writing, CONNECT.min(patience)).await {
-                        conn = fresh;
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-
-            tokio::time::sleep(ASK).await;
-        }
-
+        wait_for_lock(&mut conn, &writing, patience, on_wait).await?;
         migrate(&mut conn).await?;
         let cipher = open_cipher(&mut conn, key).await?;
         let held = meta(&mut conn, "commits").await? as u64;
@@ -215,5 +190,39 @@ impl PostgresStore {
             cipher,
             anchor_state,
         }))
+    }
+}
+
+/// Waits until no other daemon writes to the database.
+async fn wait_for_lock(
+    conn: &mut PgConnection,
+    writing: &PgConnectOptions,
+    patience: Duration,
+    on_wait: impl FnOnce() + Send,
+) -> Result<(), StoreError> {
+    let mut on_wait = Some(on_wait);
+    let mut away: Option<Instant> = None;
+    loop {
+        match take_lock(conn).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                away = None;
+                if let Some(tell) = on_wait.take() {
+                    tell();
+                }
+            }
+            // Whoever stands by outlives a server that restarts, as whoever writes does.
+            Err(error @ StoreError::Down(_)) => {
+                if away.get_or_insert_with(Instant::now).elapsed() > patience {
+                    return Err(error);
+                }
+                if let Ok(fresh) = session(writing, CONNECT.min(patience)).await {
+                    *conn = fresh;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+
+        tokio::time::sleep(ASK).await;
     }
 }

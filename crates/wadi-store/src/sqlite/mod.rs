@@ -107,25 +107,7 @@ impl SqliteStore {
             })?;
         }
 
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .page_size(8192)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if defence::off("db-fsync") {
-                SqliteSynchronous::Off
-            } else {
-                SqliteSynchronous::Full
-            })
-            .busy_timeout(BUSY)
-            // The writer moves the WAL itself (`Writer::move_wal`).
-            .pragma("wal_autocheckpoint", "0")
-            // A rotten page is found when it is read, and not when something has been made of it.
-            .pragma("cell_size_check", "ON")
-            .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
-            .statement_cache_capacity(STATEMENTS)
-            .disable_statement_logging();
-
+        let options = running(&path);
         // What a migration's undoing needs stays in memory: another disk may be full.
         let migrating = options.clone().pragma("temp_store", "MEMORY");
         let mut conn = SqliteConnection::connect_with(&migrating)
@@ -224,6 +206,28 @@ impl SqliteStore {
 
         Ok(found)
     }
+}
+
+/// How a running node opens its database.
+fn running(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .page_size(8192)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(if defence::off("db-fsync") {
+            SqliteSynchronous::Off
+        } else {
+            SqliteSynchronous::Full
+        })
+        .busy_timeout(BUSY)
+        // The writer moves the WAL itself (`Writer::move_wal`).
+        .pragma("wal_autocheckpoint", "0")
+        // A rotten page is found when it is read, and not when something has been made of it.
+        .pragma("cell_size_check", "ON")
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
 }
 
 /// What opening a database says where it failed: damage is named as such.
