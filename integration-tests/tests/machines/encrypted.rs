@@ -189,7 +189,7 @@ fn a_captured_disk_of_a_node_that_encrypts_tells_neither_trucks_nor_people() {
     std::fs::write(&key, "ab".repeat(64)).unwrap();
     assert_eq!(refused(&trb.dir, &["node", "run"]), "store_key_wrong");
     std::fs::write(&key, "no key").unwrap();
-    assert_eq!(refused(&trb.dir, &["node", "run"]), "unreadable");
+    assert_eq!(refused(&trb.dir, &["node", "run"]), "unreadable_papers");
 
     // With its key and without the word for it, neither: nothing is written in clear by mistake.
     std::fs::write(&key, right).unwrap();
