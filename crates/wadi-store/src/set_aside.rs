@@ -83,10 +83,10 @@ impl SqliteStore {
     }
 
     /// Opens a node's database as [`SqliteStore::open_with`] does. One that does not read is set
-    /// aside under `stamp`, the time, and a new one is begun; so is a WAL without its database, and one
-    /// of which SQLite has dropped what was acknowledged. A copy that the last run made of a
-    /// database that lost its name takes the place of whatever lies there now, which is set aside.
-    /// Any other error is returned, and nothing was moved.
+    /// aside under `stamp`, the time, and a new one is begun; so is a WAL without its database,
+    /// and one of which SQLite has dropped what was acknowledged. A copy that the last run made of
+    /// a database that lost its name takes the place of whatever lies there now, which is set
+    /// aside. Any other error is returned, and nothing was moved.
     pub async fn open_or_set_aside_with(
         dir: &Path,
         node: NodeId,

@@ -42,7 +42,7 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
     ),
     ("crates/wadi-reconcile/src/life.rs", "life", 95),
     ("crates/wadi-record/src/project.rs", "terms", 88),
-    ("crates/wadi-store/src/move_store.rs", "move_store", 84),
+    ("crates/wadi-store/src/move_store.rs", "move_store", 83),
     (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",
