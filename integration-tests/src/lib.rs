@@ -198,6 +198,12 @@ impl World {
         self.place(name, &papers().join("certs/nodes").join(name), peers, more);
     }
 
+    /// The same with other papers.
+    pub fn prepare_with(&mut self, name: &str, papers: &Path, at: Option<SocketAddr>, more: &str) {
+        let peers: Vec<(&str, SocketAddr)> = at.map(|hub| ("hub", hub)).into_iter().collect();
+        self.place(name, papers, &peers, more);
+    }
+
     fn place(&mut self, name: &str, papers: &Path, peers: &[(&str, SocketAddr)], more: &str) {
         let dir = self.dir.path().join(name);
         std::fs::create_dir_all(&dir).expect("a directory");

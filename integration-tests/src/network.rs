@@ -14,13 +14,14 @@ use wadi_node::{
     Arriving, BudgetLimits, Clock, Cost, Leaving, Limit, Node, NodeError, NodeKeys, ScopeDigest,
     Start, SystemClock, run_link,
 };
-use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError};
+use wadi_store::{REBUILD_MARKER, SetAside, SqliteStore, StoreError, StoreKey};
 
 /// The commission and its members.
 pub struct Country {
     root: LogKey,
     members: Vec<Enrolment>,
     dir: tempfile::TempDir,
+    store_key: Option<StoreKey>,
 }
 
 fn key(name: &str) -> LogKey {
@@ -65,6 +66,15 @@ impl Country {
             members: members.collect(),
             root,
             dir: tempfile::tempdir().expect("a temporary directory"),
+            store_key: None,
+        }
+    }
+
+    /// The same country, whose nodes encrypt their databases.
+    pub fn encrypting(self) -> Self {
+        Self {
+            store_key: Some(StoreKey::new([0x5e; 64])),
+            ..self
         }
     }
 
@@ -103,10 +113,14 @@ impl Country {
             .unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    async fn store_in(&self, name: &str, dir: &Path) -> Result<Arc<SqliteStore>, StoreError> {
+        SqliteStore::open_with(dir, self.member(name).node(), self.store_key.as_ref()).await
+    }
+
     /// Starts a member in some directory.
     pub async fn start_in(&self, name: &str, dir: &Path) -> Result<Arc<Node>, StoreError> {
         std::fs::create_dir_all(dir).expect("a directory");
-        let store = SqliteStore::open(dir, self.member(name).node()).await?;
+        let store = self.store_in(name, dir).await?;
         self.start_on(name, store)
             .await
             .map_err(|e| StoreError::Conflict(e.to_string()))
@@ -148,9 +162,7 @@ impl Country {
     ) -> Arc<Node> {
         let dir = self.dir_of(name);
         std::fs::create_dir_all(&dir).expect("a directory");
-        let store = SqliteStore::open(&dir, self.member(name).node())
-            .await
-            .expect("a database");
+        let store = self.store_in(name, &dir).await.expect("a database");
 
         let start = self.papers(name, store, clock);
         Node::start(Start { budgets, ..start })
@@ -165,6 +177,7 @@ impl Country {
             root: LogKey::from_seed(&[1; 32]),
             members: known.collect(),
             dir: tempfile::tempdir().expect("a temporary directory"),
+            store_key: self.store_key.clone(),
         };
 
         let started = of_few.start_in(name, &self.dir_of(name)).await;
@@ -218,8 +231,8 @@ impl Country {
         let mut last = None;
         for start in 0..4 {
             let stamp = format!("start-{start}");
-            let store =
-                SqliteStore::open_or_set_aside(dir, self.member(name).node(), &stamp).await?;
+            let (node, key) = (self.member(name).node(), self.store_key.as_ref());
+            let store = SqliteStore::open_or_set_aside_with(dir, node, key, &stamp).await?;
             let error = match self.start_on(name, store.clone()).await {
                 Ok(node) => {
                     node.salvager().take_back(SetAside::all(dir)).await;

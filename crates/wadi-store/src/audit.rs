@@ -4,7 +4,7 @@
 //! Whatever is written meanwhile, the reader sees the database as it stood when it was opened. It
 //! reads page by page, so that an audit takes the same memory however much is held.
 
-use crate::{StoreError, postgres, sqlite};
+use crate::{StoreError, StoreKey, postgres, sqlite};
 use async_trait::async_trait;
 use std::path::Path;
 use wadi_log::{LogId, Peaks, Tip};
@@ -118,13 +118,22 @@ pub(crate) async fn tips(reader: &mut dyn AuditReader) -> Result<Vec<(LogId, Tip
 }
 
 /// Opens `node.sqlite` in a directory.
-pub async fn audit_sqlite(dir: &Path) -> Result<Box<dyn AuditReader>, StoreError> {
-    Ok(Box::new(
-        sqlite::open_to_audit(&dir.join("node.sqlite")).await?,
-    ))
+///
+/// # Errors
+///
+/// [`StoreError::Encrypted`] where it takes a key to read it, and none is given.
+pub async fn audit_sqlite(
+    dir: &Path,
+    key: Option<&StoreKey>,
+) -> Result<Box<dyn AuditReader>, StoreError> {
+    let path = dir.join("node.sqlite");
+    Ok(Box::new(sqlite::open_to_audit(&path, key).await?))
 }
 
-/// Opens a PostgreSQL database.
-pub async fn audit_postgres(url: &str) -> Result<Box<dyn AuditReader>, StoreError> {
-    Ok(Box::new(postgres::open_to_audit(url).await?))
+/// Opens a PostgreSQL database; errors as [`audit_sqlite`] has them.
+pub async fn audit_postgres(
+    url: &str,
+    key: Option<&StoreKey>,
+) -> Result<Box<dyn AuditReader>, StoreError> {
+    Ok(Box::new(postgres::open_to_audit(url, key).await?))
 }

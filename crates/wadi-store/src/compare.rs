@@ -1,7 +1,12 @@
 //! Reads a database as it lies there for comparing it with another: records in the order of their
 //! ids, a page at a time, each with the entries that are held of it.
 
-use crate::{CopyReader, RecordRow, StoreError, audit::odd};
+use crate::{
+    CopyReader, RecordRow, StoreError,
+    at_rest::{CellCipher, SecretCell},
+    audit::odd,
+    tables::RECORDS,
+};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -62,17 +67,20 @@ pub fn entries_digest(entries: &[Reference]) -> Hash {
 
 /// The entry of a row of log, seq, leaf and bytes; nothing where the bytes do not have their hash:
 /// a damaged entry is not held.
-fn reference(row: &sqlx::sqlite::SqliteRow) -> Result<Option<Reference>, StoreError> {
+fn reference(
+    row: &sqlx::sqlite::SqliteRow,
+    cipher: &CellCipher,
+) -> Result<Option<Reference>, StoreError> {
     let leaf = Hash::from_slice(row.get("leaf")).map_err(odd("leaf"))?;
     let log = LogId::from_slice(row.get("log")).map_err(odd("log"))?;
-    let bytes: &[u8] = row.get("bytes");
+    let bytes = cipher.entry(row.get("bytes"));
     let reference = Reference {
         log,
         seq: row.get::<i64, _>("seq") as u64,
         leaf,
     };
 
-    Ok((leaf_hash(bytes) == leaf).then_some(reference))
+    Ok((leaf_hash(&bytes) == leaf).then_some(reference))
 }
 
 impl CopyReader {
@@ -102,7 +110,7 @@ impl CopyReader {
         )
         .bind(&after.0[..])
         .bind(i64::from(limit))
-        .fetch_all(&mut self.0)
+        .fetch_all(&mut self.0.conn)
         .await?;
 
         let mut out = Vec::with_capacity(rows.len());
@@ -121,6 +129,7 @@ impl CopyReader {
         let Some(last) = out.last().map(|r| r.id) else {
             return Ok(out);
         };
+        let cipher = self.0.cipher.clone();
         let mut entries = sqlx::query(
             "SELECT r.record, e.log, e.seq, e.leaf, e.bytes FROM record_entries r \
              JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
@@ -128,13 +137,13 @@ impl CopyReader {
         )
         .bind(&after.0[..])
         .bind(&last.0[..])
-        .fetch(&mut self.0);
+        .fetch(&mut self.0.conn);
 
         while let Some(row) = entries.try_next().await? {
             let id = RecordId::from_slice(row.get("record")).map_err(odd("record"))?;
             // An entry may be held of a record that is none yet: its first entry has not come.
             if let Ok(at) = out.binary_search_by_key(&id, |r| r.id) {
-                out[at].entries.extend(reference(&row)?);
+                out[at].entries.extend(reference(&row, &cipher)?);
             }
         }
 
@@ -149,21 +158,28 @@ impl CopyReader {
     ) -> Result<Option<(String, Vec<Reference>)>, StoreError> {
         let json: Option<String> = sqlx::query_scalar("SELECT json FROM records WHERE id = ?1")
             .bind(&id.0[..])
-            .fetch_optional(&mut self.0)
+            .fetch_optional(&mut self.0.conn)
             .await?;
         let Some(json) = json else { return Ok(None) };
+        let cell = SecretCell {
+            table: &RECORDS,
+            column: "json",
+            kind: "",
+        };
+        let json = self.0.cipher.text_or_rot(cell, json);
+
         let rows = sqlx::query(
             "SELECT e.log, e.seq, e.leaf, e.bytes FROM record_entries r \
              JOIN entries e ON e.log = r.log AND e.seq = r.seq AND e.leaf = r.leaf \
              WHERE r.record = ?1",
         )
         .bind(&id.0[..])
-        .fetch_all(&mut self.0)
+        .fetch_all(&mut self.0.conn)
         .await?;
 
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
-            entries.extend(reference(row)?);
+            entries.extend(reference(row, &self.0.cipher)?);
         }
 
         entries.sort();
@@ -177,7 +193,7 @@ impl CopyReader {
         )
         .bind(log.to_bytes().to_vec())
         .bind(size.min(i64::MAX as u64) as i64)
-        .fetch(&mut self.0);
+        .fetch(&mut self.0.conn);
 
         let mut peaks = Peaks::default();
         while let Some(row) = leaves.try_next().await? {
@@ -272,7 +288,7 @@ mod tests {
         store.close().await;
 
         let path = dir.path().join("node.sqlite");
-        let mut reader = CopyReader::open(&path).await.unwrap();
+        let mut reader = CopyReader::open(&path, None).await.unwrap();
         let (mut all, mut after) = (Vec::new(), RecordId([0; 32]));
         loop {
             let page = reader.compare_page(&after, 7).await.unwrap();
@@ -322,7 +338,7 @@ mod tests {
             .unwrap();
         drop(conn);
 
-        let mut reader = CopyReader::open(&path).await.unwrap();
+        let mut reader = CopyReader::open(&path, None).await.unwrap();
         let (_, entries) = reader.compare_record(&first).await.unwrap().unwrap();
         assert_eq!(entries, [references[0]]);
     }

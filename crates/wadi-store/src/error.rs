@@ -103,6 +103,24 @@ pub enum StoreError {
     /// A database that has to be empty is not. It was not touched.
     #[error("{0} is not an empty database: make a new one, and name it in the configuration")]
     NotEmpty(String),
+    /// The database is encrypted, and its key is not given.
+    #[error(
+        "the database is encrypted: say `database_encrypted = true` in the configuration of a node \
+         whose papers hold its key, store.key"
+    )]
+    Encrypted,
+    /// The database is encrypted by another key.
+    #[error(
+        "the database is encrypted by another key than this store.key: put the one in its place \
+         with which it was encrypted"
+    )]
+    WrongKey,
+    /// The database is to be encrypted, and is not. It was not touched.
+    #[error(
+        "the configuration says `database_encrypted = true`, and the database lies there in clear: \
+         run `wadi node encrypt`"
+    )]
+    NotEncrypted,
     /// The file could not be opened.
     #[error("cannot open {path}: {why}")]
     Open {
@@ -138,6 +156,9 @@ impl StoreError {
             Self::ToolFailed { .. } => "tool_failed",
             Self::NotEmpty(_) => "database_not_empty",
             Self::Unsafe(_) => "database_unsafe",
+            Self::Encrypted => "database_encrypted",
+            Self::WrongKey => "store_key_wrong",
+            Self::NotEncrypted => "database_not_encrypted",
             Self::Closed => "store_closed",
         }
     }

@@ -10,6 +10,7 @@
 #![deny(clippy::string_slice)]
 
 mod anchor;
+mod at_rest;
 mod audit;
 mod backup;
 mod batch;
@@ -34,6 +35,7 @@ mod temporary;
 mod writes;
 
 pub use anchor::{Anchor, AnchorFile, AnchorState};
+pub use at_rest::StoreKey;
 pub use audit::{
     AuditCosignature, AuditEntry, AuditLog, AuditReader, audit_postgres, audit_sqlite,
 };
@@ -49,7 +51,7 @@ pub use move_store::{Moved, move_store};
 pub use ports::{
     EntrySource, FindingIndex, LocalKeys, LogStore, Neighbours, RecordIndex, RepairSource, Store,
 };
-pub use postgres::{Looked, PostgresStore};
+pub use postgres::{Looked, PostgresStore, recode_postgres};
 pub use rows::{
     AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow,
     ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow,
@@ -59,7 +61,7 @@ pub use rows::{
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Recoded, SqliteStore, recode_sqlite};
 pub use temporary::TemporaryServer;
 
 /// The ports of a store, for whoever calls them on an engine and not on a `dyn Store`.

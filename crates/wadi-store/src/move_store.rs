@@ -3,8 +3,9 @@
 //! file it came from is kept under another name.
 
 use crate::{
-    StoreError,
+    StoreError, StoreKey,
     anchor::AnchorFile,
+    at_rest::CellCipher,
     postgres, sqlite,
     tables::{self, Rows, TABLES, Table},
 };
@@ -32,11 +33,12 @@ pub struct Moved {
 
 /// Moves `node.sqlite` of a directory, whose node must not run, into an empty PostgreSQL database.
 /// Nothing of the old one is lost: it is kept as `node.sqlite.moved`. After an error nothing was
-/// moved. `progress` hears of each entry.
+/// moved. What is encrypted by a key stays so. `progress` hears of each entry.
 pub async fn move_store(
     dir: &Path,
     url: &str,
     node: NodeId,
+    key: Option<&StoreKey>,
     mut progress: impl FnMut(u64) + Send,
 ) -> Result<Moved, StoreError> {
     let from = dir.join("node.sqlite");
@@ -50,6 +52,7 @@ pub async fn move_store(
     }
 
     let mut source = sqlite::open_to_move(&from, node).await?;
+    let cipher = sqlite::open_cipher(&mut source, key).await?;
     let commits = sqlite::meta(&mut source, "commits").await?;
     let changed = sqlite::meta(&mut source, "changed").await?;
     let (_, anchored) = AnchorFile::open(&dir.join("anchor"))?;
@@ -68,7 +71,7 @@ pub async fn move_store(
     let mut tx = target.begin().await?;
     let (mut rows, mut entries) = (0, 0);
     for table in TABLES {
-        let copied = copy(&mut source, &mut tx, table, |n| {
+        let copied = copy(&mut source, &mut tx, table, &cipher, |n| {
             entries += n;
             progress(n);
         })
@@ -92,14 +95,8 @@ pub async fn move_store(
         rows += copied;
     }
 
-    for (key, value) in [("commits", commits), ("changed", changed)] {
-        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
-            .bind(value)
-            .bind(key)
-            .execute(&mut *tx)
-            .await?;
-    }
-
+    say_counters(&mut tx, commits, changed).await?;
+    postgres::say_key(&mut tx, key).await?;
     let logs = check_logs(&mut tx).await?;
     tx.commit().await?;
     target.close().await?;
@@ -121,11 +118,28 @@ pub async fn move_store(
     })
 }
 
+async fn say_counters(
+    target: &mut PgConnection,
+    commits: i64,
+    changed: i64,
+) -> Result<(), StoreError> {
+    for (key, value) in [("commits", commits), ("changed", changed)] {
+        sqlx::query("UPDATE meta SET value = $1 WHERE key = $2")
+            .bind(value)
+            .bind(key)
+            .execute(&mut *target)
+            .await?;
+    }
+
+    Ok(())
+}
+
 /// Copies one table; `entries_done` hears how many entries were checked and written.
 async fn copy(
     source: &mut SqliteConnection,
     target: &mut PgConnection,
     table: &'static Table,
+    cipher: &CellCipher,
     mut entries_done: impl FnMut(u64) + Send,
 ) -> Result<u64, StoreError> {
     let is_entries = table.name == tables::ENTRIES.name;
@@ -141,9 +155,9 @@ async fn copy(
         let row = stream.try_next().await?;
         if let Some(row) = &row {
             if is_entries {
-                check_entry(row)?;
+                check_entry(row, cipher)?;
             }
-            rows.copy(row)?;
+            sqlite::copy_row(&mut rows, row)?;
         }
 
         let held = rows.len();
@@ -161,7 +175,7 @@ async fn copy(
     }
 }
 
-fn check_entry(row: &SqliteRow) -> Result<(), StoreError> {
+fn check_entry(row: &SqliteRow, cipher: &CellCipher) -> Result<(), StoreError> {
     let (log, seq, leaf, bytes): (Vec<u8>, i64, Vec<u8>, Vec<u8>) = (
         row.try_get("log")?,
         row.try_get("seq")?,
@@ -169,7 +183,7 @@ fn check_entry(row: &SqliteRow) -> Result<(), StoreError> {
         row.try_get("bytes")?,
     );
 
-    if leaf_hash(&bytes).0[..] == leaf[..] {
+    if leaf_hash(&cipher.entry(bytes)).0[..] == leaf[..] {
         return Ok(());
     }
 

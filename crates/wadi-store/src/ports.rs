@@ -4,10 +4,10 @@ use crate::{
     AnchorState, Batch, BornFilter, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead,
     CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey,
     LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow,
-    RefusalRow, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
+    RefusalRow, Salvage, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
 };
 use async_trait::async_trait;
-use std::collections::HashMap;
+use std::{collections::HashMap, io, path::Path};
 use wadi_log::{
     Enrolment, ForkProof, Hash, LogId, NodeId, RecordId, Reference, SignedCheckpoint, Subtree,
     VerifiedEntry,
@@ -435,4 +435,7 @@ pub trait RepairSource: Send + Sync + 'static {
     async fn structure(&self) -> Result<Vec<String>, StoreError>;
     /// Resyncs: id and JSON.
     async fn resyncs(&self) -> Result<Vec<(String, String)>, StoreError>;
+    /// A damaged database that was set aside, for reading back what it still tells: with this
+    /// store's key, where it has one.
+    fn old_database(&self, path: &Path) -> io::Result<Salvage>;
 }

@@ -6,7 +6,7 @@
 //! and of any other the frames after the first rotten one, as if they had never been written. So a
 //! WAL is copied before SQLite sees it.
 
-use crate::{SqliteStore, StoreError, private, sqlite::rescued};
+use crate::{SqliteStore, StoreError, StoreKey, private, sqlite::rescued};
 use std::{
     fs::{self, File},
     io,
@@ -73,14 +73,24 @@ impl SetAside {
 }
 
 impl SqliteStore {
-    /// Opens a node's database as [`SqliteStore::open`] does. One that does not read is set aside
-    /// under `stamp`, the time, and a new one is begun; so is a WAL without its database, and one
-    /// of which SQLite has dropped what was acknowledged. A copy that the last run made of a
-    /// database that lost its name takes the place of whatever lies there now, which is set aside.
-    /// Any other error is returned, and nothing was moved.
+    /// As [`Self::open_or_set_aside_with`], of a database that is not encrypted.
     pub async fn open_or_set_aside(
         dir: &Path,
         node: NodeId,
+        stamp: &str,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_or_set_aside_with(dir, node, None, stamp).await
+    }
+
+    /// Opens a node's database as [`SqliteStore::open_with`] does. One that does not read is set
+    /// aside under `stamp`, the time, and a new one is begun; so is a WAL without its database,
+    /// and one of which SQLite has dropped what was acknowledged. A copy that the last run made of
+    /// a database that lost its name takes the place of whatever lies there now, which is set
+    /// aside. Any other error is returned, and nothing was moved.
+    pub async fn open_or_set_aside_with(
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
         stamp: &str,
     ) -> Result<Arc<Self>, StoreError> {
         // What is copied keeps its mode.
@@ -116,14 +126,14 @@ impl SqliteStore {
                 dir = %place.display(),
                 "the database was found damaged: it is set aside, and a new one is begun",
             );
-            return Self::open(dir, node).await;
+            return Self::open_with(dir, node, key).await;
         }
 
         let why = if is_orphan(dir) {
             "the database is gone, its WAL is not".to_string()
         } else {
             let copied = copy_wal(dir);
-            match Self::open(dir, node).await {
+            match Self::open_with(dir, node, key).await {
                 Ok(store) if copied && store.lost_anew => {
                     let why = "the WAL has lost what was acknowledged";
                     let place = set_aside(dir, stamp, &[WAL_BEFORE], why)?;
@@ -152,7 +162,7 @@ impl SqliteStore {
             "the database does not open: it is set aside, and a new one is begun",
         );
 
-        Self::open(dir, node).await
+        Self::open_with(dir, node, key).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables as both engines have them, and rows on their way into one.
 
-use sqlx::Row;
+use crate::at_rest::SecretCell;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,21 +12,44 @@ pub(crate) enum Of {
 }
 use Of::{Bytes, Flag, Int, Text};
 
+/// A column.
+#[derive(Debug)]
+pub(crate) struct TableColumn {
+    pub(crate) name: &'static str,
+    pub(crate) of: Of,
+    /// Whether its cells say something of people or goods: they lie encrypted where the database
+    /// is (`at_rest.rs`).
+    pub(crate) secret: bool,
+}
+
 /// A table's name and columns.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    pub(crate) columns: &'static [(&'static str, Of)],
+    pub(crate) columns: &'static [TableColumn],
+}
+
+macro_rules! secret {
+    () => {
+        false
+    };
+    (secret) => {
+        true
+    };
 }
 
 macro_rules! tables {
-    ($($constant:ident = $name:literal: $($column:ident $of:ident),+;)+) => {
-        $(pub(crate) const $constant: Table = Table {
+    ($($constant:ident = $name:literal: $($column:ident $of:ident $($secret:ident)?),+;)+) => {
+        $(pub(crate) static $constant: Table = Table {
             name: $name,
-            columns: &[$((stringify!($column), $of)),+],
+            columns: &[$(TableColumn {
+                name: stringify!($column),
+                of: $of,
+                secret: secret!($($secret)?),
+            }),+],
         };)+
         /// All tables but `meta`, which each engine fills in its own way.
-        pub(crate) const TABLES: &[&Table] = &[$(&$constant),+];
+        pub(crate) static TABLES: &[&Table] = &[$(&$constant),+];
     };
 }
 
@@ -34,7 +57,8 @@ tables! {
     NODES = "nodes": node Bytes, enrolment Bytes;
     LOGS = "logs": log Bytes, size Int, peaks Bytes, checkpoint Bytes, unkept_bytes Int,
         grew_ms Int;
-    ENTRIES = "entries": log Bytes, seq Int, leaf Bytes, bytes Bytes, main Int, received_ms Int;
+    ENTRIES = "entries": log Bytes, seq Int, leaf Bytes, bytes Bytes secret, main Int,
+        received_ms Int;
     TREE = "tree": log Bytes, level Int, idx Int, hash Bytes;
     CHECKPOINTS = "checkpoints": log Bytes, size Int, signed Bytes, kept Int;
     COSIGNATURES = "cosignatures": log Bytes, witness Bytes, size Int, time_s Int, checkpoint Bytes,
@@ -44,32 +68,43 @@ tables! {
     FORKS = "forks": log Bytes, proof Bytes;
     RECORD_ENTRIES = "record_entries": record Bytes, log Bytes, seq Int, leaf Bytes;
     RECORDS = "records": id Bytes, printed Text, lane Int, crossing Text, state Text, open Flag,
-        contested Flag, json Text, digest Bytes, entries Int, at_ms Int, born_ms Int, changed Int;
-    TERMS = "terms": record Bytes, what Text, value Text, born_ms Int;
-    TERMS_GONE = "terms_gone": record Bytes, what Text, value Text, born_ms Int, changed Int;
+        contested Flag, json Text secret, digest Bytes, entries Int, at_ms Int,
+        born_ms Int, changed Int;
+    TERMS = "terms": record Bytes, what Text, value Text secret, born_ms Int;
+    TERMS_GONE = "terms_gone": record Bytes, what Text, value Text secret, born_ms Int,
+        changed Int;
     WAITING = "waiting": log Bytes, seq Int, leaf Bytes, record Bytes, missing Bytes;
-    REFUSALS = "refusals": subject Text, code Text, why Text, peer Text, at_ms Int, times Int;
+    REFUSALS = "refusals": subject Text, code Text, why Text secret, peer Text, at_ms Int,
+        times Int;
     FINDINGS = "findings": id Text, rule Text, severity Int, phase Text, state Text, crossing Text,
-        assignee Text, anchor Bytes, evidence Text, at_ms Int, due_ms Int, json Text,
-        disposition Text, decided_ms Int;
-    FINDING_ABOUT = "finding_about": what Text, value Text, finding Text;
+        assignee Text secret, anchor Bytes, evidence Text, at_ms Int, due_ms Int,
+        json Text secret, disposition Text, decided_ms Int;
+    FINDING_ABOUT = "finding_about": what Text, value Text secret, finding Text;
     FINDING_COURSES = "finding_courses": id Text, rule Text, crossing Text, found_ms Int,
         decided_ms Int, gone_ms Int, disposition Text;
-    PEERS = "peers": node Bytes, json Text;
-    CARRIED = "carried": log Bytes, start Int, size Int, bytes Bytes;
-    LOCAL = "local": scope Text, key Text, value Text;
-    RESYNCS = "resyncs": id Text, json Text;
+    PEERS = "peers": node Bytes, json Text secret;
+    CARRIED = "carried": log Bytes, start Int, size Int, bytes Bytes secret;
+    LOCAL = "local": scope Text, key Text, value Text secret;
+    RESYNCS = "resyncs": id Text, json Text secret;
     BRANCHES = "branches": log Bytes, leaf Bytes, start Int, checkpoint Bytes, leaves Bytes;
 }
 
 impl Table {
     /// Its columns' names with commas between.
     pub(crate) fn names(&self) -> String {
-        self.columns
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names = self.columns.iter().map(|column| column.name);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether any of its columns is secret.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.columns.iter().any(|column| column.secret)
+    }
+
+    /// Which column says of what kind a row is, where its rows are of several.
+    fn kind_column(&self) -> Option<usize> {
+        let names = |column: &TableColumn| matches!(column.name, "what" | "scope");
+        self.columns.iter().position(names)
     }
 }
 
@@ -93,7 +128,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn of(table: &'static Table) -> Self {
-        let empty = |(_, of): &(&str, Of)| match of {
+        let empty = |column: &TableColumn| match column.of {
             Bytes => Cells::Bytes(Vec::new()),
             Int => Cells::Int(Vec::new()),
             Text => Cells::Text(Vec::new()),
@@ -175,17 +210,39 @@ impl Rows {
         self
     }
 
-    /// A row as SQLite gives it, in the order of the columns.
-    pub(crate) fn copy(&mut self, row: &sqlx::sqlite::SqliteRow) -> Result<(), sqlx::Error> {
-        for (at, (_, of)) in self.table.columns.iter().enumerate() {
-            match of {
-                Bytes => self.bytes_or_none(row.try_get(at)?),
-                Int => self.int(row.try_get(at)?),
-                Text => self.text(row.try_get::<String, _>(at)?),
-                Flag => self.flag(row.try_get(at)?),
-            };
-        }
+    /// Puts others in the place of the secret cells.
+    pub(crate) fn map_secrets(
+        &mut self,
+        bytes: impl Fn(SecretCell<'_>, Vec<u8>) -> Vec<u8>,
+        text: impl Fn(SecretCell<'_>, String) -> String,
+    ) {
+        let table = self.table;
+        let kinds = match table.kind_column().map(|at| &self.cells[at]) {
+            Some(Cells::Text(kinds)) => kinds.clone(),
+            _ => Vec::new(),
+        };
 
-        Ok(())
+        let columns = table.columns.iter().zip(&mut self.cells);
+        for (column, cells) in columns.filter(|(column, _)| column.secret) {
+            let at = |row: usize| SecretCell {
+                table,
+                column: column.name,
+                kind: kinds.get(row).map_or("", String::as_str),
+            };
+
+            match cells {
+                Cells::Bytes(cells) => {
+                    for (row, cell) in cells.iter_mut().enumerate() {
+                        *cell = cell.take().map(|clear| bytes(at(row), clear));
+                    }
+                }
+                Cells::Text(cells) => {
+                    for (row, cell) in cells.iter_mut().enumerate() {
+                        *cell = text(at(row), std::mem::take(cell));
+                    }
+                }
+                other => unreachable!("no secret is kept in {other:?}"),
+            }
+        }
     }
 }

@@ -473,13 +473,13 @@ async fn a_look_at_a_database_waits_for_nobody_and_leaves_no_trace() {
         .unwrap();
     assert_eq!(look().await.unwrap_err().code(), "database_newer");
     assert_eq!(
-        audit_postgres(&url).await.err().unwrap().code(),
+        audit_postgres(&url, None).await.err().unwrap().code(),
         "database_newer"
     );
 
     let empty = server.create("empty").unwrap();
     assert_eq!(
-        audit_postgres(&empty).await.err().unwrap().code(),
+        audit_postgres(&empty, None).await.err().unwrap().code(),
         "database_open"
     );
 }

@@ -31,6 +31,9 @@ pub struct Config {
     /// URL of a PostgreSQL database in place of `node.sqlite`; for a hub.
     #[serde(default)]
     pub database: Option<String>,
+    /// Whether the database is encrypted by the key `store.key` of the papers.
+    #[serde(default)]
+    pub database_encrypted: bool,
     /// Directory of the papers that `wadi pki issue` wrote.
     pub papers: PathBuf,
     /// UDP address for QUIC.
@@ -149,9 +152,10 @@ fn info() -> String {
     "info".into()
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "data",
     "database",
+    "database_encrypted",
     "papers",
     "listen",
     "http",

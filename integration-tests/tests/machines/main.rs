@@ -3,6 +3,7 @@
 mod compare_backup;
 mod database_lost;
 mod databases;
+mod encrypted;
 mod full_disk;
 mod in_flight;
 mod private_files;

@@ -214,12 +214,23 @@ pub(crate) async fn at_rest(nodes: &[&Arc<Node>], hub: &Arc<Node>) {
 
 /// A crossing whose hub holds all that it holds, twice: running and stopped.
 pub(crate) async fn setup(trucks: usize) -> Setup {
-    let country = Country::of(&[
+    setup_in(three(), trucks).await
+}
+
+/// The same, of nodes that encrypt their databases.
+pub(crate) async fn encrypted_setup(trucks: usize) -> Setup {
+    setup_in(three().encrypting(), trucks).await
+}
+
+fn three() -> Country {
+    Country::of(&[
         ("hub", Role::Hub, "HUB"),
         ("trb", Role::Crossing, "TRB"),
         ("qam", Role::Crossing, "QAM"),
-    ]);
+    ])
+}
 
+async fn setup_in(country: Country, trucks: usize) -> Setup {
     let (hub, qam, trb) = (
         country.start("hub").await,
         country.start("qam").await,

@@ -23,10 +23,19 @@ use wadi_store::StoreError;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
+    rots(setup(16).await, trials(40, 1_000), "rot").await;
+}
+
+/// A cell that rots does not decrypt: it is found, and comes back, as one that lies there in clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rots_in_an_encrypted_database_is_found_or_harmless_and_comes_back_as_well() {
+    rots(encrypted_setup(16).await, trials(20, 500), "rot-encrypted").await;
+}
+
+async fn rots(setup: Setup, count: u64, gate: &str) {
     count_panics();
-    let seed = seed();
-    let setup = Arc::new(setup(16).await);
-    let (began, count) = (Instant::now(), trials(40, 1_000));
+    let (seed, began) = (seed(), Instant::now());
+    let setup = Arc::new(setup);
     let (mut next, mut tried, mut lost, mut undetected, mut harmless) = (0, 0, 0, 0, 0);
     let mut running = JoinSet::new();
 
@@ -72,7 +81,7 @@ async fn what_rots_is_found_or_harmless_and_comes_back_from_the_hub() {
 
     println!("{harmless} of {tried} were harmless");
     let exits = PANICS.load(Ordering::Relaxed);
-    tell_gate("rot", tried, lost, undetected, exits, began);
+    tell_gate(gate, tried, lost, undetected, exits, began);
     assert_eq!((lost, undetected, exits), (0, 0, 0), "WADI_SEED={seed}");
 }
 

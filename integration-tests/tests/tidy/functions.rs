@@ -42,13 +42,7 @@ const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
     ),
     ("crates/wadi-reconcile/src/life.rs", "life", 95),
     ("crates/wadi-record/src/project.rs", "terms", 88),
-    ("crates/wadi-store/src/move_store.rs", "move_store", 87),
-    (
-        "crates/wadi-store/src/postgres/mod.rs",
-        "open_patiently",
-        90,
-    ),
-    ("crates/wadi-store/src/sqlite/mod.rs", "open", 91),
+    ("crates/wadi-store/src/move_store.rs", "move_store", 83),
     (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",

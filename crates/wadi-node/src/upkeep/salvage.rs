@@ -148,8 +148,8 @@ impl Salvager {
     /// Reads an old database: all of a small one, the urgent part of a large one.
     async fn read_back(&self, r: &mut OldDatabase) -> Result<(), NodeError> {
         self.keep_report(r).await?;
-        let path = r.path.clone();
-        let opened = blocking(move || Salvage::open(&path)).await?;
+        let (path, store) = (r.path.clone(), self.door.store.clone());
+        let opened = blocking(move || store.old_database(&path)).await?;
         let failed = |e: std::io::Error| StoreError::Open {
             path: r.path.display().to_string(),
             why: e.to_string(),

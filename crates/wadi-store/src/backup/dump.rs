@@ -1,7 +1,7 @@
 //! A dump of a database on PostgreSQL, made and read in by the server's own programs.
 
 use super::{CopyFacts, copy::COUNTS, unreadable};
-use crate::{StoreError, audit::tips, postgres, temporary};
+use crate::{StoreError, at_rest::CellCipher, audit::tips, postgres, temporary};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
 use std::{
     fs::File,
@@ -22,7 +22,9 @@ pub(super) async fn postgres_facts(conn: &mut PgConnection) -> Result<CopyFacts,
         counts.get::<i64, _>("records") as u64,
     );
 
-    let logs = tips(conn).await?;
+    // How far logs go lies in clear.
+    let cipher = CellCipher::default();
+    let logs = tips(&mut postgres::ConnAudit { conn, cipher }).await?;
     Ok(CopyFacts {
         node: None,
         schema,

@@ -1,7 +1,11 @@
 //! Reads a dump entry by entry, without a server.
 
 use super::dump::{program, tool_failed};
-use crate::{AuditLog, StoreError, audit::odd};
+use crate::{
+    AuditLog, StoreError, StoreKey,
+    at_rest::{CellCipher, META_KEY},
+    audit::odd,
+};
 use std::{collections::HashMap, path::Path, process::Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use wadi_log::{Hash, LogId, Peaks, leaf_hash, unhex};
@@ -23,8 +27,13 @@ pub struct DumpAudit {
 /// Reads a file that `pg_dump` wrote: every entry is held against its hash, and put into its log's
 /// tree. Memory grows with the largest of the sixteen parts that entries lie in. `progress` hears
 /// of entries.
+///
+/// # Errors
+///
+/// [`StoreError::Encrypted`] where it takes a key to read it, and none is given.
 pub async fn audit_dump(
     path: &Path,
+    key: Option<&StoreKey>,
     mut progress: impl FnMut(u64),
 ) -> Result<DumpAudit, StoreError> {
     const TOOL: &str = "pg_restore";
@@ -48,7 +57,10 @@ pub async fn audit_dump(
         text
     });
 
-    let mut reader = DumpReader::default();
+    let mut reader = DumpReader {
+        cipher: CellCipher::of(key),
+        ..DumpReader::default()
+    };
     let (mut lines, mut line, mut told) = (BufReader::new(stdout), Vec::new(), 0);
     while lines
         .read_until(b'\n', &mut line)
@@ -74,6 +86,9 @@ pub async fn audit_dump(
     }
 
     progress(reader.audit.entries - told);
+    if reader.encrypted && key.is_none() {
+        return Err(StoreError::Encrypted);
+    }
     Ok(reader.finish())
 }
 
@@ -81,6 +96,9 @@ pub async fn audit_dump(
 /// and `\.`.
 #[derive(Default)]
 pub(super) struct DumpReader {
+    pub(super) cipher: CellCipher,
+    /// Whether the database says that it is encrypted. It says so after its entries.
+    pub(super) encrypted: bool,
     pub(super) table: String,
     pub(super) columns: Vec<String>,
     pub(super) leaves: HashMap<LogId, Vec<(u64, Hash)>>,
@@ -124,6 +142,7 @@ impl DumpReader {
 
                 self.logs.push(log);
             }
+            "meta" => self.encrypted |= self.cell(line, "key")? == META_KEY,
             table if table == "entries" || table.starts_with("entries_") => self.entry(line)?,
             _ => {}
         }
@@ -135,7 +154,8 @@ impl DumpReader {
         let log = LogId::from_slice(&self.bytes(line, "log")?).map_err(odd("log"))?;
         let leaf = Hash::from_slice(&self.bytes(line, "leaf")?).map_err(odd("leaf"))?;
         let seq = self.number(line, "seq")?;
-        if leaf_hash(&self.bytes(line, "bytes")?) != leaf {
+        let stored = self.bytes(line, "bytes")?;
+        if leaf_hash(&stored) != leaf && leaf_hash(&self.cipher.entry(stored)) != leaf {
             self.audit.damage.push(format!(
                 "{log}@{seq}: the entry's bytes do not have its hash"
             ));

@@ -81,7 +81,7 @@ async fn a_copy_is_made_while_the_node_writes_and_put_back_is_found_behind_its_a
     });
 
     copied.unwrap();
-    let facts = CopyReader::open(&copy)
+    let facts = CopyReader::open(&copy, None)
         .await
         .unwrap()
         .facts()
@@ -109,7 +109,7 @@ async fn a_copy_is_made_while_the_node_writes_and_put_back_is_found_behind_its_a
         !restore_unfinished(dir.path()) && fs::read(dir.path().join("anchor")).unwrap() == anchor
     );
 
-    let before = CopyReader::open(&kept)
+    let before = CopyReader::open(&kept, None)
         .await
         .unwrap()
         .facts()

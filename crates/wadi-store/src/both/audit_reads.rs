@@ -3,20 +3,28 @@
 use super::{DbConn, DbRow, cells::cell};
 use crate::{
     StoreError,
+    at_rest::CellCipher,
     audit::{AuditCosignature, AuditEntry, AuditLog, AuditReader},
 };
 use async_trait::async_trait;
+use std::borrow::BorrowMut;
 use wadi_log::LogId;
 
 /// Rows of a page: of entries, at most some 16 MB.
 const PAGE: i64 = 500;
 
-fn entry(row: &DbRow) -> Result<AuditEntry, StoreError> {
+/// A database that is read as it lies there.
+pub(crate) struct ConnAudit<C = DbConn> {
+    pub(crate) conn: C,
+    pub(crate) cipher: CellCipher,
+}
+
+fn entry(row: &DbRow, cipher: &CellCipher) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         log: cell(row, "log")?,
         seq: cell::<i64>(row, "seq")? as u64,
         leaf: cell(row, "leaf")?,
-        bytes: cell(row, "bytes")?,
+        bytes: cipher.entry(cell(row, "bytes")?),
     })
 }
 
@@ -26,10 +34,10 @@ fn column(n: u64) -> i64 {
 }
 
 #[async_trait]
-impl AuditReader for DbConn {
+impl<C: BorrowMut<DbConn> + Send> AuditReader for ConnAudit<C> {
     async fn enrolments(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
         let rows = sqlx::query("SELECT node, enrolment FROM nodes ORDER BY node")
-            .fetch_all(&mut *self)
+            .fetch_all(self.conn.borrow_mut())
             .await?;
         rows.iter()
             .map(|r| Ok((cell(r, "node")?, cell(r, "enrolment")?)))
@@ -44,7 +52,7 @@ impl AuditReader for DbConn {
         )
         .bind(after)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         let read = |r: &DbRow| {
@@ -67,10 +75,10 @@ impl AuditReader for DbConn {
         .bind(log.to_bytes().to_vec())
         .bind(column(from))
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
-        rows.iter().map(entry).collect()
+        rows.iter().map(|row| entry(row, &self.cipher)).collect()
     }
 
     async fn loose_entries(
@@ -90,10 +98,10 @@ impl AuditReader for DbConn {
         .bind(seq)
         .bind(leaf)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
-        rows.iter().map(entry).collect()
+        rows.iter().map(|row| entry(row, &self.cipher)).collect()
     }
 
     async fn checkpoints(
@@ -110,7 +118,7 @@ impl AuditReader for DbConn {
         .bind(column(beyond))
         .bind(column(through))
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         rows.iter().map(|r| cell(r, "signed")).collect()
@@ -131,7 +139,7 @@ impl AuditReader for DbConn {
         .bind(log)
         .bind(witness)
         .bind(PAGE)
-        .fetch_all(&mut *self)
+        .fetch_all(self.conn.borrow_mut())
         .await?;
 
         let read = |r: &DbRow| {

@@ -1,9 +1,12 @@
 //! Cells and rows as they are read, and lists as they are asked for.
 
-use super::DbRow;
+use super::{DbRow, at_rest::secret_or_rot};
 use crate::{
-    RecordRow, StoreError, StoredEntry, defence,
+    RecordRow, StoreError, StoredEntry,
+    at_rest::CellCipher,
+    defence,
     lists::{BoundValue, Listing},
+    tables::RECORDS,
 };
 use sqlx::{AssertSqlSafe, Decode, Row, Type};
 use wadi_log::{Hash, LogId, RecordId, Reference, VerifiedEntry, leaf_hash};
@@ -30,9 +33,9 @@ pub(super) fn damaged(error: wadi_log::LogError) -> StoreError {
 }
 
 /// log, seq, leaf, bytes, received_ms, main.
-pub(super) fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
+pub(super) fn stored_entry(row: &DbRow, cipher: &CellCipher) -> Result<StoredEntry, StoreError> {
     let leaf = Hash::from_slice(cell(row, "leaf")?).map_err(damaged)?;
-    let bytes: Vec<u8> = cell(row, "bytes")?;
+    let bytes = cipher.entry(cell(row, "bytes")?);
     let leaf = if defence::off("hash-on-read") {
         leaf_hash(&bytes)
     } else {
@@ -58,8 +61,8 @@ pub(super) fn stored_entry(row: &DbRow) -> Result<StoredEntry, StoreError> {
 
 /// One rotten entry does not hold up the rest of its record; it is told, and found by every audit
 /// until repaired.
-pub(super) fn readable(row: &DbRow) -> Option<StoredEntry> {
-    stored_entry(row)
+pub(super) fn readable(row: &DbRow, cipher: &CellCipher) -> Option<StoredEntry> {
+    stored_entry(row, cipher)
         .inspect_err(
             |error| tracing::error!(code = error.code(), %error, "a stored entry is damaged"),
         )
@@ -83,7 +86,7 @@ pub(super) fn id_list(ids: &[RecordId]) -> String {
     json_list(&ids.iter().map(|id| [id.to_string()]).collect::<Vec<_>>())
 }
 
-pub(super) fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
+pub(super) fn record_row(row: &DbRow, cipher: &CellCipher) -> Result<RecordRow, StoreError> {
     Ok(RecordRow {
         id: RecordId::from_slice(cell(row, "id")?).map_err(damaged)?,
         printed: cell(row, "printed")?,
@@ -92,7 +95,7 @@ pub(super) fn record_row(row: &DbRow) -> Result<RecordRow, StoreError> {
         state: cell(row, "state")?,
         open: cell(row, "open")?,
         contested: cell(row, "contested")?,
-        json: cell(row, "json")?,
+        json: secret_or_rot(row, cipher, &RECORDS, "json", "")?,
         digest: Hash::from_slice(cell(row, "digest")?).map_err(damaged)?,
         entries: cell::<i64>(row, "entries")? as u32,
         at_ms: cell(row, "at_ms")?,

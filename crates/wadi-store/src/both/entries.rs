@@ -22,7 +22,8 @@ impl EntrySource for Engine {
         .fetch_optional(&self.readers)
         .await?;
 
-        row.map(|r| stored_entry(&r).map(|e| e.entry)).transpose()
+        row.map(|r| stored_entry(&r, &self.cipher).map(|e| e.entry))
+            .transpose()
     }
 
     async fn record_entries(&self, record: &RecordId) -> Result<Vec<StoredEntry>, StoreError> {
@@ -35,7 +36,8 @@ impl EntrySource for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        Ok(rows.iter().filter_map(readable).collect())
+        let read = |row: &DbRow| readable(row, &self.cipher);
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     async fn entry_places(
@@ -80,7 +82,7 @@ impl EntrySource for Engine {
         let mut out = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = RecordId::from_slice(cell(row, "record")?).map_err(damaged)?;
-            out.extend(readable(row).map(|entry| (id, entry)));
+            out.extend(readable(row, &self.cipher).map(|entry| (id, entry)));
         }
 
         Ok(out)
@@ -149,7 +151,7 @@ impl EntrySource for Engine {
         .await?;
 
         rows.iter()
-            .map(|r| stored_entry(r).map(|e| e.entry))
+            .map(|r| stored_entry(r, &self.cipher).map(|e| e.entry))
             .collect()
     }
 

@@ -2,18 +2,21 @@
 
 use super::{
     DbRow, EACH, Engine,
+    at_rest::secret_or_rot,
     cells::{bound, cell, id_list, read_or_skip, record_id, record_row},
 };
 use crate::{
     CaseFilter, CaseRow, CourseFilter, CourseRow, FindingFilter, FindingIndex, FindingRow,
     RecordRow, StoreError,
+    at_rest::CellCipher,
     lists::{self, FINDING_COLUMNS},
+    tables::{FINDING_ABOUT, FINDINGS},
 };
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use wadi_log::RecordId;
 
-fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
+fn finding_row(r: &DbRow, cipher: &CellCipher) -> Result<FindingRow, StoreError> {
     Ok(FindingRow {
         id: cell(r, "id")?,
         rule: cell(r, "rule")?,
@@ -21,20 +24,20 @@ fn finding_row(r: &DbRow) -> Result<FindingRow, StoreError> {
         phase: cell(r, "phase")?,
         state: cell(r, "state")?,
         crossing: cell(r, "crossing")?,
-        assignee: cell(r, "assignee")?,
+        assignee: secret_or_rot(r, cipher, &FINDINGS, "assignee", "")?,
         anchor: record_id(r, "anchor")?,
         evidence: cell(r, "evidence")?,
         at_ms: cell(r, "at_ms")?,
         due_ms: cell(r, "due_ms")?,
-        json: cell(r, "json")?,
+        json: secret_or_rot(r, cipher, &FINDINGS, "json", "")?,
         disposition: cell(r, "disposition")?,
         decided_ms: cell(r, "decided_ms")?,
     })
 }
 
-fn case_row(r: &DbRow) -> Result<CaseRow, StoreError> {
+fn case_row(r: &DbRow, what: &str, cipher: &CellCipher) -> Result<CaseRow, StoreError> {
     Ok(CaseRow {
-        value: cell(r, "value")?,
+        value: secret_or_rot(r, cipher, &FINDING_ABOUT, "value", what)?,
         findings: cell(r, "findings")?,
         undecided: cell(r, "undecided")?,
         firm: cell(r, "firm")?,
@@ -68,7 +71,7 @@ impl FindingIndex for Engine {
         .fetch_optional(&self.readers)
         .await?;
 
-        row.map(|r| finding_row(&r)).transpose()
+        row.map(|r| finding_row(&r, &self.cipher)).transpose()
     }
 
     async fn findings_of(&self, anchors: &[RecordId]) -> Result<Vec<FindingRow>, StoreError> {
@@ -82,15 +85,16 @@ impl FindingIndex for Engine {
 
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(finding_row(r)))
+            .filter_map(|r| read_or_skip(finding_row(r, &self.cipher)))
             .collect())
     }
 
     async fn findings(&self, f: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
-        let rows = bound(lists::findings(f)).fetch_all(&self.readers).await?;
+        let listing = lists::findings(&self.cipher.finding_filter(f));
+        let rows = bound(listing).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(finding_row(r)))
+            .filter_map(|r| read_or_skip(finding_row(r, &self.cipher)))
             .collect())
     }
 
@@ -98,7 +102,7 @@ impl FindingIndex for Engine {
         &self,
         f: &FindingFilter,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
-        let listing = bound(lists::finding_counts(f));
+        let listing = bound(lists::finding_counts(&self.cipher.finding_filter(f)));
         let rows = listing.fetch_all(&self.readers).await?;
         let count = |r: &DbRow| {
             Ok((
@@ -112,10 +116,11 @@ impl FindingIndex for Engine {
     }
 
     async fn cases(&self, f: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
-        let rows = bound(lists::cases(f)).fetch_all(&self.readers).await?;
+        let listing = lists::cases(&self.cipher.case_filter(f));
+        let rows = bound(listing).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(case_row(r)))
+            .filter_map(|r| read_or_skip(case_row(r, &f.what, &self.cipher)))
             .collect())
     }
 
@@ -125,9 +130,10 @@ impl FindingIndex for Engine {
         value: &str,
         limit: u32,
     ) -> Result<Vec<(RecordRow, i64)>, StoreError> {
-        let listing = bound(lists::case_records(what, value, limit));
+        let stored = self.cipher.about(what, value);
+        let listing = bound(lists::case_records(what, &stored, limit));
         let rows = listing.fetch_all(&self.readers).await?;
-        let cited = |r: &DbRow| Ok((record_row(r)?, cell(r, "findings")?));
+        let cited = |r: &DbRow| Ok((record_row(r, &self.cipher)?, cell(r, "findings")?));
         Ok(rows.iter().filter_map(|r| read_or_skip(cited(r))).collect())
     }
 
@@ -142,7 +148,10 @@ impl FindingIndex for Engine {
     async fn course_officers(&self, f: &CourseFilter) -> Result<Vec<(String, String)>, StoreError> {
         let listing = bound(lists::course_officers(f));
         let rows = listing.fetch_all(&self.readers).await?;
-        let named = |r: &DbRow| Ok((cell(r, "finding")?, cell(r, "value")?));
+        let named = |r: &DbRow| {
+            let officer = secret_or_rot(r, &self.cipher, &FINDING_ABOUT, "value", "officer")?;
+            Ok((cell(r, "finding")?, officer))
+        };
         Ok(rows.iter().filter_map(|r| read_or_skip(named(r))).collect())
     }
 
@@ -150,7 +159,7 @@ impl FindingIndex for Engine {
         let rows = bound(lists::contested(f)).fetch_all(&self.readers).await?;
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(record_row(r)))
+            .filter_map(|r| read_or_skip(record_row(r, &self.cipher)))
             .collect())
     }
 

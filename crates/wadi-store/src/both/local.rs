@@ -2,17 +2,25 @@
 
 use super::{
     DbRow, Engine,
+    at_rest::{local_value, secret, secret_or_rot},
     cells::{cell, damaged, log_of, read_or_skip},
 };
-use crate::{LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError, lists::is_no_text};
+use crate::{
+    LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError,
+    at_rest::{CellCipher, SecretCell},
+    lists::is_no_text,
+    tables::{CARRIED, PEERS, REFUSALS},
+};
 use async_trait::async_trait;
 use wadi_log::{LogId, NodeId};
 
-fn local_key(scope: &LocalScope, r: &DbRow) -> Result<LocalKey, StoreError> {
+/// A key's value decides who may do what: one that rotted is an error, and not a key that is not
+/// there.
+fn local_key(scope: &LocalScope, r: &DbRow, cipher: &CellCipher) -> Result<LocalKey, StoreError> {
     Ok(LocalKey {
         scope: scope.clone(),
         key: cell(r, "key")?,
-        value: cell(r, "value")?,
+        value: secret(r, cipher, local_value(&scope.as_str()))?,
     })
 }
 
@@ -23,12 +31,13 @@ impl LocalKeys for Engine {
             return Ok(None);
         }
 
-        let value = sqlx::query_scalar("SELECT value FROM local WHERE scope = $1 AND key = $2")
+        let row = sqlx::query("SELECT value FROM local WHERE scope = $1 AND key = $2")
             .bind(scope.to_string())
             .bind(key.to_string())
             .fetch_optional(&self.readers)
             .await?;
-        Ok(value)
+        row.map(|r| secret(&r, &self.cipher, local_value(&scope.as_str())))
+            .transpose()
     }
 
     async fn local_all(&self, scope: &LocalScope) -> Result<Vec<LocalKey>, StoreError> {
@@ -37,7 +46,9 @@ impl LocalKeys for Engine {
             .fetch_all(&self.readers)
             .await?;
 
-        rows.iter().map(|r| local_key(scope, r)).collect()
+        rows.iter()
+            .map(|r| local_key(scope, r, &self.cipher))
+            .collect()
     }
 
     async fn local_newest(
@@ -60,7 +71,9 @@ impl LocalKeys for Engine {
             .fetch_all(&self.readers)
             .await?;
 
-        rows.iter().map(|r| local_key(scope, r)).collect()
+        rows.iter()
+            .map(|r| local_key(scope, r, &self.cipher))
+            .collect()
     }
 
     async fn local_count(&self, scope: &LocalScope) -> Result<i64, StoreError> {
@@ -78,7 +91,7 @@ impl LocalKeys for Engine {
         let peer = |r: &DbRow| {
             Ok(PeerRow {
                 node: NodeId::from_slice(cell(r, "node")?).map_err(damaged)?,
-                json: cell(r, "json")?,
+                json: secret_or_rot(r, &self.cipher, &PEERS, "json", "")?,
             })
         };
 
@@ -97,7 +110,7 @@ impl LocalKeys for Engine {
 
         Ok(rows
             .iter()
-            .filter_map(|r| read_or_skip(refusal_row(r)))
+            .filter_map(|r| read_or_skip(refusal_row(r, &self.cipher)))
             .collect())
     }
 
@@ -115,7 +128,7 @@ impl LocalKeys for Engine {
         .fetch_optional(&self.readers)
         .await?;
 
-        row.as_ref().map(refusal_row).transpose()
+        row.map(|r| refusal_row(&r, &self.cipher)).transpose()
     }
 
     async fn carried_ranges(&self) -> Result<Vec<(LogId, u64, u64)>, StoreError> {
@@ -134,9 +147,12 @@ impl LocalKeys for Engine {
     }
 
     async fn carried_bytes(&self) -> Result<Vec<(LogId, u64)>, StoreError> {
-        let sql = "SELECT log, CAST(sum(length(bytes)) AS BIGINT) AS bytes \
+        let sql = "SELECT log, CAST(sum(length(bytes) - CAST($1 AS BIGINT)) AS BIGINT) AS bytes \
                    FROM carried GROUP BY log";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(sql)
+            .bind(self.cipher.more_bytes())
+            .fetch_all(&self.readers)
+            .await?;
         let of = |r: &DbRow| {
             let bytes = cell::<i64>(r, "bytes")?;
             Ok((log_of(r, "log")?, u64::try_from(bytes).unwrap_or(0)))
@@ -146,20 +162,29 @@ impl LocalKeys for Engine {
     }
 
     async fn carried_block(&self, log: &LogId, from: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
-            .bind(log.to_bytes().to_vec())
-            .bind(from as i64)
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(bytes)
+        let bytes: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT bytes FROM carried WHERE log = $1 AND start = $2")
+                .bind(log.to_bytes().to_vec())
+                .bind(from as i64)
+                .fetch_optional(&self.readers)
+                .await?;
+
+        // What rotted is no block: whoever gets it finds that.
+        let at = SecretCell {
+            table: &CARRIED,
+            column: "bytes",
+            kind: "",
+        };
+        let open = |bytes| self.cipher.open_bytes(at, bytes).unwrap_or_default();
+        Ok(bytes.map(open))
     }
 }
 
-fn refusal_row(r: &DbRow) -> Result<RefusalRow, StoreError> {
+fn refusal_row(r: &DbRow, cipher: &CellCipher) -> Result<RefusalRow, StoreError> {
     Ok(RefusalRow {
         subject: cell(r, "subject")?,
         code: cell(r, "code")?,
-        why: cell(r, "why")?,
+        why: secret_or_rot(r, cipher, &REFUSALS, "why", "")?,
         peer: cell(r, "peer")?,
         at_ms: cell(r, "at_ms")?,
         times: cell::<i64>(r, "times")?.try_into().unwrap_or(0),

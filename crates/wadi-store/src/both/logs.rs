@@ -75,7 +75,7 @@ impl LogStore for Engine {
 
         let (mut out, mut bytes) = (Vec::new(), 0);
         for row in &rows {
-            let entry = stored_entry(row)?;
+            let entry = stored_entry(row, &self.cipher)?;
             bytes += entry.entry.bytes().len();
             if bytes > bytes_max && !out.is_empty() {
                 break;
@@ -165,10 +165,11 @@ impl LogStore for Engine {
              (SELECT count(*) FROM entries WHERE main <> 1) AS entries, \
              (SELECT count(*) FROM waiting) AS waiting, \
              (SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM refusals) AS refused, \
-             (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM carried) \
-             AS carried_bytes, \
+             (SELECT CAST(coalesce(sum(length(bytes) - CAST($1 AS BIGINT)), 0) AS BIGINT) \
+             FROM carried) AS carried_bytes, \
              (SELECT count(*) FROM findings) AS findings",
         )
+        .bind(self.cipher.more_bytes())
         .fetch_one(&self.readers)
         .await?;
 

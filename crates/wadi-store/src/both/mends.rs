@@ -3,14 +3,16 @@
 
 use super::{
     DbRow, Engine,
+    at_rest::secret,
     cells::{cell, damaged, record_id},
 };
 use crate::{
     BranchRow, CosignedHead, EntrySource, RawCosignature, RawEntry, RawLoose, RepairSource,
-    StoreError,
+    Salvage, StoreError, at_rest::SecretCell, tables::RESYNCS,
 };
 use async_trait::async_trait;
 use sqlx::Row;
+use std::{io, path::Path};
 use wadi_log::{Cosignature, Hash, LogId, RecordId, Reference, SignedCheckpoint, VerifiedEntry};
 
 /// log, start, checkpoint, leaves; nothing where it does not read.
@@ -53,7 +55,7 @@ impl RepairSource for Engine {
                 .try_get::<i64, _>("seq")
                 .map_or(u64::MAX, |seq| seq as u64),
             leaf: r.try_get("leaf").unwrap_or_default(),
-            bytes: r.try_get("bytes").unwrap_or_default(),
+            bytes: self.cipher.entry(r.try_get("bytes").unwrap_or_default()),
         };
 
         Ok(rows.iter().map(raw).collect())
@@ -285,7 +287,7 @@ impl RepairSource for Engine {
                 log: cell(r, "log")?,
                 seq: cell(r, "seq")?,
                 leaf: cell(r, "leaf")?,
-                bytes: cell(r, "bytes")?,
+                bytes: self.cipher.entry(cell(r, "bytes")?),
                 excerpt: cell::<i64>(r, "main")? == 2,
             })
         };
@@ -409,9 +411,16 @@ impl RepairSource for Engine {
             .await?;
 
         // One that does not read is one that was never planned: a plan can be made anew.
-        Ok(rows
-            .iter()
-            .filter_map(|r| Some((cell(r, "id").ok()?, cell(r, "json").ok()?)))
-            .collect())
+        let at = SecretCell {
+            table: &RESYNCS,
+            column: "json",
+            kind: "",
+        };
+        let read = |r: &DbRow| Some((cell(r, "id").ok()?, secret(r, &self.cipher, at).ok()?));
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    fn old_database(&self, path: &Path) -> io::Result<Salvage> {
+        Salvage::open_with(path, self.cipher.clone())
     }
 }

@@ -2,7 +2,8 @@
 //! this text. What they do not share (`EACH`, how a list of JSON becomes rows, and
 //! `DATABASE_BYTES`) each names itself.
 
-mod audit_reads;
+pub(crate) mod at_rest;
+pub(crate) mod audit_reads;
 mod cells;
 mod entries;
 mod findings;

@@ -29,7 +29,7 @@ impl Neighbours for Engine {
                 (
                     t.asker,
                     &t.what,
-                    &t.value,
+                    self.cipher.term(&t.what, &t.value),
                     t.between_ms.0,
                     t.between_ms.1,
                     u8::from(t.by_kind),
@@ -84,7 +84,7 @@ impl Neighbours for Engine {
         let asked: Vec<_> = terms
             .iter()
             .enumerate()
-            .map(|(n, (what, value))| (n, what, value))
+            .map(|(n, (what, value))| (n, what, self.cipher.term(what, value)))
             .collect();
 
         let rows = sqlx::query(AssertSqlSafe(format!(
@@ -128,14 +128,16 @@ impl Neighbours for Engine {
              WHERE t.what = $1 AND t.value = $2 AND t.record > $3 ORDER BY r.id LIMIT $4",
         )))
         .bind(what)
-        .bind(value)
+        .bind(self.cipher.term(what, value).into_owned())
         // Nothing stands before the empty id.
         .bind(after.map_or(Vec::new(), |id| id.0.to_vec()))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter().map(record_row).collect()
+        rows.iter()
+            .map(|row| record_row(row, &self.cipher))
+            .collect()
     }
 
     async fn findings_due(

@@ -2,6 +2,7 @@
 
 use super::{
     DbRow, EACH, Engine,
+    at_rest::secret_or_rot,
     cells::{bound, cell, damaged, id_list, log_of, read_or_skip, record_id, record_row},
 };
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     Waiting, days,
     lists::{self, RECORD_COLUMNS},
     scope_sums::{RecordPart, Sums},
+    tables::{TERMS, TERMS_GONE},
 };
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -25,7 +27,7 @@ impl RecordIndex for Engine {
         .fetch_optional(&self.readers)
         .await?;
 
-        row.map(|r| record_row(&r)).transpose()
+        row.map(|r| record_row(&r, &self.cipher)).transpose()
     }
 
     async fn records_by_id(&self, ids: &[RecordId]) -> Result<Vec<RecordRow>, StoreError> {
@@ -37,17 +39,24 @@ impl RecordIndex for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter().map(record_row).collect()
+        rows.iter()
+            .map(|row| record_row(row, &self.cipher))
+            .collect()
     }
 
     async fn records(&self, f: &RecordFilter) -> Result<Vec<RecordRow>, StoreError> {
-        let rows = bound(lists::records(f)).fetch_all(&self.readers).await?;
-        rows.iter().map(record_row).collect()
+        let listing = lists::records(&self.cipher.record_filter(f));
+        let rows = bound(listing).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| record_row(row, &self.cipher))
+            .collect()
     }
 
     async fn born(&self, f: &BornFilter) -> Result<Vec<RecordRow>, StoreError> {
         let rows = bound(days::born(f)).fetch_all(&self.readers).await?;
-        rows.iter().map(record_row).collect()
+        rows.iter()
+            .map(|row| record_row(row, &self.cipher))
+            .collect()
     }
 
     async fn born_counts(&self, f: &BornFilter) -> Result<Vec<(u8, String, i64)>, StoreError> {
@@ -66,7 +75,9 @@ impl RecordIndex for Engine {
     ) -> Result<Vec<RecordRow>, StoreError> {
         let listing = bound(days::open_holds(crossings, limit));
         let rows = listing.fetch_all(&self.readers).await?;
-        rows.iter().map(record_row).collect()
+        rows.iter()
+            .map(|row| record_row(row, &self.cipher))
+            .collect()
     }
 
     async fn records_printed(&self, printed: &str) -> Result<Vec<RecordId>, StoreError> {
@@ -128,9 +139,21 @@ impl RecordIndex for Engine {
         .fetch_all(&self.readers)
         .await?;
 
-        rows.iter()
-            .map(|r| Ok((record_id(r, "record")?, cell(r, "what")?, cell(r, "value")?)))
-            .collect()
+        let term = |r: &DbRow| {
+            let what: String = cell(r, "what")?;
+            let value = secret_or_rot(r, &self.cipher, &TERMS, "value", &what)?;
+            Ok((record_id(r, "record")?, what, value))
+        };
+        let mut terms = rows
+            .iter()
+            .map(term)
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        if self.cipher.is_on() {
+            // The statement has put what lies there in order.
+            terms.sort();
+        }
+
+        Ok(terms)
     }
 
     async fn terms_gone_of(
@@ -147,14 +170,17 @@ impl RecordIndex for Engine {
         .await?;
 
         let term = |r: &DbRow| {
-            Ok((
-                record_id(r, "record")?,
-                cell(r, "what")?,
-                cell(r, "value")?,
-                cell(r, "born_ms")?,
-            ))
+            let what: String = cell(r, "what")?;
+            let value = secret_or_rot(r, &self.cipher, &TERMS_GONE, "value", &what)?;
+            Ok((record_id(r, "record")?, what, value, cell(r, "born_ms")?))
         };
-        Ok(rows.iter().filter_map(|r| read_or_skip(term(r))).collect())
+        let read = rows.iter().filter_map(|r| read_or_skip(term(r)));
+        let mut terms: Vec<(RecordId, String, String, i64)> = read.collect();
+        if self.cipher.is_on() {
+            terms.sort();
+        }
+
+        Ok(terms)
     }
 
     async fn changes(&self, after: i64, limit: u32) -> Result<Vec<ChangeRow>, StoreError> {
@@ -169,7 +195,7 @@ impl RecordIndex for Engine {
 
         rows.iter()
             .map(|r| {
-                record_row(r).map(|record| ChangeRow {
+                record_row(r, &self.cipher).map(|record| ChangeRow {
                     cursor: record.changed,
                     record,
                 })
@@ -248,7 +274,7 @@ impl RecordIndex for Engine {
     async fn handed_over_to(&self, crossing: &str) -> Result<Vec<RecordId>, StoreError> {
         let rows =
             sqlx::query("SELECT record FROM terms WHERE what = 'handed_over' AND value = $1")
-                .bind(crossing)
+                .bind(self.cipher.term("handed_over", crossing).into_owned())
                 .fetch_all(&self.readers)
                 .await?;
         rows.iter().map(|r| record_id(r, "record")).collect()

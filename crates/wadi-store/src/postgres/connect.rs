@@ -1,7 +1,10 @@
 //! Sessions with a server, and what a database has to be before anything is done with it.
 
-use super::schema::MIGRATIONS;
-use crate::StoreError;
+use super::{
+    both::{at_rest::cipher_to_read, audit_reads::ConnAudit},
+    schema::MIGRATIONS,
+};
+use crate::{StoreError, StoreKey};
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use std::{str::FromStr, time::Duration};
 
@@ -179,10 +182,16 @@ pub(crate) async fn open_to_read(url: &str) -> Result<PgConnection, StoreError> 
 }
 
 /// The same for an audit: a database that holds no node's records is none to audit.
-pub(crate) async fn open_to_audit(url: &str) -> Result<PgConnection, StoreError> {
+pub(crate) async fn open_to_audit(
+    url: &str,
+    key: Option<&StoreKey>,
+) -> Result<ConnAudit, StoreError> {
     let mut conn = open_to_read(url).await?;
     match schema(&mut conn).await? {
-        Some(_) => Ok(conn),
+        Some(_) => {
+            let cipher = cipher_to_read(&mut conn, key).await?;
+            Ok(ConnAudit { conn, cipher })
+        }
         None => Err(StoreError::Open {
             path: hide_password(url),
             why: "it holds no node's records".into(),

@@ -2,6 +2,7 @@
 
 use super::{
     PostgresStore,
+    both::at_rest::said_key,
     connect::{WRITER_LOCK, check_server, meta, open_to_read, schema},
 };
 use crate::{
@@ -23,6 +24,8 @@ pub struct Looked {
     pub written_to: bool,
     /// Whether it takes no writes.
     pub read_only: bool,
+    /// Whether it says that it is encrypted.
+    pub encrypted: bool,
     /// How it stands to the anchor.
     pub anchor: AnchorState,
     /// Enrolments held in it, those that read.
@@ -58,8 +61,10 @@ impl PostgresStore {
         .await?;
 
         let (mut commits, mut enrolments, mut remembered) = (0, Vec::new(), None);
+        let mut encrypted = false;
         if schema.is_some() {
             commits = meta(&mut conn, "commits").await? as u64;
+            encrypted = said_key(&mut conn).await?.is_some();
             remembered = remembered_loss(&mut conn).await?;
             let rows = sqlx::query("SELECT enrolment FROM nodes")
                 .fetch_all(&mut conn)
@@ -96,6 +101,7 @@ impl PostgresStore {
             commits,
             written_to,
             read_only,
+            encrypted,
             anchor,
             enrolments,
         })

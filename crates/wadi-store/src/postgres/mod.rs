@@ -9,25 +9,30 @@
 #[path = "../both/mod.rs"]
 mod both;
 mod connect;
+mod convert;
 mod look;
 mod schema;
 mod writer;
 
+pub(crate) use both::{at_rest::say_key, audit_reads::ConnAudit};
 pub(crate) use connect::{
     hide_password, meta, open_empty, open_to_audit, open_to_dump, open_to_fill, schema,
 };
+pub use convert::recode_postgres;
 pub use look::Looked;
 pub(crate) use schema::MIGRATIONS;
 pub(crate) use writer::insert;
 
 use crate::{
-    StoreError,
+    StoreError, StoreKey,
     anchor::{AnchorFile, AnchorState},
+    at_rest::CellCipher,
     defence,
     queue::{Progress, Queue},
     scope_sums::ScopeSums,
     writes::Known,
 };
+use both::at_rest::open_cipher;
 use connect::{
     CONNECT, WRITE_TIMEOUT, by_index, check_server, migrate, open_error, options, reading, session,
     take_lock,
@@ -35,7 +40,7 @@ use connect::{
 use look::remember_loss;
 use sqlx::{
     PgConnection, PgPool,
-    postgres::{PgPoolOptions, PgRow},
+    postgres::{PgConnectOptions, PgPoolOptions, PgRow},
 };
 use std::{
     path::Path,
@@ -64,6 +69,7 @@ pub struct PostgresStore {
     readers: PgPool,
     queue: Queue,
     sums: Arc<ScopeSums>,
+    cipher: CellCipher,
     anchor_state: AnchorState,
 }
 
@@ -85,7 +91,7 @@ impl PostgresStore {
         node: NodeId,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
-        Self::open_patiently(url, dir, node, PATIENCE, on_wait).await
+        Self::open_with(url, dir, node, None, PATIENCE, on_wait).await
     }
 
     /// The same with another patience: for so long a server that is away is waited for.
@@ -96,6 +102,34 @@ impl PostgresStore {
         patience: Duration,
         on_wait: impl FnOnce() + Send,
     ) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(url, dir, node, None, patience, on_wait).await
+    }
+
+    /// The same as [`Self::open`], of a database that is encrypted by a key, or is to be from its
+    /// beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Encrypted`], [`StoreError::WrongKey`] and [`StoreError::NotEncrypted`] where
+    /// key and database do not fit each other; nothing was changed then.
+    pub async fn open_encrypted(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(url, dir, node, key, PATIENCE, on_wait).await
+    }
+
+    async fn open_with(
+        url: &str,
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
+        patience: Duration,
+        on_wait: impl FnOnce() + Send,
+    ) -> Result<Arc<Self>, StoreError> {
         crate::private::close_all(dir);
         let writing = by_index(options(url, WRITE_TIMEOUT)?);
         let mut conn = session(&writing, CONNECT.min(patience))
@@ -103,33 +137,9 @@ impl PostgresStore {
             .map_err(open_error(url))?;
 
         check_server(&mut conn).await?;
-        let mut on_wait = Some(on_wait);
-        let mut away: Option<Instant> = None;
-        loop {
-            match take_lock(&mut conn).await {
-                Ok(true) => break,
-                Ok(false) => {
-                    away = None;
-                    if let Some(tell) = on_wait.take() {
-                        tell();
-                    }
-                }
-                // Whoever stands by outlives a server that restarts, as whoever writes does.
-                Err(error @ StoreError::Down(_)) => {
-                    if away.get_or_insert_with(Instant::now).elapsed() > patience {
-                        return Err(error);
-                    }
-                    if let Ok(fresh) = session(&writing, CONNECT.min(patience)).await {
-                        conn = fresh;
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-
-            tokio::time::sleep(ASK).await;
-        }
-
+        wait_for_lock(&mut conn, &writing, patience, on_wait).await?;
         migrate(&mut conn).await?;
+        let cipher = open_cipher(&mut conn, key).await?;
         let held = meta(&mut conn, "commits").await? as u64;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
         let anchored = found.as_ref().map_or(0, |a| a.commits);
@@ -163,6 +173,7 @@ impl PostgresStore {
         let sums: Arc<ScopeSums> = Arc::default();
         let writer = Writer {
             conn: Some(conn),
+            cipher: cipher.clone(),
             known: Known::default(),
             options: writing,
             patience,
@@ -176,7 +187,42 @@ impl PostgresStore {
             readers,
             queue,
             sums,
+            cipher,
             anchor_state,
         }))
+    }
+}
+
+/// Waits until no other daemon writes to the database.
+async fn wait_for_lock(
+    conn: &mut PgConnection,
+    writing: &PgConnectOptions,
+    patience: Duration,
+    on_wait: impl FnOnce() + Send,
+) -> Result<(), StoreError> {
+    let mut on_wait = Some(on_wait);
+    let mut away: Option<Instant> = None;
+    loop {
+        match take_lock(conn).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                away = None;
+                if let Some(tell) = on_wait.take() {
+                    tell();
+                }
+            }
+            // Whoever stands by outlives a server that restarts, as whoever writes does.
+            Err(error @ StoreError::Down(_)) => {
+                if away.get_or_insert_with(Instant::now).elapsed() > patience {
+                    return Err(error);
+                }
+                if let Ok(fresh) = session(writing, CONNECT.min(patience)).await {
+                    *conn = fresh;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+
+        tokio::time::sleep(ASK).await;
     }
 }

@@ -7,13 +7,14 @@ use super::{
 };
 use crate::{
     Batch, StoreError,
+    at_rest::CellCipher,
     queue::{GroupWriter, Progress},
-    tables::{Cells, Of, Rows},
+    tables::{Cells, Of, Rows, TableColumn},
     writes::{Answer, Arg, Cell, Known, WriteConnection, write_batch, write_counters},
 };
 use async_trait::async_trait;
 use sqlx::{
-    AssertSqlSafe, Column, Connection, PgConnection, Postgres, Row, TypeInfo,
+    AssertSqlSafe, Column as _, Connection, PgConnection, Postgres, Row, TypeInfo,
     postgres::{PgArguments, PgConnectOptions, PgRow},
 };
 use std::{
@@ -34,8 +35,8 @@ pub(crate) async fn insert(
         return Ok(());
     }
 
-    let array = |(n, (_, of)): (usize, &(&str, Of))| {
-        let of = match of {
+    let array = |(n, column): (usize, &TableColumn)| {
+        let of = match column.of {
             Of::Bytes => "bytea",
             Of::Int => "bigint",
             Of::Text => "text",
@@ -94,6 +95,7 @@ fn bound<'q>(sql: &str, args: &[Arg<'_>]) -> Statement<'q> {
 /// The session inside a transaction, and what is known of the tables behind it.
 struct WriterSession<'c> {
     conn: &'c mut PgConnection,
+    cipher: &'c CellCipher,
     known: &'c mut Known,
 }
 
@@ -123,8 +125,13 @@ impl WriteConnection for WriterSession<'_> {
         rows.iter().map(answer).collect()
     }
 
-    async fn insert(&mut self, rows: Rows, conflict: &str) -> Result<(), StoreError> {
+    async fn insert(&mut self, mut rows: Rows, conflict: &str) -> Result<(), StoreError> {
+        self.cipher.seal_rows(&mut rows);
         insert(self.conn, rows, conflict).await
+    }
+
+    fn cipher(&self) -> &CellCipher {
+        self.cipher
     }
 
     fn known(&mut self) -> &mut Known {
@@ -136,6 +143,7 @@ impl WriteConnection for WriterSession<'_> {
 /// is left.
 async fn write_group(
     conn: &mut PgConnection,
+    cipher: &CellCipher,
     known: &mut Known,
     group: &[Box<Batch>],
     commits: u64,
@@ -149,6 +157,7 @@ async fn write_group(
         let mut part = tx.begin().await?;
         let mut session = WriterSession {
             conn: &mut part,
+            cipher,
             known,
         };
 
@@ -168,6 +177,7 @@ async fn write_group(
 
     let mut session = WriterSession {
         conn: &mut tx,
+        cipher,
         known,
     };
     write_counters(&mut session, commits).await?;
@@ -180,6 +190,7 @@ async fn write_group(
 /// The one session that writes; none while the server is away.
 pub(super) struct Writer {
     pub(super) conn: Option<PgConnection>,
+    pub(super) cipher: CellCipher,
     pub(super) known: Known,
     pub(super) options: PgConnectOptions,
     pub(super) patience: Duration,
@@ -212,7 +223,15 @@ impl Writer {
         };
 
         let mut sent = None;
-        let done = write_group(conn, &mut self.known, group, commits, &mut sent).await;
+        let done = write_group(
+            conn,
+            &self.cipher,
+            &mut self.known,
+            group,
+            commits,
+            &mut sent,
+        )
+        .await;
         if done.is_err() {
             self.known = Known::default();
         }

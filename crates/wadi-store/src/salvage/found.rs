@@ -10,8 +10,7 @@ use super::{
 use crate::CosignedHead;
 use std::{cmp::Reverse, collections::BTreeMap};
 use wadi_log::{
-    Block, Cosignature, ENTRY_BYTES_MAX, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks,
-    SignedCheckpoint, leaf_hash,
+    Block, Cosignature, Enrolment, ForkProof, Hash, LogId, NodeId, Peaks, SignedCheckpoint,
 };
 
 /// Statements that are kept side by side where only one of them can be true: rot may have made one
@@ -139,12 +138,7 @@ impl Found {
             return Some(());
         }
 
-        let read = |r: &[u8]| {
-            let bytes = row
-                .bytes(r, 3)
-                .filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX)?;
-            (leaf_hash(bytes) == leaf).then_some(())
-        };
+        let read = |r: &[u8]| salvage.entry_bytes(row.bytes(r, 3)?, &leaf.0).map(drop);
 
         let ((), view) = salvage.first(cell, read)?;
         let all = self

@@ -19,7 +19,11 @@ mod wal;
 
 pub use found::{Blocks, Found, FoundLog};
 
-use crate::{LocalKey, LocalScope};
+use crate::{
+    LocalKey, LocalScope,
+    at_rest::{self, CellCipher, SecretCell},
+    tables::LOCAL,
+};
 use layout::{CellKind::Text, Layout};
 use pages::{cells, existing, fill, page_sizes, u32_at, varint};
 use std::{
@@ -28,7 +32,7 @@ use std::{
     io,
     path::{Path, PathBuf},
 };
-use wadi_log::{ENTRY_BYTES_MAX, LogId};
+use wadi_log::{ENTRY_BYTES_MAX, LogId, leaf_hash};
 use wal::{FRAME_HEADER, WAL_HEADER, Wal};
 
 /// The page size that this project sets.
@@ -79,6 +83,7 @@ pub struct Salvage {
     wals: Vec<Wal>,
     page: usize,
     usable: usize,
+    cipher: CellCipher,
 }
 
 /// A cell of an index page.
@@ -110,9 +115,15 @@ struct Local<'p> {
 }
 
 impl Salvage {
-    /// Opens what there is of a database file, its WAL (`-wal`) and a copy of its WAL
-    /// (`-wal-before`).
+    /// As a store's own way in ([`crate::RepairSource::old_database`]), without a key.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, CellCipher::default())
+    }
+
+    /// Opens what there is of a database file, its WAL (`-wal`) and a copy of its WAL
+    /// (`-wal-before`). What lies there encrypted is read where the key is at hand, and what lies
+    /// there in clear as well: it may have been set aside before its node's database was encrypted.
+    pub(crate) fn open_with(path: &Path, cipher: CellCipher) -> io::Result<Self> {
         let beside = |suffix: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
@@ -141,6 +152,7 @@ impl Salvage {
             wals,
             page,
             usable,
+            cipher,
         })
     }
 
@@ -199,7 +211,22 @@ impl Salvage {
 
         fill(file, place.page, &mut page).ok()?;
         let row = self.row(page.get(..self.usable)?, place.cell as usize, place.view)?;
-        Layout::of(&row)?.bytes(&row, 3).map(<[u8]>::to_vec)
+        let layout = Layout::of(&row)?;
+        self.entry_bytes(layout.bytes(&row, 3)?, layout.bytes(&row, 2)?)
+    }
+
+    /// An entry's bytes out of its cell, where they have its hash.
+    fn entry_bytes(&self, cell: &[u8], leaf: &[u8]) -> Option<Vec<u8>> {
+        let fits = |bytes: &[u8]| bytes.len() <= ENTRY_BYTES_MAX && leaf_hash(bytes).0 == *leaf;
+        if fits(cell) {
+            return Some(cell.to_vec());
+        }
+
+        let clear = self
+            .cipher
+            .is_on()
+            .then(|| self.cipher.entry(cell.to_vec()))?;
+        fits(&clear).then_some(clear)
     }
 
     /// Visits every cell of every index page; returns how many pages there were, and how many of
@@ -351,11 +378,22 @@ impl Salvage {
         let text =
             |row: &[u8], column: usize| String::from_utf8(layout.bytes(row, column)?.to_vec()).ok();
         let read = |row: &[u8]| {
-            Some(LocalKey {
-                scope: LocalScope::parse(&text(row, 0)?)?,
-                key: text(row, 1)?,
-                value: text(row, 2)?,
-            })
+            let scope = LocalScope::parse(&text(row, 0)?)?;
+            let stored = text(row, 2)?;
+            let at = SecretCell {
+                table: &LOCAL,
+                column: "value",
+                kind: &scope.as_str(),
+            };
+
+            // What looks encrypted and does not decrypt is rotten.
+            let value = match self.cipher.open_text(at, stored.clone()) {
+                Some(value) => value,
+                None if at_rest::looks_sealed(&stored) => return None,
+                None => stored,
+            };
+            let key = text(row, 1)?;
+            Some(LocalKey { scope, key, value })
         };
 
         self.first(cell, read).map(|(key, _)| key)

@@ -7,23 +7,32 @@
 #[path = "../both/mod.rs"]
 mod both;
 mod checks;
+mod convert;
 mod own_file;
 mod readable;
 mod schema;
 mod writer;
 
+pub(crate) use both::{
+    at_rest::{cipher_to_read, copy_row, open_cipher},
+    audit_reads::ConnAudit,
+};
 pub(crate) use checks::{meta, schema};
+pub(crate) use convert::Recoding;
+pub use convert::{Recoded, recode_sqlite};
 pub(crate) use own_file::rescued;
 pub(crate) use schema::MIGRATIONS;
 
 use crate::{
-    StoreError,
+    StoreError, StoreKey,
     anchor::{AnchorFile, AnchorState},
+    at_rest::CellCipher,
     defence, private,
     queue::{Progress, Queue},
     scope_sums::ScopeSums,
     tables,
 };
+use both::at_rest::{local_value, secret};
 use checks::{check_counters, check_header, check_library, check_node, migrate, remember_loss};
 use futures_util::TryStreamExt;
 use readable::check_readable;
@@ -62,6 +71,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     queue: Queue,
     sums: Arc<ScopeSums>,
+    cipher: CellCipher,
     anchor_state: AnchorState,
     /// Whether it is this start that found a tail lost.
     pub(crate) lost_anew: bool,
@@ -70,6 +80,20 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens or creates `node.sqlite` and `anchor` in a directory, for the node of that id.
     pub async fn open(dir: &Path, node: NodeId) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(dir, node, None).await
+    }
+
+    /// The same, of a database that is encrypted by a key, or is to be from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Encrypted`], [`StoreError::WrongKey`] and [`StoreError::NotEncrypted`] where
+    /// key and database do not fit each other; nothing was changed then.
+    pub async fn open_with(
+        dir: &Path,
+        node: NodeId,
+        key: Option<&StoreKey>,
+    ) -> Result<Arc<Self>, StoreError> {
         let path = dir.join("node.sqlite");
         let existed = path.exists();
         private::close_all(dir);
@@ -83,25 +107,7 @@ impl SqliteStore {
             })?;
         }
 
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .page_size(8192)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if defence::off("db-fsync") {
-                SqliteSynchronous::Off
-            } else {
-                SqliteSynchronous::Full
-            })
-            .busy_timeout(BUSY)
-            // The writer moves the WAL itself (`Writer::move_wal`).
-            .pragma("wal_autocheckpoint", "0")
-            // A rotten page is found when it is read, and not when something has been made of it.
-            .pragma("cell_size_check", "ON")
-            .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
-            .statement_cache_capacity(STATEMENTS)
-            .disable_statement_logging();
-
+        let options = running(&path);
         // What a migration's undoing needs stays in memory: another disk may be full.
         let migrating = options.clone().pragma("temp_store", "MEMORY");
         let mut conn = SqliteConnection::connect_with(&migrating)
@@ -112,6 +118,7 @@ impl SqliteStore {
         migrate(&mut conn).await?;
         check_node(&mut conn, node).await?;
         check_readable(&mut conn).await?;
+        let cipher = open_cipher(&mut conn, key).await?;
 
         let held = check_counters(&mut conn).await?;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;
@@ -146,7 +153,7 @@ impl SqliteStore {
 
         // The first connection goes when the writer's is there: the last one to leave would move
         // the WAL.
-        let writer = Writer::open(&path, progress).map_err(open_error(&path))?;
+        let writer = Writer::open(&path, cipher.clone(), progress).map_err(open_error(&path))?;
         conn.close().await.map_err(open_error(&path))?;
         let sums: Arc<ScopeSums> = Arc::default();
         let queue = Queue::start_on_thread(writer, sums.clone())?;
@@ -156,6 +163,7 @@ impl SqliteStore {
             readers,
             queue,
             sums,
+            cipher,
             anchor_state,
             lost_anew,
         }))
@@ -184,12 +192,42 @@ impl SqliteStore {
                         .map(|e| e.to_string()),
                 );
 
+                let scope: String = row.try_get("scope").unwrap_or_default();
+                let value = secret(&row, &self.cipher, local_value(&scope));
+                found.extend(
+                    value
+                        .err()
+                        .filter(|_| self.cipher.is_on())
+                        .map(|e| e.to_string()),
+                );
                 found.truncate(20);
             }
         }
 
         Ok(found)
     }
+}
+
+/// How a running node opens its database.
+fn running(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .page_size(8192)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(if defence::off("db-fsync") {
+            SqliteSynchronous::Off
+        } else {
+            SqliteSynchronous::Full
+        })
+        .busy_timeout(BUSY)
+        // The writer moves the WAL itself (`Writer::move_wal`).
+        .pragma("wal_autocheckpoint", "0")
+        // A rotten page is found when it is read, and not when something has been made of it.
+        .pragma("cell_size_check", "ON")
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
 }
 
 /// What opening a database says where it failed: damage is named as such.
@@ -245,7 +283,10 @@ pub(crate) async fn open_to_move(
 
 /// A database for an audit: nothing is created or written, and what a daemon writes meanwhile is
 /// not seen.
-pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, StoreError> {
+pub(crate) async fn open_to_audit(
+    path: &Path,
+    key: Option<&StoreKey>,
+) -> Result<ConnAudit, StoreError> {
     let mut conn = connect(path, there(path)).await?;
     let known = MIGRATIONS.len() as i64;
     let found: i64 = sqlx::query_scalar("PRAGMA user_version")
@@ -260,8 +301,9 @@ pub(crate) async fn open_to_audit(path: &Path) -> Result<SqliteConnection, Store
         .execute(&mut conn)
         .await?;
     sqlx::raw_sql("BEGIN").execute(&mut conn).await?;
+    let cipher = cipher_to_read(&mut conn, key).await?;
 
-    Ok(conn)
+    Ok(ConnAudit { conn, cipher })
 }
 
 /// A database as it lies there, a copy or a node's own, for whoever compares or copies it: not a

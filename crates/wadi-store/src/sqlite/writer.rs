@@ -3,7 +3,9 @@
 
 use super::own_file::OwnFile;
 use crate::{
-    Batch, StoreError, defence,
+    Batch, StoreError,
+    at_rest::CellCipher,
+    defence,
     queue::{GroupWriter, Progress},
     tables::{Cells, Rows},
     writes::{Answer, Arg, Cell, Known, WriteConnection, write_batch, write_counters},
@@ -38,11 +40,12 @@ thread_local! {
 /// The connection, and what is known of the tables behind it.
 struct WriterConnection {
     conn: Connection,
+    cipher: CellCipher,
     known: Known,
 }
 
 impl WriterConnection {
-    fn open(path: &Path) -> Result<Self, rusqlite::Error> {
+    fn open(path: &Path, cipher: CellCipher) -> Result<Self, rusqlite::Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(super::BUSY)?;
@@ -69,6 +72,7 @@ impl WriterConnection {
 
         Ok(Self {
             conn,
+            cipher,
             known: Known::default(),
         })
     }
@@ -132,40 +136,6 @@ impl WriterConnection {
 
         Ok(found)
     }
-
-    fn put(&self, rows: &Rows, conflict: &str) -> Result<(), rusqlite::Error> {
-        let (mut from, total) = (0, rows.len());
-        while from < total {
-            let count = ROWS_AT_ONCE
-                .into_iter()
-                .find(|n| *n <= total - from)
-                .unwrap_or(1);
-
-            let sql = insert_sql(rows, count, conflict);
-            let mut statement = self.conn.prepare_cached(&sql)?;
-            let mut place = 0;
-            for row in from..from + count {
-                for column in &rows.cells {
-                    place += 1;
-                    match column {
-                        Cells::Bytes(cells) => {
-                            statement.raw_bind_parameter(place, cells[row].as_deref())?;
-                        }
-                        Cells::Int(cells) => statement.raw_bind_parameter(place, cells[row])?,
-                        Cells::Text(cells) => {
-                            statement.raw_bind_parameter(place, cells[row].as_str())?;
-                        }
-                        Cells::Flag(cells) => statement.raw_bind_parameter(place, cells[row])?,
-                    }
-                }
-            }
-
-            statement.raw_execute()?;
-            from += count;
-        }
-
-        Ok(())
-    }
 }
 
 fn cell(value: ValueRef<'_>) -> Cell {
@@ -178,6 +148,41 @@ fn cell(value: ValueRef<'_>) -> Cell {
         },
         ValueRef::Null | ValueRef::Real(_) => Cell::Other,
     }
+}
+
+/// Puts rows into their table.
+pub(super) fn put(conn: &Connection, rows: &Rows, conflict: &str) -> Result<(), rusqlite::Error> {
+    let (mut from, total) = (0, rows.len());
+    while from < total {
+        let count = ROWS_AT_ONCE
+            .into_iter()
+            .find(|n| *n <= total - from)
+            .unwrap_or(1);
+
+        let sql = insert_sql(rows, count, conflict);
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut place = 0;
+        for row in from..from + count {
+            for column in &rows.cells {
+                place += 1;
+                match column {
+                    Cells::Bytes(cells) => {
+                        statement.raw_bind_parameter(place, cells[row].as_deref())?;
+                    }
+                    Cells::Int(cells) => statement.raw_bind_parameter(place, cells[row])?,
+                    Cells::Text(cells) => {
+                        statement.raw_bind_parameter(place, cells[row].as_str())?;
+                    }
+                    Cells::Flag(cells) => statement.raw_bind_parameter(place, cells[row])?,
+                }
+            }
+        }
+
+        statement.raw_execute()?;
+        from += count;
+    }
+
+    Ok(())
 }
 
 /// A statement that inserts so many rows.
@@ -204,8 +209,13 @@ impl WriteConnection for WriterConnection {
         Ok(self.read(sql, args)?)
     }
 
-    async fn insert(&mut self, rows: Rows, conflict: &str) -> Result<(), StoreError> {
-        Ok(self.put(&rows, conflict)?)
+    async fn insert(&mut self, mut rows: Rows, conflict: &str) -> Result<(), StoreError> {
+        self.cipher.seal_rows(&mut rows);
+        Ok(put(&self.conn, &rows, conflict)?)
+    }
+
+    fn cipher(&self) -> &CellCipher {
+        &self.cipher
     }
 
     fn known(&mut self) -> &mut Known {
@@ -224,8 +234,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(path: &Path, progress: Progress) -> Result<Self, StoreError> {
-        let conn = WriterConnection::open(path)?;
+    pub(super) fn open(
+        path: &Path,
+        cipher: CellCipher,
+        progress: Progress,
+    ) -> Result<Self, StoreError> {
+        let conn = WriterConnection::open(path, cipher)?;
         let own = OwnFile::of(path).map_err(|e| StoreError::Open {
             path: path.display().to_string(),
             why: e.to_string(),
@@ -346,8 +360,9 @@ impl GroupWriter for Writer {
     async fn reopen(&mut self) -> Result<(), StoreError> {
         // A statement that failed may have left the connection inside a transaction that SQLite has
         // undone: a new connection knows where it stands.
-        self.conn =
-            WriterConnection::open(&self.path).map_err(|e| StoreError::Failed(e.to_string()))?;
+        let cipher = self.conn.cipher.clone();
+        self.conn = WriterConnection::open(&self.path, cipher)
+            .map_err(|e| StoreError::Failed(e.to_string()))?;
         Ok(())
     }
 

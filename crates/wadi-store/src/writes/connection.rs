@@ -1,6 +1,6 @@
 //! What writing a batch asks of an engine: a handful of statements, inside a transaction.
 
-use crate::{StoreError, scope_sums::Sums, tables::Rows};
+use crate::{StoreError, at_rest::CellCipher, scope_sums::Sums, tables::Rows};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -84,8 +84,12 @@ pub(crate) trait WriteConnection: Send {
     /// All rows of an answer.
     async fn rows(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Answer>, StoreError>;
 
-    /// Rows into their table, by as few statements as may be.
+    /// Rows into their table, by as few statements as may be; their secret cells are encrypted
+    /// where the database is.
     async fn insert(&mut self, rows: Rows, conflict: &str) -> Result<(), StoreError>;
+
+    /// How secret cells lie in the tables.
+    fn cipher(&self) -> &CellCipher;
 
     /// What is known of the tables without asking.
     fn known(&mut self) -> &mut Known;

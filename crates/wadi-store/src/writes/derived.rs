@@ -3,6 +3,7 @@
 use super::{Arg, WriteConnection, hexes, json_list, last_of_each, reference};
 use crate::{
     AboutRow, Batch, StoreError,
+    at_rest::SecretCell,
     scope_sums::{RecordPart, note_going},
     tables::{self, Rows},
 };
@@ -135,11 +136,12 @@ async fn any_term_gone(conn: &mut dyn WriteConnection) -> Result<bool, StoreErro
     Ok(any)
 }
 
-/// A term of a record, with the time it was born.
+/// A term of a record as it lies there, with the time it was born.
 type TermRow = (Vec<u8>, String, String, i64);
 
-/// Terms seldom change: what is there is read, and only the difference is written. A hub remembers
-/// what went until it has looked at the records that were held together by it.
+/// Terms seldom change: what is there is read, and only the difference is written. They are
+/// compared as they lie there, so that what rotted is a difference. A hub remembers what went until
+/// it has looked at the records that were held together by it.
 async fn write_terms(
     conn: &mut dyn WriteConnection,
     batch: &Batch,
@@ -161,23 +163,28 @@ async fn write_terms(
         ));
     }
 
-    let mut now: BTreeSet<TermRow> = BTreeSet::new();
+    let cipher = conn.cipher().clone();
+    let mut now: BTreeMap<TermRow, &str> = BTreeMap::new();
     for r in &batch.project.records {
-        now.extend(
-            r.terms
-                .iter()
-                .map(|(what, value)| (r.id.0.to_vec(), what.clone(), value.clone(), r.born_ms)),
-        );
+        now.extend(r.terms.iter().map(|(what, value)| {
+            let stored = cipher.term(what, value).into_owned();
+            let term = (r.id.0.to_vec(), what.clone(), stored, r.born_ms);
+            (term, value.as_str())
+        }));
     }
 
     let mut rows = Rows::of(&tables::TERMS);
-    for (record, what, value, born_ms) in now.difference(&held) {
-        rows.bytes(&record[..]).text(what).text(value).int(*born_ms);
+    let new = now.iter().filter(|(term, _)| !held.contains(term));
+    for ((record, what, _, born_ms), value) in new {
+        rows.bytes(&record[..])
+            .text(what)
+            .text(*value)
+            .int(*born_ms);
     }
 
     conn.insert(rows, "ON CONFLICT DO NOTHING").await?;
     let mut gone = Rows::of(&tables::TERMS_GONE);
-    for (record, what, value, born_ms) in held.difference(&now) {
+    for (record, what, value, born_ms) in held.iter().filter(|term| !now.contains_key(term)) {
         let sql =
             "DELETE FROM terms WHERE what = $1 AND value = $2 AND born_ms = $3 AND record = $4";
         let term = [
@@ -188,11 +195,19 @@ async fn write_terms(
         ];
         conn.execute(sql, &term).await?;
 
-        gone.bytes(&record[..])
-            .text(what)
-            .text(value)
-            .int(*born_ms)
-            .int(0);
+        // One that rotted held nothing together.
+        let at = SecretCell {
+            table: &tables::TERMS,
+            column: "value",
+            kind: what,
+        };
+        if let Some(value) = cipher.open_text(at, value.clone()) {
+            gone.bytes(&record[..])
+                .text(what)
+                .text(value)
+                .int(*born_ms)
+                .int(0);
+        }
     }
 
     if batch.remember_gone {

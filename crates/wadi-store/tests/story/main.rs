@@ -3,9 +3,11 @@
 //! that restarts, refuses or is full of odd text.
 
 mod derived;
+mod encrypted;
 mod servers;
 
 use derived::{detained, findings, records};
+use servers::everything;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use wadi_log::*;
 use wadi_store::*;

@@ -89,7 +89,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
         sqlx::query(sql).execute(&mut file).await.unwrap();
         sqlx::Connection::close(file).await.unwrap();
 
-        let moved = move_store(&hub, &url, me, |_| ()).await;
+        let moved = move_store(&hub, &url, me, None, |_| ()).await;
         assert_eq!(moved.is_err(), refused, "{moved:?}");
 
         match moved {
@@ -112,7 +112,10 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     // there.
     assert!(hub.join("node.sqlite.moved").exists() && !hub.join("node.sqlite").exists());
     assert_eq!(
-        move_store(&hub, &url, me, |_| ()).await.unwrap_err().code(),
+        move_store(&hub, &url, me, None, |_| ())
+            .await
+            .unwrap_err()
+            .code(),
         "database_open"
     );
 
@@ -120,7 +123,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
     std::fs::create_dir_all(&other).unwrap();
     SqliteStore::open(&other, me).await.unwrap().close().await;
     assert_eq!(
-        move_store(&other, &url, me, |_| ())
+        move_store(&other, &url, me, None, |_| ())
             .await
             .unwrap_err()
             .code(),
@@ -131,7 +134,7 @@ async fn a_hub_that_grew_moves_to_postgres_with_everything_it_holds() {
 }
 
 /// All that a store tells, in an order that does not depend on the engine.
-async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
+pub(super) async fn everything(store: &Arc<dyn Store>) -> Vec<String> {
     let mut out = Vec::new();
     for row in store.logs().await.unwrap() {
         out.push(format!("{row:?}"));

@@ -575,6 +575,10 @@ detail-database_unsafe-why = إعدادات هذا الخادم { $detail }: ف�
 detail-tool_missing-tool = البرنامج { $tool } غير منصّب: يأتي مع برامج PostgreSQL للعملاء؛ وفي Debian: apt-get install postgresql-client
 detail-tool_failed-why = تعثر البرنامج { $tool }: { $why }
 detail-database_not_empty-url = قاعدة البيانات { $database } ليست فارغة: تُنشأ واحدة جديدة وتُذكر في الإعدادات
+detail-database_encrypted-key = قاعدة البيانات مشفّرة: يُكتب `database_encrypted = true` في إعدادات عقدة في وثائقها مفتاح القاعدة store.key
+detail-database_not_encrypted-said = في الإعدادات `database_encrypted = true`، وقاعدة البيانات غير مشفّرة: يُشغّل `wadi node encrypt`
+detail-store_key_missing-papers = في الإعدادات `database_encrypted = true`، ولا يوجد store.key في { $dir }: يُعاد الملف الذي شُفّرت به القاعدة؛ وإن لم تُشفّر قط يصنع `wadi node encrypt` مفتاحًا
+detail-store_key_wrong-other = قاعدة البيانات مشفّرة بمفتاح غير store.key هذا: يوضع مكانه المفتاح الذي شُفّرت به
 detail-database_moved-restore = نُقلت السجلات إلى PostgreSQL: يُذكر ذلك في الإعدادات، أو يُنحّى الملف node.sqlite.moved
 detail-database_moved-start = نُقلت السجلات إلى PostgreSQL: يُذكر ذلك في الإعدادات بالمفتاح database = "postgres://…"
 detail-database_set_aside-why = { $why }؛ نُحّيت قاعدة البيانات جانبًا وبُدئت أخرى جديدة

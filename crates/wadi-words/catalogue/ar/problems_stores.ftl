@@ -34,6 +34,14 @@ problem-database_not_empty = قاعدة البيانات ليست فارغة
     .help = تُذكر قاعدة فارغة.
 problem-database_moved = نُقلت قاعدة البيانات
     .help = تُذكر القاعدة التي نُقلت إليها في node.toml.
+problem-database_encrypted = قاعدة البيانات مشفّرة
+    .help = تُعطى العقدة الوثائق التي فيها مفتاحها، ويُكتب database_encrypted = true في node.toml.
+problem-database_not_encrypted = قاعدة البيانات غير مشفّرة
+    .help = يُشغّل wadi node encrypt والعقدة متوقفة، أو يُحذف database_encrypted من node.toml.
+problem-store_key_missing = مفتاح قاعدة البيانات غير موجود
+    .help = يُعاد الملف store.key إلى الوثائق. ولا يقرأ أحد القاعدة من دونه: في الملف docs/operating.md ما يمكن استرداده من العقد الأخرى.
+problem-store_key_wrong = مفتاح قاعدة بيانات أخرى
+    .help = يوضع في الوثائق الملف store.key الذي شُفّرت به هذه القاعدة.
 problem-no_database = لا توجد قاعدة بيانات
     .help = يُذكر مجلد عقدة سبق تشغيلها.
 problem-sqlite_too_old = إصدار SQLite قديم

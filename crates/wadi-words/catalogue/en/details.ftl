@@ -576,6 +576,10 @@ detail-database_unsafe-why = { $detail } on this server: what it acknowledges co
 detail-tool_missing-tool = { $tool } is not installed: it comes with PostgreSQL's client programs; on Debian: apt-get install postgresql-client
 detail-tool_failed-why = { $tool }: { $why }
 detail-database_not_empty-url = { $database } is not an empty database: make a new one, and name it in the configuration
+detail-database_encrypted-key = the database is encrypted: say `database_encrypted = true` in the configuration of a node whose papers hold its key, store.key
+detail-database_not_encrypted-said = the configuration says `database_encrypted = true`, and the database lies there in clear: run `wadi node encrypt`
+detail-store_key_missing-papers = the configuration says `database_encrypted = true`, and there is no store.key in { $dir }: put the one back with which the database was encrypted; for a database that never was, `wadi node encrypt` makes one
+detail-store_key_wrong-other = the database is encrypted by another key than this store.key: put the one in its place with which it was encrypted
 detail-database_moved-restore = the records were moved to PostgreSQL: name it in the configuration, or put node.sqlite.moved away
 detail-database_moved-start = the records were moved to PostgreSQL: name it with database = "postgres://…" in the configuration
 detail-database_set_aside-why = { $why }; it was set aside, and a new one was begun

@@ -34,6 +34,14 @@ problem-database_not_empty = Database is not empty
     .help = Name an empty one.
 problem-database_moved = Database was moved
     .help = Name the one that it was moved to in node.toml.
+problem-database_encrypted = Database is encrypted
+    .help = Give the node the papers that hold its key, and say database_encrypted = true in node.toml.
+problem-database_not_encrypted = Database lies in clear
+    .help = Run wadi node encrypt while the node is stopped, or take database_encrypted out of node.toml.
+problem-store_key_missing = Key of the database is missing
+    .help = Put store.key back into the papers. Without it nobody reads the database: docs/operating.md says what can be had from peers.
+problem-store_key_wrong = Key of another database
+    .help = Put the store.key into the papers with which this database was encrypted.
 problem-no_database = No database
     .help = Name the directory of a node that ran.
 problem-sqlite_too_old = SQLite is too old

@@ -212,7 +212,8 @@ pub(super) async fn fill_copy(
     let (facts, report) = match &config.database {
         Some(url) => {
             let facts = wadi_store::dump_postgres(url, part).await?;
-            let (report, logs) = check_dump(part, &papers.root, json).await?;
+            let key = papers.store_key.as_ref();
+            let (report, logs) = check_dump(part, key, &papers.root, json).await?;
             if logs != facts.logs || report.entries != facts.entries {
                 return Err(violated(
                     "copy_changed",
@@ -240,7 +241,7 @@ pub(super) async fn fill_copy(
             }
 
             wadi_store::copy_sqlite(&from, part).await?;
-            let mut reader = CopyReader::open(part).await?;
+            let mut reader = CopyReader::open(part, papers.store_key.as_ref()).await?;
             let facts = reader.facts().await?;
             if facts.node != Some(papers.enrolment.node()) {
                 return Err(Failure::usage(

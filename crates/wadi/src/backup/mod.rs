@@ -59,7 +59,8 @@ pub enum BackupCommand {
         /// papers.
         #[arg(long)]
         root: Option<PathBuf>,
-        /// The configuration whose papers name the root.
+        /// The configuration whose papers name the root, and hold the key of a copy that is
+        /// encrypted.
         #[arg(long, default_value = "node.toml")]
         config: PathBuf,
     },
@@ -159,7 +160,9 @@ pub async fn run(args: BackupArgs, json: bool) -> Result<Exit, Failure> {
                     })?,
             };
 
-            verify_backup(&copy_of(&file), &root_key(&root)?, json).await
+            let papers = Config::read(&config).map(|c| c.papers).ok();
+            let (copy, root) = (copy_of(&file), root_key(&root)?);
+            verify_backup(&copy, &root, papers.as_deref(), json).await
         }
         (None, Some(output)) => make_backup(&output, &args.config, json).await,
         (None, None) => Err(Failure::usage(

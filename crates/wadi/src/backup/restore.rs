@@ -23,7 +23,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
-use wadi_log::{LogId, NodeId, SignedCheckpoint, Tip};
+use wadi_log::{LogId, SignedCheckpoint, Tip};
 use wadi_store::{AnchorFile, COMING, CopyReader};
 
 pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
@@ -45,7 +45,8 @@ pub async fn restore(args: RestoreArgs, json: bool) -> Result<Exit, Failure> {
         }
         (Some(url), BackupEngine::Postgres) => {
             hash_in_place(&copy, &manifest, json)?;
-            check_copy(&copy, &manifest, &papers.root, json).await?;
+            let key = papers.store_key.as_ref();
+            check_copy(&copy, &manifest, &papers.root, key, json).await?;
             let facts = wadi_store::fill_postgres(url, &copy).await?;
             if !agrees_with(&facts, &manifest) {
                 let why = "the database does not hold what the manifest says: drop it, and \
@@ -166,7 +167,8 @@ pub(super) async fn make_ready(
     bar.finish_and_clear();
     to.sync_all().map_err(|e| unwritable(coming, e))?;
     check_bytes(manifest, bytes, &sha256)?;
-    check_copy(coming, manifest, &papers.root, json).await?;
+    let key = papers.store_key.as_ref();
+    check_copy(coming, manifest, &papers.root, key, json).await?;
 
     // The node has to be able to write to it.
     let about = |path: &Path| fs::metadata(path).map_err(|e| unwritable(path, e));
@@ -184,9 +186,7 @@ pub(super) async fn make_ready(
     }
 
     // One that cannot be read is what backups are for.
-    let Ok((commits, only_there)) =
-        present_state(&present, papers.enrolment.node(), manifest).await
-    else {
+    let Ok((commits, only_there)) = present_state(&present, papers, manifest).await else {
         return Ok(None);
     };
 
@@ -215,10 +215,11 @@ pub(super) async fn make_ready(
 /// alone.
 pub(super) async fn present_state(
     path: &Path,
-    me: NodeId,
+    papers: &Papers,
     manifest: &BackupManifest,
 ) -> Result<(u64, u64), Failure> {
-    let mut reader = CopyReader::open(path).await?;
+    let me = papers.enrolment.node();
+    let mut reader = CopyReader::open(path, papers.store_key.as_ref()).await?;
     let facts = reader.facts().await?;
     let mut elsewhere: HashMap<LogId, u64> = manifest
         .logs

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     cli::audit::{AuditReport, check_database, check_dump},
     failure::{Exit, Failure},
+    pki::read_store_key,
     print::{print_answer, time_text_s},
 };
 use serde_json::json;
@@ -16,16 +17,23 @@ use std::{
     path::Path,
 };
 use wadi_log::RootKey;
-use wadi_store::CopyReader;
+use wadi_store::{CopyReader, StoreError, StoreKey};
 
 pub(super) async fn verify_backup(
     copy: &Path,
     root: &RootKey,
+    papers: Option<&Path>,
     json: bool,
 ) -> Result<Exit, Failure> {
     let manifest = read_manifest(copy, root, None)?;
     hash_in_place(copy, &manifest, json)?;
-    let report = check_copy(copy, &manifest, root, json).await?;
+    let report = match check_copy(copy, &manifest, root, None, json).await {
+        Err(failure) if failure.code == StoreError::Encrypted.code() => {
+            let key = papers.map(read_store_key).transpose()?.flatten();
+            check_copy(copy, &manifest, root, key.as_ref(), json).await?
+        }
+        checked => checked?,
+    };
     let value = json!({
         "valid": true,
         "node": manifest.name,
@@ -93,18 +101,19 @@ pub(super) async fn check_copy(
     copy: &Path,
     manifest: &BackupManifest,
     root: &RootKey,
+    key: Option<&StoreKey>,
     json: bool,
 ) -> Result<AuditReport, Failure> {
     let (agrees, report) = match manifest.engine {
         BackupEngine::Sqlite => {
-            let mut reader = CopyReader::open(copy).await?;
+            let mut reader = CopyReader::open(copy, key).await?;
             let facts = reader.facts().await?;
             let node = facts.node.map(|n| n.to_string());
             let agrees = node.as_ref() == Some(&manifest.node) && agrees_with(&facts, manifest);
             (agrees, check_database(reader.audit(), root, json).await?)
         }
         BackupEngine::Postgres => {
-            let (report, logs) = check_dump(copy, root, json).await?;
+            let (report, logs) = check_dump(copy, key, root, json).await?;
             (
                 heads(&logs) == manifest.logs && report.entries == manifest.entries,
                 report,

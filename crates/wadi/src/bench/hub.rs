@@ -325,8 +325,9 @@ pub(crate) async fn hub(
         Some(server) => {
             let dir = bench.dir.path().join("hub");
             std::fs::create_dir_all(&dir)?;
-            let store =
-                PostgresStore::open(&server.create("wadi")?, &dir, papers.1.node(), || ()).await?;
+            let (url, key) = (server.create("wadi")?, bench.store_key.as_ref());
+            let node = papers.1.node();
+            let store = PostgresStore::open_encrypted(&url, &dir, node, key, || ()).await?;
             bench.node_on(store, papers, known).await?
         }
     };
@@ -356,6 +357,7 @@ pub(crate) async fn hub(
 
     Ok(json!({
         "store": if server.is_some() { "postgres" } else { "sqlite" },
+        "encrypted": bench.store_key.is_some(),
         "records": records,
         "durable_per_s": (changes / durable_s).round(),
         "changes_per_s": (changes / seconds).round(),
@@ -513,7 +515,7 @@ async fn write_us(
 ) -> Result<f64, Failure> {
     let dir = bench.dir.path().join("stages");
     std::fs::create_dir_all(&dir)?;
-    let store = SqliteStore::open(&dir, site.key.node()).await?;
+    let store = SqliteStore::open_with(&dir, site.key.node(), bench.store_key.as_ref()).await?;
 
     let began = Instant::now();
     let mut records = rows.chunks(64).map(<[RecordRow]>::to_vec);

@@ -17,7 +17,7 @@ use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
 use wadi_node::{Node, NodeKeys, Start, SystemClock, Target, Write};
 use wadi_record::{Draft, Passage};
 use wadi_store::prelude::*;
-use wadi_store::{SqliteStore, TemporaryServer};
+use wadi_store::{SqliteStore, StoreKey, TemporaryServer};
 
 #[derive(Subcommand)]
 pub enum BenchCommand {
@@ -44,6 +44,9 @@ pub enum BenchCommand {
         /// case.
         #[arg(long)]
         contradictory: bool,
+        /// Encrypt the hub's database, as `database_encrypted` does.
+        #[arg(long)]
+        encrypted: bool,
     },
     /// A site and a hub that were apart for the common workload meet again over a thin link: bytes
     /// and seconds until both hold everything, cosigned.
@@ -60,6 +63,8 @@ pub enum BenchCommand {
 pub(crate) struct Bench {
     pub(crate) root: LogKey,
     pub(crate) dir: tempfile::TempDir,
+    /// The key of databases, where they are encrypted.
+    pub(crate) store_key: Option<StoreKey>,
 }
 
 impl Bench {
@@ -67,6 +72,7 @@ impl Bench {
         Ok(Self {
             root: LogKey::from_seed(&rand::random()),
             dir: tempfile::tempdir()?,
+            store_key: None,
         })
     }
 
@@ -105,7 +111,7 @@ impl Bench {
     ) -> Result<Arc<Node>, Failure> {
         let dir = self.dir.path().join(&me.name);
         std::fs::create_dir_all(&dir)?;
-        let store = SqliteStore::open(&dir, me.node()).await?;
+        let store = SqliteStore::open_with(&dir, me.node(), self.store_key.as_ref()).await?;
         self.node_on(store, (log_key, me), known).await
     }
 
@@ -148,6 +154,10 @@ fn write(n: usize) -> Write {
     Write::by("OF-0001", "PORT", Target::New(None), draft(n))
 }
 
+fn new_store_key() -> StoreKey {
+    StoreKey::new(std::array::from_fn(|_| rand::random()))
+}
+
 pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     let mut in_words: fn(&Value) -> String = crate::print::pretty;
     let value = match command {
@@ -162,6 +172,7 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
             store,
             records,
             contradictory,
+            encrypted,
         } => {
             let server_dir = tempfile::tempdir()?;
             let server = match store.as_str() {
@@ -175,7 +186,9 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
                 }
             };
 
-            hub::hub(&Bench::new()?, records, contradictory, server.as_ref()).await?
+            let mut bench = Bench::new()?;
+            bench.store_key = encrypted.then(new_store_key);
+            hub::hub(&bench, records, contradictory, server.as_ref()).await?
         }
     };
 

@@ -2,7 +2,7 @@
 
 use super::{
     certificate_alarm, peer_addresses,
-    store::{look_at_database, open_store},
+    store::{database_key, look_at_database, open_store},
 };
 use crate::{
     config::{Config, PeerConfig},
@@ -10,7 +10,7 @@ use crate::{
     pki::Papers,
 };
 use serde_json::{Value, json};
-use wadi_store::AnchorState;
+use wadi_store::{AnchorState, StoreError};
 
 /// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it
 /// meanwhile.
@@ -23,7 +23,13 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
 
     peer_addresses(config, &papers)?;
     let peers = config.peer.len();
-    let mut found = json!({"node": e.name, "role": e.role.name(), "peers": peers});
+    let encrypted = config.database_encrypted;
+    let mut found = json!({
+        "node": e.name,
+        "role": e.role.name(),
+        "peers": peers,
+        "database_encrypted": encrypted,
+    });
     let mut state = check_database(config, &papers, &mut found).await?;
     state
         .notes
@@ -41,10 +47,14 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
         crate::print::print_line!("{found}");
     } else if state.exit == Exit::Done {
         crate::print::print_line!(
-            "{} ({}, {}): configuration, papers and database are in order",
+            "{} ({}, {}): configuration, papers and database are in order; the database {}",
             e.name,
             e.role.name(),
-            e.node()
+            e.node(),
+            match encrypted {
+                true => "is encrypted",
+                false => "lies in clear (docs/security.md, a captured disk)",
+            }
         );
     }
 
@@ -114,6 +124,13 @@ async fn check_postgres(
     state: &mut DatabaseState,
 ) -> Result<(), Failure> {
     let looked = look_at_database(url, config, papers).await?;
+    let is_key_given = database_key(config, papers)?.is_some();
+    match (looked.encrypted, is_key_given) {
+        (true, false) => return Err(StoreError::Encrypted.into()),
+        (false, true) if looked.commits > 0 => return Err(StoreError::NotEncrypted.into()),
+        _ => {}
+    }
+
     if looked.written_to {
         state.notes.push(
             "another daemon writes to this database; one started here would stand by".to_string(),

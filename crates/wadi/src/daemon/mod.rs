@@ -1,6 +1,7 @@
 //! The daemon: a node in the role its papers give.
 
 mod check;
+mod encrypt;
 mod log_sink;
 mod move_store;
 mod papers_check;
@@ -21,6 +22,7 @@ use crate::{
 };
 use check::check;
 use clap::Subcommand;
+use encrypt::{EncryptArgs, encrypt};
 use move_store::move_store;
 use serve::serve;
 use std::path::PathBuf;
@@ -53,6 +55,9 @@ pub enum NodeCommand {
         #[command(flatten)]
         passphrase: SealArgs,
     },
+    /// Encrypts the database of a node that does not run by a key in its papers, which it makes
+    /// where there is none; or takes that back.
+    Encrypt(EncryptArgs),
     /// Makes the node's keys on this machine, where they stay, and a request for papers for them;
     /// or for a new TLS key.
     Request(NodeRequestArgs),
@@ -75,6 +80,7 @@ pub async fn run(command: NodeCommand, json: bool) -> Result<Exit, Failure> {
         NodeCommand::Seal { config, passphrase } => {
             seal(&Config::read(&config)?, &passphrase, json)
         }
+        NodeCommand::Encrypt(args) => encrypt(&args, json).await,
         NodeCommand::Request(args) => Ok(print_made(make_request(&args)?, json)),
         NodeCommand::Accept(args) => Ok(print_made(accept_answer(&args)?, json)),
         NodeCommand::Check { config } => check(&Config::read(&config)?, json).await,

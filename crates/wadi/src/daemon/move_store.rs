@@ -1,6 +1,9 @@
 //! `wadi node move-store`: a hub's records from SQLite to PostgreSQL.
 
-use super::{lock, store::restore_unfinished};
+use super::{
+    lock,
+    store::{database_key, restore_unfinished},
+};
 use crate::{
     config::Config,
     failure::{Exit, Failure},
@@ -25,8 +28,8 @@ pub(super) async fn move_store(config: &Config, to: &str, json: bool) -> Result<
 
     let bar = print::progress(json, None, "{spinner} {pos} entries  {per_sec}");
 
-    let moved =
-        wadi_store::move_store(&config.data, to, papers.enrolment.node(), |n| bar.inc(n)).await?;
+    let (node, key) = (papers.enrolment.node(), database_key(config, &papers)?);
+    let moved = wadi_store::move_store(&config.data, to, node, key, |n| bar.inc(n)).await?;
     bar.finish_and_clear();
     if json {
         crate::print::print_line!(

@@ -1,11 +1,37 @@
 //! The store that the configuration names: opened, waited for by a standby, or set aside.
 
 use crate::{config::Config, failure::Failure, pki::Papers, print::utc_file_stamp};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 use wadi_log::Role;
-use wadi_store::{Looked, PostgresStore, SqliteStore, Store};
+use wadi_store::{Looked, PostgresStore, SqliteStore, Store, StoreKey};
 use wadi_web::Limits;
+
+/// The key of the database that the configuration names, where it says that it is encrypted.
+///
+/// # Errors
+///
+/// `store_key_missing` where the papers hold none.
+pub(super) fn database_key<'p>(
+    config: &Config,
+    papers: &'p Papers,
+) -> Result<Option<&'p StoreKey>, Failure> {
+    match (config.database_encrypted, &papers.store_key) {
+        (false, _) => Ok(None),
+        (true, Some(key)) => Ok(Some(key)),
+        (true, None) => Err(store_key_missing(&config.papers)),
+    }
+}
+
+pub(super) fn store_key_missing(papers: &Path) -> Failure {
+    let why = format!(
+        "the configuration says `database_encrypted = true`, and there is no store.key in {}: put \
+         the one back with which the database was encrypted; for a database that never was, `wadi \
+         node encrypt` makes one",
+        papers.display()
+    );
+    Failure::usage("store_key_missing", why)
+}
 
 /// What a PostgreSQL database holds, where this node may use it at all.
 pub(super) async fn look_at_database(
@@ -38,7 +64,7 @@ pub(super) async fn open_store(
     set_aside_at: Option<String>,
     on_wait: impl FnOnce() + Send,
 ) -> Result<Arc<dyn Store>, Failure> {
-    let node = papers.enrolment.node();
+    let (node, key) = (papers.enrolment.node(), database_key(config, papers)?);
     match &config.database {
         None if wadi_store::restore_unfinished(&config.data) => Err(restore_unfinished()),
         None if !config.data.join("node.sqlite").exists()
@@ -51,12 +77,14 @@ pub(super) async fn open_store(
             ))
         }
         None => match set_aside_at {
-            Some(at) => Ok(SqliteStore::open_or_set_aside(&config.data, node, &at).await?),
-            None => Ok(SqliteStore::open(&config.data, node).await?),
+            Some(at) => {
+                Ok(SqliteStore::open_or_set_aside_with(&config.data, node, key, &at).await?)
+            }
+            None => Ok(SqliteStore::open_with(&config.data, node, key).await?),
         },
         Some(url) => {
             look_at_database(url, config, papers).await?;
-            Ok(PostgresStore::open(url, &config.data, node, on_wait).await?)
+            Ok(PostgresStore::open_encrypted(url, &config.data, node, key, on_wait).await?)
         }
     }
 }

@@ -426,6 +426,7 @@ fn configuration(place: &SiteAddresses) -> Config {
         budgets: Default::default(),
         data: ".".into(),
         database: None,
+        database_encrypted: false,
         papers: place.papers.clone(),
         listen: place.listen,
         http: place.http,

@@ -25,7 +25,9 @@ use wadi_log::{Crossing, Grant, Lane, Role, Scope};
 
 pub use ca::Ca;
 pub use own_keys::{AcceptArgs, NodeRequestArgs, accept_answer, make_request};
-pub use papers::{Papers, close_secrets, exposed_secrets, read_identity};
+pub use papers::{
+    Papers, close_secrets, exposed_secrets, make_store_key, read_identity, read_store_key,
+};
 pub use sealed::seal_papers;
 
 /// Days that a node's certificate is valid; a dark site must outlast them.
@@ -36,7 +38,7 @@ const PASSPHRASE_CHARS: usize = 12;
 /// anyhow.
 const WORK_FACTOR_TRIAL: u8 = 14;
 /// scrypt cost of files accepted at most, as a power of two.
-const WORK_FACTOR_MAX: u8 = 22;
+pub(crate) const WORK_FACTOR_MAX: u8 = 22;
 
 #[derive(Subcommand)]
 pub enum PkiCommand {

@@ -1,13 +1,13 @@
 //! A node's papers: what `wadi pki issue` writes and a node reads.
 
 use super::{
-    sealed::{SECRET_FILES, SecretPapers},
+    sealed::{SECRET_FILES, STORE_KEY, SecretPapers},
     unreadable,
 };
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use wadi_log::{Enrolment, LogKey, RootKey, unhex};
-use wadi_store::private;
+use wadi_store::{StoreKey, private};
 
 /// A node's papers, read.
 pub struct Papers {
@@ -21,6 +21,8 @@ pub struct Papers {
     pub known: Vec<Enrolment>,
     /// For TLS.
     pub identity: wadi_net::Identity,
+    /// The key of its database, where that is to be encrypted.
+    pub store_key: Option<StoreKey>,
 }
 
 /// The secret ones of a node's papers that others than their owner may read, each with its mode.
@@ -82,7 +84,43 @@ impl Papers {
             enrolment: read_enrolment(&dir.join("enrolment"))?,
             known,
             identity: read_identity(dir, secrets.text("tls.key")?)?,
+            store_key: store_key(dir, &mut secrets)?,
         })
+    }
+}
+
+/// The key of a node's database; none where its papers hold none.
+pub fn read_store_key(dir: &Path) -> Result<Option<StoreKey>, Failure> {
+    store_key(dir, &mut SecretPapers::of(dir))
+}
+
+fn store_key(dir: &Path, secrets: &mut SecretPapers<'_>) -> Result<Option<StoreKey>, Failure> {
+    if !secrets.has(STORE_KEY) {
+        return Ok(None);
+    }
+
+    let key = StoreKey::from_text(&secrets.text(STORE_KEY)?);
+    let odd = || unreadable(&dir.join(STORE_KEY), "expected 128 hexadecimal digits");
+    key.map(Some).ok_or_else(odd)
+}
+
+/// Makes a key for a node's database among its papers, sealed under the passphrase of the others
+/// where they are sealed. It is read back before it is used.
+pub fn make_store_key(dir: &Path, work_factor: Option<u8>) -> Result<StoreKey, Failure> {
+    let mut secrets = SecretPapers::of(dir);
+    secrets.text("log.key")?;
+    let key = StoreKey::new(std::array::from_fn(|_| rand::random()));
+    secrets.write_alike(STORE_KEY, &(key.to_text() + "\n"), work_factor)?;
+    std::fs::File::open(dir)
+        .and_then(|d| d.sync_all())
+        .map_err(|e| unreadable(dir, e))?;
+
+    match store_key(dir, &mut secrets)? {
+        Some(kept) if kept == key => Ok(key),
+        _ => Err(unreadable(
+            &dir.join(STORE_KEY),
+            "it does not read as it was written",
+        )),
     }
 }
 

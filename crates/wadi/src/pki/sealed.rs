@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use wadi_store::private;
 
 /// A node's papers that are its own secret.
-pub(super) const SECRET_FILES: [&str; 2] = ["log.key", "tls.key"];
+pub(super) const SECRET_FILES: [&str; 3] = ["log.key", "tls.key", STORE_KEY];
+/// The key of its database, where that is encrypted.
+pub(super) const STORE_KEY: &str = "store.key";
 /// The name of the credential under which systemd hands the passphrase of sealed papers.
 const CREDENTIAL: &str = "wadi-papers";
 /// Names a file with the passphrase of sealed papers.
@@ -166,7 +168,8 @@ pub fn seal_papers(
     let mut made = Vec::new();
     for name in SECRET_FILES {
         let (plain, sealed) = (dir.join(name), sealed_path(dir, name));
-        if !plain.exists() && sealed.exists() {
+        let is_none = name == STORE_KEY && !plain.exists();
+        if is_none || !plain.exists() && sealed.exists() {
             continue;
         }
 

@@ -126,7 +126,7 @@ impl AuditReport {
 }
 
 pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
-    let (source, root) = match command {
+    let found = match command {
         AuditCommand::Verify {
             dir,
             config,
@@ -177,7 +177,8 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         }
     };
 
-    let report = verify_source(source, &root, json).await?;
+    let papers = found.papers.as_deref();
+    let report = verify_source(found.source, &found.root, papers, json).await?;
     Ok(print_report(&report, json))
 }
 

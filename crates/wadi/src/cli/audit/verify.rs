@@ -1,7 +1,7 @@
 //! `wadi audit verify`: every leaf, root and signature of a database, recomputed and checked.
 
 use super::{AuditReport, root_key};
-use crate::{config::Config, failure::Failure, print};
+use crate::{config::Config, failure::Failure, pki::read_store_key, print};
 use indicatif::ProgressBar;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,7 +10,7 @@ use std::{
 use wadi_log::{
     Cosignature, Enrolment, Hash, LogId, NodeId, Peaks, RootKey, SignedCheckpoint, Tip, leaf_hash,
 };
-use wadi_store::{AuditCosignature, AuditEntry, AuditLog, AuditReader};
+use wadi_store::{AuditCosignature, AuditEntry, AuditLog, AuditReader, StoreError, StoreKey};
 
 /// What is audited.
 pub(super) enum Source {
@@ -18,13 +18,23 @@ pub(super) enum Source {
     Postgres(String),
 }
 
-/// Where the entries lie, and the file with the commission's root.
+/// What a command names, and what goes with it.
+pub(super) struct FoundSource {
+    /// Where the entries lie.
+    pub(super) source: Source,
+    /// The file with the commission's root.
+    pub(super) root: PathBuf,
+    /// The node's papers, which hold the key of an encrypted database.
+    pub(super) papers: Option<PathBuf>,
+}
+
+/// Where the entries lie, and what goes with them.
 pub(super) fn find_source(
     dir: &Path,
     config: Option<&Path>,
     database: Option<String>,
     root: Option<PathBuf>,
-) -> Result<(Source, PathBuf), Failure> {
+) -> Result<FoundSource, Failure> {
     let named = config.map(Config::read).transpose()?;
     // A directory is audited whatever its configuration is worth.
     let beside = if named.is_some() {
@@ -38,8 +48,9 @@ pub(super) fn find_source(
         Some(url) => Source::Postgres(url),
         None => Source::Sqlite(named.as_ref().map_or(dir, |c| c.data.as_path()).into()),
     };
-    let papers = known.map(|c| c.papers.join("root.pub"));
-    let mut usual = papers
+    let papers = known.map(|c| c.papers.clone());
+    let named = papers.as_ref().map(|papers| papers.join("root.pub"));
+    let mut usual = named
         .into_iter()
         .chain([dir.join("papers/root.pub"), dir.join("root.pub")]);
 
@@ -50,18 +61,36 @@ pub(super) fn find_source(
         )
     })?;
 
-    Ok((source, root))
+    Ok(FoundSource {
+        source,
+        root,
+        papers,
+    })
+}
+
+async fn open_source(
+    source: &Source,
+    key: Option<&StoreKey>,
+) -> Result<Box<dyn AuditReader>, StoreError> {
+    match source {
+        Source::Sqlite(dir) => wadi_store::audit_sqlite(dir, key).await,
+        Source::Postgres(url) => wadi_store::audit_postgres(url, key).await,
+    }
 }
 
 pub(super) async fn verify_source(
     source: Source,
     root: &Path,
+    papers: Option<&Path>,
     quiet: bool,
 ) -> Result<AuditReport, Failure> {
     let root = root_key(root)?;
-    let mut reader = match &source {
-        Source::Sqlite(dir) => wadi_store::audit_sqlite(dir).await?,
-        Source::Postgres(url) => wadi_store::audit_postgres(url).await?,
+    let mut reader = match open_source(&source, None).await {
+        Err(StoreError::Encrypted) => {
+            let key = papers.map(read_store_key).transpose()?.flatten();
+            open_source(&source, key.as_ref()).await?
+        }
+        opened => opened?,
     };
     check_database(&mut *reader, &root, quiet).await
 }
@@ -97,12 +126,13 @@ pub(crate) async fn check_database(
 /// leaf, every root, and each log's newest signature. Returns the logs as they are recorded, too.
 pub(crate) async fn check_dump(
     file: &Path,
+    key: Option<&StoreKey>,
     root: &RootKey,
     quiet: bool,
 ) -> Result<(AuditReport, Vec<(LogId, Tip)>), Failure> {
     let bar = print::progress(quiet, None, "{spinner} {pos} entries  {per_sec}");
 
-    let found = wadi_store::audit_dump(file, |n| bar.inc(n)).await?;
+    let found = wadi_store::audit_dump(file, key, |n| bar.inc(n)).await?;
     bar.finish_and_clear();
     let mut report = AuditReport {
         entries: found.entries,

@@ -5,7 +5,9 @@ use crate::{
         NodeAt,
         client::{Client, percent_encode},
     },
+    config::Config,
     failure::Failure,
+    pki::read_store_key,
 };
 use serde_json::Value;
 use std::{
@@ -13,7 +15,7 @@ use std::{
     path::Path,
 };
 use wadi_log::{Crossing, Enrolment, Hash, Lane, LogId, RecordId, Scope, Tip, unhex};
-use wadi_store::{CompareRow, CopyReader, entries_digest};
+use wadi_store::{CompareRow, CopyReader, StoreError, StoreKey, entries_digest};
 
 /// Records read at once: of a running node, as many as it gives …
 pub(super) const LIVE_PAGE_RECORDS: u32 = 500;
@@ -65,6 +67,15 @@ impl ComparedRecord {
             document: text("document")?,
             entries: text("entries_digest")?,
         })
+    }
+}
+
+/// The key of a database that lies encrypted, by the configuration beside it.
+fn key_beside(file: &Path) -> Result<Option<StoreKey>, Failure> {
+    let dir = file.parent().unwrap_or(Path::new("."));
+    match Config::read(&dir.join("node.toml")) {
+        Ok(config) => read_store_key(&config.papers),
+        Err(_) => Ok(None),
     }
 }
 
@@ -160,7 +171,13 @@ impl ComparedNode {
             return Err(Failure::usage("no_database", why));
         }
 
-        let mut reader = CopyReader::open(&file).await?;
+        let mut reader = match CopyReader::open(&file, None).await {
+            Err(StoreError::Encrypted) => {
+                let key = key_beside(&file)?;
+                CopyReader::open(&file, key.as_ref()).await?
+            }
+            opened => opened?,
+        };
         let enrolment = reader.own_enrolment().await?;
         let logs = reader.logs().await?.into_iter().collect();
 
