@@ -164,12 +164,10 @@ impl FindingIndex for Engine {
     }
 
     async fn findings_overdue(&self, through_ms: i64) -> Result<i64, StoreError> {
-        let row = sqlx::query(
-            "SELECT count(*) AS count FROM findings WHERE phase = 'PENDING' AND due_ms <= $1",
-        )
-        .bind(through_ms)
-        .fetch_one(&self.readers)
-        .await?;
+        let row = sqlx::query(lists::OVERDUE)
+            .bind(through_ms)
+            .fetch_one(&self.readers)
+            .await?;
         cell(&row, "count")
     }
 }

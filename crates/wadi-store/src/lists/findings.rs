@@ -89,6 +89,10 @@ pub(crate) fn finding_counts(f: &FindingFilter) -> Listing {
     }
 }
 
+/// How many findings are pending past their time.
+pub(crate) const OVERDUE: &str =
+    "SELECT count(*) AS count FROM findings WHERE phase = 'PENDING' AND due_ms <= $1";
+
 /// 1 for a finding that nobody has settled.
 const ONE_UNDECIDED: &str = "CASE WHEN f.state IN ('RESOLVED', 'WAIVED') THEN 0 ELSE 1 END";
 

@@ -9,8 +9,8 @@ mod records;
 mod tests;
 
 pub(crate) use findings::{
-    FINDING_COLUMNS, case_records, cases, contested, course_officers, courses, finding_counts,
-    findings,
+    FINDING_COLUMNS, OVERDUE, case_records, cases, contested, course_officers, courses,
+    finding_counts, findings,
 };
 pub(crate) use records::{holds_on, records};
 

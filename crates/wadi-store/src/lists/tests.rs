@@ -306,6 +306,18 @@ fn a_phase_of_the_queue_is_one_stretch_of_an_index_and_nothing_is_sorted() {
     }
 }
 
+/// Every look at how a hub stands counts them.
+#[test]
+fn what_is_overdue_is_counted_within_an_index() {
+    let listing = Listing {
+        sql: OVERDUE.into(),
+        values: vec![BoundValue::Int(5)],
+    };
+    let steps = plan(&database(), &listing);
+    let narrow = |s: &String| s.contains("COVERING INDEX findings_due (phase=? AND due_ms<?)");
+    assert!(steps.iter().any(narrow), "{steps:#?}");
+}
+
 #[test]
 fn what_callers_say_stands_among_the_values_alone() {
     let said = "x' OR 1 = 1 --";

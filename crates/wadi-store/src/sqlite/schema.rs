@@ -165,5 +165,8 @@ CREATE INDEX findings_phase ON findings (
 CREATE INDEX findings_counts ON findings (
     phase, rule, state, crossing, assignee, severity, disposition, at_ms
 );
+-- Beside an index that begins with the phase, SQLite would not look at one of a phase alone.
+DROP INDEX findings_due;
+CREATE INDEX findings_due ON findings (phase, due_ms);
 ",
 ];
