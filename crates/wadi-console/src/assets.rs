@@ -110,3 +110,45 @@ pub(crate) async fn serve(Path(name): Path<String>) -> Response {
     ];
     (headers, asset.text.as_ref()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    /// All styles are one file for the browser: a name that two pages use for two things makes one
+    /// of them look as the other.
+    #[test]
+    fn no_class_is_described_by_the_styles_of_two_pages() {
+        let files = [
+            ("components", include_str!("../assets/components.css")),
+            ("control", include_str!("../assets/control.css")),
+            ("findings", include_str!("../assets/findings.css")),
+            ("people", include_str!("../assets/people.css")),
+            ("records", include_str!("../assets/records.css")),
+            ("sites", include_str!("../assets/sites.css")),
+            ("today", include_str!("../assets/today.css")),
+        ];
+
+        let mut described: BTreeMap<&str, &str> = BTreeMap::new();
+        for (file, text) in files {
+            let rules = text.lines().filter(|line| line.starts_with('.'));
+            let selectors = rules.filter_map(|line| line.split_once('{'));
+            let classes = selectors.flat_map(|(selectors, _)| selectors.split(','));
+            for class in classes.map(str::trim) {
+                let is_alone = class
+                    .strip_prefix('.')
+                    .is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+                if !is_alone {
+                    continue;
+                }
+
+                let first = described.insert(class, file);
+                assert!(
+                    first.is_none_or(|first| first == file),
+                    "{class}: {first:?}, {file}"
+                );
+            }
+        }
+        assert!(described.len() > 50, "{}", described.len());
+    }
+}
