@@ -43,7 +43,6 @@ const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/wadi-store/src/postgres/look.rs", 3),
     ("crates/wadi-store/src/postgres/schema.rs", 23),
     ("crates/wadi-store/src/sqlite/schema.rs", 17),
-    ("crates/wadi-store/src/sqlite/writer.rs", 1),
 ];
 
 /// The types that a file declares for its crate or its module, without those of its tests.

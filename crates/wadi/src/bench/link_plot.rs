@@ -74,7 +74,7 @@ pub(super) fn svg(
 ) -> Result<String, Failure> {
     let mut text = String::new();
     draw(&mut text, title, samples, rate_bits_s, converged_s)
-        .map_err(|error| Failure::new("plot", error.to_string()))?;
+        .map_err(|error| Failure::new("bench", error.to_string()))?;
     Ok(text)
 }
 
