@@ -1,8 +1,7 @@
 //! Requests to a node under other tokens, and with whatever they answer.
 
-use crate::Site;
+use crate::{PATIENCE, Site};
 use serde_json::{Value, json};
-use std::time::Duration;
 use ureq::{Body, http::Response};
 
 /// What an answer says; a problem is the error.
@@ -32,7 +31,7 @@ impl Site {
     pub fn post_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value, Value> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
+            .timeout_global(Some(PATIENCE))
             .build()
             .into();
         let response = agent

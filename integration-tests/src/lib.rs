@@ -415,7 +415,7 @@ impl Site {
     fn send(&self, method: &str, path: &str, body: Option<&str>) -> (Option<u16>, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
+            .timeout_global(Some(PATIENCE))
             .build()
             .into();
 
