@@ -133,7 +133,7 @@ fn draw(
         .legend(|at| key(at, BLACK));
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::MiddleLeft)
         .background_style(WHITE)
         .border_style(RATE)
         .draw()?;
