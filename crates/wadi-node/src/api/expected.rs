@@ -37,6 +37,15 @@ fn ahead_of(lane: Lane, lanes: impl Iterator<Item = (Lane, u64)>) -> u64 {
         .sum()
 }
 
+/// Entries of each lane.
+fn by_lane(unsent: &BTreeMap<LogId, u64>) -> BTreeMap<Lane, u64> {
+    let mut lanes: BTreeMap<Lane, u64> = BTreeMap::new();
+    for (log, entries) in unsent {
+        *lanes.entry(log.lane).or_default() += entries;
+    }
+    lanes
+}
+
 impl Reads {
     /// Entries of each own log that no hub has cosigned.
     pub(super) fn unsent(&self, frontier: &Frontier) -> BTreeMap<LogId, u64> {
@@ -51,26 +60,19 @@ impl Reads {
 
     /// What no hub holds yet of each lane, and when it is expected there, the most urgent first.
     pub(super) fn unsent_by_lane(&self, unsent: &BTreeMap<LogId, u64>) -> Vec<LaneUnsent> {
-        let mut by_lane: BTreeMap<Lane, u64> = BTreeMap::new();
-        for (log, entries) in unsent {
-            *by_lane.entry(log.lane).or_default() += entries;
-        }
-
+        let lanes = by_lane(unsent);
         let told = |(lane, entries): (&Lane, &u64)| LaneUnsent {
             lane: lane.name(),
             unsent: *entries,
-            expected_at_hub: self.expected_at_hub(*lane, &by_lane),
+            expected_at_hub: self.expected_at_hub(*lane, &lanes),
         };
-        by_lane.iter().map(told).collect()
+        lanes.iter().map(told).collect()
     }
 
     /// When what was written of a lane is expected at a hub. None where nobody knows.
     pub(crate) fn lane_expected_at_hub(&self, lane: Lane) -> Option<NextContact> {
-        let mut by_lane: BTreeMap<Lane, u64> = BTreeMap::new();
-        for (log, entries) in self.unsent(&self.door.frontier()) {
-            *by_lane.entry(log.lane).or_default() += entries;
-        }
-        self.expected_at_hub(lane, &by_lane)
+        let unsent = self.unsent(&self.door.frontier());
+        self.expected_at_hub(lane, &by_lane(&unsent))
     }
 
     fn expected_at_hub(&self, lane: Lane, unsent: &BTreeMap<Lane, u64>) -> Option<NextContact> {
