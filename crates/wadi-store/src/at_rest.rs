@@ -78,7 +78,15 @@ pub(crate) struct SecretCell<'a> {
     pub(crate) kind: &'a str,
 }
 
-impl SecretCell<'_> {
+impl<'a> SecretCell<'a> {
+    pub(crate) const fn new(table: &'static Table, column: &'static str, kind: &'a str) -> Self {
+        Self {
+            table,
+            column,
+            kind,
+        }
+    }
+
     fn headers(&self) -> [&'static str; 2] {
         [self.table.name, self.column]
     }
@@ -194,11 +202,8 @@ impl CellCipher {
 }
 
 /// The bytes of entries.
-pub(crate) const ENTRY_BYTES: SecretCell<'static> = SecretCell {
-    table: &crate::tables::ENTRIES,
-    column: "bytes",
-    kind: "",
-};
+pub(crate) const ENTRY_BYTES: SecretCell<'static> =
+    SecretCell::new(&crate::tables::ENTRIES, "bytes", "");
 
 /// Whether a text may be a cell that was encrypted.
 pub(crate) fn looks_sealed(text: &str) -> bool {

@@ -161,11 +161,7 @@ impl CopyReader {
             .fetch_optional(&mut self.0.conn)
             .await?;
         let Some(json) = json else { return Ok(None) };
-        let cell = SecretCell {
-            table: &RECORDS,
-            column: "json",
-            kind: "",
-        };
+        let cell = SecretCell::new(&RECORDS, "json", "");
         let json = self.0.cipher.text_or_rot(cell, json);
 
         let rows = sqlx::query(

@@ -11,21 +11,13 @@ use std::borrow::Cow;
 impl CellCipher {
     /// A term as it lies there.
     pub(crate) fn term<'t>(&self, what: &str, value: &'t str) -> Cow<'t, str> {
-        let cell = SecretCell {
-            table: &TERMS,
-            column: "value",
-            kind: what,
-        };
+        let cell = SecretCell::new(&TERMS, "value", what);
         self.seal_text(cell, value)
     }
 
     /// What a finding is about, as it lies there.
     pub(crate) fn about<'t>(&self, what: &str, value: &'t str) -> Cow<'t, str> {
-        let cell = SecretCell {
-            table: &FINDING_ABOUT,
-            column: "value",
-            kind: what,
-        };
+        let cell = SecretCell::new(&FINDING_ABOUT, "value", what);
         self.seal_text(cell, value)
     }
 
@@ -58,11 +50,7 @@ impl CellCipher {
         }
 
         let mut filter = asked.clone();
-        let cell = SecretCell {
-            table: &FINDINGS,
-            column: "assignee",
-            kind: "",
-        };
+        let cell = SecretCell::new(&FINDINGS, "assignee", "");
         if let Some(assignee) = &mut filter.assignee {
             *assignee = self.seal_text(cell, assignee).into_owned();
         }

@@ -10,11 +10,7 @@ fn cipher(n: u8) -> CellCipher {
 }
 
 fn cell<'k>(table: &'static Table, column: &'static str, kind: &'k str) -> SecretCell<'k> {
-    SecretCell {
-        table,
-        column,
-        kind,
-    }
+    SecretCell::new(table, column, kind)
 }
 
 #[test]

@@ -142,11 +142,7 @@ pub(crate) async fn say_key(conn: &mut DbConn, key: Option<&StoreKey>) -> Result
 
 /// The value of a key of this node, of a scope.
 pub(crate) fn local_value(scope: &str) -> SecretCell<'_> {
-    SecretCell {
-        table: &LOCAL,
-        column: "value",
-        kind: scope,
-    }
+    SecretCell::new(&LOCAL, "value", scope)
 }
 
 /// A text that may lie encrypted. One that rotted is an error, and ends nothing.
@@ -169,11 +165,7 @@ pub(super) fn secret_or_rot(
     column: &'static str,
     kind: &str,
 ) -> Result<String, StoreError> {
-    let at = SecretCell {
-        table,
-        column,
-        kind,
-    };
+    let at = SecretCell::new(table, column, kind);
     Ok(cipher.text_or_rot(at, cell(row, column)?))
 }
 

@@ -170,11 +170,7 @@ impl LocalKeys for Engine {
                 .await?;
 
         // What rotted is no block: whoever gets it finds that.
-        let at = SecretCell {
-            table: &CARRIED,
-            column: "bytes",
-            kind: "",
-        };
+        let at = SecretCell::new(&CARRIED, "bytes", "");
         let open = |bytes| self.cipher.open_bytes(at, bytes).unwrap_or_default();
         Ok(bytes.map(open))
     }

@@ -411,11 +411,7 @@ impl RepairSource for Engine {
             .await?;
 
         // One that does not read is one that was never planned: a plan can be made anew.
-        let at = SecretCell {
-            table: &RESYNCS,
-            column: "json",
-            kind: "",
-        };
+        let at = SecretCell::new(&RESYNCS, "json", "");
         let read = |r: &DbRow| Some((cell(r, "id").ok()?, secret(r, &self.cipher, at).ok()?));
         Ok(rows.iter().filter_map(read).collect())
     }

@@ -196,11 +196,7 @@ async fn write_terms(
         conn.execute(sql, &term).await?;
 
         // One that rotted held nothing together.
-        let at = SecretCell {
-            table: &tables::TERMS,
-            column: "value",
-            kind: what,
-        };
+        let at = SecretCell::new(&tables::TERMS, "value", what);
         if let Some(value) = cipher.open_text(at, value.clone()) {
             gone.bytes(&record[..])
                 .text(what)
