@@ -120,6 +120,21 @@ pub(crate) const fn wal_frames(usual: i64) -> i64 {
     usual
 }
 
+/// How long readers are waited for while the WAL is emptied: longer where a test must not depend
+/// on how busy its machine is.
+#[cfg(all(feature = "defences-off", debug_assertions))]
+pub(crate) fn readers_wait(usual: std::time::Duration) -> std::time::Duration {
+    std::env::var("WADI_READERS_WAIT_MS")
+        .ok()
+        .and_then(|ms| ms.parse().ok())
+        .map_or(usual, std::time::Duration::from_millis)
+}
+
+#[cfg(not(all(feature = "defences-off", debug_assertions)))]
+pub(crate) const fn readers_wait(usual: std::time::Duration) -> std::time::Duration {
+    usual
+}
+
 /// Ends the task that comes here with this text in its hands, where a test asks for that:
 /// `WADI_TRIP` names the task and a text, a colon between. It stands for a fault that nobody knows
 /// of yet.

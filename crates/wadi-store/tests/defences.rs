@@ -214,6 +214,7 @@ fn longest_wal(off: &str) -> u64 {
         .args(["wal_child", "--exact", "--test-threads=1"])
         .env("WADI_WAL_CHILD", dir.path())
         .env("WADI_WAL_FRAMES", WAL_FRAMES.to_string())
+        .env("WADI_READERS_WAIT_MS", "30000")
         .env("WADI_DEFENCE_OFF", off)
         .status();
 
