@@ -77,6 +77,37 @@ pub struct Life {
 }
 
 impl Life {
+    /// Of a finding that nobody did anything with.
+    fn open() -> Self {
+        Self {
+            state: "OPEN",
+            assignee: String::new(),
+            proposal: None,
+            decision: None,
+            reason: String::new(),
+            disposition: None,
+            decided_ms: 0,
+            acts: Vec::new(),
+            last: String::new(),
+            reopened: false,
+            published: None,
+        }
+    }
+
+    /// Takes a proposal as it was approved.
+    fn settle(&mut self, proposal: &Fact<'_>, decision: &Fact<'_>) {
+        let waived = proposal.text("resolution") == Some("WAIVED");
+        self.state = if waived { "WAIVED" } else { "RESOLVED" };
+        self.proposal = Some((proposal.id().into(), proposal.officer().into()));
+        self.decision = Some((decision.id().into(), decision.officer().into()));
+        self.reason = proposal.text("reason").unwrap_or_default().into();
+        self.disposition = decision
+            .text("disposition")
+            .and_then(Disposition::from_name);
+        self.decided_ms = decision.at_ms();
+        self.reopened = false;
+    }
+
     /// As JSON.
     pub fn json(&self) -> Json {
         let pair = |p: &Option<(String, String)>| match p {
@@ -136,20 +167,7 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
             .filter(|e| !undone.contains(e.id()))
     };
 
-    let mut out = Life {
-        state: "OPEN",
-        assignee: String::new(),
-        proposal: None,
-        decision: None,
-        reason: String::new(),
-        disposition: None,
-        decided_ms: 0,
-        acts: Vec::new(),
-        last: String::new(),
-        reopened: false,
-        published: None,
-    };
-
+    let mut out = Life::open();
     let acts: Vec<_> = said.iter().filter(|e| e.kind() != "finding").collect();
     out.last = acts.last().map_or("", |e| e.id()).into();
     out.acts = acts
@@ -191,16 +209,7 @@ pub fn life(anchor: &Facts, finding: &str, evidence: &str) -> Life {
             _ if rejected => continue,
             Some(_) if !current => out.reopened = true,
             Some(decision) => {
-                let waived = proposal.text("resolution") == Some("WAIVED");
-                out.state = if waived { "WAIVED" } else { "RESOLVED" };
-                out.proposal = Some((proposal.id().into(), proposal.officer().into()));
-                out.decision = Some((decision.id().into(), decision.officer().into()));
-                out.reason = proposal.text("reason").unwrap_or_default().into();
-                out.disposition = decision
-                    .text("disposition")
-                    .and_then(Disposition::from_name);
-                out.decided_ms = decision.at_ms();
-                out.reopened = false;
+                out.settle(proposal, decision);
                 return out;
             }
             None if current => {

@@ -413,6 +413,23 @@ fn placements_of(record: &Record) -> Vec<Placement> {
     }
 }
 
+/// The terms that an event makes, in their normal forms.
+fn terms_of_event(record: &Record, event: &EventView) -> Vec<(&'static str, String)> {
+    let named = event_type(event.kind()).map_or(&[][..], |t| t.terms);
+    let terms = named.iter().map(|term| {
+        let value = term_value(term.value, event);
+        let value = match term.what {
+            "registration" => normalise_reference(&value),
+            _ => value,
+        };
+        (term.what, value)
+    });
+
+    let (at, device, number) = (record.crossing(), &event.device, event.device_seq);
+    let numbered = (number > 0).then(|| ("device_seq", format!("{at}/{device}#{number}")));
+    terms.chain(numbered).collect()
+}
+
 /// The terms of a record, contested values included: what may be meant is found.
 pub fn terms(record: &Record) -> Terms {
     let mut out = Vec::new();
@@ -474,27 +491,8 @@ pub fn terms(record: &Record) -> Terms {
     }
 
     for event in record.events().filter(|e| e.restricts()) {
-        for term in event_type(event.kind()).map_or(&[][..], |t| t.terms) {
-            let value = term_value(term.value, event);
-            put(
-                term.what,
-                match term.what {
-                    "registration" => normalise_reference(&value),
-                    _ => value,
-                },
-            );
-        }
-
-        if event.device_seq > 0 {
-            put(
-                "device_seq",
-                format!(
-                    "{}/{}#{}",
-                    record.crossing(),
-                    event.device,
-                    event.device_seq
-                ),
-            );
+        for (what, value) in terms_of_event(record, event) {
+            put(what, value);
         }
     }
 

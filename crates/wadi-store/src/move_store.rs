@@ -77,21 +77,7 @@ pub async fn move_store(
         })
         .await?;
 
-        let there: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
-            "SELECT count(*) FROM {}",
-            table.name
-        )))
-        .fetch_one(&mut *tx)
-        .await?;
-
-        if there as u64 != copied {
-            let why = format!(
-                "{copied} rows of {} were written, {there} are there: is the database empty?",
-                table.name
-            );
-            return Err(StoreError::Conflict(why));
-        }
-
+        check_count(&mut tx, table.name, copied).await?;
         rows += copied;
     }
 
@@ -116,6 +102,23 @@ pub async fn move_store(
         rows,
         kept,
     })
+}
+
+/// Refuses a table that holds other rows than those that were copied into it.
+async fn check_count(
+    target: &mut PgConnection,
+    table: &str,
+    copied: u64,
+) -> Result<(), StoreError> {
+    let count = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    let there: i64 = sqlx::query_scalar(count).fetch_one(target).await?;
+    if there as u64 == copied {
+        return Ok(());
+    }
+
+    let why =
+        format!("{copied} rows of {table} were written, {there} are there: is the database empty?");
+    Err(StoreError::Conflict(why))
 }
 
 async fn say_counters(

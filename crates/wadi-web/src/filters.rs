@@ -5,7 +5,7 @@
 use crate::{Problem, problem::unprocessable};
 use axum::http::StatusCode;
 use std::collections::BTreeSet;
-use wadi_log::Crossing;
+use wadi_log::{Crossing, LogId};
 use wadi_node::{DETAINED, Node};
 use wadi_record::{Kind, STATE_NAMES, normalise_plate};
 
@@ -142,6 +142,38 @@ pub(crate) fn crossing(node: &Node, given: &str) -> Result<String, Problem> {
         given,
         known.iter().map(String::as_str),
     )
+}
+
+/// The name of a member that this node knows, as its papers have it.
+pub(crate) fn member(node: &Node, given: &str) -> Result<String, Problem> {
+    let enrolled =
+        node.with_control(|c| c.enrolments().map(|e| e.name.clone()).collect::<Vec<_>>());
+    let known: BTreeSet<String> = enrolled.into_iter().collect();
+
+    one("member known here", given, known.iter().map(String::as_str))
+}
+
+/// Refuses the origin of a log that this node does not hold. There may be hundreds: one is named.
+pub(crate) fn held_log(node: &Node, given: &str) -> Result<(), Problem> {
+    let origins: Vec<String> = {
+        let view = node.view();
+        view.frontier.0.keys().map(LogId::origin).collect()
+    };
+    if origins.iter().any(|origin| origin == given) {
+        return Ok(());
+    }
+
+    let hint = nearest(given, origins.iter().map(String::as_str))
+        .map(|origin| format!("; did you mean {origin:?}?"));
+    let why = format!(
+        "{given:?} is the origin of no log that is held here{}",
+        hint.unwrap_or_default()
+    );
+    Err(Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "unknown_value",
+        why,
+    ))
 }
 
 #[cfg(test)]

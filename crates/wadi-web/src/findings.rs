@@ -73,6 +73,23 @@ const STATES: [&str; 6] = [
 /// The phases.
 const PHASES: [&str; 2] = ["PENDING", "FIRM"];
 
+/// The finding that a page begins after: its severity, time and id, as `next_after` has them.
+fn read_cursor(text: &str) -> Result<(u8, i64, String), Problem> {
+    let parts: Vec<&str> = text.splitn(3, '.').collect();
+    let read = || {
+        Some((
+            parts.first()?.parse().ok()?,
+            parts.get(1)?.parse().ok()?,
+            parts.get(2)?.to_string(),
+        ))
+    };
+
+    read().ok_or_else(|| {
+        let why = format!("{text:?} is no cursor: give `next_after` as it came");
+        unprocessable("bad_cursor", why)
+    })
+}
+
 /// Until when findings were found that are older than so many hours, Unix milliseconds.
 fn found_before(hours: Option<i64>, now_ms: i64) -> Result<Option<i64>, Problem> {
     if hours.is_some_and(|hours| hours < 0) {
@@ -107,27 +124,7 @@ async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFi
         ));
     }
 
-    let after = match q.after {
-        None => None,
-        Some(text) => {
-            let parts: Vec<&str> = text.splitn(3, '.').collect();
-            let read = || {
-                Some((
-                    parts.first()?.parse().ok()?,
-                    parts.get(1)?.parse().ok()?,
-                    parts.get(2)?.to_string(),
-                ))
-            };
-
-            let bad = || {
-                let why = format!("{text:?} is no cursor: give `next_after` as it came");
-                unprocessable("bad_cursor", why)
-            };
-
-            Some(read().ok_or_else(bad)?)
-        }
-    };
-
+    let after = q.after.as_deref().map(read_cursor).transpose()?;
     let mut filter = FindingFilter {
         disposition: q
             .disposition

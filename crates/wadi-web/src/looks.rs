@@ -3,8 +3,9 @@
 
 use crate::{
     Problem, Token,
-    accounts::chain_page,
+    accounts::{PersonAccount, chain_page},
     answers::{ChainReadingAnswer, LooksAnswer},
+    filters,
 };
 use axum::{
     Json,
@@ -15,7 +16,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_node::{ChainVerdict, Node, ToldHeads};
 
@@ -113,6 +114,8 @@ async fn append_looks(node: &Node, looks: Vec<Value>) -> bool {
     responses(
         (status = 200, description = "looks", body = LooksAnswer),
         (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
     ),
 )]
 pub(crate) async fn looks(
@@ -123,24 +126,35 @@ pub(crate) async fn looks(
     token.auditor()?;
     let Query(query) = query?;
     let (mut before, limit) = chain_page(query.before, query.limit)?;
+    let from_newest = before.is_none();
+    let id = match &query.record {
+        Some(text) => node.reads().find_record(text).await.ok(),
+        None => None,
+    };
+    let id = id.map(|id| id.to_string());
+
     let is_asked = |line: &Value| {
-        let is = |member: &str, asked: &Option<String>| {
-            asked.as_deref().is_none_or(|asked| line[member] == asked)
-        };
-        is("who", &query.who) && is("record", &query.record)
+        let who = query.who.as_deref();
+        let record = query.record.as_deref();
+        let is_about =
+            |text| line["record"] == text || id.as_ref().is_some_and(|id| line["record"] == *id);
+        who.is_none_or(|who| line["who"] == who) && record.is_none_or(is_about)
     };
     let step = match query.who.is_some() || query.record.is_some() {
         true => SEARCH_STEP,
         false => limit,
     };
 
-    let (mut told, mut searched) = (Vec::new(), 0);
+    let (mut told, mut searched, mut seen) = (Vec::new(), 0, BTreeSet::new());
     while told.len() < limit as usize && searched < SEARCHED_MAX {
         let lines = node.looks().page(before, step).await?;
         before = None;
         for line in &lines {
             let said = serde_json::from_str::<Value>(&line.text).unwrap_or_default();
             before = Some(line.n).filter(|n| *n > 1);
+            if let Some(who) = said["who"].as_str().filter(|who| !seen.contains(*who)) {
+                seen.insert(who.to_string());
+            }
             if is_asked(&said) {
                 told.push(said);
             }
@@ -153,6 +167,10 @@ pub(crate) async fn looks(
         if before.is_none() {
             break;
         }
+    }
+
+    if told.is_empty() && from_newest {
+        check_exists(&node, &query, seen).await?;
     }
 
     let is_judged = query.verify || query.newer || node.looks().reading().is_some();
@@ -174,6 +192,41 @@ pub(crate) async fn looks(
         "verified": verdict.map(|verdict| verdict_json(&verdict, &told_heads)),
         "reading": reading_json(&node, &told_heads),
     })))
+}
+
+/// Refuses a person or a record that there is none of: an empty list would read as if nobody had
+/// looked. `seen` are the persons whose looks were read through.
+async fn check_exists(
+    node: &Node,
+    query: &LooksQuery,
+    mut seen: BTreeSet<String>,
+) -> Result<(), Problem> {
+    if let Some(text) = &query.record {
+        if node.reads().finding(text).await.is_err() {
+            node.reads().find_kind(text).await?;
+        }
+    }
+
+    if let Some(who) = &query.who {
+        seen.extend(
+            node.with_control(|c| c.officers().map(|o| o.officer.clone()).collect::<Vec<_>>()),
+        );
+        seen.extend(
+            PersonAccount::all(node)
+                .await?
+                .into_iter()
+                .map(|a| a.person),
+        );
+        for kept in node.tokens().all().await? {
+            if let Ok(token) = serde_json::from_str::<Token>(&kept.scope) {
+                seen.insert(token.who());
+            }
+        }
+
+        filters::one("person known here", who, seen.iter().map(String::as_str))?;
+    }
+
+    Ok(())
 }
 
 /// Begins to read the whole chain of looks; `/v1/looks` tells how far that has come (`reading`).

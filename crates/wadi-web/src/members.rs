@@ -3,7 +3,7 @@
 use crate::{
     Problem, Token,
     answers::{MemberActsAnswer, MembersAnswer},
-    pages,
+    filters, pages,
     problem::unprocessable,
 };
 use axum::{
@@ -113,10 +113,12 @@ pub(crate) async fn acts(
     token.no_device()?;
     let Query(query) = query?;
     let rows = pages::rows(query.limit)? as usize;
+    let named = query.node.as_deref();
+    let named = named.map(|name| filters::member(&node, name)).transpose()?;
     let control = node.view().control.clone();
 
     let mut lines = act_lines(&control);
-    lines.retain(|line| query.node.is_none() || line["node"].as_str() == query.node.as_deref());
+    lines.retain(|line| named.is_none() || line["node"].as_str() == named.as_deref());
     lines.retain(|line| query.until_ms.is_none_or(|until| at_ms(line) <= until));
     if let Some(after) = &query.after {
         let last = lines

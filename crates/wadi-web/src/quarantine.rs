@@ -1,6 +1,6 @@
 //! What does not count for a cut or a fork.
 
-use crate::{Problem, Token, answers::QuarantineAnswer, pages};
+use crate::{Problem, Token, answers::QuarantineAnswer, filters, pages};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -30,7 +30,10 @@ pub(crate) struct QuarantineQuery {
         ("log" = Option<String>, Query, description = "a log's origin"),
         ("after" = Option<String>, Query, description = "the last entry of the page before"),
     ),
-    responses((status = 200, description = "entries in quarantine", body = QuarantineAnswer)),
+    responses(
+        (status = 200, description = "entries in quarantine", body = QuarantineAnswer),
+        (status = 422, body = Problem),
+    ),
 )]
 pub(crate) async fn list(
     State(node): State<Arc<Node>>,
@@ -39,6 +42,10 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
     let Query(query) = query?;
+    if let Some(log) = &query.log {
+        filters::held_log(&node, log)?;
+    }
+
     let (entries, more) = node
         .reads()
         .quarantined(query.log.as_deref(), query.after.as_deref())

@@ -95,6 +95,54 @@ pub struct TokenBody {
     days: Option<u32>,
 }
 
+impl TokenBody {
+    /// Refuses a token that nobody may have, or that says less than it has to.
+    fn check(&self) -> Result<(), Problem> {
+        check_name("name", &self.name)?;
+        match &self.scope {
+            TokenScope::Officer {
+                officer,
+                department,
+                ..
+            } => {
+                check_name("officer", officer)?;
+                department.parse::<Department>()?;
+            }
+            TokenScope::Device {
+                device,
+                events,
+                fields,
+            } => {
+                check_name("device", device)?;
+                check_device_lists(events.as_deref(), fields.as_deref())?;
+            }
+            TokenScope::Operator | TokenScope::Reader => {}
+        }
+
+        check_name("person", &self.person)?;
+        if let Some(reads) = &self.reads {
+            reads.check()?;
+        }
+
+        if self.scope == TokenScope::Operator && self.person.is_empty() {
+            return Err(unprocessable(
+                "person_missing",
+                "an operator's token names its person: what is said with it at a hub carries that name",
+            ));
+        }
+
+        if self
+            .days
+            .is_some_and(|days| !(1..=DAYS_MAX).contains(&days))
+        {
+            let why = format!("days: from 1 to {DAYS_MAX}");
+            return Err(unprocessable("bad_value", why));
+        }
+
+        Ok(())
+    }
+}
+
 /// Issues a token; it is shown this once.
 #[utoipa::path(
     post,
@@ -113,43 +161,7 @@ pub(crate) async fn issue_token(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let wanted = body.said;
-    check_name("name", &wanted.name)?;
-    match &wanted.scope {
-        TokenScope::Officer { officer, .. } => check_name("officer", officer)?,
-        TokenScope::Device {
-            device,
-            events,
-            fields,
-        } => {
-            check_name("device", device)?;
-            check_device_lists(events.as_deref(), fields.as_deref())?;
-        }
-        TokenScope::Operator | TokenScope::Reader => {}
-    }
-
-    if let TokenScope::Officer { department, .. } = &wanted.scope {
-        department.parse::<Department>()?;
-    }
-
-    check_name("person", &wanted.person)?;
-    if let Some(reads) = &wanted.reads {
-        reads.check()?;
-    }
-
-    if wanted.scope == TokenScope::Operator && wanted.person.is_empty() {
-        return Err(unprocessable(
-            "person_missing",
-            "an operator's token names its person: what is said with it at a hub carries that name",
-        ));
-    }
-
-    if wanted
-        .days
-        .is_some_and(|days| !(1..=DAYS_MAX).contains(&days))
-    {
-        let why = format!("days: from 1 to {DAYS_MAX}");
-        return Err(unprocessable("bad_value", why));
-    }
+    wanted.check()?;
 
     let now_ms = node.now_ms();
     let mut issued = Token::new(wanted.name, wanted.scope);

@@ -258,12 +258,28 @@ fn each_look_at_a_traveller_is_kept_in_a_chain_that_tells_what_was_changed() {
     assert_eq!(looks["looks"][0]["record"], record);
     assert_eq!(looks["verified"]["whole"], true, "{looks}");
 
+    // By the printed id, too; an officer who saw nothing saw nothing, and nobody is not an officer.
+    let printed = written["printed"].as_str().expect("a printed id");
+    let seen = |asked: &str| site.get(&format!("/v1/looks?{asked}"));
+    let count = |looks: Value| looks["looks"].as_array().expect("looks").len();
+    assert_eq!(count(seen(&format!("record={printed}")).unwrap()), 3);
+    assert_eq!(count(seen("who=HUB-1").unwrap()), 0);
+    let unknown = seen("who=HUB-11").unwrap_err();
+    assert_eq!(unknown["code"], "unknown_value", "{unknown}");
+    let why = unknown["detail"].as_str().unwrap();
+    assert!(why.contains("did you mean \"HUB-1\"?"), "{why}");
+    let absent = seen(&format!("record={}", "ab".repeat(32))).unwrap_err();
+    assert_eq!(absent["code"], "no_such_record", "{absent}");
+
     let session = open_account(site, &["HUB-1", "--department", "HUB"]);
     let browser = Browser::open(site, "ar");
     browser.go("/console/sign-in?next=/console/people/looks");
     browser.enter_account("HUB-1", PASSWORD);
     browser.see("والسلسلة سليمة");
     browser.pictures("looks");
+    browser.go("/console/people/looks?who=HUB-11");
+    browser.see("HUB-11");
+    browser.see("HUB-1\"");
     drop(session);
 
     // Somebody takes a look out of the database while the node is down.

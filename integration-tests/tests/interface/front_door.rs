@@ -202,6 +202,7 @@ fn a_filter_whose_value_does_not_exist_is_no_empty_list() {
         ("/v1/findings?state=OPENED", "OPEN"),
         ("/v1/findings?crossing=HUBB", "HUB"),
         ("/v1/findings?severity=9", ""),
+        ("/v1/members/acts?node=hubb", "hub"),
     ] {
         let error = hub.get(path).expect_err(path);
         assert_eq!(
@@ -222,6 +223,8 @@ fn a_filter_whose_value_does_not_exist_is_no_empty_list() {
         code(hub.get("/v1/records?plate=1&container=2")),
         "bad_query"
     );
+    let no_log = hub.get("/v1/quarantine?log=wadi.log/v1/zz");
+    assert_eq!(code(no_log), "unknown_value");
 
     for arguments in [
         &["record", "list", "--state", "DETANED"][..],

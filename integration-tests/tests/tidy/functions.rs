@@ -7,55 +7,16 @@ const FUNCTION_LINES_MAX: usize = 80;
 /// Functions that are longer, and how many lines each has at most: they only become shorter. Those
 /// of messages and commands have an arm for each, and are read as a table.
 const LONGER_FUNCTIONS: &[(&str, &str, usize)] = &[
-    ("crates/wadi-node/src/bundles/import.rs", "block", 83),
-    ("crates/wadi-node/src/hub/dossiers.rs", "parts", 82),
-    ("crates/wadi-node/src/hub/life.rs", "event", 94),
-    (
-        "crates/wadi-node/src/pipeline/carry_out.rs",
-        "carry_out",
-        84,
-    ),
     (
         "crates/wadi-node/src/pipeline/mend.rs",
         "take_stretches",
         82,
     ),
     (
-        "crates/wadi-node/src/pipeline/repeats.rs",
-        "sent_before",
-        81,
-    ),
-    (
-        "crates/wadi-node/src/pipeline/set_aside.rs",
-        "set_aside",
-        91,
-    ),
-    (
-        "crates/wadi-node/src/upkeep/replica_digest.rs",
-        "look_at_replicas",
-        83,
-    ),
-    (
-        "crates/wadi-node/src/upkeep/resync_verify.rs",
-        "verify_with",
-        83,
-    ),
-    ("crates/wadi-reconcile/src/life.rs", "life", 95),
-    ("crates/wadi-record/src/project.rs", "terms", 88),
-    ("crates/wadi-store/src/move_store.rs", "move_store", 83),
-    (
         "crates/wadi-sync/src/session/receive.rs",
         "receive_message",
         104,
     ),
-    ("crates/wadi-web/src/findings.rs", "filter", 87),
-    ("crates/wadi-web/src/tokens.rs", "issue_token", 82),
-    (
-        "crates/wadi/src/backup/next_steps.rs",
-        "what_comes_next",
-        87,
-    ),
-    ("crates/wadi/src/cli/export/writer.rs", "write_export", 81),
 ];
 
 /// The name of the function that a line begins, with the blanks before it.

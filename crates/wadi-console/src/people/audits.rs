@@ -2,7 +2,7 @@
 
 use crate::{
     Console,
-    answer::{page, see_other},
+    answer::{page, page_with, see_other, status_beside},
     api::Refused,
     frame::PageFrame,
     moment::Moment,
@@ -102,6 +102,8 @@ struct LooksPage {
     reading: ReadingSaid,
     /// When the chain was read whole last.
     read_at: Option<Moment>,
+    /// Why nobody or nothing of what was typed is known.
+    refused: Option<Refused>,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +113,17 @@ struct LooksSaid {
     verified: Option<ChainSaid>,
     #[serde(default)]
     reading: ReadingSaid,
+}
+
+impl LooksSaid {
+    /// What is said of the chain alone.
+    fn without_lines(self) -> Self {
+        Self {
+            looks: Vec::new(),
+            before: None,
+            ..self
+        }
+    }
 }
 
 /// How far reading the whole chain has come.
@@ -203,17 +216,26 @@ pub(crate) async fn looks(
     if let Some(before) = query.before {
         path += &format!("&before={before}");
     }
-    let said: LooksSaid = match console.api.get(&visitor.asker, &path).await {
-        Ok(said) => said,
+    let (said, refused) = match console.api.get(&visitor.asker, &path).await {
+        Ok(said) => (said, None),
+        // What was typed stays, so that it can be put right.
+        Err(refused) if !asked.is_empty() && matches!(refused.status, 404 | 422) => {
+            let verdict = "/v1/looks?newer=true&limit=1";
+            match console.api.get::<LooksSaid>(&visitor.asker, verdict).await {
+                Ok(said) => (said.without_lines(), Some(refused)),
+                Err(refused) => return refused.page(&visitor),
+            }
+        }
         Err(refused) => return refused.page(&visitor),
     };
 
+    let status = status_beside(refused.as_ref());
     let line = |said: LookSaid| LookLine {
         at: Some(Moment::of_ms(said.at_ms)),
         said,
     };
     let title = visitor.language().sentence("looks-title", []);
-    page(&LooksPage {
+    let made = LooksPage {
         f: visitor.frame(&title, "people"),
         lines: said.looks.into_iter().map(line).collect(),
         before: said.before,
@@ -223,7 +245,9 @@ pub(crate) async fn looks(
         verdict: said.verified.unwrap_or_default(),
         read_at: said.reading.ended_ms.map(Moment::of_ms),
         reading: said.reading,
-    })
+        refused,
+    };
+    page_with(status, &made)
 }
 
 /// Has the whole chain of looks read; the page tells how far that has come.

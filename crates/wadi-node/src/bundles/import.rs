@@ -271,11 +271,7 @@ impl Taking<'_> {
 
         if !may_take(&self.door.me, &log) {
             let why = "the bundle holds a log that this node may not take".to_string();
-            let peer = self.from.node().to_string();
-            self.door
-                .note_refusal(log.origin(), "outside_grant".into(), why, peer)
-                .await;
-            self.stop(log, "outside_grant", count);
+            self.refuse(log, "outside_grant", why, count).await;
             return Ok(());
         }
 
@@ -313,12 +309,7 @@ impl Taking<'_> {
                     "{} holds another branch of this log: let the nodes connect",
                     self.from.name
                 );
-                let peer = self.from.node().to_string();
-
-                self.door
-                    .note_refusal(log.origin(), "fork_unproven".into(), why, peer)
-                    .await;
-                self.stop(log, "fork_unproven", 0);
+                self.refuse(log, "fork_unproven", why, 0).await;
                 return Ok(());
             }
 
@@ -350,6 +341,15 @@ impl Taking<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Notes why no more of a log is taken from this bundle, and stops taking it.
+    async fn refuse(&mut self, log: LogId, code: &str, why: String, entries: u64) {
+        let peer = self.from.node().to_string();
+        self.door
+            .note_refusal(log.origin(), code.into(), why, peer)
+            .await;
+        self.stop(log, code, entries);
     }
 
     fn stop(&mut self, log: LogId, code: &str, entries: u64) {

@@ -337,6 +337,37 @@ impl Gathered {
             .cloned()
             .collect();
 
+        let (others, taken) = self.linked_others(asked);
+        linked.extend(others);
+
+        let of_kinds = taken
+            .into_iter()
+            .filter(|(kind, c)| *kind != "hold" && c.of > c.taken);
+        let noted = asked.cut.iter().map(|(kind, cut)| (*kind, *cut));
+        let cut = of_kinds
+            .chain(noted)
+            .map(|(kind, cut)| (kind.to_string(), cut))
+            .collect();
+
+        let is_peer =
+            |id: &&RecordId| !asked.linked.contains_key(*id) && !asked.holds.contains_key(*id);
+        let peers = asked
+            .peers
+            .iter()
+            .filter(is_peer)
+            .filter_map(|id| self.facts.get(id));
+
+        Parts {
+            linked,
+            peers: peers.take(PEERS_MAX).cloned().collect(),
+            cut,
+            crowded: asked.crowded,
+        }
+    }
+
+    /// Those linked to a record that it does not hold, the nearest first and of each kind so many,
+    /// and how many of each kind there are.
+    fn linked_others(&self, asked: &Asked) -> (Vec<Facts>, BTreeMap<&str, DossierCut>) {
         let mut others: Vec<(TermPlace, RecordId)> = asked
             .linked
             .iter()
@@ -345,6 +376,7 @@ impl Gathered {
 
         others.sort_unstable();
 
+        let mut linked = Vec::new();
         let mut taken: BTreeMap<&str, DossierCut> = BTreeMap::new();
         let mut names: BTreeMap<&str, u64> = BTreeMap::new();
         for (place, other) in others
@@ -378,29 +410,7 @@ impl Gathered {
             cut.of = cut.of.max(names.get(kind).copied().unwrap_or(0));
         }
 
-        let of_kinds = taken
-            .into_iter()
-            .filter(|(kind, c)| *kind != "hold" && c.of > c.taken);
-        let noted = asked.cut.iter().map(|(kind, cut)| (*kind, *cut));
-        let cut = of_kinds
-            .chain(noted)
-            .map(|(kind, cut)| (kind.to_string(), cut))
-            .collect();
-
-        let is_peer =
-            |id: &&RecordId| !asked.linked.contains_key(*id) && !asked.holds.contains_key(*id);
-        let peers = asked
-            .peers
-            .iter()
-            .filter(is_peer)
-            .filter_map(|id| self.facts.get(id));
-
-        Parts {
-            linked,
-            peers: peers.take(PEERS_MAX).cloned().collect(),
-            cut,
-            crowded: asked.crowded,
-        }
+        (linked, taken)
     }
 }
 

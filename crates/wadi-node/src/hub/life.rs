@@ -84,6 +84,33 @@ pub fn finding_version(evidence: &str, last_act: &str) -> String {
 /// How long a list may be behind what was done, at most.
 const LISTED_WITHIN: Duration = Duration::from_secs(1);
 
+fn check_undecided(row: &FindingRow) -> Result<(), FindingError> {
+    match row.state.as_str() {
+        "RESOLVED" | "WAIVED" => Err(FindingError::AlreadyDecided {
+            state: row.state.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A member of what is kept of a finding's life, where it is a text.
+fn said_of(life: &Json, member: &str, what: &str) -> Option<String> {
+    life[member][what].as_str().map(String::from)
+}
+
+/// The proposal that this officer may decide, or why there is none.
+fn decidable(row: &FindingRow, life: &Json, officer: &str) -> Result<String, FindingError> {
+    check_undecided(row)?;
+    let proposal = said_of(life, "proposal", "event");
+    let waits = proposal.filter(|_| row.state == "PENDING_RESOLUTION");
+    let proposal = waits.ok_or(FindingError::NothingProposed)?;
+
+    match said_of(life, "proposal", "officer").as_deref() == Some(officer) {
+        true => Err(FindingError::OwnProposal),
+        false => Ok(proposal),
+    }
+}
+
 /// The event of an act, or why it may not be.
 fn event(
     row: &FindingRow,
@@ -92,18 +119,13 @@ fn event(
     officer: &str,
 ) -> Result<(&'static str, Json), FindingError> {
     let (finding, evidence) = (row.id.as_str(), row.evidence.as_str());
-    let of = |member: &str, what: &str| life[member][what].as_str().map(String::from);
     Ok(match act {
         FindingAct::Assign { to } => (
             "finding.assigned",
             json!({"finding": finding, "assignee": to}),
         ),
         FindingAct::Propose { waive, reason } => {
-            if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                let state = row.state.clone();
-                return Err(FindingError::AlreadyDecided { state });
-            }
-
+            check_undecided(row)?;
             if row.state == "PENDING_RESOLUTION" {
                 return Err(FindingError::AlreadyProposed);
             }
@@ -123,21 +145,7 @@ fn event(
             disposition,
             duplicate_of,
         } => {
-            if matches!(row.state.as_str(), "RESOLVED" | "WAIVED") {
-                let state = row.state.clone();
-                return Err(FindingError::AlreadyDecided { state });
-            }
-
-            let Some(proposal) =
-                of("proposal", "event").filter(|_| row.state == "PENDING_RESOLUTION")
-            else {
-                return Err(FindingError::NothingProposed);
-            };
-
-            if of("proposal", "officer").as_deref() == Some(officer) {
-                return Err(FindingError::OwnProposal);
-            }
-
+            let proposal = decidable(row, life, officer)?;
             if *approve && disposition.is_none() {
                 return Err(FindingError::NoDisposition);
             }
@@ -166,8 +174,8 @@ fn event(
         FindingAct::Undo { event, reason } => {
             let last = event
                 .clone()
-                .or_else(|| of("decision", "event"))
-                .or_else(|| of("proposal", "event"));
+                .or_else(|| said_of(life, "decision", "event"))
+                .or_else(|| said_of(life, "proposal", "event"));
             let Some(undoes) = last else {
                 return Err(FindingError::NothingToUndo);
             };

@@ -45,16 +45,9 @@ impl Commit {
 impl Sequencer {
     /// Carries one command out, unless there is no room for it or an earlier start ended over it.
     pub(crate) async fn carry_out(&mut self, g: &mut Commit, command: Command) {
-        let Some(command) = self.admit(command) else {
+        let Some(command) = self.begun(g, command) else {
             return;
         };
-        let Some(command) = self.set_aside(g, command) else {
-            return;
-        };
-
-        let suspect = command.suspect();
-        self.tasks.at(TASK, suspect.iter().cloned().collect());
-        g.suspects.extend(suspect);
 
         match command {
             Command::Write(write, reply) => {
@@ -127,6 +120,18 @@ impl Sequencer {
                 let _ = reply.send(());
             }
         }
+    }
+
+    /// What is left of a command to be carried out, with its suspects named; none where it was turned
+    /// away or set aside.
+    fn begun(&mut self, g: &mut Commit, command: Command) -> Option<Command> {
+        let command = self.admit(command)?;
+        let command = self.set_aside(g, command)?;
+
+        let suspect = command.suspect();
+        self.tasks.at(TASK, suspect.iter().cloned().collect());
+        g.suspects.extend(suspect);
+        Some(command)
     }
 
     /// Writes rows that a wing made, apart from the commit in the making: they can be made again,

@@ -157,6 +157,23 @@ impl Sequencer {
             return self.as_before(g, before).await;
         }
 
+        self.mark_newest(g, write, run, &mut marks).await?;
+        marks
+            .stands_for
+            .push((NUMBERS, place, format!("{content} {}", write.device_seq)));
+
+        Ok(Sent::First(marks))
+    }
+
+    /// Marks the number of a device's write as its newest, and warns of one that comes after a larger
+    /// one.
+    async fn mark_newest(
+        &self,
+        g: &Commit,
+        write: &Write,
+        run: String,
+        marks: &mut Marks,
+    ) -> Result<(), NodeError> {
         let newest: u64 = self
             .local_now(&g.batch, &NEWEST, &run)
             .await?
@@ -175,12 +192,7 @@ impl Sequencer {
             key: run,
             value: write.device_seq.to_string(),
         });
-
-        marks
-            .stands_for
-            .push((NUMBERS, place, format!("{content} {}", write.device_seq)));
-
-        Ok(Sent::First(marks))
+        Ok(())
     }
 
     /// The run of the device's counter that a number belongs to: as the device names it, else as

@@ -8,6 +8,8 @@ use crate::{
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
+use tokio::sync::oneshot;
+use wadi_log::{Block, NodeId};
 use wadi_sync::RefuseReason;
 
 impl Sequencer {
@@ -24,26 +26,7 @@ impl Sequencer {
                 if !self.suspects.has_block(&head.log, block.from, head.size) {
                     return Some(Command::Ingest(block, peer, reply));
                 }
-
-                let why = format!(
-                    "entries {}..{} of {} once ended this node's sequencer",
-                    block.from,
-                    head.size,
-                    head.log.origin()
-                );
-
-                self.note(
-                    g,
-                    head.log.node.to_string(),
-                    SET_ASIDE,
-                    why,
-                    peer.to_string(),
-                );
-
-                let _ = reply.send(BlockOutcome::Refused {
-                    held: self.ledger.held(&head.log),
-                    reason: RefuseReason::from_code(SET_ASIDE),
-                });
+                self.set_block_aside(g, &block, peer, reply);
             }
             Command::Excerpt {
                 record,
@@ -103,5 +86,34 @@ impl Sequencer {
         }
 
         None
+    }
+
+    /// Refuses a block over which this node's sequencer ended once.
+    fn set_block_aside(
+        &self,
+        g: &mut Commit,
+        block: &Block,
+        peer: NodeId,
+        reply: oneshot::Sender<BlockOutcome>,
+    ) {
+        let head = &block.checkpoint.checkpoint;
+        let why = format!(
+            "entries {}..{} of {} once ended this node's sequencer",
+            block.from,
+            head.size,
+            head.log.origin()
+        );
+
+        self.note(
+            g,
+            head.log.node.to_string(),
+            SET_ASIDE,
+            why,
+            peer.to_string(),
+        );
+        let _ = reply.send(BlockOutcome::Refused {
+            held: self.ledger.held(&head.log),
+            reason: RefuseReason::from_code(SET_ASIDE),
+        });
     }
 }

@@ -125,13 +125,33 @@ impl ReplicaDigests {
             .is_none_or(|last| !(last..last.saturating_add(LOOK_MS)).contains(&now_ms))
     }
 
+    /// Of the scopes that are due those that held the same entries at the look before; the others
+    /// begin to rest.
+    fn rested_of(
+        &mut self,
+        due: BTreeMap<DigestScope, String>,
+        mut before: BTreeMap<DigestScope, Rest>,
+    ) -> Vec<(DigestScope, Rest)> {
+        let mut rested = Vec::new();
+        for (scope, entries) in due {
+            match before.remove(&scope).filter(|rest| rest.entries == entries) {
+                Some(rest) => rested.push((scope, rest)),
+                None => {
+                    let read = None;
+                    self.resting.insert(scope, Rest { entries, read });
+                }
+            }
+        }
+
+        rested
+    }
+
     /// Looks once, and says what there is to say. Returns how many digests were said.
     pub(crate) async fn look_at_replicas(&mut self, door: &Door) -> Result<usize, NodeError> {
         let now_ms = door.now_ms();
         self.looked_ms = Some(now_ms);
         let day = now_ms.div_euclid(DAY_MS);
-        let mut rested = Vec::new();
-        let mut before = std::mem::take(&mut self.resting);
+        let before = std::mem::take(&mut self.resting);
         if !in_step(door) {
             return Ok(0);
         }
@@ -154,25 +174,13 @@ impl ReplicaDigests {
             .iter()
             .map(|w| (w.entry.log.lane, w.entry.log.crossing))
             .collect();
+        let mut due = entries(door);
+        due.retain(|scope, _| {
+            let done = self.said.get(scope).is_some_and(|(last, _)| *last == day);
+            !done && !waiting.contains(scope)
+        });
 
-        for (scope, entries) in entries(door) {
-            let done = self.said.get(&scope).is_some_and(|(last, _)| *last == day);
-            if done || waiting.contains(&scope) {
-                continue;
-            }
-
-            match before.remove(&scope).filter(|rest| rest.entries == entries) {
-                Some(rest) => rested.push((scope, rest)),
-                None => drop(self.resting.insert(
-                    scope,
-                    Rest {
-                        entries,
-                        read: None,
-                    },
-                )),
-            }
-        }
-
+        let rested = self.rested_of(due, before);
         if rested.is_empty() {
             return Ok(0);
         }

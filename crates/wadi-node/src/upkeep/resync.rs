@@ -22,9 +22,7 @@ use crate::{
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Notify;
-use wadi_log::{
-    Body, Difference, Enrolment, Frontier, Lane, LogId, NodeId, ResyncOrder, Role, Tip,
-};
+use wadi_log::{Body, Difference, Enrolment, Frontier, LogId, NodeId, ResyncOrder, Role, Tip};
 use wadi_store::{Batch, LocalState};
 
 /// A plan older than that is made anew, milliseconds of the node's clock.
@@ -476,10 +474,6 @@ fn check_length(what: &'static str, text: &str) -> Result<(), NodeError> {
 }
 
 /// Lanes in words, for outcomes.
-pub(crate) fn lane_name(lane: Lane) -> String {
-    lane.to_string()
-}
-
 /// What is damaged here of each log, and what the peer holds of it.
 fn plan_damage(plan: &mut Resync, damage: DamageOf, mine: &Frontier, compared: Option<&Compared>) {
     for (log, all) in damage {

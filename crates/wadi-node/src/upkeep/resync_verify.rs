@@ -5,6 +5,7 @@ use crate::{
     upkeep::{resync::Resyncs, scrub::Round},
 };
 use serde_json::{Value, json};
+use wadi_sync::ScopeSum;
 
 /// Lanes and crossings that differ named in an outcome at most, and characters of the reason: a
 /// report is an entry.
@@ -44,41 +45,13 @@ impl Resyncs {
         let they_take = self
             .door
             .with_control(|c| c.enrolment(&id).map(|e| e.scope.clone()));
-        let mut differing = Vec::new();
-        let mut scopes = 0;
-
-        for own in mine.iter().filter(|s| {
+        let is_taken = |s: &&ScopeSum| {
             they_take
                 .as_ref()
                 .is_some_and(|t| t.takes(s.lane, s.crossing))
-        }) {
-            let their = theirs
-                .iter()
-                .find(|t| (t.lane, t.crossing) == (own.lane, own.crossing));
-            scopes += 1;
-
-            let none = own.entries == 0 && their.is_none();
-            if !none && their != Some(own) {
-                differing.push(format!(
-                    "{}/{}",
-                    crate::upkeep::resync::lane_name(own.lane),
-                    own.crossing
-                ));
-            }
-        }
-
-        let missing_here = |t: &&wadi_sync::ScopeSum| {
-            !mine
-                .iter()
-                .any(|s| (s.lane, s.crossing) == (t.lane, t.crossing))
         };
-
-        differing.extend(
-            theirs
-                .iter()
-                .filter(missing_here)
-                .map(|t| format!("{}/{}", t.lane, t.crossing)),
-        );
+        let both: Vec<&ScopeSum> = mine.iter().filter(is_taken).collect();
+        let mut differing = differing_scopes(&mine, &both, &theirs);
 
         let own_time = self.door.time.hub_time_s();
         let equal = compared.differences.is_empty() && differing.is_empty() && wrong_here == 0;
@@ -90,7 +63,7 @@ impl Resyncs {
             "through_s": own_time,
             "logs": compared.mine.0.len(),
             "logs_differing": compared.differences.len(),
-            "scopes": scopes,
+            "scopes": both.len(),
             "scopes_differing": differing,
             "wrong_here": wrong_here,
             "read_through": read_through,
@@ -107,4 +80,22 @@ impl Resyncs {
             crossing: self.door.me.crossing.unwrap_or(wadi_log::Crossing::HUB),
         }
     }
+}
+
+/// Lanes and crossings whose records come to something else at the other end: those that both take
+/// and differ, and those that only the peer holds.
+fn differing_scopes(mine: &[ScopeSum], both: &[&ScopeSum], theirs: &[ScopeSum]) -> Vec<String> {
+    let scope = |s: &ScopeSum| (s.lane, s.crossing);
+    let name = |s: &ScopeSum| format!("{}/{}", s.lane, s.crossing);
+
+    let differs = |own: &&&ScopeSum| {
+        let their = theirs.iter().find(|t| scope(t) == scope(own));
+        let nobody_holds_it = own.entries == 0 && their.is_none();
+        !nobody_holds_it && their != Some(**own)
+    };
+    let is_missing_here = |their: &&ScopeSum| !mine.iter().any(|s| scope(s) == scope(their));
+
+    let differing = both.iter().filter(differs).map(|own| name(own));
+    let missing = theirs.iter().filter(is_missing_here).map(name);
+    differing.chain(missing).collect()
 }

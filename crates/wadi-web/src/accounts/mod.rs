@@ -8,7 +8,7 @@ mod pauses;
 pub(crate) mod sessions;
 
 pub use account::SessionOf;
-pub(crate) use account::check_registered;
+pub(crate) use account::{PersonAccount, check_registered};
 pub use passkeys::{PasskeyOrigins, tell_copied_passkeys};
 pub(crate) use pauses::CallerAddress;
 
@@ -20,7 +20,7 @@ use crate::{
     reading::ReadGrant,
     strict::StrictBody,
 };
-use account::{PersonAccount, account_key, all_sessions, end_sessions};
+use account::{account_key, all_sessions, end_sessions};
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},

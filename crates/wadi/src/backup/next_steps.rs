@@ -59,18 +59,7 @@ pub(super) fn what_comes_next(
                  all that was acknowledged."
                     .into(),
             );
-            lines.push(match config.database {
-                None => format!(
-                    "Start the node. It raises that as an alarm, fetches its own entries back \
-                     from {peers}, and makes a new \
-                     anchor with its first commit; the alarm ends with the start after that."
-                ),
-                Some(_) => format!(
-                    "Start the hub. It makes a new anchor without an alarm, as a standby does at \
-                     its first start, and \
-                     fetches its own entries back from {peers}."
-                ),
-            });
+            lines.push(without_anchor(config, &peers));
 
             lines.push(at_once.into());
             lines.push(format!(
@@ -92,6 +81,19 @@ pub(super) fn what_comes_next(
     (stands, lines)
 }
 
+/// What the first start does where there is no anchor.
+fn without_anchor(config: &Config, peers: &str) -> String {
+    match config.database {
+        None => format!(
+            "Start the node. It raises that as an alarm, fetches its own entries back from {peers}, \
+             and makes a new anchor with its first commit; the alarm ends with the start after that."
+        ),
+        Some(_) => format!(
+            "Start the hub. It makes a new anchor without an alarm, as a standby does at its first \
+             start, and fetches its own entries back from {peers}."
+        ),
+    }
+}
 /// Where the database is that was there, and what is in it alone.
 fn kept_line(done: &ReplacedDatabase) -> Option<String> {
     let kept = format!(

@@ -106,18 +106,8 @@ pub(super) fn write_export(
         return Ok(Value::Null);
     }
 
-    let (rows, mut out) = written.map_err(|f| {
-        let left = if to_stdout {
-            String::new()
-        } else {
-            format!("; what was written until then is in {}", part.display())
-        };
-
-        Failure {
-            why: format!("the export was cut short: {}{left}", f.why),
-            ..f
-        }
-    })?;
+    let left = (!to_stdout).then_some(part.as_path());
+    let (rows, mut out) = written.map_err(|f| cut_short(f, left))?;
 
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
     let name = format.to_possible_value().map(|v| v.get_name().to_string());
@@ -144,6 +134,18 @@ pub(super) fn write_export(
     out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
     put_in_place(&part, output, format, &trailer).map_err(failed)?;
     Ok(trailer)
+}
+
+/// A failure in the middle of an export, with the file that holds what was written until then.
+fn cut_short(failure: Failure, left: Option<&Path>) -> Failure {
+    let left = left.map_or(String::new(), |part| {
+        format!("; what was written until then is in {}", part.display())
+    });
+
+    Failure {
+        why: format!("the export was cut short: {}{left}", failure.why),
+        ..failure
+    }
 }
 
 /// Gives a whole export its name, and the flat formats their trailer.
