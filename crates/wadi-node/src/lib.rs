@@ -104,7 +104,7 @@ pub use door::{
     pace::{Pace, PeerBacklog},
     resync_state::{ResyncAct, ResyncState},
     scopes::ScopeDigest,
-    status::{Damage, LinkStatus, PeerStatus, ScrubStatus},
+    status::{CountryStanding, Damage, LinkStatus, PeerStatus, ScrubStatus, WitnessStanding},
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
     traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},

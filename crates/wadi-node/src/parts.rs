@@ -198,6 +198,7 @@ impl SharedParts {
             recheck: self.recheck,
             reconciled: watch::Sender::new(0),
             own_certificate_ends_s: AtomicI64::new(0),
+            country_log: Mutex::default(),
             reconciler_rests: AtomicU64::new(0),
             #[cfg(test)]
             logs_counted: self.logs_counted,

@@ -12,7 +12,9 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::{fmt, sync::Arc};
-use wadi_node::{LinkTraffic, MemberCost, Node, NodeError, TrafficPurpose, WayBytes};
+use wadi_node::{
+    CountryStanding, LinkTraffic, MemberCost, Node, NodeError, TrafficPurpose, WayBytes,
+};
 
 /// What the text is, as its standard has it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -90,6 +92,9 @@ async fn text_of(node: &Node) -> Result<String, NodeError> {
     );
 
     add_queues(&mut registry, node);
+    if let Some(log) = &status.country_log {
+        add_country_log(&mut registry, log);
+    }
     add_links(&mut registry, node);
     add_costs(&mut registry, &status.costs);
 
@@ -105,6 +110,23 @@ fn add_queues(registry: &mut Registry, node: &Node) {
     set(&queues, vec![label("of", "this node")], own);
     for (peer, count) in of_peers {
         set(&queues, vec![label("of", peer)], count);
+    }
+}
+
+/// How far the country log goes, and how far witnesses cosigned it.
+fn add_country_log(registry: &mut Registry, log: &CountryStanding) {
+    let help = "Leaves of the country log: under its newest checkpoint, and under the newest that a \
+                witness cosigned";
+    let leaves = family(registry, "country_log_leaves", help);
+    set(&leaves, vec![label("of", "published")], log.leaves);
+    let cosigned = log.cosigned_leaves.unwrap_or(0);
+    set(&leaves, vec![label("of", "cosigned")], cosigned);
+
+    let help = "Whether a witness cosigned the newest checkpoint: 1 where it did";
+    let witnesses = family(registry, "country_log_cosigned", help);
+    for witness in &log.witnesses {
+        let name = vec![label("witness", &witness.name)];
+        set(&witnesses, name, i64::from(witness.has_cosigned));
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use std::{
-    collections::{HashMap, HashSet},
-    fs::{File, Metadata},
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::{DirEntry, File, Metadata},
     io::{self, Read},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -33,6 +33,10 @@ const STUCK: Duration = Duration::from_secs(30);
 const WAITING_MAX: usize = 200;
 /// For so long they may become more.
 const GROWS_FOR: Duration = Duration::from_secs(60);
+/// A file under another name is its writer's until it has lain there for so long.
+const OTHER_AFTER: Duration = Duration::from_secs(600);
+/// Files under other names that are looked at.
+const OTHERS_MAX: usize = 1_000;
 /// Bytes of a file at most.
 const FILE_BYTES_MAX: u64 = crate::BODY_BYTES_MAX as u64;
 /// The alarm's subject.
@@ -49,6 +53,7 @@ pub async fn run_spool(node: Arc<Node>, places: Vec<SpoolPlace>) -> io::Result<(
     let mut spool = Spool {
         node,
         seen: HashMap::new(),
+        others: Others::default(),
         backlog: Backlog::default(),
     };
 
@@ -62,28 +67,69 @@ struct Spool {
     node: Arc<Node>,
     /// The files that lie in a directory and could not be settled at the first look.
     seen: HashMap<PathBuf, SeenFile>,
+    others: Others,
     backlog: Backlog,
 }
 
-/// The drafts that lie in a directory, in the order of their names.
-fn list_drafts(dir: &Path) -> io::Result<Vec<PathBuf>> {
+/// What lies in a directory, in the order of their names.
+#[derive(Default)]
+struct Listed {
+    drafts: Vec<PathBuf>,
+    /// Files whose names do not end in `.json`, some of them where they are very many.
+    others: Vec<PathBuf>,
+}
+
+/// Whether somebody may have meant a file to be taken. One that begins with a dot is a program's
+/// own, and `done/` and `bad/` are directories.
+fn is_other(entry: &DirEntry) -> bool {
+    let is_hidden = entry.file_name().as_bytes().starts_with(b".");
+    !is_hidden && entry.file_type().is_ok_and(|t| !t.is_dir())
+}
+
+fn list_files(dir: &Path) -> io::Result<Listed> {
     for sub in ["done", "bad"] {
         std::fs::create_dir_all(dir.join(sub))
             .map_err(|e| io::Error::new(e.kind(), format!("{sub}: {e}")))?;
     }
 
-    let mut files = Vec::new();
+    let mut listed = Listed::default();
     for entry in std::fs::read_dir(dir)? {
         // One that vanished meanwhile is nobody's trouble.
         let Ok(entry) = entry else { continue };
         let name = entry.file_name();
         if name.as_bytes().to_ascii_lowercase().ends_with(b".json") {
-            files.push(entry.path());
+            listed.drafts.push(entry.path());
+        } else if listed.others.len() < OTHERS_MAX && is_other(&entry) {
+            listed.others.push(entry.path());
         }
     }
 
-    files.sort();
-    Ok(files)
+    listed.drafts.sort();
+    Ok(listed)
+}
+
+/// Files under other names than those that are taken, and since when each is known.
+#[derive(Default)]
+struct Others(BTreeMap<PathBuf, Instant>);
+
+impl Others {
+    /// Takes in which there are now. How many were left there, and the name of the first.
+    fn left(&mut self, there: Vec<PathBuf>, now: Instant) -> Option<(usize, String)> {
+        let mut before = std::mem::take(&mut self.0);
+        self.0 = there
+            .into_iter()
+            .map(|file| {
+                let since = before.remove(&file).unwrap_or(now);
+                (file, since)
+            })
+            .collect();
+
+        let is_left = |since: &Instant| now.duration_since(*since) >= OTHER_AFTER;
+        let mut left = self.0.iter().filter(|(_, since)| is_left(since));
+        let (file, _) = left.next()?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        Some((1 + left.count(), name.into_owned()))
+    }
 }
 
 /// How many files wait, and since when they have not become fewer.
@@ -131,10 +177,13 @@ enum Taken {
 impl Spool {
     async fn look_through(&mut self, places: &[SpoolPlace]) -> io::Result<()> {
         let mut unusable = None;
-        let mut files = Vec::new();
+        let (mut files, mut others) = (Vec::new(), Vec::new());
         for place in places {
-            match list_drafts(&place.dir) {
-                Ok(found) => files.extend(found.into_iter().map(|file| (place, file))),
+            match list_files(&place.dir) {
+                Ok(listed) => {
+                    files.extend(listed.drafts.into_iter().map(|file| (place, file)));
+                    others.extend(listed.others);
+                }
                 Err(error) => {
                     let why = format!("{}: {error}", place.dir.display());
                     unusable.get_or_insert(io::Error::new(error.kind(), why));
@@ -144,7 +193,8 @@ impl Spool {
 
         let waiting = files.len();
         let grows = self.backlog.grows(waiting, Instant::now());
-        self.tell_alarm(grows.then_some(waiting));
+        let left = self.others.left(others, Instant::now());
+        self.tell_alarm(grows.then_some(waiting), left.as_ref());
 
         let there: HashSet<&PathBuf> = files.iter().map(|(_, file)| file).collect();
         self.seen.retain(|file, _| there.contains(file));
@@ -152,7 +202,7 @@ impl Spool {
             self.settle_one(place, file).await;
         }
 
-        self.tell_alarm(grows.then_some(waiting));
+        self.tell_alarm(grows.then_some(waiting), left.as_ref());
         unusable.map_or(Ok(()), Err)
     }
 
@@ -214,8 +264,9 @@ impl Spool {
         seen.since.elapsed()
     }
 
-    /// Raises the alarm for files that cannot be moved, or for more and more of them, or ends it.
-    fn tell_alarm(&self, growing: Option<usize>) {
+    /// Raises the alarm for files that cannot be moved, for more and more of them, or for those that
+    /// nobody takes; or ends it.
+    fn tell_alarm(&self, growing: Option<usize>, left: Option<&(usize, String)>) {
         let stuck = self
             .seen
             .iter()
@@ -238,7 +289,14 @@ impl Spool {
             )
         });
 
-        self.node.set_alarm(ALARM, alarm.or(growing));
+        let left = left.map(|(count, name)| {
+            format!(
+                "{count} files in the spool are not taken, for their names do not end in .json, \
+                 {name:?} the first of them: rename what is to be written, and take the rest away"
+            )
+        });
+
+        self.node.set_alarm(ALARM, alarm.or(growing).or(left));
     }
 }
 
@@ -367,6 +425,31 @@ async fn write_draft(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_nobody_will_take_is_told_once_its_writer_had_time_to_rename_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "weight.json",
+            "weight.txt",
+            ".weight.json.swp",
+            "reading.JSON",
+        ] {
+            std::fs::write(dir.path().join(name), "{}").unwrap();
+        }
+
+        let others = || list_files(dir.path()).unwrap().others;
+        let (mut seen, began) = (Others::default(), Instant::now());
+        assert_eq!(seen.left(others(), began), None, "it may be renamed yet");
+        let later = began + OTHER_AFTER;
+        let told = Some((1, "weight.txt".to_string()));
+        assert_eq!(seen.left(others(), later), told);
+
+        std::fs::write(dir.path().join("new.tmp"), "{").unwrap();
+        assert_eq!(seen.left(others(), later), told, "the new one is in time");
+        std::fs::remove_file(dir.path().join("weight.txt")).unwrap();
+        assert_eq!(seen.left(others(), later), None);
+    }
 
     #[test]
     fn a_spool_that_does_not_become_emptier_is_told_and_one_that_is_worked_off_is_not() {

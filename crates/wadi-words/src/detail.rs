@@ -68,6 +68,20 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
     &ALL
 }
 
+/// All reasons that hold no other one, those of the most words first. One that does is not looked
+/// into again.
+fn plain() -> &'static [&'static EnglishDetail] {
+    static PLAIN: LazyLock<Vec<&EnglishDetail>> = LazyLock::new(|| {
+        let why = DetailPiece::Place("why".into());
+        let all = all().values().flatten();
+        let mut plain: Vec<_> = all.filter(|d| !d.pieces.contains(&why)).collect();
+        plain.sort_by_key(|detail| Reverse(detail.words()));
+        plain
+    });
+
+    &PLAIN
+}
+
 /// The values in a text that a message made; none where it did not make it.
 fn values<'a>(pieces: &'a [DetailPiece], text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
     let mut out = Vec::new();
@@ -148,15 +162,8 @@ impl Language {
 
     /// A reason within a reason, whose code nobody names.
     fn any_detail(self, english: &str) -> Option<String> {
-        // One that holds another one is not looked into again.
-        let why = DetailPiece::Place("why".into());
-        let plain = all().values().flatten();
-        let plain = plain.filter(|detail| !detail.pieces.contains(&why));
-        let mut plain: Vec<&EnglishDetail> = plain.collect();
-        plain.sort_by_key(|detail| Reverse(detail.words()));
-        plain
-            .into_iter()
-            .find_map(|detail| self.told(detail, english))
+        let mut plain = plain().iter();
+        plain.find_map(|detail| self.told(detail, english))
     }
 
     /// What looks wrong about a write that was taken, in this language; as

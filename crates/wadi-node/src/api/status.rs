@@ -12,7 +12,7 @@ use crate::{
         error::NodeError,
         next_contact::NextContact,
         scopes::ScopeDigest,
-        status::{LinkStatus, PeerStatus, ScrubStatus},
+        status::{CountryStanding, LinkStatus, PeerStatus, ScrubStatus},
         traffic::LinkTraffic,
     },
 };
@@ -86,6 +86,8 @@ pub struct Status {
     pub last_refused: Vec<Json>,
     /// What each member costs this node, and how it stands.
     pub costs: Vec<MemberCost>,
+    /// How the country log stands; none before it has a checkpoint, and where none is kept.
+    pub country_log: Option<CountryStanding>,
 }
 
 impl Reads {
@@ -142,6 +144,7 @@ impl Reads {
             forks: door.with_control(|c| c.forks().keys().map(LogId::origin).collect()),
             cuts: self.cut_texts(),
             costs: door.costs(),
+            country_log: door.country_log.lock().expect("no panic holds it").clone(),
             last_refused: refusals
                 .iter()
                 .map(|r| {

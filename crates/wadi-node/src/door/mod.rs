@@ -61,7 +61,7 @@ use peer_links::PeerLinks;
 use projections::Projections;
 use scopes::DigestsRead;
 use shared_terms::SharedTerms;
-use status::{PeerStatus, ScrubStatus};
+use status::{CountryStanding, PeerStatus, ScrubStatus};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -141,6 +141,8 @@ pub struct Door {
     pub(crate) wants: Arc<Mutex<RepairQueue>>,
     /// When this node's own certificate ends, Unix seconds; 0 where nobody said.
     pub(crate) own_certificate_ends_s: AtomicI64,
+    /// How the country log stands; none before it has a checkpoint, and where none is kept.
+    pub(crate) country_log: Mutex<Option<CountryStanding>>,
     /// How the scrub stands.
     pub(crate) scrub: Mutex<ScrubStatus>,
     /// Has everything read through soon.

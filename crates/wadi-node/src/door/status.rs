@@ -85,6 +85,34 @@ impl LinkStatus {
     }
 }
 
+/// How a country log stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct CountryStanding {
+    /// Its origin.
+    pub origin: String,
+    /// Leaves under the newest checkpoint.
+    pub leaves: u64,
+    /// Their root, hexadecimal.
+    pub root: String,
+    /// How many witnesses cosigned the newest checkpoint.
+    pub cosigned: usize,
+    /// Leaves under the newest checkpoint that any witness cosigned; none where none did.
+    pub cosigned_leaves: Option<u64>,
+    /// How each witness of the configuration stands.
+    pub witnesses: Vec<WitnessStanding>,
+}
+
+/// How a witness of the country log stands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct WitnessStanding {
+    /// Its name, as its key has it.
+    pub name: String,
+    /// Whether it cosigned the newest checkpoint.
+    pub has_cosigned: bool,
+    /// Why it did not, when it was asked last; none where it did, or was not asked yet.
+    pub trouble: Option<String>,
+}
+
 /// What is wrong with a run of entries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Damage {

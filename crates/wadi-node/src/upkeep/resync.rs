@@ -524,7 +524,7 @@ mod tests {
         let log = LogId {
             node: NodeId([1; 16]),
             epoch: wadi_log::Epoch([1; 8]),
-            lane: Lane::Passage,
+            lane: wadi_log::Lane::Passage,
             crossing: wadi_log::Crossing::HUB,
         };
         let tip = |size| Tip {

@@ -79,6 +79,41 @@ pub(crate) struct SitesAnswer {
     last_refused: Vec<LastRefusedAnswer>,
     /// What each member costs this node, and how it stands.
     costs: Vec<MemberCostAnswer>,
+    /// How the country log stands; null before it has a checkpoint, and where none is kept.
+    #[schema(required = true)]
+    country_log: Option<CountryLogAnswer>,
+}
+
+/// How the country log of a hub stands.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountryLogAnswer {
+    /// Its origin.
+    origin: String,
+    /// Leaves under the newest checkpoint.
+    leaves: u64,
+    /// Their root, hexadecimal.
+    root: String,
+    /// How many witnesses cosigned the newest checkpoint.
+    cosigned: u64,
+    /// Leaves under the newest checkpoint that any witness cosigned; null where none did.
+    #[schema(required = true)]
+    cosigned_leaves: Option<u64>,
+    /// How each witness that is asked stands.
+    witnesses: Vec<CountryWitnessAnswer>,
+}
+
+/// How a witness of the country log stands.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountryWitnessAnswer {
+    /// Its name, as its key has it.
+    name: String,
+    /// Whether it cosigned the newest checkpoint.
+    has_cosigned: bool,
+    /// Why it did not, when it was asked last; null where it did, or was not asked yet.
+    #[schema(required = true)]
+    trouble: Option<String>,
 }
 
 /// What a member costs the node.

@@ -109,6 +109,10 @@ fn status_text(v: &Value) -> String {
         );
     }
 
+    if v["country_log"].is_object() {
+        out += &country_text(&v["country_log"]);
+    }
+
     for member in v["costs"].as_array().into_iter().flatten() {
         out += &cost_text(member);
     }
@@ -118,6 +122,29 @@ fn status_text(v: &Value) -> String {
         Some(table) => format!("{out}\n{table}"),
         None => out,
     }
+}
+
+/// The country log, and each of its witnesses that has not cosigned.
+fn country_text(log: &Value) -> String {
+    let witnesses = log["witnesses"].as_array().map_or(0, Vec::len);
+    let mut out = format!(
+        "country log {}: {} leaves, cosigned by {} of {witnesses} witnesses\n",
+        member_text(log, "origin"),
+        log["leaves"],
+        log["cosigned"],
+    );
+
+    for witness in log["witnesses"].as_array().into_iter().flatten() {
+        if witness["has_cosigned"] == false {
+            let name = member_text(witness, "name");
+            let why = witness["trouble"]
+                .as_str()
+                .map_or("not asked yet".into(), shown);
+            out += &format!("  not by {name}: {why}\n");
+        }
+    }
+
+    out
 }
 
 /// A member that is slowed or paused for what it costs; nothing of any other.

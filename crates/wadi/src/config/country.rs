@@ -104,3 +104,45 @@ impl WitnessConfig {
         Ok(WitnessPlan { url, vkeys })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a section, where something is.
+    fn wrong(text: &str) -> Option<String> {
+        let read: CountryConfig = toml::from_str(text).expect("the members are right");
+        read.check().err()
+    }
+
+    #[test]
+    fn what_a_country_log_cannot_be_kept_by_is_refused_with_the_member_and_the_bounds() {
+        assert_eq!(wrong(""), None);
+        let bad_key = "[[witness]]\nurl = \"https://w.example\"\nvkeys = [\"W1+x\"]\n";
+        let no_key = "[[witness]]\nurl = \"https://w.example\"\nvkeys = []\n";
+        let no_url = "[[witness]]\nurl = \"w.example\"\nvkeys = []\n";
+        for (text, said) in [
+            ("every_s = 0", "country.every_s = 0: 1 to 86400".to_string()),
+            (
+                "every_s = 86401",
+                "country.every_s = 86401: 1 to 86400".into(),
+            ),
+            (
+                no_key.repeat(13).as_str(),
+                "at most 12 [[country.witness]]".into(),
+            ),
+            (
+                no_url,
+                "country.witness.url = \"w.example\": https://… or http://…".into(),
+            ),
+            (
+                no_key,
+                "country.witness.vkeys of https://w.example: 1 to 2 keys".into(),
+            ),
+            (bad_key, "country.witness.vkeys: W1+x: ".into()),
+        ] {
+            let told = wrong(text).expect(text);
+            assert!(told.starts_with(&said), "{text}: {told}");
+        }
+    }
+}

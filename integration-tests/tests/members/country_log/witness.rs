@@ -239,6 +239,15 @@ fn a_witness_that_others_wrote_cosigns_and_evidence_reaches_the_quorum() {
     assert_eq!((code, &said["valid"]), (0, &Value::Bool(true)), "{said}");
     assert_eq!(said["country"]["cosigned"], serde_json::json!(["W1"]));
 
+    // The operator sees how far the log goes, and who cosigned it.
+    let standing = || world.site("hub").get("/v1/sites").unwrap()["country_log"].clone();
+    world.wait("status tells of the witness", || {
+        standing()["witnesses"][0]["has_cosigned"] == true
+    });
+    let told = standing();
+    assert_eq!(told["witnesses"][0]["trouble"], Value::Null, "{told}");
+    assert!(told["cosigned_leaves"].as_u64() >= Some(1), "{told}");
+
     let both = policy("group both all W1 W2\nquorum both");
     let (code, said) = verify(&dir, &both);
     assert_eq!(

@@ -8,6 +8,7 @@
 mod kept;
 mod listing;
 mod proving;
+mod standing;
 mod witnesses;
 
 pub use proving::CountryProofs;
@@ -150,7 +151,10 @@ impl Country {
         }
         drop(kept);
 
-        self.ask_witnesses(plan).await
+        self.note_standing(plan).await;
+        let asked = self.ask_witnesses(plan).await;
+        self.note_standing(plan).await;
+        asked
     }
 
     /// Tells the head in the hub's own control log, and then signs it: who holds the one can ask

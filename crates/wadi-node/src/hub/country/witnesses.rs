@@ -29,11 +29,11 @@ pub struct WitnessPlan {
 }
 
 impl WitnessPlan {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.vkeys.first().map_or(self.url.as_str(), VKey::name)
     }
 
-    fn has_cosigned(&self, note: &str) -> bool {
+    pub(super) fn has_cosigned(&self, note: &str) -> bool {
         let signed = SignedHead::parse(note);
         let by = |key| matches!(&signed, Ok(s) if matches!(s.signed_by(key), Ok(Some(_))));
         self.vkeys.iter().any(by)
@@ -56,7 +56,7 @@ pub(super) struct WitnessMemory {
     /// When it is asked again.
     rests_until: Option<Instant>,
     /// Why it did not cosign the newest checkpoint.
-    trouble: Option<String>,
+    pub(super) trouble: Option<String>,
 }
 
 impl Country {
