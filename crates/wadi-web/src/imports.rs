@@ -5,8 +5,9 @@ use crate::{
     DraftBody, Problem, Token,
     answers::ImportAnswer,
     body::operation_writes,
+    language::asked_for,
     problem::unprocessable,
-    records::{idempotency_key, put_standing, written_json},
+    records::{idempotency_key, put_standing, tell_warnings, written_json},
     strict::{
         check_encoding, content_hash, decode_text, parse_object, read_members, unread_body,
         wide_to_utf8,
@@ -26,6 +27,7 @@ use std::{
 use wadi_log::{Hash, RecordId};
 use wadi_node::LocalScope;
 use wadi_node::{Node, Target, Write, Written};
+use wadi_words::Language;
 
 /// Operations of one request at most.
 const LINES_MAX: usize = 20_000;
@@ -75,6 +77,7 @@ pub(crate) async fn import(
     }
 
     let mut run = Run::new(&node, &token, key, lines.len());
+    run.language = asked_for(&headers);
     for (n, line) in lines.iter().enumerate() {
         run.take_line(n, line).await;
     }
@@ -103,6 +106,8 @@ fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
 struct Run<'a> {
     node: &'a Node,
     token: &'a Token,
+    /// In which reasons and warnings are told.
+    language: Language,
     /// The key of the whole request: a draft without one of its own has it, with its line's number.
     key: Option<String>,
     keys: OperationKeys,
@@ -124,6 +129,7 @@ impl<'a> Run<'a> {
         Self {
             node,
             token,
+            language: Language::English,
             key,
             keys: OperationKeys::default(),
             results: vec![None; lines],
@@ -166,8 +172,9 @@ impl<'a> Run<'a> {
 
     fn fail(&mut self, n: usize, problem: &Problem) {
         self.bad += 1;
-        self.results[n] =
-            Some(json!({"line": n + 1, "code": problem.code, "detail": problem.detail}));
+        let told = self.language.problem_detail(&problem.code, &problem.detail);
+        let detail = told.unwrap_or_else(|| problem.detail.clone());
+        self.results[n] = Some(json!({"line": n + 1, "code": problem.code, "detail": detail}));
     }
 
     async fn prepare_line(
@@ -258,6 +265,7 @@ impl<'a> Run<'a> {
                 warn_if_overtaken(&mut json);
             }
 
+            tell_warnings(&mut json, self.language);
             if let Some(json) = json.as_object_mut() {
                 json.remove("heads");
             }

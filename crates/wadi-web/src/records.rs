@@ -314,7 +314,7 @@ async fn write_draft(
 }
 
 /// Tells what looks wrong about a write in a language, as far as the catalogue has it.
-fn tell_warnings(answer: &mut Value, language: Language) {
+pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
     let warnings = answer["warnings"].as_array_mut().into_iter().flatten();
     for warning in warnings {
         let told = warning.as_str().and_then(|text| language.warning(text));

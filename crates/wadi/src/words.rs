@@ -29,6 +29,18 @@ fn beside_in(language: Language, group: Group, code: &str) -> String {
     }
 }
 
+/// Why something was not taken, by its code and its English reason.
+pub(crate) fn reason(code: &str, english: &str) -> String {
+    let told = language().problem_detail(code, english);
+    told.unwrap_or_else(|| shown(english).into_owned())
+}
+
+/// What looks wrong about a write that was taken.
+pub(crate) fn warning(english: &str) -> String {
+    let told = language().warning(english);
+    told.unwrap_or_else(|| shown(english).into_owned())
+}
+
 /// How a failure is told on standard error: in English its reason and its code, in another language
 /// what it is called and what to do before them.
 pub(crate) fn failure_text(failure: &Failure) -> String {

@@ -5,6 +5,7 @@ use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, shown},
+    words,
 };
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, io::Read, path::Path};
@@ -46,7 +47,7 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
             "{}:{}: {} [{}]",
             file.display(),
             line["line"],
-            text_of(&line["detail"]),
+            words::reason(raw_text(&line["code"]), raw_text(&line["detail"])),
             text_of(&line["code"])
         );
     }
@@ -57,7 +58,7 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
                 "{}:{}: look again: {}",
                 file.display(),
                 line["line"],
-                text_of(warning)
+                words::warning(raw_text(warning))
             );
         }
     }
@@ -217,8 +218,12 @@ fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
     keyed().unwrap_or_else(|| line.to_vec())
 }
 
+fn raw_text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 fn text_of(value: &Value) -> String {
-    shown(value.as_str().unwrap_or_default()).into_owned()
+    shown(raw_text(value)).into_owned()
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ fn written_text(value: &Value) -> String {
     for warning in value["warnings"].as_array().into_iter().flatten() {
         out += &format!(
             "\n  look again: {}",
-            shown(warning.as_str().unwrap_or_default())
+            words::warning(warning.as_str().unwrap_or_default())
         );
     }
 
