@@ -24,6 +24,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
+use unicode_normalization::UnicodeNormalization;
 use wadi_log::{Hash, RecordId};
 use wadi_node::LocalScope;
 use wadi_node::{Node, Target, Write, Written};
@@ -148,7 +149,7 @@ impl<'a> Run<'a> {
             text => parse_object(text).map(Some),
         });
         let map = match read {
-            Ok(Some(map)) => map,
+            Ok(Some(map)) => with_composed_names(map),
             Ok(None) => return,
             Err(problem) => return self.fail(n, &problem),
         };
@@ -315,6 +316,17 @@ fn take_key(map: &mut Map<String, Value>) -> Result<Option<String>, Problem> {
             format!("key: expected text, found {other}"),
         )),
     }
+}
+
+/// A line whose own names for itself and its record are in Unicode's composed form (NFC): programs
+/// that pass a file on write the same letters decomposed, and mean the same.
+fn with_composed_names(mut map: Map<String, Value>) -> Map<String, Value> {
+    for member in ["key", "id"] {
+        if let Some(Value::String(name)) = map.get_mut(member) {
+            *name = name.nfc().collect();
+        }
+    }
+    map
 }
 
 fn sender_key(map: &Map<String, Value>) -> Option<String> {

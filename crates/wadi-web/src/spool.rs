@@ -20,6 +20,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
+use unicode_normalization::UnicodeNormalization;
 use wadi_node::Node;
 
 /// How often the directory is looked at.
@@ -388,7 +389,8 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Unread> {
 fn key_of(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default();
     match name.to_str() {
-        Some(text) if !text.chars().any(char::is_control) => text.to_string(),
+        // Whatever copied it may have written the same letters decomposed.
+        Some(text) if !text.chars().any(char::is_control) => text.nfc().collect(),
         _ => crate::auth::hash_bytes(name.as_bytes()),
     }
 }

@@ -287,6 +287,18 @@ fn lines_of_an_import_are_each_what_they_are() {
 }
 
 #[test]
+fn a_key_is_the_same_key_however_its_letters_are_composed() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    // Alef with madda in one letter, and as alef with a combining mark: a file system wrote it so.
+    let keyed = |key: &str| json!({"kind": "passage", "key": key, "fields": {"direction": "in"}});
+    let (composed, decomposed) = ("دفتر \u{622}", "دفتر \u{627}\u{653}");
+    assert_eq!(counted(&import(trb, &[keyed(composed)])), (1, 0, 0));
+    assert_eq!(counted(&import(trb, &[keyed(decomposed)])), (0, 1, 0));
+}
+
+#[test]
 fn an_edit_far_behind_in_a_file_has_the_key_of_the_whole_file() {
     let mut world = World::default();
     world.start("trb", &[]);
