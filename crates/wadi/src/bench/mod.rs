@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{os::unix::fs::FileExt, path::Path, sync::Arc, time::Instant};
 use wadi_log::{Crossing, Enrolment, LogKey, Role, RootKey, Scope};
 use wadi_node::{Node, NodeKeys, Start, SystemClock, Target, Write};
 use wadi_record::{Draft, Passage};
@@ -150,6 +150,9 @@ fn draft(n: usize) -> Draft {
         .gate_in("G1", &format!("ANPR-{n}"))
 }
 
+/// Bytes of a slot of the file that stands for the anchor.
+const BARE_SLOT_BYTES: usize = 4_096;
+
 fn write(n: usize) -> Write {
     Write::by("OF-0001", "PORT", Target::New(None), draft(n))
 }
@@ -196,12 +199,28 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Bare inserts of the same number of bytes, one commit each, WAL and synchronous FULL: what the
-/// disk allows one writer.
-async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
+/// What is synced for a bare insert.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BareSyncs {
+    /// The database's WAL alone.
+    Database,
+    /// A slot of a second file behind it, too, as a node syncs its anchor.
+    AnchorToo,
+}
+
+/// Bare inserts of the same number of bytes a second, one commit each, WAL and synchronous FULL:
+/// what the disk allows one writer.
+async fn bare_inserts(dir: &Path, count: usize, syncs: BareSyncs) -> Result<f64, Failure> {
     let failed = |e: sqlx::Error| Failure::new("bench", e.to_string());
+    let name = match syncs {
+        BareSyncs::Database => "bare",
+        BareSyncs::AnchorToo => "bare-anchored",
+    };
+    let anchor = std::fs::File::create(dir.join(format!("{name}.anchor")))?;
+    anchor.write_all_at(&[0; 2 * BARE_SLOT_BYTES], 0)?;
+    anchor.sync_all()?;
     let options = SqliteConnectOptions::new()
-        .filename(dir.join("bare.sqlite"))
+        .filename(dir.join(format!("{name}.sqlite")))
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
         .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
@@ -217,12 +236,18 @@ async fn bare_inserts(dir: &Path, count: usize) -> Result<f64, Failure> {
 
     let bytes = vec![7u8; 400];
     let started = Instant::now();
-    for _ in 0..count {
+    for n in 0..count {
         sqlx::query("INSERT INTO bare (bytes) VALUES (?1)")
             .bind(&bytes)
             .execute(&mut conn)
             .await
             .map_err(failed)?;
+
+        if syncs == BareSyncs::AnchorToo {
+            let slot = (n % 2 * BARE_SLOT_BYTES) as u64;
+            anchor.write_all_at(&[7; BARE_SLOT_BYTES], slot)?;
+            anchor.sync_data()?;
+        }
     }
 
     Ok(count as f64 / started.elapsed().as_secs_f64())
@@ -232,7 +257,8 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
     let bench = Bench::new()?;
     let papers = bench.enrol("trb", Role::Crossing, "TRB".parse()?)?;
     let node = bench.node(papers, vec![]).await?;
-    let bare = bare_inserts(bench.dir.path(), writes).await?;
+    let bare = bare_inserts(bench.dir.path(), writes, BareSyncs::Database).await?;
+    let anchored = bare_inserts(bench.dir.path(), writes, BareSyncs::AnchorToo).await?;
     let started = Instant::now();
     for n in 0..writes {
         node.write(write(n)).await?;
@@ -263,11 +289,14 @@ async fn site(writes: usize, writers: usize) -> Result<Value, Failure> {
 
     Ok(json!({
         "bare_sqlite_inserts_per_s": round(bare),
+        "bare_with_the_same_syncs_per_s": round(anchored),
         "one_writer_per_s": round(one),
         "writers": writers,
         "many_writers_per_s": round(many),
         "one_writer_ratio": round(one / bare),
         "many_writers_ratio": round(many / bare),
+        "one_writer_ratio_of_same_syncs": round(one / anchored),
+        "many_writers_ratio_of_same_syncs": round(many / anchored),
     }))
 }
 
