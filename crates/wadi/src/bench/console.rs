@@ -1,5 +1,5 @@
 //! `wadi bench console`: how soon and how small the console's pages come from a hub of many
-//! records, through HTTP as a browser asks for them.
+//! records, through HTTP as a browser asks for them; and the interface's lists, as a program does.
 
 use crate::{
     bench::{
@@ -25,6 +25,10 @@ use wadi_web::{Limits, Token, TokenScope, hash_token, new_token};
 const FIRST_BYTE_MS_MAX: f64 = 50.0;
 /// Compressed bytes of a page's first view at most.
 const VIEW_BYTES_MAX: usize = 14 * 1024;
+/// How long the first page of a list may take to its last byte, milliseconds, and its bytes, as the
+/// interface gives it by default.
+const LIST_MS_MAX: f64 = 20.0;
+const LIST_BYTES_MAX: usize = 50_000;
 /// Compressed bytes of styles and script together at most.
 const ASSET_BYTES_MAX: usize = 30 * 1024;
 /// Requests that warm a page up, and are not counted.
@@ -54,6 +58,7 @@ pub struct ConsoleArgs {
 struct Measured {
     status: u16,
     first_byte_ms: f64,
+    whole_ms: f64,
     head: String,
     body_bytes: usize,
     body: Vec<u8>,
@@ -62,20 +67,25 @@ struct Measured {
 /// Asks over a connection of its own, as a browser does first.
 struct PageAsker {
     address: SocketAddr,
-    cookie: String,
+    /// The line by which it is known.
+    known_by: String,
 }
 
 impl PageAsker {
     fn ask(&self, head: &str, body: &str) -> Result<Measured, Failure> {
+        self.ask_as(head, body, "identity")
+    }
+
+    fn ask_as(&self, head: &str, body: &str, encoding: &str) -> Result<Measured, Failure> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         stream.set_nodelay(true)?;
         let request = format!(
-            "{head} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {}\r\nAccept-Language: \
-             ar\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: \
-             {}\r\n\r\n{body}",
+            "{head} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}Accept-Encoding: \
+             {encoding}\r\nAccept-Language: ar\r\nContent-Type: \
+             application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             self.address,
-            self.cookie,
+            self.known_by,
             body.len()
         );
 
@@ -87,21 +97,23 @@ impl PageAsker {
 
         let mut answer = first.to_vec();
         stream.read_to_end(&mut answer)?;
-        measured(&answer, first_byte_ms)
+        let whole_ms = asked.elapsed().as_secs_f64() * 1e3;
+        measured(&answer, first_byte_ms, whole_ms)
     }
 
     /// A page, compressed as a browser has it.
     fn compressed(&self, path: &str) -> Result<Measured, Failure> {
-        let packed = PageAsker {
-            address: self.address,
-            cookie: format!("{}\r\nAccept-Encoding: gzip", self.cookie),
-        };
-        packed.ask(&format!("GET {path}"), "")
+        self.ask_as(&format!("GET {path}"), "", "gzip")
+    }
+
+    /// What a program asks for, as it is.
+    fn plain(&self, path: &str) -> Result<Measured, Failure> {
+        self.ask(&format!("GET {path}"), "")
     }
 }
 
 /// Parts an answer into its head and its body, whose chunks are joined.
-fn measured(answer: &[u8], first_byte_ms: f64) -> Result<Measured, Failure> {
+fn measured(answer: &[u8], first_byte_ms: f64, whole_ms: f64) -> Result<Measured, Failure> {
     let broken = || Failure::new("bench", "an answer does not read");
     let end = answer
         .windows(4)
@@ -118,6 +130,7 @@ fn measured(answer: &[u8], first_byte_ms: f64) -> Result<Measured, Failure> {
     Ok(Measured {
         status: status.ok_or_else(broken)?,
         first_byte_ms,
+        whole_ms,
         head,
         body_bytes: body.len(),
         body,
@@ -221,6 +234,56 @@ async fn pages(hub: &Node) -> Result<Vec<(&'static str, Vec<String>)>, Failure> 
     ])
 }
 
+/// Lists of the interface, each with the filters that it has; the first page of each.
+async fn lists(hub: &Node) -> Result<Vec<String>, Failure> {
+    let filter = RecordFilter {
+        limit: 1,
+        ..RecordFilter::default()
+    };
+    let rows = hub.store().records(&filter).await?;
+    let plate = rows.first().and_then(|row| {
+        let json: Value = serde_json::from_str(&row.json).ok()?;
+        Some(json["fields"]["vehicle.plate"].as_str()?.to_string())
+    });
+    let plate = plate.unwrap_or_default();
+
+    let filtered = [
+        "/v1/records",
+        "/v1/records?kind=passage",
+        "/v1/records?state=ADMITTED",
+        "/v1/records?state=DETAINED",
+        "/v1/records?state=CONTESTED",
+        "/v1/records?kind=passage&state=ADMITTED",
+        "/v1/records?fields=printed,state",
+        "/v1/findings",
+        "/v1/findings?severity=2",
+        "/v1/findings?phase=PENDING",
+        "/v1/findings?state=OPEN",
+        "/v1/findings/cases",
+        "/v1/findings/statistics",
+        "/v1/refusals",
+        "/v1/quarantine",
+        "/v1/resyncs",
+        "/v1/sites",
+        "/v1/members",
+        "/v1/members/acts",
+        "/v1/tokens",
+    ];
+    let of_a_crossing = SITES.iter().take(1).flat_map(|code| {
+        [
+            format!("/v1/records?crossing={code}"),
+            format!("/v1/records?crossing={code}&kind=passage&state=ADMITTED"),
+            format!("/v1/findings?crossing={code}"),
+        ]
+    });
+    let of_a_plate = [
+        format!("/v1/records?plate={plate}"),
+        format!("/v1/records?q={plate}"),
+    ];
+    let filtered = filtered.iter().map(|path| path.to_string());
+    Ok(filtered.chain(of_a_crossing).chain(of_a_plate).collect())
+}
+
 /// The value below which so much of a sorted list lies.
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     let at = (sorted.len() as f64 * part).ceil() as usize;
@@ -271,6 +334,33 @@ fn measure(
     })))
 }
 
+/// Asks for the first page of a list so many times. One that is not there is told by its status.
+fn measure_list(
+    asker: &PageAsker,
+    path: &str,
+    times: usize,
+) -> Result<Result<Value, u16>, Failure> {
+    let (mut took, mut bytes) = (Vec::new(), 0);
+    for n in 0..times + WARM_UP {
+        let answer = asker.plain(path)?;
+        if answer.status != 200 {
+            return Ok(Err(answer.status));
+        }
+        bytes = answer.body_bytes;
+        if n >= WARM_UP {
+            took.push(answer.whole_ms);
+        }
+    }
+
+    took.sort_by(f64::total_cmp);
+    let (p50, p99) = (quantile(&took, 0.5), quantile(&took, 0.99));
+    Ok(Ok(json!({
+        "whole_ms": {"median": p50, "p99": p99},
+        "bytes": bytes,
+        "within": p99 <= LIST_MS_MAX && bytes <= LIST_BYTES_MAX,
+    })))
+}
+
 /// Bytes of styles and script, compressed, as the first page names them.
 fn assets(asker: &PageAsker) -> Result<Value, Failure> {
     let page = asker.ask("GET /console", "")?;
@@ -297,7 +387,7 @@ fn assets(asker: &PageAsker) -> Result<Value, Failure> {
 fn signed_in(address: SocketAddr, token: &str) -> Result<PageAsker, Failure> {
     let nobody = PageAsker {
         address,
-        cookie: String::new(),
+        known_by: String::new(),
     };
     let answer = nobody.ask("POST /console/sign-in", &format!("token={token}&next="))?;
     let cookies: Vec<&str> = answer
@@ -315,7 +405,7 @@ fn signed_in(address: SocketAddr, token: &str) -> Result<PageAsker, Failure> {
 
     Ok(PageAsker {
         address,
-        cookie: cookies.join("; "),
+        known_by: format!("Cookie: {}\r\n", cookies.join("; ")),
     })
 }
 
@@ -325,7 +415,7 @@ pub(super) async fn console(args: ConsoleArgs) -> Result<Value, Failure> {
     let times = usize::try_from(args.times).unwrap_or(usize::MAX);
     let hub = filled(&bench, records).await?;
     let (address, token) = served(&hub).await?;
-    let pages = pages(&hub).await?;
+    let (pages, lists) = (pages(&hub).await?, lists(&hub).await?);
     let counts = hub.store().counts().await?;
 
     let asked = tokio::task::spawn_blocking(move || -> Result<Value, Failure> {
@@ -337,7 +427,25 @@ pub(super) async fn console(args: ConsoleArgs) -> Result<Value, Failure> {
                 Err(status) => drop(not_there.insert((*name).into(), status.into())),
             }
         }
-        Ok(json!({"pages": there, "not_there": not_there, "assets": assets(&asker)?}))
+
+        let program = PageAsker {
+            address,
+            known_by: format!("Authorization: Bearer {token}\r\n"),
+        };
+        let mut first_pages = Map::new();
+        for path in lists {
+            match measure_list(&program, &path, times)? {
+                Ok(figures) => drop(first_pages.insert(path, figures)),
+                Err(status) => drop(not_there.insert(path, status.into())),
+            }
+        }
+
+        Ok(json!({
+            "pages": there,
+            "lists": first_pages,
+            "not_there": not_there,
+            "assets": assets(&asker)?,
+        }))
     });
     let mut told = asked
         .await
@@ -350,6 +458,8 @@ pub(super) async fn console(args: ConsoleArgs) -> Result<Value, Failure> {
         "first_byte_ms": FIRST_BYTE_MS_MAX,
         "first_view_gzip_bytes": VIEW_BYTES_MAX,
         "assets_gzip_bytes": ASSET_BYTES_MAX,
+        "list_ms": LIST_MS_MAX,
+        "list_bytes": LIST_BYTES_MAX,
     });
     Ok(told)
 }
@@ -362,12 +472,12 @@ mod tests {
     fn an_answer_is_measured_without_the_marks_of_its_chunks() {
         let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                        3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n";
-        let answer = measured(answer, 1.0).unwrap();
+        let answer = measured(answer, 1.0, 2.0).unwrap();
         assert_eq!(
             (answer.status, answer.body.as_slice()),
             (200, &b"abcde"[..])
         );
-        assert!(measured(b"HTTP/1.1 200 OK\r\n", 1.0).is_err());
+        assert!(measured(b"HTTP/1.1 200 OK\r\n", 1.0, 1.0).is_err());
         assert_eq!(joined(b"5\r\nabc\r\n"), None, "cut short");
     }
 

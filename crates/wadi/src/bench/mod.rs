@@ -4,6 +4,7 @@
 mod console;
 mod hostile;
 mod hub;
+mod idle;
 mod link;
 mod link_plot;
 mod pair;
@@ -55,9 +56,12 @@ pub enum BenchCommand {
     /// the attacker costs, and how long an honest site's posts take to show at the hub, with the
     /// attack and without.
     Hostile(hostile::HostileArgs),
-    /// First byte and size of the console's pages from a hub of many records, beside the bars that
-    /// they have to keep.
+    /// First byte and size of the console's pages and of the interface's lists from a hub of many
+    /// records, beside the bars that they have to keep.
     Console(console::ConsoleArgs),
+    /// A site and a hub on which nothing happens: their shares of a core, and the bytes on the link,
+    /// while it stands and while it is down.
+    Idle(idle::IdleArgs),
 }
 
 pub(crate) struct Bench {
@@ -170,6 +174,7 @@ pub async fn run(command: BenchCommand, json: bool) -> Result<Exit, Failure> {
         }
         BenchCommand::Hostile(args) => hostile::hostile(args).await?,
         BenchCommand::Console(args) => console::console(args).await?,
+        BenchCommand::Idle(args) => idle::idle(args).await?,
         BenchCommand::Site { writes, writers } => site(writes, writers).await?,
         BenchCommand::Hub {
             store,
