@@ -50,11 +50,7 @@ impl Session {
         all.filter(|(log, _)| self.lanes_here.sends(log.lane))
             .filter_map(|(log, tip)| {
                 let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
-                (from < tip.size).then_some(DueBlock {
-                    lane: log.lane,
-                    log: *log,
-                    from,
-                })
+                (from < tip.size).then(|| DueBlock::new(*log, from))
             })
             .collect()
     }

@@ -7,7 +7,7 @@ use crate::{
     message::SyncError,
 };
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
-use wadi_log::{Block, Lane, LogId, SignedCheckpoint};
+use wadi_log::{Block, Crossing, Lane, LogId, SignedCheckpoint};
 
 /// Compressed bytes in flight before the next block waits for an acknowledgement, at least: about
 /// two bandwidth-delay products of 512 kbit/s in 600 ms.
@@ -29,14 +29,28 @@ pub(crate) struct SentBlock {
     pub(crate) void: bool,
 }
 
-/// A log of which a block may be sent. The most urgent lane comes first.
+/// A log of which a block may be sent. The most urgent lane comes first, and of a lane what the
+/// commission says: a cut is there before what it cuts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct DueBlock {
     /// Of the log; in front, as it decides the order.
     pub(crate) lane: Lane,
+    /// Whether somebody else than a hub writes it: a crossing's log comes behind.
+    pub(crate) is_crossings: bool,
     pub(crate) log: LogId,
     /// Where it begins.
     pub(crate) from: u64,
+}
+
+impl DueBlock {
+    pub(crate) fn new(log: LogId, from: u64) -> Self {
+        Self {
+            lane: log.lane,
+            is_crossings: log.crossing != Crossing::HUB,
+            log,
+            from,
+        }
+    }
 }
 
 /// The blocks in flight, the streams that they take, and what the store was asked for.
@@ -258,7 +272,7 @@ impl SendWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wadi_log::{Checkpoint, Crossing, Epoch, Hash, LogKey};
+    use wadi_log::{Checkpoint, Epoch, Hash, LogKey};
 
     fn log(lane: Lane, epoch: u8) -> LogId {
         LogId {
@@ -270,11 +284,7 @@ mod tests {
     }
 
     fn due(lane: Lane, epoch: u8) -> DueBlock {
-        DueBlock {
-            lane,
-            log: log(lane, epoch),
-            from: 0,
-        }
+        DueBlock::new(log(lane, epoch), 0)
     }
 
     /// A block of one entry that does not compress.
@@ -308,6 +318,23 @@ mod tests {
             from: 0,
         });
         assert!(!window.is_empty(), "the urgent one is loaded still");
+    }
+
+    #[test]
+    fn of_a_lane_what_the_commission_says_goes_before_what_it_may_be_about() {
+        let captured = DueBlock::new(
+            LogId {
+                node: wadi_log::NodeId([0; 16]),
+                crossing: "TRB".parse().unwrap(),
+                ..log(Lane::Control, 1)
+            },
+            0,
+        );
+        let cut = due(Lane::Control, 9);
+        assert!(captured.log < cut.log, "by their ids the other way round");
+
+        let chosen = SendWindow::default().choose(vec![captured, cut]);
+        assert_eq!(chosen.first(), Some(&cut));
     }
 
     #[test]
