@@ -259,7 +259,7 @@ fn each_look_at_a_traveller_is_kept_in_a_chain_that_tells_what_was_changed() {
     assert_eq!(looks["verified"]["whole"], true, "{looks}");
 
     // By the printed id, too; an officer who saw nothing saw nothing, and nobody is not an officer.
-    let printed = written["printed"].as_str().expect("a printed id");
+    let printed = written["id"].as_str().expect("a printed id");
     let seen = |asked: &str| site.get(&format!("/v1/looks?{asked}"));
     let count = |looks: Value| looks["looks"].as_array().expect("looks").len();
     assert_eq!(count(seen(&format!("record={printed}")).unwrap()), 3);
