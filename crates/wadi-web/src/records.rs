@@ -315,8 +315,8 @@ async fn write_draft(
 
 /// Tells what looks wrong about a write in a language, as far as the catalogue has it.
 pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
-    let warnings = answer["warnings"].as_array_mut().into_iter().flatten();
-    for warning in warnings {
+    let warnings = answer.get_mut("warnings").and_then(Value::as_array_mut);
+    for warning in warnings.into_iter().flatten() {
         let told = warning.as_str().and_then(|text| language.warning(text));
         if let Some(told) = told {
             *warning = told.into();
