@@ -115,8 +115,8 @@ fn add_queues(registry: &mut Registry, node: &Node) {
 
 /// How far the country log goes, and how far witnesses cosigned it.
 fn add_country_log(registry: &mut Registry, log: &CountryStanding) {
-    let help = "Leaves of the country log: under its newest checkpoint, and under the newest that a \
-                witness cosigned";
+    let help = "Leaves of the country log: under its newest checkpoint, and under the newest that \
+                a witness cosigned";
     let leaves = family(registry, "country_log_leaves", help);
     set(&leaves, vec![label("of", "published")], log.leaves);
     let cosigned = log.cosigned_leaves.unwrap_or(0);

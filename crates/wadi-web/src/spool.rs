@@ -54,7 +54,7 @@ pub async fn run_spool(node: Arc<Node>, places: Vec<SpoolPlace>) -> io::Result<(
     let mut spool = Spool {
         node,
         seen: HashMap::new(),
-        others: Others::default(),
+        others: OtherFiles::default(),
         backlog: Backlog::default(),
     };
 
@@ -68,13 +68,13 @@ struct Spool {
     node: Arc<Node>,
     /// The files that lie in a directory and could not be settled at the first look.
     seen: HashMap<PathBuf, SeenFile>,
-    others: Others,
+    others: OtherFiles,
     backlog: Backlog,
 }
 
 /// What lies in a directory, in the order of their names.
 #[derive(Default)]
-struct Listed {
+struct SpooledFiles {
     drafts: Vec<PathBuf>,
     /// Files whose names do not end in `.json`, some of them where they are very many.
     others: Vec<PathBuf>,
@@ -87,13 +87,13 @@ fn is_other(entry: &DirEntry) -> bool {
     !is_hidden && entry.file_type().is_ok_and(|t| !t.is_dir())
 }
 
-fn list_files(dir: &Path) -> io::Result<Listed> {
+fn list_files(dir: &Path) -> io::Result<SpooledFiles> {
     for sub in ["done", "bad"] {
         std::fs::create_dir_all(dir.join(sub))
             .map_err(|e| io::Error::new(e.kind(), format!("{sub}: {e}")))?;
     }
 
-    let mut listed = Listed::default();
+    let mut listed = SpooledFiles::default();
     for entry in std::fs::read_dir(dir)? {
         // One that vanished meanwhile is nobody's trouble.
         let Ok(entry) = entry else { continue };
@@ -111,9 +111,9 @@ fn list_files(dir: &Path) -> io::Result<Listed> {
 
 /// Files under other names than those that are taken, and since when each is known.
 #[derive(Default)]
-struct Others(BTreeMap<PathBuf, Instant>);
+struct OtherFiles(BTreeMap<PathBuf, Instant>);
 
-impl Others {
+impl OtherFiles {
     /// Takes in which there are now. How many were left there, and the name of the first.
     fn left(&mut self, there: Vec<PathBuf>, now: Instant) -> Option<(usize, String)> {
         let mut before = std::mem::take(&mut self.0);
@@ -265,8 +265,8 @@ impl Spool {
         seen.since.elapsed()
     }
 
-    /// Raises the alarm for files that cannot be moved, for more and more of them, or for those that
-    /// nobody takes; or ends it.
+    /// Raises the alarm for files that cannot be moved, for more and more of them, or for those
+    /// that nobody takes; or ends it.
     fn tell_alarm(&self, growing: Option<usize>, left: Option<&(usize, String)>) {
         let stuck = self
             .seen
@@ -441,7 +441,7 @@ mod tests {
         }
 
         let others = || list_files(dir.path()).unwrap().others;
-        let (mut seen, began) = (Others::default(), Instant::now());
+        let (mut seen, began) = (OtherFiles::default(), Instant::now());
         assert_eq!(seen.left(others(), began), None, "it may be renamed yet");
         let later = began + OTHER_AFTER;
         let told = Some((1, "weight.txt".to_string()));

@@ -127,7 +127,8 @@ impl TokenBody {
         if self.scope == TokenScope::Operator && self.person.is_empty() {
             return Err(unprocessable(
                 "person_missing",
-                "an operator's token names its person: what is said with it at a hub carries that name",
+                "an operator's token names its person: what is said with it at a hub carries that \
+                 name",
             ));
         }
 

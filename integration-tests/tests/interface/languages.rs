@@ -136,10 +136,11 @@ fn an_officer_is_refused_and_reads_why_in_arabic() {
     assert_eq!(arabic.status.code(), english.status.code());
 
     // Of a file that is imported each line, at the terminal as by the API.
-    let line =
-        |fields: Value| json!({"kind": "passage", "key": "k1", "fields": fields}).to_string();
-    let bad = line(json!({"colour": "red"}));
-    std::fs::write(trb.dir.join("lines.ndjson"), &bad).expect("it is written");
+    let line = json!({
+        "kind": "passage", "key": "k1", "officer": "OF-1", "department": "PORT",
+        "fields": {"colour": "red"},
+    });
+    std::fs::write(trb.dir.join("lines.ndjson"), line.to_string()).expect("it is written");
     let import = ["import", "lines.ndjson"];
     let told = text(&run_in("ar_IQ.UTF-8", trb, &import).stderr);
     let in_english = text(&run_in("C", trb, &import).stderr);
@@ -149,7 +150,6 @@ fn an_officer_is_refused_and_reads_why_in_arabic() {
         in_english.contains("has no field") && !told.contains("has no field"),
         "{told}{in_english}"
     );
-    let line: Value = serde_json::from_str(&bad).expect("JSON");
     let api = tell(trb, Some("ar"), "/v1/imports", Some(&line)).body["lines"][0].clone();
     assert_eq!(api["code"], "unknown_field", "{api}");
     assert!(

@@ -122,8 +122,8 @@ impl Sequencer {
         }
     }
 
-    /// What is left of a command to be carried out, with its suspects named; none where it was turned
-    /// away or set aside.
+    /// What is left of a command to be carried out, with its suspects named; none where it was
+    /// turned away or set aside.
     fn begun(&mut self, g: &mut Commit, command: Command) -> Option<Command> {
         let command = self.admit(command)?;
         let command = self.set_aside(g, command)?;

@@ -165,8 +165,8 @@ impl Sequencer {
         Ok(Sent::First(marks))
     }
 
-    /// Marks the number of a device's write as its newest, and warns of one that comes after a larger
-    /// one.
+    /// Marks the number of a device's write as its newest, and warns of one that comes after a
+    /// larger one.
     async fn mark_newest(
         &self,
         g: &Commit,

@@ -85,8 +85,9 @@ pub(super) fn what_comes_next(
 fn without_anchor(config: &Config, peers: &str) -> String {
     match config.database {
         None => format!(
-            "Start the node. It raises that as an alarm, fetches its own entries back from {peers}, \
-             and makes a new anchor with its first commit; the alarm ends with the start after that."
+            "Start the node. It raises that as an alarm, fetches its own entries back from \
+             {peers}, and makes a new anchor with its first commit; the alarm ends with the start \
+             after that."
         ),
         Some(_) => format!(
             "Start the hub. It makes a new anchor without an alarm, as a standby does at its first \

@@ -59,8 +59,8 @@ pub enum BenchCommand {
     /// First byte and size of the console's pages and of the interface's lists from a hub of many
     /// records, beside the bars that they have to keep.
     Console(console::ConsoleArgs),
-    /// A site and a hub on which nothing happens: their shares of a core, and the bytes on the link,
-    /// while it stands and while it is down.
+    /// A site and a hub on which nothing happens: their shares of a core, and the bytes on the
+    /// link, while it stands and while it is down.
     Idle(idle::IdleArgs),
 }
 
