@@ -201,10 +201,10 @@ async fn check_exists(
     query: &LooksQuery,
     mut seen: BTreeSet<String>,
 ) -> Result<(), Problem> {
-    if let Some(text) = &query.record {
-        if node.reads().finding(text).await.is_err() {
-            node.reads().find_kind(text).await?;
-        }
+    if let Some(text) = &query.record
+        && node.reads().finding(text).await.is_err()
+    {
+        node.reads().find_kind(text).await?;
     }
 
     if let Some(who) = &query.who {
