@@ -279,7 +279,7 @@ fn each_look_at_a_traveller_is_kept_in_a_chain_that_tells_what_was_changed() {
     browser.pictures("looks");
     browser.go("/console/people/looks?who=HUB-11");
     browser.see("HUB-11");
-    browser.see("HUB-1\"");
+    browser.see("لعل المقصود");
     drop(session);
 
     // Somebody takes a look out of the database while the node is down.
