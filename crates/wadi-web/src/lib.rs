@@ -65,7 +65,7 @@ pub use record_files::no_formula;
 pub use serve::{Limits, serve};
 pub use spool::run_spool;
 pub use spool_place::{SpoolPlace, SpoolSpeaker};
-pub use strict::{decode_text, parse_object, wide_to_utf8};
+pub use strict::{decode_text, parse_json, parse_object, wide_to_utf8};
 
 use axum::{
     Extension, Router,

@@ -29,16 +29,21 @@ fn beside_in(language: Language, group: Group, code: &str) -> String {
     }
 }
 
+/// Text for a line that is escaped whole, where the marks around a value would be shown as codes.
+fn without_isolates(text: String) -> String {
+    text.replace(['\u{2068}', '\u{2069}'], "")
+}
+
 /// Why something was not taken, by its code and its English reason.
 pub(crate) fn reason(code: &str, english: &str) -> String {
     let told = language().problem_detail(code, english);
-    told.unwrap_or_else(|| shown(english).into_owned())
+    told.map_or_else(|| shown(english).into_owned(), without_isolates)
 }
 
 /// What looks wrong about a write that was taken.
 pub(crate) fn warning(english: &str) -> String {
     let told = language().warning(english);
-    told.unwrap_or_else(|| shown(english).into_owned())
+    told.map_or_else(|| shown(english).into_owned(), without_isolates)
 }
 
 /// How a failure is told on standard error: in English its reason and its code, in another language
@@ -53,7 +58,7 @@ fn failure_text_in(language: Language, failure: &Failure) -> String {
     }
 
     let why = language.problem_detail(&failure.code, &failure.why);
-    let why = why.unwrap_or_else(|| failure.why.clone());
+    let why = why.map_or_else(|| failure.why.clone(), without_isolates);
     let help = language.problem_help(&failure.code);
     let help = help.map(|help| format!("\n  {help}")).unwrap_or_default();
     format!(

@@ -152,10 +152,9 @@ fn an_officer_is_refused_and_reads_why_in_arabic() {
     );
     let api = tell(trb, Some("ar"), "/v1/imports", Some(&line)).body["lines"][0].clone();
     assert_eq!(api["code"], "unknown_field", "{api}");
-    assert!(
-        told.contains(api["detail"].as_str().expect("a detail")),
-        "{told}: {api}"
-    );
+    let marks = ['\u{2068}', '\u{2069}'];
+    let detail = api["detail"].as_str().expect("a detail").replace(marks, "");
+    assert!(told.contains(&detail), "{told}: {api}");
 
     // A script reads what it always read, whatever the language.
     let show = ["record", "show", &truck];

@@ -21,6 +21,7 @@ pub(crate) mod schema;
 mod signing;
 pub(crate) mod status;
 pub(crate) mod token;
+mod typed;
 
 use crate::failure::{Exit, Failure};
 use std::path::PathBuf;

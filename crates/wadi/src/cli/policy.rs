@@ -1,6 +1,9 @@
 //! `wadi policy`: what is in force, what a file would change, and single values set.
 
-use super::confirm::{ConfirmArgs, effect_text, say_control};
+use super::{
+    confirm::{ConfirmArgs, effect_text, say_control},
+    typed::strict_json,
+};
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
@@ -43,8 +46,10 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 pub(super) fn read_policy(path: &Path) -> Result<Value, Failure> {
-    serde_json::from_str(&read(path)?)
-        .map_err(|e| Failure::usage("broken_json", format!("{}: {e}", path.display())))
+    wadi_web::parse_json(&read(path)?).map_err(|problem| {
+        let why = format!("{}: {}", path.display(), problem.detail);
+        Failure::usage(problem.code.clone(), why)
+    })
 }
 
 /// The values that pairs set. What stands behind the first dot is a member of the value before it:
@@ -55,24 +60,28 @@ fn values_of(pairs: &[String]) -> Result<Value, Failure> {
         let (key, text) = pair
             .split_once('=')
             .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not KEY=VALUE")))?;
-        let value = match serde_json::from_str(text) {
+        let value = match strict_json(text) {
             Ok(value) => value,
             // One word needs no quotation marks.
             Err(_) if is_word(text) => Value::from(text),
-            Err(e) => {
-                let why = format!("{key}: {text:?} is no JSON: {e}");
-                return Err(Failure::usage("broken_json", why));
+            Err(failure) => {
+                let why = format!("{key}: no JSON: {}", failure.why);
+                return Err(Failure::usage(failure.code, why));
             }
         };
 
-        match key.split_once('.') {
-            None => drop(out.insert(key.into(), value)),
+        let before = match key.split_once('.') {
+            None => out.insert(key.into(), value),
             Some((whole, member)) => {
                 let whole = out.entry(whole).or_insert_with(|| json!({}));
-                if let Some(members) = whole.as_object_mut() {
-                    members.insert(member.into(), value);
-                }
+                let members = whole.as_object_mut();
+                // A whole value was given before: one of its members is a second word on it.
+                members.map_or(Some(Value::Null), |m| m.insert(member.into(), value))
             }
+        };
+        if before.is_some() {
+            let why = format!("{key:?} is given twice: say which of its values counts");
+            return Err(Failure::usage("duplicate_member", why));
         }
     }
 

@@ -1,6 +1,10 @@
 //! `wadi record`: records begun, changed, shown and listed.
 
-use super::{history::history_text, signing::SigningArgs};
+use super::{
+    history::history_text,
+    signing::SigningArgs,
+    typed::{field_is_text, member_is_text, pairs, strict_json},
+};
 use crate::{
     cli::{
         NodeAt,
@@ -11,7 +15,7 @@ use crate::{
     words,
 };
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use wadi_words::Group;
 
 /// Who speaks, where the operator writes for somebody.
@@ -131,33 +135,6 @@ pub enum RecordCommand {
     },
 }
 
-fn value_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
-}
-
-fn pairs(all: &[String], numbers: bool) -> Result<Map<String, Value>, Failure> {
-    let mut out = Map::new();
-    for pair in all {
-        let (name, text) = pair
-            .split_once('=')
-            .ok_or_else(|| Failure::usage("bad_pair", format!("{pair:?} is not NAME=VALUE")))?;
-        let value = match value_of(text) {
-            v @ (Value::Null | Value::Bool(_)) => v,
-            v @ Value::Number(_) if numbers => v,
-            v @ (Value::Array(_) | Value::Object(_)) => v,
-            Value::String(s) => s.into(),
-            _ => text.into(),
-        };
-
-        if out.insert(name.into(), value).is_some() {
-            let why = format!("{name:?} is given twice: say which of its values counts");
-            return Err(Failure::usage("duplicate_member", why));
-        }
-    }
-
-    Ok(out)
-}
-
 fn put_who(body: &mut Value, who: &SpeakerArgs) {
     if let Some(officer) = &who.officer {
         body["officer"] = officer.as_str().into();
@@ -168,23 +145,15 @@ fn put_who(body: &mut Value, who: &SpeakerArgs) {
 }
 
 fn body_of(what: &ChangeArgs) -> Result<Value, Failure> {
-    let events = what.event.iter().map(|e| {
-        serde_json::from_str::<Map<String, Value>>(e)
-            .map_err(|why| Failure::usage("broken_json", format!("{e}: {why}")))
+    let events = what.event.iter().map(|text| match strict_json(text)? {
+        event @ Value::Object(_) => Ok(event),
+        _ => {
+            let why = format!("{text}: an event is an object");
+            Err(Failure::usage("broken_json", why))
+        }
     });
     let events = events.collect::<Result<Vec<_>, _>>()?;
-    let mut fields = pairs(&what.set, true)?;
-
-    for (name, value) in &mut fields {
-        // Whether digits are a number or a text is the field's to say.
-        let kinds = wadi_record::Kind::ALL;
-        let is_text = !kinds
-            .iter()
-            .any(|k| wadi_record::known_field(*k, name).is_some_and(|row| row.value.is_number()));
-        if is_text && value.is_number() {
-            *value = value.to_string().into();
-        }
-    }
+    let fields = pairs(&what.set, field_is_text)?;
 
     let mut body = json!({"fields": fields, "events": events});
     if !what.based_on.is_empty() {
@@ -331,7 +300,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             signing,
             at,
         } => {
-            let mut event = pairs(&members, true)?;
+            let mut event = pairs(&members, |member| member_is_text(&event_type, member))?;
             event.insert("type".into(), event_type.into());
             let mut body = json!({"events": [event]});
             put_who(&mut body, &who);
@@ -399,23 +368,4 @@ fn list_text(answer: &Value) -> String {
     }
 
     table.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_is_given_once() {
-        let told = |all: &[&str]| {
-            let all: Vec<String> = all.iter().map(|pair| pair.to_string()).collect();
-            pairs(&all, false).map_err(|failure| failure.code)
-        };
-
-        let two = told(&["direction=in", "note=in"]).unwrap();
-        assert_eq!(two.len(), 2);
-        let twice = told(&["direction=in", "direction=out"]).unwrap_err();
-        assert_eq!(twice, "duplicate_member");
-        assert_eq!(told(&["direction"]).unwrap_err(), "bad_pair");
-    }
 }
