@@ -1,7 +1,8 @@
 //! The policy: authority, tolerances and deadlines, as the hub signed them.
 
 use crate::{
-    Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, SignedDecisions, event_type,
+    Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, SignedDecisions,
+    event_type, normal::wrong_heading,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -187,6 +188,20 @@ impl Policy {
         events.chain(fields).map(String::as_str).collect()
     }
 
+    /// Why headings of the HS are none, each with its member: a zero that was lost would name other
+    /// goods.
+    pub fn wrong_headings(&self) -> Vec<String> {
+        let lists = [
+            ("certificate_chapters", &self.certificate_chapters),
+            ("norm_chapters", &self.norm_chapters),
+        ];
+        let wrong = lists.iter().flat_map(|(member, headings)| {
+            let reasons = headings.iter().filter_map(|h| wrong_heading(h));
+            reasons.map(move |why| format!("{member}: {why}"))
+        });
+        wrong.collect()
+    }
+
     /// Whether a department owns that type of hold. The commission owns every hold.
     pub fn owns(&self, department: Department, hold: HoldType) -> bool {
         department == Department::Hub
@@ -210,5 +225,19 @@ mod tests {
         assert_eq!(Policy::read(&policy.text()).unwrap(), policy);
         assert_eq!(Policy::read(r#"{"hold_deadline_h":5}"#).unwrap(), policy);
         assert!(Policy::read(r#"{"hold_deadline":5}"#).is_err());
+    }
+
+    #[test]
+    fn headings_that_lost_their_zero_are_told_with_the_member() {
+        assert_eq!(Policy::default().wrong_headings(), [""; 0]);
+        for wrong in ["8", "O8", "80390"] {
+            let policy = Policy {
+                certificate_chapters: vec!["0803".into(), wrong.into()],
+                ..Policy::default()
+            };
+            let told = policy.wrong_headings();
+            assert_eq!(told.len(), 1, "{wrong}: {told:?}");
+            assert!(told[0].starts_with("certificate_chapters: "), "{told:?}");
+        }
     }
 }

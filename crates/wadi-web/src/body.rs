@@ -202,9 +202,8 @@ impl DraftBody {
                 .insert("vehicle.plate".into(), Value::Text(plate));
         }
 
-        for (check, outcome) in self.document_checks(node) {
-            draft.fields.entry(check).or_insert(outcome);
-        }
+        // What came of the check is this node's to say, whatever the sender makes of the zone.
+        draft.fields.extend(self.document_checks(node));
 
         for mut event in std::mem::take(&mut self.events) {
             // Links are kept by the full id: the printed tail is for people.

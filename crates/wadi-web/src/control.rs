@@ -23,7 +23,10 @@ use wadi_log::{
     SshKey,
 };
 use wadi_node::{Node, check_name};
-use wadi_record::{Department, Policy};
+use wadi_record::{Department, Policy, impossible_time, unlikely_time};
+
+/// How far an operator's clock may be ahead of the node's.
+const CLOCKS_APART_MS: i64 = 3_600_000;
 
 /// A control fact that an operator of the hub says.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -248,12 +251,47 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             crossing: c,
             closed_s,
             reason,
-        } => Body::Closure(Closure {
-            crossing: crossing(&c)?,
-            closed_s,
-            reason,
-        }),
+        } => {
+            let unit = "Unix time in seconds";
+            check_past(
+                node,
+                "closed_s",
+                closed_s,
+                closed_s.saturating_mul(1_000),
+                unit,
+            )?;
+            Body::Closure(Closure {
+                crossing: crossing(&c)?,
+                closed_s,
+                reason,
+            })
+        }
     })
+}
+
+/// Refuses a time in another unit, and one to come: what an act says of it did not happen yet.
+pub(crate) fn check_past(
+    node: &Node,
+    member: &str,
+    given: i64,
+    at_ms: i64,
+    unit: &str,
+) -> Result<(), Problem> {
+    let shown = jiff::Timestamp::from_millisecond(at_ms);
+    let shown = shown.map_or("no time at all".to_string(), |at| format!("{at:.0}"));
+    if impossible_time(at_ms).is_some() || unlikely_time(at_ms).is_some() {
+        let why = format!("{member}: {given} would be {shown}; it is a {unit}");
+        return Err(bad_control(why));
+    }
+
+    let ahead_ms = at_ms.saturating_sub(node.now_ms());
+    match ahead_ms > CLOCKS_APART_MS {
+        true => {
+            let why = format!("{member}: {given} is {shown}, which is still to come: say it then");
+            Err(bad_control(why))
+        }
+        false => Ok(()),
+    }
 }
 
 /// A key of an officer whom a hub registered, or the end of one that was named.
@@ -310,6 +348,10 @@ fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
         return Err(bad_control(format!(
             "policy: no event or field {names}; `wadi schema` lists them"
         )));
+    }
+
+    if let Some(why) = policy.wrong_headings().first() {
+        return Err(bad_control(format!("policy: {why}")));
     }
 
     Ok(Body::Policy(PolicyEntry {

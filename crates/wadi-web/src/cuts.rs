@@ -1,6 +1,10 @@
 //! Cuts of nodes as operators say them, cuts that the commission's root signed, and spares.
 
-use crate::{Problem, control::bad_control, problem::unprocessable};
+use crate::{
+    Problem,
+    control::{bad_control, check_past},
+    problem::unprocessable,
+};
 use wadi_log::{Cut, CutTarget, Enrolment, Head, NodeId, Role, SPARE_REASON_BYTES_MAX, SpareEntry};
 use wadi_node::{Node, NodeError};
 
@@ -21,6 +25,8 @@ pub(crate) async fn cut_of_node(
         }
         (true, None) => Vec::new(),
         (false, Some(since_ms)) => {
+            let unit = "Unix time in milliseconds";
+            check_past(node, "since_ms", since_ms, since_ms, unit)?;
             let since_s = u64::try_from(since_ms / 1_000)
                 .map_err(|_| bad_control("since_ms: it lies before 1970".into()))?;
             let reads = node.reads();

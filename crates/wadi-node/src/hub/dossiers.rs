@@ -16,7 +16,7 @@ use std::{
 use wadi_log::RecordId;
 use wadi_reconcile::{Ask, DossierCut, Facts, asks};
 use wadi_record::{Policy, Terms};
-use wadi_store::{StoreError, TermQuery};
+use wadi_store::{StoreError, TermHit, TermQuery};
 
 /// Records of one kind that share one term with another, of which those nearest in time are taken.
 const PER_TERM: u32 = 64;
@@ -78,6 +78,9 @@ struct Asked {
 struct TermPlace {
     place: u64,
     of: u64,
+    /// The same without the record whose dossier it is, where that has the term itself: among those
+    /// of its own kind it was counted.
+    of_others: u64,
 }
 
 /// Dossiers of many records, and what is known of all records in them.
@@ -158,7 +161,14 @@ impl Gathered {
         let policy = node.policy_now();
         let questions = self.questions(node, &policy, ids, gone).await?;
 
-        for hit in store.near(&questions.near).await? {
+        let hits = store.near(&questions.near).await?;
+        let is_own = |hit: &&TermHit| {
+            let purpose = questions.purposes.get(hit.asker);
+            purpose.is_some_and(|purpose| purpose.asker == hit.record)
+        };
+        let with_asker: BTreeSet<usize> = hits.iter().filter(is_own).map(|h| h.asker).collect();
+
+        for hit in hits {
             let Some(purpose) = questions.purposes.get(hit.asker) else {
                 continue;
             };
@@ -166,7 +176,9 @@ impl Gathered {
                 continue;
             };
 
-            asked.take_near(purpose, hit.record, hit.place, hit.of);
+            let own = u64::from(with_asker.contains(&hit.asker));
+            let of_others = hit.of.saturating_sub(own);
+            asked.take_near(purpose, hit.record, hit.place, (hit.of, of_others));
         }
 
         let terms: Vec<(String, String)> = questions
@@ -337,7 +349,8 @@ impl Gathered {
             .cloned()
             .collect();
 
-        let (others, taken) = self.linked_others(asked);
+        let own_kind = self.facts.get(id).map(Facts::kind);
+        let (others, taken) = self.linked_others(asked, own_kind);
         linked.extend(others);
 
         let of_kinds = taken
@@ -367,7 +380,11 @@ impl Gathered {
 
     /// Those linked to a record that it does not hold, the nearest first and of each kind so many,
     /// and how many of each kind there are.
-    fn linked_others(&self, asked: &Asked) -> (Vec<Facts>, BTreeMap<&str, DossierCut>) {
+    fn linked_others(
+        &self,
+        asked: &Asked,
+        own_kind: Option<&str>,
+    ) -> (Vec<Facts>, BTreeMap<&str, DossierCut>) {
         let mut others: Vec<(TermPlace, RecordId)> = asked
             .linked
             .iter()
@@ -395,7 +412,11 @@ impl Gathered {
                 LINKED_MAX
             };
 
-            of_kind.of = of_kind.of.max(place.of);
+            let of = match own_kind == Some(facts.kind()) {
+                true => place.of_others,
+                false => place.of,
+            };
+            of_kind.of = of_kind.of.max(of);
             let named = names.entry(facts.kind()).or_insert(0u64);
             *named = named.saturating_add(1);
 
@@ -423,23 +444,35 @@ impl Asked {
         known.of = known.of.max(of as u64);
     }
 
-    fn take_near(&mut self, purpose: &Purpose, record: RecordId, place: u64, of: u64) {
+    /// Takes in a record that shares a term, at a place among so many, with the asker and without.
+    fn take_near(
+        &mut self,
+        purpose: &Purpose,
+        record: RecordId,
+        place: u64,
+        (of, of_others): (u64, u64),
+    ) {
         if purpose.gone {
             self.neighbours.insert(record);
         } else if purpose.cohort {
             self.peers.insert(record);
         } else {
             // What is the nearest of all was meant to leave out the others.
-            let of = if NEAREST_OF_ALL.contains(&purpose.what) {
-                place
-            } else {
-                of
+            let (of, of_others) = match NEAREST_OF_ALL.contains(&purpose.what) {
+                true => (place, place.saturating_sub(of - of_others)),
+                false => (of, of_others),
             };
 
-            let known = self.linked.entry(record).or_insert(TermPlace { place, of });
+            let new = TermPlace {
+                place,
+                of,
+                of_others,
+            };
+            let known = self.linked.entry(record).or_insert(new);
             *known = TermPlace {
                 place: place.min(known.place),
                 of: of.max(known.of),
+                of_others: of_others.max(known.of_others),
             };
             self.crowded |= of > CROWD && CARRIED.contains(&purpose.what);
             self.crowded |= of > u64::from(PER_TERM) && purpose.what == "link";

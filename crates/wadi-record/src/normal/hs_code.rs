@@ -123,7 +123,7 @@ pub(crate) fn wrong_hs_code(raw: &str) -> Option<String> {
 }
 
 /// Why this is no code that a lookout can name: a chapter will do.
-pub(super) fn wrong_heading(raw: &str) -> Option<String> {
+pub(crate) fn wrong_heading(raw: &str) -> Option<String> {
     wrong(raw, 2)
 }
 

@@ -12,6 +12,17 @@ use crate::{
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+/// Unix seconds of a time as people write it, or as a number of them.
+fn unix_seconds(text: &str) -> Result<i64, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+
+    let at: Result<jiff::Timestamp, _> = text.parse();
+    at.map(|at| at.as_second())
+        .map_err(|_| "a time as 2026-03-01T08:00:00Z, or Unix time in seconds".into())
+}
+
 #[derive(Subcommand)]
 pub enum SayCommand {
     /// Registers an officer, or with --revoke ends the registration.
@@ -86,11 +97,12 @@ pub enum SayCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Declares a crossing closed since a Unix time in seconds.
+    /// Declares a crossing closed since a time.
     Closure {
         /// The crossing's code, as TRB.
         crossing: String,
-        /// Since when: Unix time in seconds.
+        /// Since when, as 2026-03-01T08:00:00Z or as Unix time in seconds.
+        #[arg(value_parser = unix_seconds)]
         closed_s: i64,
         /// Why, for people.
         #[arg(long)]
