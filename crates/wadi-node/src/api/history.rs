@@ -2,7 +2,7 @@
 //! each field, and what an officer could have known at a decision.
 
 use crate::{
-    api::{Reads, history_order::in_order, read::Safety},
+    api::{Reads, history_order::in_order, known::received_ms, read::Safety},
     door::{
         command::{Account, Command},
         error::NodeError,
@@ -149,7 +149,7 @@ impl Reads {
             device: c.device.clone(),
             claimed_ms: c.wall_ms,
             happened_ms: c.happened_ms,
-            received_ms: stored.received_ms,
+            received_ms: received_ms(stored, self.door.now_ms()),
             not_before_s: before
                 .map(|c| c.checkpoint.hub_time_s)
                 .filter(|t| *t > 0 && may_follow(*t, not_after_s)),

@@ -49,6 +49,20 @@ pub(super) fn taken_in(
     }
 }
 
+/// When this node took an entry in, Unix milliseconds.
+///
+/// Times of taking in never go back, for the order in which entries came is read from them: after a
+/// clock that was ahead for a moment they stand ahead for as long. Then the entry's own time is
+/// nearer to it, and it is not later than now.
+pub(super) fn received_ms(stored: &StoredEntry, now_ms: i64) -> i64 {
+    if stored.received_ms <= now_ms {
+        return stored.received_ms;
+    }
+
+    let claimed = stored.entry.entry().map(|entry| entry.common.wall_ms);
+    claimed.map_or(now_ms, |claimed| claimed.min(now_ms))
+}
+
 /// Whether a record has a state or flag, and contested fields where they are asked for.
 fn is_wanted(record: &Json, state: Option<&str>, contested: bool) -> bool {
     let flags = record["flags"].as_array().into_iter().flatten();
@@ -68,8 +82,9 @@ impl Reads {
         known_ms: i64,
     ) -> Result<Option<Json>, NodeError> {
         let stored = self.door.store.record_entries(id).await?;
-        self.record_of_entries(id, &taken_in(&stored, |s| s.received_ms <= known_ms))
-            .await
+        let now_ms = self.door.now_ms();
+        let known = taken_in(&stored, |s| received_ms(s, now_ms) <= known_ms);
+        self.record_of_entries(id, &known).await
     }
 
     /// A record as of entries of it; nothing where those do not make one.

@@ -5,6 +5,7 @@ use crate::{
         Reads,
         alarms::INTEGRITY,
         expected::{LaneUnsent, backlog_json, caught_up_in_ms},
+        known::received_ms,
     },
     door::{
         budgets::MemberCost,
@@ -123,7 +124,7 @@ impl Reads {
             watermarks: door.view().watermarks.as_ref().clone(),
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
-            oldest_unsent_ms: oldest_ms.map(|o| door.now_ms() - o),
+            oldest_unsent_ms: oldest_ms.map(|o| (door.now_ms() - o).max(0)),
             alarms: alarms.into_iter().map(|alarm| alarm.text).collect(),
             integrity_alarms,
             degraded,
@@ -176,7 +177,8 @@ impl Reads {
             };
 
             if let Some(first) = first.first() {
-                oldest = Some(oldest.map_or(first.received_ms, |o: i64| o.min(first.received_ms)));
+                let at_ms = received_ms(first, self.door.now_ms());
+                oldest = Some(oldest.map_or(at_ms, |o: i64| o.min(at_ms)));
             }
         }
 
