@@ -289,8 +289,8 @@ mod tests {
                 ),
             )
         };
-        let (honest, its_truck) = of_plate("1", "11A1", 20_000);
-        let (other, other_truck) = of_plate("2", "22B2", 30_000);
+        let (honest, its_truck) = of_plate("1", "11A1", 30_000);
+        let (other, other_truck) = of_plate("2", "22B2", 40_000);
         let all = |without: &str| -> Vec<Facts> {
             let all = [&honest, &its_truck, &other, &other_truck];
             all.into_iter()
