@@ -240,11 +240,11 @@ impl Config {
             return Err("http_certificate is shown under TLS: set http_tls = true".into());
         }
 
-        if self
-            .database
-            .as_deref()
-            .is_some_and(|url| !url.starts_with("postgres://"))
-        {
+        if self.database.as_deref().is_some_and(|url| {
+            !["postgres://", "postgresql://"]
+                .iter()
+                .any(|s| url.starts_with(s))
+        }) {
             return Err(
                 "database is a URL, postgres://user@host/name; leave it out for SQLite".into(),
             );

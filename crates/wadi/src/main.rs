@@ -181,7 +181,9 @@ fn main() -> ExitCode {
 
     match outcome {
         Ok(_) if let Some(why) = print::unwritten() => {
-            crate::print::print_error!("wadi: standard output: {why} [unwritable]");
+            crate::print::print_error!(
+                "wadi: standard output: {why}; what was asked for was done all the same [unwritable]"
+            );
             ExitCode::from(Exit::Failed as u8)
         }
         Ok(exit) => ExitCode::from(exit as u8),

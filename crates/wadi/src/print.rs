@@ -12,7 +12,10 @@ use std::{
     borrow::Cow,
     fmt,
     io::{self, Write},
-    sync::{LazyLock, OnceLock},
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use wadi_node::is_hidden;
 
@@ -69,6 +72,14 @@ fn escape(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Why something could not be written to standard output.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
+/// Whether whoever read standard output has gone.
+static GONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads any more what is printed: who prints on and on may end.
+pub(crate) fn reader_is_gone() -> bool {
+    GONE.load(Ordering::Relaxed)
+}
+
 /// Why something of what was printed is lost: a disk was full. A reader who went lost nothing.
 pub(crate) fn unwritten() -> Option<&'static str> {
     UNWRITTEN.get().map(String::as_str)
@@ -89,10 +100,12 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
 
 fn write_line(shown: &str) {
     let mut out = io::stdout();
-    if let Err(error) = writeln!(out, "{shown}").and_then(|()| out.flush())
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        let _ = UNWRITTEN.set(error.to_string());
+    match writeln!(out, "{shown}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            GONE.store(true, Ordering::Relaxed);
+        }
+        Err(error) => drop(UNWRITTEN.set(error.to_string())),
+        Ok(()) => {}
     }
 }
 

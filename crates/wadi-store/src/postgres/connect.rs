@@ -25,6 +25,12 @@ pub(super) const WRITE_TIMEOUT: &str = "120000";
 
 pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
+    // The brackets of an IPv6 address are the URL's (RFC 3986, 3.2.2), and no part of a host's name.
+    let host = options.get_host().to_string();
+    let options = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(address) => options.host(address),
+        None => options,
+    };
     let ours = [
         ("statement_timeout", timeout),
         // A daemon whose machine went away without a word must not hold the lock for hours.
@@ -280,6 +286,17 @@ mod tests {
     use super::*;
     use crate::{postgres::EACH, temporary::TemporaryServer};
     use sqlx::AssertSqlSafe;
+
+    #[test]
+    fn a_server_is_named_by_an_ipv6_address_too_and_by_either_scheme() {
+        for (url, host) in [
+            ("postgres://wadi@[::1]:5432/wadi", "::1"),
+            ("postgresql://wadi@[fd00::7]/wadi", "fd00::7"),
+            ("postgres://wadi@10.0.0.7/wadi", "10.0.0.7"),
+        ] {
+            assert_eq!(options(url, "5000").unwrap().get_host(), host, "{url}");
+        }
+    }
 
     /// The plan that a server makes while the tables are empty is the one it keeps.
     #[tokio::test]

@@ -32,11 +32,29 @@ pub(crate) fn is_loopback(url: &str) -> bool {
         return false;
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_own = |ip: std::net::IpAddr| {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || ip.is_unspecified()
+    };
 
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+    // RFC 6761, 6.3: every name below localhost is this machine, too.
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(is_own)
+        || is_short_loopback(&host)
+}
+
+/// Whether a host is an IPv4 address of this machine as inet_aton(3) reads it, with fewer than four
+/// parts.
+fn is_short_loopback(host: &str) -> bool {
+    let parts: Vec<&str> = host.split('.').collect();
+    let numbers: Option<Vec<u64>> = parts.iter().map(|part| part.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([whole]) => *whole >> 24 == 127,
+        Some([127, rest @ ..]) => rest.len() < 3,
+        _ => false,
+    }
 }
 
 /// A text as it stands in a URL.
@@ -323,6 +341,12 @@ mod tests {
             "https://localhost:1",
             "http://[::1]:7780/",
             "http://127.8.8.8",
+            "http://localhost.:7780",
+            "http://hub.localhost",
+            "http://127.1:7780",
+            "http://2130706433",
+            "http://[::ffff:127.0.0.1]:7780",
+            "http://0.0.0.0:7780",
         ] {
             assert!(is_loopback(url), "{url}");
         }
@@ -331,6 +355,9 @@ mod tests {
             "http://10.0.0.1",
             "http://localhost.example",
             "http://127.0.0.1.example:80",
+            "http://localhosts",
+            "http://10.1",
+            "http://[::ffff:10.0.0.1]",
             "nonsense",
         ] {
             assert!(!is_loopback(url), "{url}");

@@ -42,6 +42,9 @@ pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, 
             });
         }
 
+        if print::reader_is_gone() {
+            return Ok(Exit::Done);
+        }
         std::thread::sleep(Duration::from_secs(1));
     }
 }

@@ -211,6 +211,12 @@ fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
             "address = {odd:?} of {whose}: a host and a port are needed, as hub.example:7700"
         ));
     }
+    if let Some(odd) = dial.addresses.iter().find(|a| is_nowhere(a)) {
+        return Err(format!(
+            "address = {odd:?} of {whose} is where this machine listens, and nobody's: name the \
+             peer's"
+        ));
+    }
     if dial.rate_kbit_s == Some(0) {
         return Err(format!(
             "rate_kbit_s = 0 of {whose}: at least 1; leave it out where it is not known"
@@ -235,6 +241,12 @@ fn has_port(address: &str) -> bool {
     let is_host = |c: char| !c.is_whitespace() && !['/', '[', ']', ':', '@'].contains(&c);
 
     is_port && !host.is_empty() && (is_bracketed || host.chars().all(is_host))
+}
+
+/// Whether an address stands for all of this machine's own: nothing can be sent to it.
+fn is_nowhere(address: &str) -> bool {
+    let read = address.parse::<std::net::SocketAddr>();
+    read.is_ok_and(|at| at.ip().to_canonical().is_unspecified())
 }
 
 impl PeerLinkConfig {
@@ -366,6 +378,8 @@ mod tests {
             ),
             ("month_mib = 50", "name = 'Thuraya 1'", "letters of a to z"),
             ("'hub.example:7700'", "'hub.example'", "a host and a port"),
+            ("'hub.example:7700'", "'0.0.0.0:7700'", "name the peer's"),
+            ("'hub.example:7700'", "'[::]:7700'", "name the peer's"),
             (
                 "'hub.example:7700'",
                 "[]",
