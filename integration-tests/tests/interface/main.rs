@@ -1,6 +1,7 @@
 //! The HTTP API and the command line: what they answer, to whom, and what they refuse.
 
 mod api;
+mod at_the_prompt;
 mod bad_input;
 mod contract;
 mod dark_releases;
