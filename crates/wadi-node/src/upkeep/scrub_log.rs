@@ -24,7 +24,7 @@ impl Scrub {
         let log = row.log;
         let walked = self.walk_log(row, switches, round).await?;
         self.check_head(row, switches, round.mend).await?;
-        let (ranges, named) = self.damage_of(row, &walked).await;
+        let (ranges, named) = self.damage_of(row, &walked, round.mend).await;
 
         if self.switches() != switches {
             // What was read may be of two branches, and is of none: the log is read once more when
@@ -34,6 +34,7 @@ impl Scrub {
 
         if ranges.is_empty() {
             if walked.root_fits {
+                self.end_searches(&log);
                 self.mend_tree(log, &walked.kept, switches, round.mend)
                     .await?;
             }
@@ -94,7 +95,12 @@ impl Scrub {
     }
 
     /// The places whose entries are to be fetched back, and what is wrong with them.
-    async fn damage_of(&self, row: &LogRow, walked: &Walked) -> (Vec<(u64, u64)>, Vec<DamagedRun>) {
+    async fn damage_of(
+        &self,
+        row: &LogRow,
+        walked: &Walked,
+        mend: bool,
+    ) -> (Vec<(u64, u64)>, Vec<DamagedRun>) {
         let found = walked.damage.iter().map(|(from, to, _)| (*from, *to));
         let ranges: Vec<(u64, u64)> = found.collect();
         if !walked.whole || walked.root_fits || !ranges.is_empty() {
@@ -107,8 +113,9 @@ impl Scrub {
             size: row.peaks.size(),
             root: row.peaks.root(),
         };
+        let vain = self.count_search(row.log, mend);
         let ranges = self
-            .find_replaced(row.log, tip, walked)
+            .find_replaced(row.log, tip, walked, vain)
             .await
             .unwrap_or_else(|| vec![(0, tip.size)]);
         let named = ranges.iter().map(|(from, to)| (*from, *to, "replaced"));
