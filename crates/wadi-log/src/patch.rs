@@ -218,7 +218,9 @@ mod tests {
     fn entries_that_come_back_make_the_root_that_was_signed_and_no_others_do() {
         for size in [1, 2, 63, 64, 65, 128, 1_000, 4_160] {
             let (entries, leaves, signed, author) = log_of(size);
-            let lost: Vec<u64> = (0..size).filter(|n| n % 37 == 0 || *n == size - 1).collect();
+            let lost: Vec<u64> = (0..size)
+                .filter(|n| n % 37 == 0 || *n == size - 1)
+                .collect();
             let mut lying = leaves.clone();
             lost.iter().for_each(|n| lying[*n as usize] = Hash([7; 32]));
 

@@ -55,7 +55,8 @@ pub use link_spec::{
 };
 pub use message::{
     ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message,
-    PICK_ENTRIES_MAX, PICK_RANGES_MAX, Picked, Range, ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,
+    PICK_ENTRIES_MAX, PICK_RANGES_MAX, Picked, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
+    TreeAsk,
 };
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptLog, Witness};
 pub use refuse_reason::RefuseReason;

@@ -10,8 +10,7 @@ mod wire;
 
 use crate::{
     bounds::count_fields, frontiers::FrontierPart, link_spec::LinkSpec, pb,
-    refuse_reason::RefuseReason,
-    sketch::SketchAsk,
+    refuse_reason::RefuseReason, sketch::SketchAsk,
 };
 use prost::Message as _;
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ pub use ask::{LeafSketch, SketchAsk, TileSketch, tile_row};
 pub use search::SketchSearch;
 
 use crate::bisect::short_hash;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use wadi_log::{Hash, TILE_LEVELS};
 
 /// Stands among the marks of block codecs in a `Hello` of whoever answers sketches, and picks single
@@ -38,6 +38,9 @@ pub(crate) const CELL_BYTES: usize = 6;
 /// fewer cells where there are few differences, three where there are many.
 const WAYS_3_FROM: usize = 600;
 const WAYS_MAX: usize = 4;
+/// How often a cell is peeled at most. One that is peeled again and again holds several differences,
+/// or is a liar's.
+const PEELS_A_CELL_MAX: u8 = 8;
 
 /// Cells that are decoded almost always where so many positions differ at most.
 pub(crate) fn cells_for(differences: f64) -> usize {
@@ -103,7 +106,9 @@ impl SketchCell {
     /// The position of the one difference in it, if there is one alone.
     fn position(self) -> Option<u64> {
         let quotient = self.weighted * inverse(self.values) % FIELD;
-        (self.values != 0).then(|| quotient.checked_sub(1)).flatten()
+        (self.values != 0)
+            .then(|| quotient.checked_sub(1))
+            .flatten()
     }
 }
 
@@ -224,20 +229,22 @@ pub(crate) struct Peeled {
     pub(crate) whole: bool,
 }
 
-/// Peels differences of tables over the first `size` positions of one row. The work is bounded by
-/// the number of cells, whatever is in them.
+/// Peels differences of tables over the first `size` positions of one row. Those whose cells are
+/// told best come first. The work is bounded by the number of cells, whatever is in them.
 pub(crate) fn peel(tables: &mut [CellTable], size: u64) -> Peeled {
-    let all = tables.iter().map(|t| t.cells.len()).sum::<usize>();
-    let mut due: Vec<(usize, usize)> = Vec::with_capacity(2 * all);
+    // In the order in which they changed: what looks like one difference by chance is another cell
+    // when it comes to its turn again.
+    let mut due: VecDeque<(usize, usize)> = VecDeque::new();
+    let mut peels: Vec<Vec<u8>> = Vec::new();
     for (number, table) in tables.iter().enumerate() {
         due.extend((0..table.cells.len()).map(|cell| (number, cell)));
+        peels.push(vec![0; table.cells.len()]);
     }
 
     // One that was peeled by mistake, where several made a cell that looks like one, stands in other
     // cells afterwards, and is peeled once more: what comes to nothing in sum did not differ.
     let mut sums: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut peels_left = 2 * all + 64;
-    while let Some((number, cell)) = due.pop() {
+    while let Some((number, cell)) = due.pop_front() {
         let found = tables[number].cells[cell];
         let position = found.position().filter(|p| *p < size);
         let Some(position) = position else { continue };
@@ -246,10 +253,11 @@ pub(crate) fn peel(tables: &mut [CellTable], size: u64) -> Peeled {
             continue;
         }
 
-        if peels_left == 0 {
-            break;
+        let times = &mut peels[number][cell];
+        if *times >= PEELS_A_CELL_MAX {
+            continue;
         }
-        peels_left -= 1;
+        *times += 1;
         let sum = sums.entry(position).or_default();
         *sum = (*sum + found.values) % FIELD;
         for (number, table) in tables.iter_mut().enumerate() {
@@ -258,7 +266,7 @@ pub(crate) fn peel(tables: &mut [CellTable], size: u64) -> Peeled {
                 let mut one = SketchCell::EMPTY;
                 one.add(position, found.values);
                 table.cells[*place].subtract(one);
-                due.push((number, *place));
+                due.push_back((number, *place));
             }
         }
     }

@@ -192,7 +192,10 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
         15 => Message::Pick {
             log,
             tip,
-            ranges: vec![(range.from, range.from.saturating_add(1 + number(r) as u64 % 500))],
+            ranges: vec![(
+                range.from,
+                range.from.saturating_add(1 + number(r) as u64 % 500),
+            )],
         },
         16 => Message::Picked(Picked {
             log,

@@ -150,7 +150,10 @@ async fn on_disk(country: &Country, rows: &[&Row], change: impl Fn(&[u8]) -> Opt
             Some(_) => format!("UPDATE entries SET leaf = ?4, bytes = ?5 {place}"),
             None => format!("DELETE FROM entries {place}"),
         };
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(log).bind(seq).bind(leaf);
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(log)
+            .bind(seq)
+            .bind(leaf);
         let query = match changed {
             Some(bytes) => query.bind(leaf_hash(&bytes).0.to_vec()).bind(bytes),
             None => query,
@@ -220,7 +223,10 @@ async fn replaced_entries_are_found_to_the_position_and_mended_in_few_bytes() {
         "{} of {PASSAGES} found in {search} bytes and {rounds} rounds, mended in {mend} for {bytes}",
         replaced.len()
     );
-    assert!(rounds <= 3 && search <= 3_000, "{search} bytes, {rounds} rounds");
+    assert!(
+        rounds <= 3 && search <= 3_000,
+        "{search} bytes, {rounds} rounds"
+    );
     assert!(mend * 10 <= bytes * 13 + 10_000, "{mend} for {bytes}");
     let proven = link.count(|m| matches!(m, Message::Fetch { .. } | Message::Tree { .. }));
     assert_eq!(proven, 0, "no proof travels, and no tree");
@@ -257,7 +263,10 @@ async fn of_a_peer_that_gives_other_entries_nothing_is_written_and_proofs_are_as
 
     let refusals = trb.store().refusals(100).await.unwrap();
     let told = refusals.iter().find(|r| r.code == "entries_unproven");
-    assert!(told.is_some_and(|r| r.peer == hub.id().to_string()), "{refusals:?}");
+    assert!(
+        told.is_some_and(|r| r.peer == hub.id().to_string()),
+        "{refusals:?}"
+    );
     is_whole(&country, &hub, &trb, &before).await;
     assert!(link.count(|m| matches!(m, Message::Fetched(_))) > 0);
 }

@@ -170,7 +170,8 @@ impl Link<'_> {
                     from: ranges.first().map_or(0, |(from, _)| *from),
                     reply,
                 });
-                self.inputs.push_back(Input::PickEntries { log, tip, ranges });
+                self.inputs
+                    .push_back(Input::PickEntries { log, tip, ranges });
             }
         }
     }

@@ -114,7 +114,8 @@ impl Sequencer {
             Command::CutForks => self.cut_forks(g).await,
             Command::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
-                g.done.push(Box::new(move |_| drop(reply.send(()))));
+                g.done
+                    .push(Box::new(move |_| reply.send(()).unwrap_or_default()));
             }
             Command::PutBack(all, switches, reply) => self.put_back(g, all, switches, reply).await,
             Command::Mend(mended, switches, reply) => self.mend(g, *mended, switches, reply),

@@ -54,7 +54,10 @@ impl Scrub {
             .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
 
-        if self.pick_back(row, &joined(ranges.clone()), &walked, switches).await? {
+        if self
+            .pick_back(row, &joined(ranges.clone()), &walked, switches)
+            .await?
+        {
             return Ok(named);
         }
 

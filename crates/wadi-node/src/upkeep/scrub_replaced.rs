@@ -177,7 +177,10 @@ impl Scrub {
 
         tracing::info!(log = %log, "damaged entries came back");
         // What is derived from them is made again.
-        let _ = self.door.events.send(crate::door::event::Event::Mended(log));
+        let _ = self
+            .door
+            .events
+            .send(crate::door::event::Event::Mended(log));
         Ok(true)
     }
 }
@@ -225,7 +228,9 @@ impl Door {
         let found = self.store.leaves(&log, from, to).await?;
         let mut out = vec![Hash::default(); (to - from) as usize];
         for (seq, leaf) in found {
-            let place = seq.checked_sub(from).and_then(|at| out.get_mut(at as usize));
+            let place = seq
+                .checked_sub(from)
+                .and_then(|at| out.get_mut(at as usize));
             if let Some(place) = place {
                 *place = leaf;
             }

@@ -96,7 +96,8 @@ impl WriterConnection {
     /// that there is never none, would let it grow for ever: those that go by what lies in it are
     /// waited for, and whoever comes meanwhile reads the database file alone.
     fn empty_wal(&self) -> Result<Vec<Answer>, rusqlite::Error> {
-        self.conn.busy_timeout(defence::readers_wait(READERS_WAIT))?;
+        self.conn
+            .busy_timeout(defence::readers_wait(READERS_WAIT))?;
         let moved = self.read("PRAGMA wal_checkpoint(TRUNCATE)", &[]);
         self.conn.busy_timeout(super::BUSY)?;
         moved

@@ -288,7 +288,9 @@ async fn leaves_and_tiles(store: &Arc<dyn Store>, trb: &Crossing, first: &[Refer
     assert_eq!(peaks.root(), trb.peaks.root());
 
     let tiles = store.raw_tree(&trb.log, TILE_LEVELS, 1, 10).await.unwrap();
-    let expected = kept.iter().filter(|(s, _)| s.level == TILE_LEVELS && s.index >= 1);
+    let expected = kept
+        .iter()
+        .filter(|(s, _)| s.level == TILE_LEVELS && s.index >= 1);
     let expected: Vec<(u64, Vec<u8>)> = expected.map(|(s, h)| (s.index, h.0.to_vec())).collect();
     assert_eq!(tiles, expected);
     assert_eq!(tiles.len(), 2);

@@ -251,7 +251,10 @@ fn a_question_for_a_sketch_is_one_of_three_and_a_pick_is_of_a_bounded_number_in_
         (|s| s.cells = 24, true),
         (|s| (s.cells, s.estimator) = (24, true), true),
         (|s| s.row_count = 7, true),
-        (|s| (s.tiles, s.raw, s.cells) = (vec![0, 1], vec![5], 24), true),
+        (
+            |s| (s.tiles, s.raw, s.cells) = (vec![0, 1], vec![5], 24),
+            true,
+        ),
         // Nothing, two at once, too much, twice the same, numbers that go round.
         (|_| {}, false),
         (|s| (s.cells, s.row_count) = (24, 7), false),
@@ -298,5 +301,8 @@ fn a_question_for_a_sketch_is_one_of_three_and_a_pick_is_of_a_bounded_number_in_
         of: Some(Of::Picked(picked)),
     };
     let refused = Message::decode(&bytes.encode_to_vec()).unwrap_err();
-    assert!(refused.to_string().contains("513 entries picked"), "{refused}");
+    assert!(
+        refused.to_string().contains("513 entries picked"),
+        "{refused}"
+    );
 }

@@ -265,7 +265,10 @@ mod tests {
         let mut earlier = in_step_with(None, vec![0x12, 0x1f]);
         assert!(!earlier.sketches(&log(Lane::Passage)));
         for question in of_tree() {
-            assert!(earlier.handle(question).is_empty(), "it would close the link");
+            assert!(
+                earlier.handle(question).is_empty(),
+                "it would close the link"
+            );
         }
 
         let mut knows = in_step_with(None, vec![SKETCH_MARK]);

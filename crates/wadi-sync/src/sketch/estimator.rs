@@ -74,7 +74,11 @@ impl Estimator {
             .zip(theirs.as_chunks::<STRATUM_BYTES>().0)
             .enumerate()
         {
-            let differing: u32 = mine.iter().zip(theirs).map(|(a, b)| (a ^ b).count_ones()).sum();
+            let differing: u32 = mine
+                .iter()
+                .zip(theirs)
+                .map(|(a, b)| (a ^ b).count_ones())
+                .sum();
             let share = f64::from(differing) / STRATUM_BITS as f64;
             if share <= DIFFERING_SHARE_MAX {
                 return Some(at_most(share, number as i32));

@@ -23,6 +23,8 @@ use wadi_log::Hash;
 
 /// Cells of the first sketch over the tiles: what differs is mostly little.
 const FIRST_CELLS: usize = 24;
+/// How many times as large as the last sketch the next one is at most for both to be peeled together.
+const TABLES_APART_MAX: usize = 4;
 /// Sketches over the tiles that are tried before their row is read.
 const TILE_TRIES_MAX: u32 = 3;
 /// Sketches over the leaves of a tile that are tried before they are told one by one.
@@ -129,7 +131,8 @@ impl SketchSearch {
             SketchAsk::Tiles { estimator, cells } => self.hear_tiles(*estimator, *cells, theirs),
             SketchAsk::Row { from, .. } => self.hear_row(*from, theirs),
             SketchAsk::Leaves { tiles, cells, raw } => {
-                let (sketched, told) = theirs.split_at((tiles.len() + *cells as usize) * CELL_BYTES);
+                let (sketched, told) =
+                    theirs.split_at((tiles.len() + *cells as usize) * CELL_BYTES);
                 let whole = leaves.len() == tiles.len() + raw.len();
                 if !whole || !self.hear_sketched(tiles, *cells, sketched, leaves) {
                     return false;
@@ -186,7 +189,13 @@ impl SketchSearch {
         let next = next.filter(is_worth).filter(|_| *tries < TILE_TRIES_MAX);
 
         match (next, &mut self.phase) {
-            (Some(next), SearchPhase::Tiles { cells, .. }) => *cells = next,
+            (Some(next), SearchPhase::Tiles { cells, tables, .. }) => {
+                // One that is far too small tells nothing beside a larger one.
+                if next > TABLES_APART_MAX * *cells {
+                    tables.clear();
+                }
+                *cells = next;
+            }
             _ => {
                 self.phase = SearchPhase::Row {
                     from: 0,
@@ -239,7 +248,9 @@ impl SketchSearch {
             return false;
         };
         let mut mine = LeafSketch::new(self.salt, tiles.len(), cells);
-        leaves[..tiles.len()].iter().for_each(|of_tile| mine.add(of_tile));
+        leaves[..tiles.len()]
+            .iter()
+            .for_each(|of_tile| mine.add(of_tile));
         let (of_tiles, of_all) = theirs.split_at(tiles.len() * CELL_BYTES);
         if !mine.tiles.subtract(of_tiles) || !mine.cells.subtract(of_all) {
             return false;
@@ -325,9 +336,8 @@ impl OpenTiles {
 
     fn ask(&self) -> Option<SketchAsk> {
         let few = self.tries.len() <= FEW_TILES;
-        let is_raw = |tile: &u64, tries: u32| {
-            few || tries >= LEAF_TRIES_MAX || self.in_runs.contains(tile)
-        };
+        let is_raw =
+            |tile: &u64, tries: u32| few || tries >= LEAF_TRIES_MAX || self.in_runs.contains(tile);
 
         let (mut raw, mut sketched) = (Vec::new(), Vec::new());
         for (tile, tries) in &self.tries {

@@ -173,11 +173,18 @@ fn a_thousand_of_five_million_are_found_to_the_position_in_three_rounds_and_25_k
         let sought = tree.search(&lost, 1_000 + seed);
         assert_eq!(sought.found, ranges(&lost), "seed {seed}");
         assert!(sought.rounds <= 3, "seed {seed}: {} rounds", sought.rounds);
-        assert!(sought.bytes <= 25_000, "seed {seed}: {} bytes", sought.bytes);
+        assert!(
+            sought.bytes <= 25_000,
+            "seed {seed}: {} bytes",
+            sought.bytes
+        );
         all += sought.bytes;
         most = most.max(sought.bytes);
     }
-    println!("scattered: {} bytes on average, {most} at most, 3 rounds", all / 20);
+    println!(
+        "scattered: {} bytes on average, {most} at most, 3 rounds",
+        all / 20
+    );
 
     // As far from each other as can be: one a tile, in every seventy-eighth tile.
     let even: BTreeSet<u64> = (0..1_000).map(|n| n * 4_999 + n % 7).collect();
@@ -186,14 +193,18 @@ fn a_thousand_of_five_million_are_found_to_the_position_in_three_rounds_and_25_k
     assert!(sought.rounds <= 3 && sought.bytes <= 25_000, "{sought:?}");
     println!("evenly: {} bytes, {} rounds", sought.bytes, sought.rounds);
 
-    // Ten here and ten there: several in a tile.
+    // Ten here and ten there: more in a tile than its sketch is for, so that they are told one by
+    // one in the end.
     let bursts: BTreeSet<u64> = (0..100)
         .flat_map(|n| (0..10).map(move |m| n * 49_999 + m))
         .collect();
     let sought = tree.search(&bursts, 5);
     assert_eq!(sought.found, ranges(&bursts));
-    println!("in bursts: {} bytes, {} rounds", sought.bytes, sought.rounds);
-    assert!(sought.bytes <= 25_000 && sought.rounds <= 5);
+    println!(
+        "in bursts: {} bytes, {} rounds",
+        sought.bytes, sought.rounds
+    );
+    assert!(sought.bytes <= 30_000 && sought.rounds <= 5);
 }
 
 #[test]
@@ -225,9 +236,16 @@ fn what_differs_nearly_everywhere_costs_less_than_three_bytes_an_entry() {
     for (count, bytes_each) in [(10_000, 16), (100_000, 16), (400_000, 8), (500_000, 4)] {
         let lost = scattered(tree.size, count, 1);
         let sought = tree.search(&lost, 3);
-        println!("{count} of 500,000: {} bytes, {} rounds", sought.bytes, sought.rounds);
+        println!(
+            "{count} of 500,000: {} bytes, {} rounds",
+            sought.bytes, sought.rounds
+        );
         assert_eq!(sought.found, ranges(&lost), "{count}");
-        assert!(sought.bytes <= count * bytes_each, "{count}: {}", sought.bytes);
+        assert!(
+            sought.bytes <= count * bytes_each,
+            "{count}: {}",
+            sought.bytes
+        );
         assert!(sought.bytes <= tree.size as usize * 13 / 4, "{count}");
     }
 }
@@ -270,10 +288,14 @@ fn an_estimate_is_enough_and_not_far_too_much() {
     for differing in [1u64, 10, 100, 300, 1_000, 4_000, 20_000] {
         let mut sum = 0.0;
         for salt in 0..40 {
-            let (mut mine, mut theirs) = (Estimator::new(salt, 78_125), Estimator::new(salt, 78_125));
+            let (mut mine, mut theirs) =
+                (Estimator::new(salt, 78_125), Estimator::new(salt, 78_125));
             for n in 0..78_125 {
                 mine.add(n, mix(1, n) % FIELD);
-                theirs.add(n, mix(if n % 78_125 < differing { 2 } else { 1 }, n) % FIELD);
+                theirs.add(
+                    n,
+                    mix(if n % 78_125 < differing { 2 } else { 1 }, n) % FIELD,
+                );
             }
             let mut told = Vec::new();
             theirs.write_to(&mut told);
@@ -317,7 +339,9 @@ fn whoever_answers_nonsense_is_asked_a_bounded_number_of_questions() {
             match kind {
                 0 => told.fill(0xff),
                 1 => told.fill(0),
-                2 => told.iter_mut().for_each(|byte| *byte = r.random_range(0..250)),
+                2 => told
+                    .iter_mut()
+                    .for_each(|byte| *byte = r.random_range(0..250)),
                 _ => {
                     let at = r.random_range(0..told.len());
                     told[at] ^= 1;
@@ -341,7 +365,8 @@ fn whoever_answers_nonsense_is_asked_a_bounded_number_of_questions() {
 
 #[test]
 fn a_tree_is_not_asked_about_what_it_does_not_have_nor_too_much_at_once() {
-    let leaves = |tiles: Vec<u64>, cells: u32, raw: Vec<u64>| SketchAsk::Leaves { tiles, cells, raw };
+    let leaves =
+        |tiles: Vec<u64>, cells: u32, raw: Vec<u64>| SketchAsk::Leaves { tiles, cells, raw };
     let tiles = |cells: u32| SketchAsk::Tiles {
         estimator: false,
         cells,
@@ -352,12 +377,21 @@ fn a_tree_is_not_asked_about_what_it_does_not_have_nor_too_much_at_once() {
         (tiles(0), false),
         (SketchAsk::Row { from: 9, count: 1 }, true),
         (SketchAsk::Row { from: 9, count: 2 }, false),
-        (SketchAsk::Row { from: u64::MAX, count: 2 }, false),
+        (
+            SketchAsk::Row {
+                from: u64::MAX,
+                count: 2,
+            },
+            false,
+        ),
         (leaves(vec![0, 9], 24, vec![]), true),
         (leaves(vec![9, 0], 24, vec![]), false),
         (leaves(vec![], 24, vec![10]), false),
         (leaves(vec![u64::MAX], 24, vec![]), false),
-        (leaves((0..=SKETCH_TILES_MAX as u64).collect(), 0, vec![]), false),
+        (
+            leaves((0..=SKETCH_TILES_MAX as u64).collect(), 0, vec![]),
+            false,
+        ),
         (leaves(vec![], 0, vec![]), false),
     ] {
         assert_eq!(ask.fits(600), fits, "{ask:?}");
