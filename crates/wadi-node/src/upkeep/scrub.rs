@@ -115,9 +115,6 @@ pub struct Scrub {
     pub(crate) door: Arc<Door>,
     /// One round at a time.
     alone: tokio::sync::Mutex<()>,
-    /// Of logs that were replaced: how often in a row their entries were looked for at peers, and
-    /// what came back did not mend them.
-    pub(super) vain_searches: std::sync::Mutex<BTreeMap<LogId, u32>>,
     /// Records may have been made while entries were missing: they are made again when all are
     /// back.
     rederive_due: AtomicBool,
@@ -128,7 +125,6 @@ impl Scrub {
         Self {
             door,
             alone: tokio::sync::Mutex::new(()),
-            vain_searches: std::sync::Mutex::default(),
             rederive_due: AtomicBool::new(false),
         }
     }

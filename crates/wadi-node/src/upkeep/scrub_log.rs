@@ -24,7 +24,7 @@ impl Scrub {
         let log = row.log;
         let walked = self.walk_log(row, switches, round).await?;
         self.check_head(row, switches, round.mend).await?;
-        let (ranges, named) = self.damage_of(row, &walked, round.mend).await;
+        let (ranges, named) = self.damage_of(row, &walked).await;
 
         if self.switches() != switches {
             // What was read may be of two branches, and is of none: the log is read once more when
@@ -34,7 +34,6 @@ impl Scrub {
 
         if ranges.is_empty() {
             if walked.root_fits {
-                self.end_searches(&log);
                 self.mend_tree(log, &walked.kept, switches, round.mend)
                     .await?;
             }
@@ -98,12 +97,7 @@ impl Scrub {
     }
 
     /// The places whose entries are to be fetched back, and what is wrong with them.
-    async fn damage_of(
-        &self,
-        row: &LogRow,
-        walked: &Walked,
-        mend: bool,
-    ) -> (Vec<(u64, u64)>, Vec<DamagedRun>) {
+    async fn damage_of(&self, row: &LogRow, walked: &Walked) -> (Vec<(u64, u64)>, Vec<DamagedRun>) {
         let found = walked.damage.iter().map(|(from, to, _)| (*from, *to));
         let ranges: Vec<(u64, u64)> = found.collect();
         if !walked.whole || walked.root_fits || !ranges.is_empty() {
@@ -116,9 +110,8 @@ impl Scrub {
             size: row.peaks.size(),
             root: row.peaks.root(),
         };
-        let vain = self.count_search(row.log, mend);
         let ranges = self
-            .find_replaced(row.log, tip, walked, vain)
+            .find_replaced(row.log, tip, walked)
             .await
             .unwrap_or_else(|| vec![(0, tip.size)]);
         let named = ranges.iter().map(|(from, to)| (*from, *to, "replaced"));

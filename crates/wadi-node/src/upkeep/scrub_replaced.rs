@@ -24,10 +24,6 @@ const PICKED_ENTRIES_MAX: u64 = 65_536;
 /// Entries that are put back in one commit.
 const PUT_BACK_ENTRIES: usize = 512;
 
-/// Searches in a row of which what came back did not mend a log: peers that say something false lead
-/// nowhere for ever.
-const VAIN_SEARCHES_MAX: u32 = 3;
-
 /// Where a log differs from what a peer holds.
 struct Differing {
     ranges: Vec<(u64, u64)>,
@@ -37,38 +33,14 @@ struct Differing {
 }
 
 impl Scrub {
-    /// How often what was looked for at peers did not mend this log; with `mend`, it is looked for
-    /// once more.
-    pub(super) fn count_search(&self, log: LogId, mend: bool) -> u32 {
-        let mut vain = self.vain_searches.lock().expect("no panic holds it");
-        let before = vain.get(&log).copied().unwrap_or(0);
-        if mend {
-            vain.insert(log, before.saturating_add(1));
-        }
-
-        before
-    }
-
-    /// A log has the root that was signed.
-    pub(super) fn end_searches(&self, log: &LogId) {
-        let mut vain = self.vain_searches.lock().expect("no panic holds it");
-        vain.remove(log);
-    }
-
     /// Where a log that was replaced here differs from what a peer holds: the very positions, and
-    /// from a peer of an earlier version runs of 64 entries. Nothing where nobody tells, or where
-    /// what peers told was in vain too often: then all of it is fetched with proofs.
+    /// from a peer of an earlier version runs of 64 entries. Nothing where nobody tells.
     pub(super) async fn find_replaced(
         &self,
         log: LogId,
         tip: Tip,
         own: &Walked,
-        vain: u32,
     ) -> Option<Vec<(u64, u64)>> {
-        if vain >= VAIN_SEARCHES_MAX {
-            return None;
-        }
-
         for peer in self.door.links.peers() {
             let row = tile_row(own.tiles.clone(), &own.tail);
             if let Some(found) = self.door.search_by_sketches(peer, log, tip, row).await
