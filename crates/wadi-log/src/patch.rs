@@ -98,7 +98,8 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
 }
 
 /// Checks that entries, put in their places in what is held, come to the root that the log's author
-/// signed. `held` is what lies there; the places of the entries are in its opened tiles or its tail.
+/// signed. `held` is what lies there; the places of the entries are in its opened tiles or its
+/// tail.
 ///
 /// # Errors
 ///

@@ -10,8 +10,8 @@
 //! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is
 //!    acknowledged when durable.
 //! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as
-//!    stretches. What differs in a peer's tree is found by a [`SketchSearch`], and with a peer of an
-//!    earlier version a level at a time by a [`Bisect`].
+//!    stretches. What differs in a peer's tree is found by a [`SketchSearch`], and with a peer of
+//!    an earlier version a level at a time by a [`Bisect`].
 //! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is
 //!    searched out with probes and proven, and the proof goes out before anything else.
 

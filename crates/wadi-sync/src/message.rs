@@ -32,8 +32,8 @@ pub const PICK_RANGES_MAX: usize = 160;
 pub const PICK_ENTRIES_MAX: usize = BLOCK_ENTRIES_MAX;
 
 /// What lies at these fields of a message, at most: entries of an `Excerpt`; of all stretches of a
-/// `Fetched` entries, and hashes around them; entries of a `Picked`. Earlier versions put some 770 entries into one
-/// `Fetched`.
+/// `Fetched` entries, and hashes around them; entries of a `Picked`. Earlier versions put some 770
+/// entries into one `Fetched`.
 const LIST_LIMITS: [(&[u32], usize, &str); 4] = [
     (&[11, 3], BLOCK_ENTRIES_MAX, "entries of an excerpt"),
     (&[19, 4, 2], 1_536, "entries fetched"),

@@ -141,7 +141,8 @@ impl Session {
     }
 
     /// Whether the peer may be asked for sketches and single entries of a log
-    /// ([`Input::AskSketch`], [`Input::PickEntries`]); one of an earlier version does not know them.
+    /// ([`Input::AskSketch`], [`Input::PickEntries`]); one of an earlier version does not know
+    /// them.
     pub fn sketches(&self, log: &LogId) -> bool {
         self.peer_sketches && self.visible(log)
     }

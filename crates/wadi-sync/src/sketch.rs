@@ -23,8 +23,8 @@ use crate::bisect::short_hash;
 use std::collections::{BTreeMap, VecDeque};
 use wadi_log::{Hash, TILE_LEVELS};
 
-/// Stands among the marks of block codecs in a `Hello` of whoever answers sketches, and picks single
-/// entries. No frame begins with it.
+/// Stands among the marks of block codecs in a `Hello` of whoever answers sketches, and picks
+/// single entries. No frame begins with it.
 pub(crate) const SKETCH_MARK: u8 = 0x2f;
 /// Leaves of a tile.
 pub(crate) const TILE_LEAVES: u64 = 1 << TILE_LEVELS;
@@ -38,8 +38,8 @@ pub(crate) const CELL_BYTES: usize = 6;
 /// fewer cells where there are few differences, three where there are many.
 const WAYS_3_FROM: usize = 600;
 const WAYS_MAX: usize = 4;
-/// How often a cell is peeled at most. One that is peeled again and again holds several differences,
-/// or is a liar's.
+/// How often a cell is peeled at most. One that is peeled again and again holds several
+/// differences, or is a liar's.
 const PEELS_A_CELL_MAX: u8 = 8;
 
 /// Cells that are decoded almost always where so many positions differ at most.
@@ -241,8 +241,8 @@ pub(crate) fn peel(tables: &mut [CellTable], size: u64) -> Peeled {
         peels.push(vec![0; table.cells.len()]);
     }
 
-    // One that was peeled by mistake, where several made a cell that looks like one, stands in other
-    // cells afterwards, and is peeled once more: what comes to nothing in sum did not differ.
+    // One that was peeled by mistake, where several made a cell that looks like one, stands in
+    // other cells afterwards, and is peeled once more: what comes to nothing in sum did not differ.
     let mut sums: BTreeMap<u64, u64> = BTreeMap::new();
     while let Some((number, cell)) = due.pop_front() {
         let found = tables[number].cells[cell];

@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 use wadi_log::{Difference, Hash, LogId};
 use wadi_sync::{Input, Message, Picked, ScopeSum};
 
-/// Bytes around the hashes of a `TreeIs`, or the cells of a `SketchIs`, about: its length, the log, the tip and the salt.
+/// Bytes around the hashes of a `TreeIs`, or the cells of a `SketchIs`, about: its length, the log,
+/// the tip and the salt.
 const TREE_FRAME_BYTES: u64 = 90;
 
 /// A comparison that somebody waits for.

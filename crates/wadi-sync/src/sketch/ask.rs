@@ -70,7 +70,8 @@ pub fn tile_row(mut tiles: Vec<Hash>, tail: &[Hash]) -> Vec<Hash> {
 }
 
 impl SketchAsk {
-    /// Whether it asks for no more than may be asked for at once, in an order that is ever the same.
+    /// Whether it asks for no more than may be asked for at once, in an order that is ever the
+    /// same.
     pub(crate) fn is_bounded(&self) -> bool {
         let ascend = |tiles: &[u64]| tiles.windows(2).all(|w| w[0] < w[1]);
         match self {

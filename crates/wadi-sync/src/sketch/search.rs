@@ -23,7 +23,8 @@ use wadi_log::Hash;
 
 /// Cells of the first sketch over the tiles: what differs is mostly little.
 const FIRST_CELLS: usize = 24;
-/// How many times as large as the last sketch the next one is at most for both to be peeled together.
+/// How many times as large as the last sketch the next one is at most for both to be peeled
+/// together.
 const TABLES_APART_MAX: usize = 4;
 /// Sketches over the tiles that are tried before their row is read.
 const TILE_TRIES_MAX: u32 = 3;
