@@ -244,63 +244,183 @@ impl Door {
         tip: Tip,
         ranges: &[(u64, u64)],
     ) -> Option<Vec<EntryRun>> {
-        let mut left: VecDeque<(u64, u64)> = ranges.iter().copied().collect();
-        let (mut out, mut bytes) = (Vec::new(), 0);
-        while let Some(asked) = next_pick(&left) {
-            let entries = self.ask_pick(peer, log, tip, asked.clone()).await?;
-            let wanted: u64 = asked.iter().map(|(from, to)| to - from).sum();
-            if entries.is_empty() || entries.len() as u64 > wanted {
+        let mut picking = Picking::of(ranges);
+        while let Some(asked) = picking.ask() {
+            let entries = self.ask_pick(peer, log, tip, asked).await?;
+            if !picking.take(entries) {
                 return None;
-            }
-
-            bytes += entries.iter().map(Vec::len).sum::<usize>();
-            if bytes > HELD_BYTES_MAX {
-                return None;
-            }
-
-            let mut entries = entries.into_iter();
-            while entries.len() > 0 {
-                let (from, to) = left.pop_front()?;
-                let run: Vec<Vec<u8>> = entries.by_ref().take((to - from) as usize).collect();
-                let through = from + run.len() as u64;
-                if through < to {
-                    left.push_front((through, to));
-                }
-                out.push((from, run));
             }
         }
 
-        Some(out)
+        Some(picking.runs)
     }
 }
 
-/// What of these ranges to ask for at once; nothing where none is left.
-fn next_pick(left: &VecDeque<(u64, u64)>) -> Option<Vec<(u64, u64)>> {
-    let mut room = PICK_ENTRIES_MAX as u64;
-    let mut out = Vec::new();
-    for (from, to) in left.iter().take(PICK_RANGES_MAX) {
-        let to = (*to).min(from + room);
-        room -= to - from;
-        out.push((*from, to));
-        if room == 0 {
-            break;
+/// Entries on their way without a proof.
+struct Picking {
+    /// What has not come yet.
+    left: VecDeque<(u64, u64)>,
+    runs: Vec<EntryRun>,
+    /// Bytes of the entries that came.
+    bytes: usize,
+}
+
+impl Picking {
+    fn of(ranges: &[(u64, u64)]) -> Self {
+        Self {
+            left: ranges.iter().copied().collect(),
+            runs: Vec::new(),
+            bytes: 0,
         }
     }
 
-    (!out.is_empty()).then_some(out)
+    /// What to ask for at once; nothing where all have come.
+    fn ask(&self) -> Option<Vec<(u64, u64)>> {
+        let mut room = PICK_ENTRIES_MAX as u64;
+        let mut out = Vec::new();
+        for (from, to) in self.left.iter().take(PICK_RANGES_MAX) {
+            let to = (*to).min(from + room);
+            room -= to - from;
+            out.push((*from, to));
+            if room == 0 {
+                break;
+            }
+        }
+
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// Takes the first of what was asked for; false where none came, more than was asked for, or
+    /// more bytes than are held back.
+    fn take(&mut self, entries: Vec<Vec<u8>>) -> bool {
+        let asked = self.ask().unwrap_or_default();
+        let wanted: u64 = asked.iter().map(|(from, to)| to - from).sum();
+        self.bytes += entries.iter().map(Vec::len).sum::<usize>();
+        let is_some = (1..=wanted).contains(&(entries.len() as u64));
+        if !is_some || self.bytes > HELD_BYTES_MAX {
+            return false;
+        }
+
+        let mut entries = entries.into_iter();
+        while entries.len() > 0 {
+            let Some((from, to)) = self.left.pop_front() else {
+                return false;
+            };
+            let run: Vec<Vec<u8>> = entries.by_ref().take((to - from) as usize).collect();
+            let through = from + run.len() as u64;
+            if through < to {
+                self.left.push_front((through, to));
+            }
+            self.runs.push((from, run));
+        }
+
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wadi_log::{Epoch, Lane};
+    use wadi_sync::{Message, Picked};
+
+    /// Bytes of entries that a peer puts into one answer, and of each entry.
+    const ANSWER_BYTES: usize = 48 * 1024;
+    const ENTRY_BYTES: usize = 300;
+
+    /// Picks single entries of a peer that holds all of them; the bytes of all messages.
+    fn pick(ranges: &[(u64, u64)]) -> (Picking, usize) {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([2; 8]),
+            lane: Lane::Passage,
+            crossing: "TRB".parse().unwrap(),
+        };
+        let tip = Tip {
+            size: 5_000_000,
+            root: Hash([9; 32]),
+        };
+
+        let (mut picking, mut bytes) = (Picking::of(ranges), 0);
+        while let Some(ranges) = picking.ask() {
+            let from = ranges[0].0;
+            let places = ranges.iter().flat_map(|(from, to)| *from..*to);
+            let entries: Vec<Vec<u8>> = places
+                .take(ANSWER_BYTES / ENTRY_BYTES)
+                .map(|n| [&n.to_be_bytes()[..], &[7; ENTRY_BYTES - 8]].concat())
+                .collect();
+
+            let question = Message::Pick { log, tip, ranges };
+            let answer = Message::Picked(Picked {
+                log,
+                tip,
+                from,
+                entries: entries.clone(),
+            });
+            for message in [question, answer] {
+                let encoded = message.encode();
+                assert_eq!(Message::decode(&encoded).unwrap(), message);
+                bytes += encoded.len() + 4;
+            }
+            assert!(picking.take(entries));
+        }
+
+        (picking, bytes)
+    }
 
     #[test]
-    fn a_question_for_entries_names_a_bounded_number_of_them() {
-        let scattered: VecDeque<(u64, u64)> = (0..1_000).map(|n| (n * 10, n * 10 + 1)).collect();
-        assert_eq!(next_pick(&scattered).unwrap().len(), PICK_RANGES_MAX);
+    fn a_thousand_scattered_entries_come_back_for_a_thirtieth_more_than_their_own_bytes() {
+        let scattered: Vec<(u64, u64)> = (0..1_000).map(|n| (n * 4_999, n * 4_999 + 1)).collect();
+        let (picking, bytes) = pick(&scattered);
+        println!("1,000 of {ENTRY_BYTES} bytes: {bytes}");
+        assert!(bytes <= 1_000 * ENTRY_BYTES * 103 / 100, "{bytes}");
 
-        let runs = VecDeque::from([(0, 500), (600, 700), (800, 900)]);
-        assert_eq!(next_pick(&runs).unwrap(), [(0, 500), (600, 612)]);
-        assert_eq!(next_pick(&VecDeque::new()), None);
+        let came = picking
+            .runs
+            .iter()
+            .flat_map(|(from, run)| (*from..).zip(run));
+        let came: Vec<u64> = came
+            .map(|(place, bytes)| {
+                assert_eq!(bytes[..8], place.to_be_bytes());
+                place
+            })
+            .collect();
+        let wanted: Vec<u64> = scattered.iter().map(|(from, _)| *from).collect();
+        assert_eq!(came, wanted);
+
+        // A run costs no more questions than its bytes do.
+        let (picking, bytes) = pick(&[(70, 1_070)]);
+        println!("1,000 in a run: {bytes}");
+        assert!(bytes <= 1_000 * ENTRY_BYTES * 102 / 100, "{bytes}");
+        assert_eq!(
+            picking.runs.iter().map(|(_, run)| run.len()).sum::<usize>(),
+            1_000
+        );
+    }
+
+    #[test]
+    fn who_gives_nothing_more_than_was_asked_for_or_too_much_to_hold_is_asked_no_more() {
+        let (few, many) = ([(3, 5)], [(0, 60_000)]);
+        assert!(!Picking::of(&few).take(vec![]));
+        assert!(!Picking::of(&few).take(vec![vec![1]; 3]));
+        assert!(Picking::of(&few).take(vec![vec![1]; 2]));
+
+        let mut picking = Picking::of(&many);
+        let large = || vec![vec![0; 1 << 20]; 8];
+        assert!(picking.take(large()) && picking.take(large()));
+        assert!(!picking.take(large()), "sixteen mebibytes are held at most");
+    }
+
+    #[test]
+    fn a_question_names_a_bounded_number_of_entries() {
+        let scattered: Vec<(u64, u64)> = (0..1_000).map(|n| (n * 10, n * 10 + 1)).collect();
+        assert_eq!(
+            Picking::of(&scattered).ask().unwrap().len(),
+            PICK_RANGES_MAX
+        );
+
+        let runs = Picking::of(&[(0, 500), (600, 700), (800, 900)]);
+        assert_eq!(runs.ask().unwrap(), [(0, 500), (600, 612)]);
+        assert_eq!(Picking::of(&[]).ask(), None);
     }
 }
