@@ -201,6 +201,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn entries_of_another_question_are_nobodys() {
+        let log = LogId {
+            node: wadi_log::NodeId([1; 16]),
+            epoch: wadi_log::Epoch([2; 8]),
+            lane: wadi_log::Lane::Passage,
+            crossing: wadi_log::Crossing::HUB,
+        };
+        let picked = |root: u8, from: u64| Picked {
+            log,
+            tip: wadi_log::Tip {
+                size: 9,
+                root: Hash([root; 32]),
+            },
+            from,
+            entries: vec![vec![7]],
+        };
+
+        let (reply, mut answer) = oneshot::channel();
+        let mut requests = Requests {
+            pick: Some(PickRequest {
+                log,
+                root: Hash([3; 32]),
+                from: 5,
+                reply,
+            }),
+            ..Requests::default()
+        };
+        requests.picked_came(picked(3, 6));
+        requests.picked_came(picked(4, 5));
+        assert!(answer.try_recv().is_err());
+        requests.picked_came(picked(3, 5));
+        assert_eq!(answer.try_recv().unwrap(), [vec![7]]);
+    }
+
+    #[test]
     fn hashes_of_another_question_are_nobodys() {
         let (reply, mut answer) = oneshot::channel();
         let mut requests = Requests {

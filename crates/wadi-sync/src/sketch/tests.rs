@@ -326,6 +326,11 @@ fn tables_that_contradict_each_other_are_peeled_no_longer_than_they_have_cells()
     torn[0].add(5, 1);
     let peeled = peel(&mut torn, 1_000);
     assert!(!peeled.whole, "{peeled:?}");
+
+    // Nor are sums taken that are none of the field.
+    let mut cells = CellTable::mixed(1, 64);
+    assert!(cells.subtract(&[0; 64 * CELL_BYTES]) && cells.is_empty());
+    assert!(!cells.subtract(&[0xff; 64 * CELL_BYTES]));
 }
 
 #[test]
