@@ -231,6 +231,8 @@ fn one_costs_a_kilobyte_a_run_no_more_than_its_tiles_and_equal_ones_one_round() 
     tell("a hundred", scattered(tree.size, 100, 3), 4_000, 3);
     tell("a run of 1,000", (4_321_000..4_322_000).collect(), 5_000, 3);
 
+    tell("10,000", scattered(tree.size, 10_000, 3), 320_000, 12);
+    tell("100,000", scattered(tree.size, 100_000, 3), 1_300_000, 40);
     let mixed = scattered(tree.size, 500, 3).into_iter();
     let mixed = mixed.chain(4_321_000..4_322_000).collect();
     tell("500 and a run of 1,000", mixed, 20_000, 3);
