@@ -32,6 +32,9 @@ const TILE_TRIES_MAX: u32 = 3;
 const LEAF_TRIES_MAX: u32 = 2;
 /// So few tiles are told leaf by leaf at once: a sketch of them is no smaller.
 const FEW_TILES: usize = 2;
+/// Tiles whose leaves are compared at most. Where more differ, all leaves of each count as
+/// different: positions by the million are no finding any more.
+const LEAF_TILES_MAX: usize = 65_536;
 /// A run of fewer tiles that differ is none.
 const RUN_TILES_MIN: usize = 3;
 
@@ -71,7 +74,8 @@ pub struct SketchSearch {
     /// The roots of the tiles here.
     row: Vec<Hash>,
     phase: SearchPhase,
-    found: BTreeSet<u64>,
+    /// Runs of leaves that differ, in the order in which they were found.
+    found: Vec<(u64, u64)>,
 }
 
 impl SketchSearch {
@@ -88,7 +92,7 @@ impl SketchSearch {
             size,
             row,
             phase,
-            found: BTreeSet::new(),
+            found: Vec::new(),
         };
 
         let first = search.ask()?;
@@ -147,11 +151,13 @@ impl SketchSearch {
 
     /// The ranges of leaves that differ, ascending, adjacent ones joined.
     pub fn found(&self) -> Vec<(u64, u64)> {
+        let mut all = self.found.clone();
+        all.sort_unstable();
         let mut out: Vec<(u64, u64)> = Vec::new();
-        for at in &self.found {
+        for (from, to) in all {
             match out.last_mut() {
-                Some(last) if last.1 == *at => last.1 += 1,
-                _ => out.push((*at, at + 1)),
+                Some(last) if last.1 >= from => last.1 = last.1.max(to),
+                _ => out.push((from, to)),
             }
         }
 
@@ -234,7 +240,12 @@ impl SketchSearch {
     }
 
     /// These tiles differ: their leaves are next.
-    fn open_tiles(&mut self, tiles: Vec<u64>) {
+    fn open_tiles(&mut self, mut tiles: Vec<u64>) {
+        if tiles.len() > LEAF_TILES_MAX {
+            let whole = tiles.drain(..).map(|tile| tile_range(tile, self.size));
+            self.found.extend(whole);
+        }
+
         self.phase = SearchPhase::Leaves(OpenTiles::new(tiles, self.row.len()));
     }
 
@@ -267,7 +278,7 @@ impl SketchSearch {
             let (from, to) = tile_range(tiles[rank], self.size);
             let leaf = from + place % TILE_LEAVES;
             if told(rank) && leaf < to {
-                self.found.insert(leaf);
+                self.found.push((leaf, leaf + 1));
             }
         }
 
@@ -289,7 +300,7 @@ impl SketchSearch {
             for (n, their) in (from..to).zip(theirs.by_ref()) {
                 let mine = leaves.get((n - from) as usize);
                 if mine.is_none_or(|leaf| short_hash(self.salt, leaf) != *their) {
-                    self.found.insert(n);
+                    self.found.push((n, n + 1));
                 }
             }
         }

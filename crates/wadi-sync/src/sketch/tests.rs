@@ -233,6 +233,16 @@ fn one_costs_a_kilobyte_a_run_no_more_than_its_tiles_and_equal_ones_one_round() 
 
     tell("10,000", scattered(tree.size, 10_000, 3), 320_000, 12);
     tell("100,000", scattered(tree.size, 100_000, 3), 1_300_000, 40);
+    // Of too many tiles no leaves are compared.
+    let nearly_all = (0..66_000).map(|n| n * TILE_LEAVES).collect();
+    let sought = tree.search(&nearly_all, 7);
+    println!(
+        "66,000 tiles: {} bytes, {} rounds",
+        sought.bytes, sought.rounds
+    );
+    assert_eq!(sought.found, [(0, 66_000 * TILE_LEAVES)]);
+    assert!(sought.bytes <= 240_000);
+
     let mixed = scattered(tree.size, 500, 3).into_iter();
     let mixed = mixed.chain(4_321_000..4_322_000).collect();
     tell("500 and a run of 1,000", mixed, 20_000, 3);
