@@ -107,9 +107,9 @@ impl Scrub {
                          with proofs",
                         log.origin(),
                     );
-                    let (subject, code) = (log.origin(), "entries_unproven".into());
+                    let sent_by = peer.to_string();
                     self.door
-                        .note_refusal(subject, code, why, peer.to_string())
+                        .note_refusal(log.origin(), "entries_unproven".into(), why, sent_by)
                         .await;
                 }
             }
