@@ -24,8 +24,8 @@ use wadi_log::{
 };
 use wadi_sync::{
     CodecVersion, Counts, ExcerptAmount, ExcerptEntry, Fetched, FrameWriter, FrontierPart,
-    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Range, Receipt,
-    RefuseReason, ScopeSum, SealedBlock, TreeAsk, encode_plain,
+    LinkCost, LinkPurpose, LinkSpec, LogRange, Manifest, Message, Party, Picked, Range, Receipt,
+    RefuseReason, ScopeSum, SealedBlock, SketchAsk, TreeAsk, encode_plain,
 };
 
 /// Spoilt inputs of each decoder.
@@ -245,6 +245,48 @@ fn messages() -> Vec<Message> {
             salt: 17,
             hashes: vec![1, 2, 3],
         },
+        Message::Sketch {
+            log: passages,
+            tip,
+            salt: 17,
+            ask: SketchAsk::Tiles {
+                estimator: true,
+                cells: 24,
+            },
+        },
+        Message::Sketch {
+            log: passages,
+            tip,
+            salt: 17,
+            ask: SketchAsk::Row { from: 3, count: 7 },
+        },
+        Message::Sketch {
+            log: passages,
+            tip,
+            salt: 17,
+            ask: SketchAsk::Leaves {
+                tiles: vec![0, 300, 301],
+                cells: 24,
+                raw: vec![7],
+            },
+        },
+        Message::SketchIs {
+            log: passages,
+            tip,
+            salt: 17,
+            sketch: vec![0, 0, 1, 0, 0, 2],
+        },
+        Message::Pick {
+            log: passages,
+            tip,
+            ranges: vec![(0, 2), (40_000, 40_001)],
+        },
+        Message::Picked(Picked {
+            log: passages,
+            tip,
+            from: 0,
+            entries: vec![vec![1, 2, 3], vec![]],
+        }),
         Message::Recompare,
         Message::AskDigests,
         Message::Digests(vec![sum]),

@@ -24,6 +24,7 @@ mod ids;
 mod member;
 mod merkle;
 mod note;
+mod patch;
 mod shared;
 mod ssh;
 mod stretch;
@@ -60,5 +61,6 @@ pub use note::{
     Checkpoint, Cosignature, LogKey, SignedCheckpoint, note_key_id, parse_note, verify_ed25519,
     verify_seal,
 };
+pub use patch::{EntryRun, HeldTree, verify_patch};
 pub use ssh::{SSH_TEXT_BYTES_MAX, SshKey, SshSignature, ssh_signed_bytes, ssh_string};
 pub use stretch::{Stretch, VerifiedStretch, stretch_ranges, verify_stretch};

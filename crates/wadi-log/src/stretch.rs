@@ -28,6 +28,11 @@ pub struct VerifiedStretch {
 }
 
 impl VerifiedStretch {
+    /// For whoever has just proven it.
+    pub(crate) fn proven(log: LogId, entries: Vec<VerifiedEntry>) -> Self {
+        Self { log, entries }
+    }
+
     /// The log.
     pub fn log(&self) -> LogId {
         self.log

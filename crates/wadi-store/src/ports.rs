@@ -343,6 +343,11 @@ pub trait RepairSource: Send + Sync + 'static {
         rows_max: u32,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
 
+    /// Leaves of a log's main branch in a range, in their order: position and hash as they lie
+    /// there, of those that read. Entries' bytes are not looked at.
+    async fn leaves(&self, log: &LogId, from: u64, to: u64)
+    -> Result<Vec<(u64, Hash)>, StoreError>;
+
     /// The newest kept checkpoint that its author signed before the entry at a position stood
     /// there.
     async fn checkpoint_before(

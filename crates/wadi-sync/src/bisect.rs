@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Hash, Subtree, TILE_LEVELS, proof};
 
 /// Bytes of a short hash.
-const SHORT_BYTES: usize = 3;
+pub(crate) const SHORT_BYTES: usize = 3;
 /// Levels between two rounds: four parts a subtree are the fewest bytes for scattered differences.
 const STEP_LEVELS: u8 = 2;
 

@@ -10,7 +10,8 @@
 //! 3. Who holds more of a log sends blocks, the urgent lanes first, within a window; each is
 //!    acknowledged when durable.
 //! 4. What a node lost in the middle of a log, and the other branch of a forked one, is fetched as
-//!    stretches; a peer's tree is compared a level at a time by a [`Bisect`].
+//!    stretches. What differs in a peer's tree is found by a [`SketchSearch`], and with a peer of
+//!    an earlier version a level at a time by a [`Bisect`].
 //! 5. Equal sizes with different roots, or a root that is not mine at that size, is a fork: it is
 //!    searched out with probes and proven, and the proof goes out before anything else.
 
@@ -30,6 +31,7 @@ mod refuse_reason;
 pub mod seal;
 mod sealed_block;
 mod session;
+mod sketch;
 mod visible;
 
 #[allow(missing_docs, clippy::all)]
@@ -52,12 +54,14 @@ pub use link_spec::{
     LINK_NAME_CHARS_MAX, LaneSet, LinkCost, LinkPurpose, LinkSpec, is_link_name, is_urgent,
 };
 pub use message::{
-    ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message, Range,
-    ScopeSum, SyncError, TREE_HASHES_MAX, TreeAsk,
+    ExcerptAmount, ExcerptEntry, FETCH_RANGES_MAX, Fetched, MESSAGE_BYTES_MAX, Message,
+    PICK_ENTRIES_MAX, PICK_RANGES_MAX, Picked, Range, ScopeSum, SyncError, TREE_HASHES_MAX,
+    TreeAsk,
 };
 pub use receipt::{RECEIPT_BYTES_MAX, Receipt, ReceiptLog, Witness};
 pub use refuse_reason::RefuseReason;
 pub use seal::Seal;
 pub use sealed_block::{CarriedBlock, SEALED_MARK, SealedBlock, read_carried};
 pub use session::{Input, Output, Query, QueryAnswer, Session, Snapshot};
+pub use sketch::{LeafSketch, SketchAsk, SketchSearch, TileSketch, tile_row};
 pub use visible::{both_may_see, may_take};

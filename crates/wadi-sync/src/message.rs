@@ -5,11 +5,12 @@ mod blocks;
 mod compared;
 mod forks;
 mod greeting;
+mod sketches;
 mod wire;
 
 use crate::{
     bounds::count_fields, frontiers::FrontierPart, link_spec::LinkSpec, pb,
-    refuse_reason::RefuseReason,
+    refuse_reason::RefuseReason, sketch::SketchAsk,
 };
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -25,11 +26,15 @@ pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 pub const FETCH_RANGES_MAX: usize = 64;
 /// Hashes of subtrees that one message asks for at most.
 pub const TREE_HASHES_MAX: usize = 16_384;
+/// Ranges that one `Pick` names at most.
+pub const PICK_RANGES_MAX: usize = 160;
+/// Entries that one `Pick` asks for at most.
+pub const PICK_ENTRIES_MAX: usize = BLOCK_ENTRIES_MAX;
 
 /// What lies at these fields of a message, at most: entries of an `Excerpt`; of all stretches of a
-/// `Fetched` entries, and hashes around them. Earlier versions put some 770 entries into one
-/// `Fetched`.
-const LIST_LIMITS: [(&[u32], usize, &str); 3] = [
+/// `Fetched` entries, and hashes around them; entries of a `Picked`. Earlier versions put some 770
+/// entries into one `Fetched`.
+const LIST_LIMITS: [(&[u32], usize, &str); 4] = [
     (&[11, 3], BLOCK_ENTRIES_MAX, "entries of an excerpt"),
     (&[19, 4, 2], 1_536, "entries fetched"),
     (
@@ -37,6 +42,7 @@ const LIST_LIMITS: [(&[u32], usize, &str); 3] = [
         64 * FETCH_RANGES_MAX,
         "hashes around what was fetched",
     ),
+    (&[28, 5], PICK_ENTRIES_MAX, "entries picked"),
 ];
 
 /// Lanes and crossings that one message sums up at most.
@@ -134,6 +140,19 @@ pub struct Fetched {
     pub stretches: Vec<Stretch>,
     /// What the peer does not hold, or cannot read.
     pub absent: Vec<(u64, u64)>,
+}
+
+/// Entries of one tree, without a proof.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Picked {
+    /// The log.
+    pub log: LogId,
+    /// The tree that they were asked of.
+    pub tip: Tip,
+    /// Where the first range that was asked for begins.
+    pub from: u64,
+    /// In the order in which they were asked for, as many as the peer holds and as fit.
+    pub entries: Vec<Vec<u8>>,
 }
 
 /// Subtrees whose parts are asked for.
@@ -269,6 +288,26 @@ pub enum Message {
         salt: u64,
         hashes: Vec<u8>,
     },
+    Sketch {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        ask: SketchAsk,
+    },
+    SketchIs {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        /// What was asked for; nothing where the tree is not held.
+        sketch: Vec<u8>,
+    },
+    /// Only for whoever holds all other entries of that tree.
+    Pick {
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+    },
+    Picked(Picked),
     Recompare,
     AskDigests,
     Digests(Vec<ScopeSum>),

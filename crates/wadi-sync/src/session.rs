@@ -29,6 +29,7 @@ use crate::{
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
     sealed_block::SEALED_MARK,
+    sketch::SKETCH_MARK,
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
@@ -78,6 +79,8 @@ pub struct Session {
     /// The newest version of the block codec that this node speaks.
     codec: CodecVersion,
     carrying: Carrying,
+    /// The peer answers sketches, and picks single entries.
+    peer_sketches: bool,
     unknown_authors: UnknownAuthors,
     pub(crate) lanes_here: SessionLanes,
     message_bytes: u64,
@@ -100,6 +103,7 @@ impl Session {
             answer_order: AnswerOrder::default(),
             codec: CodecVersion::Columns,
             carrying: Carrying::default(),
+            peer_sketches: false,
             unknown_authors: UnknownAuthors::default(),
             lanes_here: SessionLanes::default(),
             message_bytes: 0,
@@ -134,6 +138,13 @@ impl Session {
     /// Whether the peer has said Hello.
     pub fn is_greeted(&self) -> bool {
         self.phase.is_greeted()
+    }
+
+    /// Whether the peer may be asked for sketches and single entries of a log
+    /// ([`Input::AskSketch`], [`Input::PickEntries`]); one of an earlier version does not know
+    /// them.
+    pub fn sketches(&self, log: &LogId) -> bool {
+        self.peer_sketches && self.visible(log)
     }
 
     /// Entries that the peer is known to lack, of what it may take.
@@ -276,27 +287,11 @@ impl Session {
                 out.push(Output::SendMessage(Message::ExcerptAck(amount)));
             }
             Input::CompareAnew(frontier) => self.compare_anew(*frontier, out),
-            Input::FetchEntries { log, tip, ranges } => {
-                if self.visible(&log) {
-                    out.push(Output::SendMessage(Message::Fetch { log, tip, ranges }));
-                }
-            }
+            question @ (Input::FetchEntries { .. }
+            | Input::AskTree { .. }
+            | Input::AskSketch { .. }
+            | Input::PickEntries { .. }) => self.ask_of_tree(question, out),
             Input::AskDigests => out.push(Output::SendMessage(Message::AskDigests)),
-            Input::AskTree {
-                log,
-                tip,
-                salt,
-                asks,
-            } => {
-                if self.visible(&log) {
-                    out.push(Output::SendMessage(Message::Tree {
-                        log,
-                        tip,
-                        salt,
-                        asks,
-                    }));
-                }
-            }
             Input::TellCosigned {
                 checkpoint,
                 cosignature,
@@ -309,6 +304,49 @@ impl Session {
         }
 
         Ok(())
+    }
+
+    /// Asks the peer about a tree of a log that both may see, in words that it knows.
+    fn ask_of_tree(&self, question: Input, out: &mut Vec<Output>) {
+        let (log, message) = match question {
+            Input::FetchEntries { log, tip, ranges } => (log, Message::Fetch { log, tip, ranges }),
+            Input::AskTree {
+                log,
+                tip,
+                salt,
+                asks,
+            } => {
+                let message = Message::Tree {
+                    log,
+                    tip,
+                    salt,
+                    asks,
+                };
+                (log, message)
+            }
+            Input::AskSketch {
+                log,
+                tip,
+                salt,
+                ask,
+            } if self.peer_sketches => {
+                let message = Message::Sketch {
+                    log,
+                    tip,
+                    salt,
+                    ask,
+                };
+                (log, message)
+            }
+            Input::PickEntries { log, tip, ranges } if self.peer_sketches => {
+                (log, Message::Pick { log, tip, ranges })
+            }
+            _ => return,
+        };
+
+        if self.visible(&log) {
+            out.push(Output::SendMessage(message));
+        }
     }
 
     fn tell_members(&mut self, new: Vec<Enrolment>, out: &mut Vec<Output>) {
@@ -390,9 +428,12 @@ impl Session {
         let known = CodecVersion::ALL.into_iter();
         let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
         let newer = newer.map(CodecVersion::mark);
-        // Who reads columns takes blocks that are sealed, too.
-        let sealed = (self.codec > CodecVersion::Zstd).then_some(SEALED_MARK);
-        newer.chain(sealed).collect()
+        // Who reads columns takes blocks that are sealed, and answers sketches, too.
+        let others = match self.codec > CodecVersion::Zstd {
+            true => &[SEALED_MARK, SKETCH_MARK][..],
+            false => &[],
+        };
+        newer.chain(others.iter().copied()).collect()
     }
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.

@@ -147,6 +147,8 @@ impl World {
                             Query::Carried { .. }
                             | Query::Stretches { .. }
                             | Query::Tree { .. }
+                            | Query::Sketch { .. }
+                            | Query::Pick { .. }
                             | Query::Digests => QueryAnswer::Block(None),
                         };
 

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use wadi_log::*;
 use wadi_node::Arriving;
 use wadi_sync::{
-    ExcerptAmount, ExcerptEntry, Fetched, FrontierPart, Message, Range, RefuseReason, encode_plain,
+    ExcerptAmount, ExcerptEntry, Fetched, FrontierPart, Message, Picked, Range, RefuseReason,
+    SketchAsk, encode_plain,
 };
 
 /// The first byte of a frame under zstd.
@@ -107,7 +108,7 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
         to: number(r) as u64,
     };
 
-    match r.random_range(0..15) {
+    match r.random_range(0..18) {
         0 => Message::Frontier {
             folded: Folded {
                 open: (0..r.random_range(0..400))
@@ -182,6 +183,26 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
                 false => encode_plain(block),
             },
         },
+        14 => Message::Sketch {
+            log,
+            tip,
+            salt: r.random(),
+            ask: sketch_ask(r),
+        },
+        15 => Message::Pick {
+            log,
+            tip,
+            ranges: vec![(
+                range.from,
+                range.from.saturating_add(1 + number(r) as u64 % 500),
+            )],
+        },
+        16 => Message::Picked(Picked {
+            log,
+            tip,
+            from: size,
+            entries: block.entries.iter().take(3).cloned().collect(),
+        }),
         _ => Message::Fetched(Fetched {
             log,
             tip,
@@ -194,6 +215,25 @@ fn message(r: &mut StdRng, around: &Surroundings, block: &Block) -> Message {
             }],
             absent: vec![(size, number(r) as u64)],
         }),
+    }
+}
+
+/// A question for a sketch, of a tree that need not be so large.
+fn sketch_ask(r: &mut StdRng) -> SketchAsk {
+    match r.random_range(0..3) {
+        0 => SketchAsk::Tiles {
+            estimator: r.random(),
+            cells: r.random_range(1..8_192),
+        },
+        1 => SketchAsk::Row {
+            from: number(r) as u64,
+            count: r.random_range(1..16_384),
+        },
+        _ => SketchAsk::Leaves {
+            tiles: (0..r.random_range(1..2_048)).collect(),
+            cells: r.random_range(0..8_192),
+            raw: vec![number(r) as u64],
+        },
     }
 }
 

@@ -412,6 +412,8 @@ impl Clone {
             | Query::Carried { .. }
             | Query::Stretches { .. }
             | Query::Tree { .. }
+            | Query::Sketch { .. }
+            | Query::Pick { .. }
             | Query::Digests => QueryAnswer::Block(None),
         }
     }

@@ -6,6 +6,7 @@ mod hub;
 mod hub_pair;
 mod link_talk;
 mod quiet_sites;
+mod replaced_entries;
 mod replicas;
 mod safe_at_hub;
 mod several_links;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 use wadi_log::{
     Block, Body, Cosignature, Enrolment, ForkProof, LogId, NodeId, RecordId, Reference,
-    SignedCheckpoint, Tip,
+    SignedCheckpoint, Tip, VerifiedStretch,
 };
 use wadi_record::Record;
 use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, StoreError};
@@ -74,6 +74,9 @@ pub(crate) enum Command {
     CutForks,
     /// Entries that were asked for.
     Stretches(Fetched, NodeId, oneshot::Sender<()>),
+    /// Damaged entries that came back, proven; answers whether they were written. The number is as
+    /// with `Mend`.
+    PutBack(Vec<VerifiedStretch>, u64, Reply<bool>),
     /// What a scrub or a resync writes: kept hashes, indexes, and how far they have come. The
     /// number is how often another branch had become a log when the logs were read: where that
     /// happened once more since, nothing is written.
@@ -160,6 +163,7 @@ impl Command {
             Self::Document { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Stop(reply) => drop(reply.send(())),
             Self::Stretches(_, _, reply) => drop(reply.send(())),
+            Self::PutBack(_, _, reply) => drop(reply.send(Err(error.clone().into()))),
             Self::Rederive { reply, .. } => drop(reply.send(Err(error.clone().into()))),
             Self::Learn(..)
             | Self::CutForks

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::oneshot;
 use wadi_log::{Difference, Frontier, Hash, LogId, NodeId, Role, Subtree, Tip};
 use wadi_store::StoreError;
-use wadi_sync::{Bisect, ScopeSum, TreeAsk};
+use wadi_sync::{Bisect, ScopeSum, SketchAsk, TreeAsk};
 
 /// An answer that takes longer does not come: the link went down.
 const ANSWER_WAIT: Duration = Duration::from_secs(90);
@@ -29,6 +29,21 @@ pub(crate) enum LinkAsk {
         salt: u64,
         asks: Vec<TreeAsk>,
         reply: oneshot::Sender<(Vec<u8>, u64)>,
+    },
+    /// A sketch of a tree, and the bytes both ways.
+    Sketch {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        ask: SketchAsk,
+        reply: oneshot::Sender<(Vec<u8>, u64)>,
+    },
+    /// Entries of a tree without a proof.
+    Pick {
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+        reply: oneshot::Sender<Vec<Vec<u8>>>,
     },
 }
 
@@ -122,6 +137,45 @@ impl Door {
                 return None;
             }
         }
+    }
+
+    /// A peer's sketch of a tree, and the bytes both ways; nothing at once where the peer does not
+    /// know sketches, and an empty one where it does not hold the tree.
+    pub(crate) async fn ask_sketch(
+        &self,
+        peer: NodeId,
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        ask: &SketchAsk,
+    ) -> Option<(Vec<u8>, u64)> {
+        let ask = ask.clone();
+        self.ask_link(peer, |reply| LinkAsk::Sketch {
+            log,
+            tip,
+            salt,
+            ask,
+            reply,
+        })
+        .await
+    }
+
+    /// Entries of a tree as a peer gives them, without a proof, in the order of the ranges; nothing
+    /// at once where the peer does not know the question.
+    pub(crate) async fn ask_pick(
+        &self,
+        peer: NodeId,
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+    ) -> Option<Vec<Vec<u8>>> {
+        self.ask_link(peer, |reply| LinkAsk::Pick {
+            log,
+            tip,
+            ranges,
+            reply,
+        })
+        .await
     }
 
     /// What a peer's records come to, of each lane and crossing that this node takes.

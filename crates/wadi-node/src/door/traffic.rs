@@ -130,7 +130,11 @@ impl TrafficPurpose {
             | Message::Fetch { .. }
             | Message::Fetched(_)
             | Message::Tree { .. }
-            | Message::TreeIs { .. } => Self::Mending,
+            | Message::TreeIs { .. }
+            | Message::Sketch { .. }
+            | Message::SketchIs { .. }
+            | Message::Pick { .. }
+            | Message::Picked(_) => Self::Mending,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     door::proofs::{given, held_parts, known_root},
     links::{
         questions::Questions,
+        sketches::{pick, sketch},
         stretches::{short_hashes, stretches},
     },
 };
@@ -107,6 +108,17 @@ impl Link<'_> {
             Query::Branch { log, at, .. } => {
                 QueryAnswer::Branch(given(self.read_branch(log, *at).await)?.flatten())
             }
+            Query::Digests => QueryAnswer::Digests(self.door.own_digests().await),
+            Query::Stretches { .. }
+            | Query::Tree { .. }
+            | Query::Sketch { .. }
+            | Query::Pick { .. } => self.read_of_tree(query).await,
+        })
+    }
+
+    /// What the peer asks about a tree of a log; nothing where it is not held.
+    async fn read_of_tree(&self, query: &Query) -> QueryAnswer {
+        match query {
             Query::Stretches {
                 log,
                 size,
@@ -119,7 +131,6 @@ impl Link<'_> {
                 };
                 QueryAnswer::Stretches(stretches(self.door, *log, tip, ranges).await)
             }
-            Query::Digests => QueryAnswer::Digests(self.door.own_digests().await),
             Query::Tree {
                 log,
                 size,
@@ -133,7 +144,34 @@ impl Link<'_> {
                 };
                 QueryAnswer::Tree(short_hashes(self.door, log, tip, *salt, parts).await)
             }
-        })
+            Query::Sketch {
+                log,
+                size,
+                root,
+                salt,
+                ask,
+            } => {
+                let tip = Tip {
+                    size: *size,
+                    root: *root,
+                };
+                let told = sketch(self.door, log, tip, *salt, ask).await;
+                QueryAnswer::Sketch(told.unwrap_or_default())
+            }
+            Query::Pick {
+                log,
+                size,
+                root,
+                ranges,
+            } => {
+                let tip = Tip {
+                    size: *size,
+                    root: *root,
+                };
+                QueryAnswer::Picked(pick(self.door, *log, tip, ranges).await)
+            }
+            _ => QueryAnswer::Tree(vec![]),
+        }
     }
 
     /// The block of a log from a position on: to the last checkpoint within [`BLOCK_BYTES`], or

@@ -14,6 +14,7 @@ mod peer_memory;
 mod questions;
 mod requests;
 mod several;
+mod sketches;
 mod stretches;
 mod unkept;
 mod unlearned;
@@ -481,6 +482,8 @@ impl<'n> Link<'n> {
             Output::TreeHashesReceived { salt, hashes, .. } => {
                 self.requests.tree_came(salt, hashes);
             }
+            Output::SketchReceived { salt, sketch } => self.requests.sketch_came(salt, sketch),
+            Output::PickedReceived(picked) => self.requests.picked_came(picked),
             Output::Compared(differences) => {
                 let bytes = self.session.message_bytes();
                 self.requests.compared(differences, bytes);

@@ -17,7 +17,11 @@ impl Questions {
     /// Whether a query is what the peer wants to know, and not what the session needs to go on.
     pub(crate) fn is_one(query: &Query) -> bool {
         match query {
-            Query::Digests | Query::Tree { .. } | Query::Stretches { .. } => true,
+            Query::Digests
+            | Query::Tree { .. }
+            | Query::Stretches { .. }
+            | Query::Sketch { .. }
+            | Query::Pick { .. } => true,
             Query::Roots { for_peer, .. } | Query::Branch { for_peer, .. } => *for_peer,
             Query::Block { .. }
             | Query::HeldForBlock { .. }

@@ -3,10 +3,11 @@
 use super::{Link, LinkAsk};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
-use wadi_log::{Difference, LogId};
-use wadi_sync::{Input, Message, ScopeSum};
+use wadi_log::{Difference, Hash, LogId};
+use wadi_sync::{Input, Message, Picked, ScopeSum};
 
-/// Bytes around the hashes of a `TreeIs`, about: its length, the log, the tip and the salt.
+/// Bytes around the hashes of a `TreeIs`, or the cells of a `SketchIs`, about: its length, the log,
+/// the tip and the salt.
 const TREE_FRAME_BYTES: u64 = 90;
 
 /// A comparison that somebody waits for.
@@ -24,6 +25,14 @@ struct TreeRequest {
     reply: oneshot::Sender<(Vec<u8>, u64)>,
 }
 
+/// Entries that somebody waits for: which ones.
+struct PickRequest {
+    log: LogId,
+    root: Hash,
+    from: u64,
+    reply: oneshot::Sender<Vec<Vec<u8>>>,
+}
+
 /// Who waits for which answer of the peer: one of each kind, and a later request takes the place of
 /// an earlier one.
 #[derive(Default)]
@@ -31,6 +40,8 @@ pub(super) struct Requests {
     comparing: Option<Comparing>,
     digests: Option<oneshot::Sender<Vec<ScopeSum>>>,
     tree: Option<TreeRequest>,
+    sketch: Option<TreeRequest>,
+    pick: Option<PickRequest>,
 }
 
 impl Requests {
@@ -51,10 +62,39 @@ impl Requests {
     /// Hashes of a tree came; those of another question are nobody's.
     pub(super) fn tree_came(&mut self, salt: u64, hashes: Vec<u8>) {
         if let Some(tree) = self.tree.take_if(|t| t.salt == salt) {
-            let bytes = tree.bytes + hashes.len() as u64 + TREE_FRAME_BYTES;
-            let _ = tree.reply.send((hashes, bytes));
+            tree.give(hashes);
         }
     }
+
+    /// A sketch came; that of another question is nobody's.
+    pub(super) fn sketch_came(&mut self, salt: u64, cells: Vec<u8>) {
+        if let Some(sketch) = self.sketch.take_if(|s| s.salt == salt) {
+            sketch.give(cells);
+        }
+    }
+
+    /// Entries came; those of another question are nobody's.
+    pub(super) fn picked_came(&mut self, picked: Picked) {
+        let is_it = |p: &mut PickRequest| {
+            (p.log, p.root, p.from) == (picked.log, picked.tip.root, picked.from)
+        };
+        if let Some(pick) = self.pick.take_if(is_it) {
+            let _ = pick.reply.send(picked.entries);
+        }
+    }
+}
+
+impl TreeRequest {
+    /// Answers whoever waits, with the bytes both ways.
+    fn give(self, told: Vec<u8>) {
+        let bytes = self.bytes + told.len() as u64 + TREE_FRAME_BYTES;
+        let _ = self.reply.send((told, bytes));
+    }
+}
+
+/// Bytes of a message on the wire, its length in front.
+fn framed_bytes(message: &Message) -> u64 {
+    message.encode().len() as u64 + 4
 }
 
 impl Link<'_> {
@@ -79,15 +119,12 @@ impl Link<'_> {
                 asks,
                 reply,
             } => {
-                let bytes = Message::Tree {
+                let bytes = framed_bytes(&Message::Tree {
                     log,
                     tip,
                     salt,
                     asks: asks.clone(),
-                }
-                .encode()
-                .len() as u64
-                    + 4;
+                });
 
                 self.requests.tree = Some(TreeRequest { salt, bytes, reply });
                 self.inputs.push_back(Input::AskTree {
@@ -96,6 +133,46 @@ impl Link<'_> {
                     salt,
                     asks,
                 });
+            }
+            // Whoever waits hears at once that this peer is not to be asked.
+            LinkAsk::Sketch { log, .. } | LinkAsk::Pick { log, .. }
+                if !self.session.sketches(&log) => {}
+            LinkAsk::Sketch {
+                log,
+                tip,
+                salt,
+                ask,
+                reply,
+            } => {
+                let bytes = framed_bytes(&Message::Sketch {
+                    log,
+                    tip,
+                    salt,
+                    ask: ask.clone(),
+                });
+
+                self.requests.sketch = Some(TreeRequest { salt, bytes, reply });
+                self.inputs.push_back(Input::AskSketch {
+                    log,
+                    tip,
+                    salt,
+                    ask,
+                });
+            }
+            LinkAsk::Pick {
+                log,
+                tip,
+                ranges,
+                reply,
+            } => {
+                self.requests.pick = Some(PickRequest {
+                    log,
+                    root: tip.root,
+                    from: ranges.first().map_or(0, |(from, _)| *from),
+                    reply,
+                });
+                self.inputs
+                    .push_back(Input::PickEntries { log, tip, ranges });
             }
         }
     }
@@ -122,6 +199,41 @@ impl Link<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_of_another_question_are_nobodys() {
+        let log = LogId {
+            node: wadi_log::NodeId([1; 16]),
+            epoch: wadi_log::Epoch([2; 8]),
+            lane: wadi_log::Lane::Passage,
+            crossing: wadi_log::Crossing::HUB,
+        };
+        let picked = |root: u8, from: u64| Picked {
+            log,
+            tip: wadi_log::Tip {
+                size: 9,
+                root: Hash([root; 32]),
+            },
+            from,
+            entries: vec![vec![7]],
+        };
+
+        let (reply, mut answer) = oneshot::channel();
+        let mut requests = Requests {
+            pick: Some(PickRequest {
+                log,
+                root: Hash([3; 32]),
+                from: 5,
+                reply,
+            }),
+            ..Requests::default()
+        };
+        requests.picked_came(picked(3, 6));
+        requests.picked_came(picked(4, 5));
+        assert!(answer.try_recv().is_err());
+        requests.picked_came(picked(3, 5));
+        assert_eq!(answer.try_recv().unwrap(), [vec![7]]);
+    }
 
     #[test]
     fn hashes_of_another_question_are_nobodys() {

@@ -7,6 +7,7 @@ use crate::{
         error::NodeError,
         event::Event,
     },
+    ledger::repair::Why,
     pipeline::{
         commit::Commit,
         outcome_of,
@@ -14,7 +15,7 @@ use crate::{
     },
 };
 use tokio::sync::oneshot;
-use wadi_log::{Block, LogId, NodeId};
+use wadi_log::{Block, LogId, NodeId, VerifiedStretch};
 use wadi_store::{Batch, Carried};
 use wadi_sync::RefuseReason;
 
@@ -106,10 +107,10 @@ impl Sequencer {
             Command::CutForks => self.cut_forks(g).await,
             Command::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
-                g.done.push(Box::new(move |_| {
-                    let _ = reply.send(());
-                }));
+                g.done
+                    .push(Box::new(move |_| reply.send(()).unwrap_or_default()));
             }
+            Command::PutBack(all, switches, reply) => self.put_back(g, all, switches, reply).await,
             Command::Mend(mended, switches, reply) => self.mend(g, *mended, switches, reply),
             Command::Rederive { ids, mend, reply } => {
                 let count = self.rederive(g, ids, mend).await;
@@ -166,6 +167,27 @@ impl Sequencer {
                 let _ = reply.send(refused);
             }
         }
+    }
+
+    /// Takes entries that the scrub had proven by what is held of their log, unless another branch
+    /// became it since.
+    async fn put_back(
+        &mut self,
+        g: &mut Commit,
+        proven: Vec<VerifiedStretch>,
+        switches: u64,
+        reply: Reply<bool>,
+    ) {
+        let now = self.wants.lock().expect("no panic holds it").switches();
+        let is_same = now == switches;
+        for stretch in proven.into_iter().filter(|_| is_same) {
+            if let Err(error) = self.take_stretch(g, stretch, Why::Mend).await {
+                g.broken = Some(error);
+                break;
+            }
+        }
+
+        g.answer(reply, Ok(is_same));
     }
 
     /// Writes what a scrub or a resync made of the logs as they were, unless another branch became

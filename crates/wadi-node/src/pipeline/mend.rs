@@ -148,7 +148,7 @@ impl Sequencer {
     }
 
     /// Takes the entries of a proven stretch.
-    async fn take_stretch(
+    pub(crate) async fn take_stretch(
         &mut self,
         g: &mut Commit,
         verified: VerifiedStretch,

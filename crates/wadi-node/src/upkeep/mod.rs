@@ -13,5 +13,6 @@ mod salvage_keys;
 mod salvage_place;
 pub(crate) mod scrub;
 mod scrub_log;
+mod scrub_replaced;
 mod scrub_rest;
 mod scrub_walk;

@@ -404,7 +404,7 @@ impl Scrub {
 
 /// Why the sequencer did not do it: what passes is nobody's damage. A damaged entry may be that of
 /// anything in the same commit: it is on its way back, and no reason to give up the database.
-fn of_sequencer(error: NodeError) -> StoreError {
+pub(super) fn of_sequencer(error: NodeError) -> StoreError {
     match error {
         NodeError::Store(error)
             if error.is_passing() || matches!(error, StoreError::Malformed(_)) =>

@@ -53,6 +53,13 @@ impl Scrub {
             .note_refusal(log.origin(), "entry_damaged".into(), why, String::new())
             .await;
 
+        if self
+            .pick_back(row, &joined(ranges.clone()), &walked, switches)
+            .await?
+        {
+            return Ok(named);
+        }
+
         let asked = self.ask_peers(row, ranges, switches).await?;
         Ok(if asked { named } else { Vec::new() })
     }
@@ -304,29 +311,11 @@ impl Scrub {
 
         Ok(())
     }
-
-    /// Where a log that was replaced here differs from what a peer holds, in runs of 64 entries.
-    async fn find_replaced(
-        &self,
-        log: LogId,
-        tip: wadi_log::Tip,
-        own: &Walked,
-    ) -> Option<Vec<(u64, u64)>> {
-        for peer in self.door.links.peers() {
-            if let Some((found, _)) = self.door.bisect(peer, log, tip, &|s| own.hash(s)).await
-                && !found.is_empty()
-            {
-                return Some(found);
-            }
-        }
-
-        None
-    }
 }
 
 impl Walked {
     /// The root of a perfect subtree as recomputed here.
-    fn hash(&self, s: Subtree) -> Option<Hash> {
+    pub(super) fn hash(&self, s: Subtree) -> Option<Hash> {
         if s.level >= TILE_LEVELS {
             let up = s.level - TILE_LEVELS;
             let tiles = self

@@ -22,7 +22,7 @@ type IndexRow = (RecordId, u64, Vec<u8>);
 /// What one log came to.
 pub(super) struct Walked {
     pub(super) damage: Vec<DamagedRun>,
-    /// Roots of full tiles, as far as the log is whole.
+    /// Roots of full tiles. Those with a place in which nothing lies are none.
     pub(super) tiles: Vec<Hash>,
     /// Leaves after the last full tile.
     pub(super) tail: Vec<Hash>,
@@ -122,6 +122,8 @@ impl Walk<'_> {
         if place > self.at {
             self.out.damage.push((self.at, place, "missing"));
             self.out.whole = false;
+            // What comes back to these places is proven with the tiles around them.
+            (self.at..place).for_each(|_| self.grow(Hash::default()));
             self.at = place;
         }
     }
@@ -146,9 +148,7 @@ impl Walk<'_> {
             self.out.whole &= stored.is_some();
         }
 
-        if self.out.whole {
-            self.grow(stored.unwrap_or(leaf));
-        }
+        self.grow(stored.unwrap_or(leaf));
     }
 
     /// Notes where an entry that has its hash belongs in the indexes.
@@ -185,7 +185,9 @@ impl Walk<'_> {
             self.out.tail.clear();
         }
 
-        self.out.kept.extend(self.peaks.append(leaf));
+        if self.out.whole {
+            self.out.kept.extend(self.peaks.append(leaf));
+        }
     }
 
     /// Holds the index over these places against what their entries say, and makes it again where

@@ -90,6 +90,31 @@ impl RepairSource for Engine {
         Ok(rows.iter().map(raw).collect())
     }
 
+    async fn leaves(
+        &self,
+        log: &LogId,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<(u64, Hash)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, leaf FROM entries \
+             WHERE log = $1 AND seq >= $2 AND seq < $3 AND main = 1 ORDER BY seq",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(from as i64)
+        .bind(to.min(i64::MAX as u64) as i64)
+        .fetch_all(&self.readers)
+        .await?;
+
+        let read = |r: &DbRow| {
+            let seq = u64::try_from(r.try_get::<i64, _>("seq").ok()?).ok()?;
+            let leaf: Vec<u8> = r.try_get("leaf").ok()?;
+            Some((seq, Hash::from_slice(&leaf).ok()?))
+        };
+
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
     async fn checkpoint_before(
         &self,
         log: &LogId,

@@ -199,6 +199,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
         trb.peaks.root()
     );
 
+    leaves_and_tiles(store, &trb, &references).await;
     let checkpoints = store.checkpoints(&trb.log, 0).await.unwrap();
     assert_eq!(checkpoints.last().unwrap().checkpoint.size, 205);
 
@@ -269,6 +270,30 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
     small_things(store, &trb, about[0].0, references[0]).await;
 
     (trb.log, references)
+}
+
+/// The leaves of a run and the roots of its tiles, as whoever looks for lost entries reads them.
+async fn leaves_and_tiles(store: &Arc<dyn Store>, trb: &Crossing, first: &[Reference]) {
+    let some = store.leaves(&trb.log, 1, 4).await.unwrap();
+    let expected: Vec<(u64, Hash)> = first[1..4].iter().map(|r| (r.seq, r.leaf)).collect();
+    assert_eq!(some, expected);
+    assert_eq!(store.leaves(&trb.log, 205, 300).await.unwrap(), []);
+
+    let all = store.leaves(&trb.log, 0, u64::MAX).await.unwrap();
+    let mut peaks = Peaks::default();
+    let mut kept = Vec::new();
+    for (_, leaf) in &all {
+        kept.extend(peaks.append(*leaf));
+    }
+    assert_eq!(peaks.root(), trb.peaks.root());
+
+    let tiles = store.raw_tree(&trb.log, TILE_LEVELS, 1, 10).await.unwrap();
+    let expected = kept
+        .iter()
+        .filter(|(s, _)| s.level == TILE_LEVELS && s.index >= 1);
+    let expected: Vec<(u64, Vec<u8>)> = expected.map(|(s, h)| (s.index, h.0.to_vec())).collect();
+    assert_eq!(tiles, expected);
+    assert_eq!(tiles.len(), 2);
 }
 
 async fn small_things(

@@ -233,3 +233,76 @@ fn all_records_stand_on_the_wire_as_zeros() {
     });
     assert_eq!(Message::decode(&one.encode()).unwrap(), one);
 }
+
+#[test]
+fn a_question_for_a_sketch_is_one_of_three_and_a_pick_is_of_a_bounded_number_in_order() {
+    use pb::message::Of;
+    let reads = |of| Message::decode(&pb::Message { of: Some(of) }.encode_to_vec()).is_ok();
+    let whole = pb::Sketch {
+        log: a_log().to_bytes().to_vec(),
+        size: 7_000,
+        root: vec![1; 32],
+        salt: 3,
+        ..pb::Sketch::default()
+    };
+
+    type Change = fn(&mut pb::Sketch);
+    let cases: [(Change, bool); 11] = [
+        (|s| s.cells = 24, true),
+        (|s| (s.cells, s.estimator) = (24, true), true),
+        (|s| s.row_count = 7, true),
+        (
+            |s| (s.tiles, s.raw, s.cells) = (vec![0, 1], vec![5], 24),
+            true,
+        ),
+        // Nothing, two at once, too much, twice the same, numbers that go round.
+        (|_| {}, false),
+        (|s| (s.cells, s.row_count) = (24, 7), false),
+        (|s| (s.estimator, s.raw) = (true, vec![5]), false),
+        (|s| s.cells = 8_193, false),
+        (|s| s.row_count = 16_385, false),
+        (|s| s.raw = vec![5, 0], false),
+        (|s| s.tiles = vec![5, u64::MAX], false),
+    ];
+    for (number, (change, fits)) in cases.into_iter().enumerate() {
+        let mut sketch = whole.clone();
+        change(&mut sketch);
+        assert_eq!(reads(Of::Sketch(sketch)), fits, "{number}");
+    }
+
+    let pick = |ranges: Vec<u64>| {
+        reads(Of::Pick(pb::Pick {
+            log: a_log().to_bytes().to_vec(),
+            size: 7_000,
+            root: vec![1; 32],
+            ranges,
+        }))
+    };
+    assert!(pick(vec![0, 1, 5, 2]) && pick([7, 1].repeat(PICK_RANGES_MAX)));
+    assert!(pick(vec![9, PICK_ENTRIES_MAX as u64]));
+    for ranges in [
+        vec![],
+        vec![1],
+        vec![1, 0],
+        vec![1, 1, 0, 1],
+        vec![u64::MAX, 1],
+        vec![9, PICK_ENTRIES_MAX as u64 + 1],
+        [7, 1].repeat(PICK_RANGES_MAX + 1),
+    ] {
+        assert!(!pick(ranges.clone()), "{ranges:?}");
+    }
+
+    let entries = vec![vec![]; PICK_ENTRIES_MAX + 1];
+    let picked = pb::Picked {
+        entries,
+        ..pb::Picked::default()
+    };
+    let bytes = pb::Message {
+        of: Some(Of::Picked(picked)),
+    };
+    let refused = Message::decode(&bytes.encode_to_vec()).unwrap_err();
+    assert!(
+        refused.to_string().contains("513 entries picked"),
+        "{refused}"
+    );
+}

@@ -1,6 +1,6 @@
 //! Messages between their types and the wire: which is which, and the pieces that they share.
 
-use super::{Message, SyncError, blocks, compared, forks, greeting};
+use super::{Message, SyncError, blocks, compared, forks, greeting, sketches};
 use crate::pb::{self, message::Of};
 use wadi_log::{Hash, Lane, LogError, LogId, Tip};
 
@@ -72,6 +72,10 @@ impl Message {
                 salt,
                 hashes,
             } => Of::TreeIs(compared::tree_is_out(log, *tip, *salt, hashes)),
+            Self::Sketch { .. } => Of::Sketch(sketches::sketch_out(self)),
+            Self::SketchIs { .. } => Of::SketchIs(sketches::sketch_is_out(self)),
+            Self::Pick { log, tip, ranges } => Of::Pick(sketches::pick_out(log, *tip, ranges)),
+            Self::Picked(picked) => Of::Picked(sketches::picked_out(picked)),
             Self::AskDigests => Of::AskDigests(true),
             Self::Digests(sums) => Of::Digests(compared::digests_out(sums)),
             Self::Recompare => Of::Recompare(true),
@@ -126,6 +130,10 @@ impl Message {
                 salt: m.salt,
                 hashes: m.hashes,
             },
+            Of::Sketch(m) => sketches::sketch_in(&m)?,
+            Of::SketchIs(m) => sketches::sketch_is_in(m)?,
+            Of::Pick(m) => sketches::pick_in(&m)?,
+            Of::Picked(m) => Self::Picked(sketches::picked_in(m)?),
             Of::AskDigests(_) => Self::AskDigests,
             Of::Digests(m) => Self::Digests(compared::digests_in(&m)?),
             Of::Recompare(_) => Self::Recompare,

@@ -57,6 +57,16 @@ impl Session {
                     self.add_branch(Side::Mine, log, at, branch, out);
                 }
             }
+            (query, answer) => self.answer_peer(query, answer, out),
+        }
+
+        Ok(())
+    }
+
+    /// Tells the peer what the store says to its question about a tree, or about what records come
+    /// to.
+    fn answer_peer(&self, query: Query, answer: QueryAnswer, out: &mut Vec<Output>) {
+        match (query, answer) {
             (Query::Stretches { .. }, QueryAnswer::Stretches(fetched)) => {
                 out.push(Output::SendMessage(Message::Fetched(fetched)));
             }
@@ -76,10 +86,26 @@ impl Session {
                 salt,
                 hashes,
             })),
+            (
+                Query::Sketch {
+                    log,
+                    size,
+                    root,
+                    salt,
+                    ..
+                },
+                QueryAnswer::Sketch(sketch),
+            ) => out.push(Output::SendMessage(Message::SketchIs {
+                log,
+                tip: Tip { size, root },
+                salt,
+                sketch,
+            })),
+            (Query::Pick { .. }, QueryAnswer::Picked(picked)) => {
+                out.push(Output::SendMessage(Message::Picked(picked)));
+            }
             _ => {}
         }
-
-        Ok(())
     }
 
     /// Of what the peer takes as a whole, and no more: a sum over part of a lane would equal

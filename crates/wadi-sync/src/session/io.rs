@@ -3,9 +3,10 @@
 use crate::{
     codec::{HeldKey, HeldParts},
     link_spec::LaneSet,
-    message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Range, ScopeSum, TreeAsk},
+    message::{ExcerptAmount, ExcerptEntry, Fetched, Message, Picked, Range, ScopeSum, TreeAsk},
     refuse_reason::RefuseReason,
     sealed_block::{CarriedBlock, SealedBlock},
+    sketch::SketchAsk,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
@@ -112,6 +113,19 @@ pub enum Input {
         salt: u64,
         asks: Vec<TreeAsk>,
     },
+    /// Ask the peer for a sketch of a tree.
+    AskSketch {
+        log: LogId,
+        tip: Tip,
+        salt: u64,
+        ask: SketchAsk,
+    },
+    /// Ask the peer for entries of a tree without a proof.
+    PickEntries {
+        log: LogId,
+        tip: Tip,
+        ranges: Vec<(u64, u64)>,
+    },
     /// A hub's cosignature that the peer should hear of.
     TellCosigned {
         checkpoint: Box<SignedCheckpoint>,
@@ -160,6 +174,21 @@ pub enum Query {
         salt: u64,
         parts: Vec<Subtree>,
     },
+    /// A sketch of a tree, as the main branch of its log has it.
+    Sketch {
+        log: LogId,
+        size: u64,
+        root: Hash,
+        salt: u64,
+        ask: SketchAsk,
+    },
+    /// Entries of a tree without a proof, as the main branch of its log has them.
+    Pick {
+        log: LogId,
+        size: u64,
+        root: Hash,
+        ranges: Vec<(u64, u64)>,
+    },
 }
 
 /// Its answer; none where the store does not hold what was asked for.
@@ -173,6 +202,8 @@ pub enum QueryAnswer {
     Branch(Option<Branch>),
     Stretches(Fetched),
     Tree(Vec<u8>),
+    Sketch(Vec<u8>),
+    Picked(Picked),
     Digests(Vec<ScopeSum>),
 }
 
@@ -232,6 +263,10 @@ pub enum Output {
         salt: u64,
         hashes: Vec<u8>,
     },
+    /// The peer's sketch of a tree, as it was asked for.
+    SketchReceived { salt: u64, sketch: Vec<u8> },
+    /// Entries of a tree, not verified.
+    PickedReceived(Picked),
     /// What the peer's records come to.
     DigestsReceived(Vec<ScopeSum>),
     /// What comparing everything once more came to: logs that differ.

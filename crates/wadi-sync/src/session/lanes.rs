@@ -113,6 +113,7 @@ mod tests {
         link_spec::{LinkCost, LinkPurpose},
         message::Message,
         session::{Input, Query, Snapshot},
+        sketch::{SKETCH_MARK, SketchAsk},
     };
     use std::collections::{BTreeMap, BTreeSet};
     use wadi_log::{Enrolment, Epoch, Frontier, Hash, LogKey, Role, RootKey, Scope, Tip};
@@ -169,6 +170,11 @@ mod tests {
 
     /// A crossing's session over a link, in which both hold seven entries of each lane.
     fn in_step(link: Option<LinkSpec>) -> Session {
+        in_step_with(link, vec![])
+    }
+
+    /// The same with a peer that told these marks.
+    fn in_step_with(link: Option<LinkSpec>, codecs: Vec<u8>) -> Session {
         let (me, hub) = (enrolled(2, Role::Crossing), enrolled(3, Role::Hub));
         let frontier = Frontier(Lane::ALL.into_iter().map(|l| (log(l), tip(7))).collect());
         let snapshot = Snapshot {
@@ -205,7 +211,7 @@ mod tests {
             hub_time_s: 0,
             remembers: None,
             rate_bits_s: None,
-            codecs: vec![],
+            codecs,
             software: String::new(),
             link: link.clone(),
         };
@@ -237,6 +243,40 @@ mod tests {
             _ => None,
         };
         out.iter().filter_map(lane).collect()
+    }
+
+    #[test]
+    fn only_a_peer_that_says_so_is_asked_for_sketches_and_single_entries() {
+        let of_tree = || {
+            let (log, tip) = (log(Lane::Passage), tip(7));
+            let ask = SketchAsk::Row { from: 0, count: 1 };
+            let ranges = vec![(3, 4)];
+            [
+                Input::AskSketch {
+                    log,
+                    tip,
+                    salt: 1,
+                    ask,
+                },
+                Input::PickEntries { log, tip, ranges },
+            ]
+        };
+
+        let mut earlier = in_step_with(None, vec![0x12, 0x1f]);
+        assert!(!earlier.sketches(&log(Lane::Passage)));
+        for question in of_tree() {
+            assert!(
+                earlier.handle(question).is_empty(),
+                "it would close the link"
+            );
+        }
+
+        let mut knows = in_step_with(None, vec![SKETCH_MARK]);
+        assert!(knows.sketches(&log(Lane::Passage)));
+        for question in of_tree() {
+            let said = knows.handle(question);
+            assert!(matches!(said[..], [Output::SendMessage(_)]), "{said:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     message::{Message, Range, SyncError, TreeAsk},
     refuse_reason::RefuseReason,
     sealed_block::{CarriedBlock, read_carried},
+    sketch::SKETCH_MARK,
     visible::may_take,
 };
 use std::collections::BTreeSet;
@@ -97,23 +98,17 @@ impl Session {
             Message::BranchAt { log, at, branch } => {
                 self.add_branch(Side::Theirs, log, at, *branch, out);
             }
-            Message::Fetched(fetched) => out.push(Output::TakeStretches(fetched)),
-            Message::Digests(sums) => out.push(Output::DigestsReceived(sums)),
-            Message::TreeIs {
-                log,
-                tip,
-                salt,
-                hashes,
-            } => out.push(Output::TreeHashesReceived {
-                log,
-                tip,
-                salt,
-                hashes,
-            }),
+            answer @ (Message::Fetched(_)
+            | Message::Digests(_)
+            | Message::TreeIs { .. }
+            | Message::SketchIs { .. }
+            | Message::Picked(_)) => take_answer(answer, out),
             question @ (Message::Probe { .. }
             | Message::WantBranch { .. }
             | Message::Fetch { .. }
             | Message::Tree { .. }
+            | Message::Sketch { .. }
+            | Message::Pick { .. }
             | Message::AskDigests) => {
                 if let Some(query) = self.query_of(question) {
                     out.push(Output::AskStore(query));
@@ -141,6 +136,7 @@ impl Session {
         let best = CodecVersion::best_of(codecs).min(self.codec);
         self.window.use_codec(best);
         self.carrying.note_marks(codecs);
+        self.peer_sketches = codecs.contains(&SKETCH_MARK);
         self.note_link(link.as_ref());
     }
 
@@ -193,6 +189,30 @@ impl Session {
                     root,
                     salt,
                     parts: asks.iter().flat_map(TreeAsk::parts).collect(),
+                })
+            }
+            Message::Sketch {
+                log,
+                tip,
+                salt,
+                ask,
+            } if self.visible(&log) => {
+                let Tip { size, root } = tip;
+                Some(Query::Sketch {
+                    log,
+                    size,
+                    root,
+                    salt,
+                    ask,
+                })
+            }
+            Message::Pick { log, tip, ranges } if self.visible(&log) => {
+                let Tip { size, root } = tip;
+                Some(Query::Pick {
+                    log,
+                    size,
+                    root,
+                    ranges,
                 })
             }
             Message::AskDigests => Some(Query::Digests),
@@ -334,4 +354,26 @@ impl Session {
 
         Ok(())
     }
+}
+
+/// Hands on what the peer answers about a tree or its records.
+fn take_answer(answer: Message, out: &mut Vec<Output>) {
+    out.push(match answer {
+        Message::Fetched(fetched) => Output::TakeStretches(fetched),
+        Message::Digests(sums) => Output::DigestsReceived(sums),
+        Message::TreeIs {
+            log,
+            tip,
+            salt,
+            hashes,
+        } => Output::TreeHashesReceived {
+            log,
+            tip,
+            salt,
+            hashes,
+        },
+        Message::SketchIs { salt, sketch, .. } => Output::SketchReceived { salt, sketch },
+        Message::Picked(picked) => Output::PickedReceived(picked),
+        _ => return,
+    });
 }

@@ -556,6 +556,7 @@ detail-database_of_other_node-found = قاعدة البيانات هذه للع�
 detail-database_of_other_node-commission = في قاعدة البيانات سجلات هيئة أخرى: ليس بين عقدها عقدة مقيّدة تحت هذا الجذر
 detail-entry_damaged-stored = القيد المحفوظ { $entry } تالف: لم يعد محتواه يطابق البصمة المثبتة
 detail-entry_damaged-missing = عدد القيود المفقودة أو غير المطابقة لبصمتها { $count }؛ وتُسترد من العقد الأخرى
+detail-entries_unproven-root = سجل القيود { $log }: ما وصل بدل القيود التالفة لا يعطي مع المحفوظ الجذر الموقَّع؛ لم يُكتب منه شيء، وتُطلب القيود من جديد مع إثباتاتها
 detail-entry_damaged-excerpts = قيود تالفة في سجلات محالة إلى هنا عددها { $count }؛ ويعيد المركز إرسالها
 detail-entry_damaged-backup = قاعدة البيانات نفسها تالفة، ونسختها تالفة مثلها: { $first }. لم تُحفظ نسخة احتياطية؛ تُنسخ كما هي قبل إصلاحها: قاعدة البيانات نفسها على PostgreSQL، ومجلد العقدة بعد إيقافها في غيره
 detail-entry_damaged-copy = النسخة تالفة: { $first }

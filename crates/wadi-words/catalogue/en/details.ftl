@@ -557,6 +557,7 @@ detail-database_of_other_node-found = this database belongs to node { $found }, 
 detail-database_of_other_node-commission = the database holds the records of another commission: none of its nodes is enrolled under this root
 detail-entry_damaged-stored = stored entry { $entry } is damaged: its bytes no longer have the hash that was proven
 detail-entry_damaged-missing = { $count } entries are missing or do not have their hash; they are fetched back from peers
+detail-entries_unproven-root = { $log }: what came for damaged entries does not make the signed root with what is held; nothing of it is written, and they are asked for again with proofs
 detail-entry_damaged-excerpts = entries of { $count } records handed over are damaged; the hub sends them again
 detail-entry_damaged-backup = the database itself is damaged, and a copy of it would be: { $first }. No backup is kept; copy { $what } as it is before it is mended
 detail-entry_damaged-copy = the copy is damaged: { $first }
