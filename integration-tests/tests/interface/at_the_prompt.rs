@@ -113,10 +113,8 @@ fn who_watches_through_a_pipe_that_closes_is_let_go() {
         .expect("it runs");
     drop(watching.stdout.take());
 
-    let mut ended = None;
-    world.wait("it ends by itself", || {
-        ended = watching.try_wait().expect("it is ours");
-        ended.is_some()
-    });
-    assert!(ended.unwrap().success());
+    let watching = std::cell::RefCell::new(watching);
+    let ended = || watching.borrow_mut().try_wait().expect("it is ours");
+    world.wait("it ends by itself", || ended().is_some());
+    assert!(ended().unwrap().success());
 }
