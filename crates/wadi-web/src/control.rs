@@ -251,22 +251,26 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             crossing: c,
             closed_s,
             reason,
-        } => {
-            let unit = "Unix time in seconds";
-            check_past(
-                node,
-                "closed_s",
-                closed_s,
-                closed_s.saturating_mul(1_000),
-                unit,
-            )?;
-            Body::Closure(Closure {
-                crossing: crossing(&c)?,
-                closed_s,
-                reason,
-            })
-        }
+        } => closure(node, crossing(&c)?, closed_s, reason)?,
     })
+}
+
+/// The end of a crossing at a time that has come.
+fn closure(
+    node: &Node,
+    crossing: Crossing,
+    closed_s: i64,
+    reason: String,
+) -> Result<Body, Problem> {
+    let unit = "Unix time in seconds";
+    let closed_ms = closed_s.saturating_mul(1_000);
+    check_past(node, "closed_s", closed_s, closed_ms, unit)?;
+
+    Ok(Body::Closure(Closure {
+        crossing,
+        closed_s,
+        reason,
+    }))
 }
 
 /// Refuses a time in another unit, and one to come: what an act says of it did not happen yet.

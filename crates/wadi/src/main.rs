@@ -182,7 +182,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(_) if let Some(why) = print::unwritten() => {
             crate::print::print_error!(
-                "wadi: standard output: {why}; what was asked for was done all the same [unwritable]"
+                "wadi: standard output: {why}; what was asked for was done all the same \
+                 [unwritable]"
             );
             ExitCode::from(Exit::Failed as u8)
         }

@@ -25,7 +25,7 @@ pub(super) const WRITE_TIMEOUT: &str = "120000";
 
 pub(super) fn options(url: &str, timeout: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(open_error(url))?;
-    // The brackets of an IPv6 address are the URL's (RFC 3986, 3.2.2), and no part of a host's name.
+    // The brackets of an IPv6 address are the URL's (RFC 3986, 3.2.2), and no part of a name.
     let host = options.get_host().to_string();
     let options = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         Some(address) => options.host(address),

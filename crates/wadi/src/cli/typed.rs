@@ -1,5 +1,5 @@
-//! Values as they are typed at a prompt: whether digits are a number or a text is for their field or
-//! member to say, and a text stays as it was typed.
+//! Values as they are typed at a prompt: whether digits are a number or a text is for their field
+//! or member to say, and a text stays as it was typed.
 
 use crate::failure::Failure;
 use serde_json::{Map, Value};
