@@ -2,72 +2,144 @@
 //! writes it is told at once.
 
 use crate::{
-    Draft, FieldType, ValueType, event_type,
+    Draft, Field, FieldType, Member, Record, ValueType,
+    error::nearest,
+    event_type,
     fields::known_field,
     normal::{
-        country_doubt, currency_doubt, field_term, hs_doubt, is_digest, mixed_alphabets,
-        normalise_plate, unit_doubt,
+        StrangeLetter, country_doubt, currency_doubt, field_term, hs_doubt, is_digest,
+        normalise_plate, strange_letter, target_doubt, unit_doubt,
     },
-    ranges::{unlikely_day, unlikely_time},
+    ranges::{time_ahead, unlikely_day, unlikely_time},
 };
 use serde_json::{Map, Value as Json};
-use wadi_log::Value;
+use std::collections::BTreeSet;
+use wadi_log::{Crossing, Value};
 
 /// Hexadecimal digits that a number on a thing may have by chance.
 const HEXADECIMAL_MAX: usize = 24;
 
-/// Terms that are read off things: a letter of another alphabet among Latin ones hides them.
-const READ_OFF_THINGS: [&str; 5] = ["plate", "container", "vin", "seal", "target"];
+/// What is looked up by a hash: its letters are digits.
+const HASHED: &str = "document";
+
+/// Members of events that hold what is read off things, or a reference. Fields of that kind are
+/// those by which records are looked up.
+const READ_OFF_THINGS: [&str; 8] = [
+    "plate",
+    "plate_raw",
+    "to_plate",
+    "container",
+    "seals",
+    "seal_before",
+    "seal_after",
+    "registration_no",
+];
+
+/// Crossings that are named where none is like the one that was given.
+const CROSSINGS_NAMED: usize = 40;
+
+/// What a draft is held against besides itself.
+#[derive(Clone, Copy)]
+pub struct DraftContext<'a> {
+    /// The node's clock, Unix milliseconds.
+    pub now_ms: i64,
+    /// How far ahead of that a time of what has happened may lie, in milliseconds.
+    pub ahead_ms: i64,
+    /// The record as it stands; none where the draft begins one.
+    pub record: Option<&'a Record>,
+    /// The crossings known here, asked for where a draft names one. Where there are none, nobody
+    /// knows.
+    pub crossings: &'a dyn Fn() -> BTreeSet<Crossing>,
+}
 
 impl Draft {
     /// What is strange about the draft, in sentences.
-    pub fn doubts(&self) -> Vec<String> {
+    pub fn doubts(&self, context: &DraftContext) -> Vec<String> {
         let of_fields = self.fields.iter().flat_map(|(name, value)| {
-            let why = self.field_doubts(name, value);
+            let why = self.field_doubts(name, value, context);
             why.into_iter().map(move |why| format!("{name}: {why}"))
         });
+        let of_events = self.events.iter().flat_map(|e| event_doubts(e, context));
 
         of_fields
-            .chain(self.disagreements())
-            .chain(self.events.iter().flat_map(event_doubts))
+            .chain(self.disagreements(context.record))
+            .chain(of_events)
             .collect()
     }
 
-    /// Fields of one draft that speak against each other.
-    fn disagreements(&self) -> Vec<String> {
-        let text = |name: &str| match self.fields.get(name) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
+    /// Fields that speak against each other: those of the draft, and those of its record that it
+    /// leaves as they are.
+    fn disagreements(&self, record: Option<&Record>) -> Vec<String> {
+        let of_plates = self.plates_disagree(record);
+        let items: BTreeSet<&str> = self
+            .fields
+            .keys()
+            .filter_map(|name| {
+                name.strip_suffix(".gross_g")
+                    .or_else(|| name.strip_suffix(".net_g"))
+            })
+            .collect();
 
-        let mut out = Vec::new();
-        if let (Some(plate), Some(raw)) = (text("vehicle.plate"), text("vehicle.plate_raw"))
-            && normalise_plate(plate) != normalise_plate(raw)
-        {
-            out.push(format!(
-                "vehicle.plate: {plate:?} is another plate than the one that was read, {raw:?}"
-            ));
-        }
+        let of_masses = items.into_iter().filter_map(|item| {
+            let net_name = format!("{item}.net_g");
+            let grams = |name: &str| {
+                let values = self.values(name, record).into_iter();
+                values.filter_map(|value| match value {
+                    Value::Int(grams) => Some(grams),
+                    _ => None,
+                })
+            };
 
-        for (name, gross) in &self.fields {
-            let net_name = name
-                .strip_suffix(".gross_g")
-                .map(|item| format!("{item}.net_g"));
-            let net = net_name.as_ref().and_then(|name| self.fields.get(name));
-            if let (Some(Value::Int(net)), Value::Int(gross)) = (net, gross)
-                && net > gross
-            {
-                let net_name = net_name.unwrap_or_default();
-                out.push(format!(
-                    "{net_name}: {net} g net is more than the gross, {gross} g"
-                ));
-            }
-        }
+            // Of a contested field every value has to disagree.
+            let net = grams(&net_name).min()?;
+            let gross = grams(&format!("{item}.gross_g")).max()?;
+            (net > gross)
+                .then(|| format!("{net_name}: {net} g net is more than the gross, {gross} g"))
+        });
 
-        out
+        of_plates.into_iter().chain(of_masses).collect()
     }
 
-    fn field_doubts(&self, name: &str, value: &Value) -> Vec<String> {
+    /// Where the plate that a draft leaves is none of those that were read.
+    fn plates_disagree(&self, record: Option<&Record>) -> Option<String> {
+        let names = ["vehicle.plate", "vehicle.plate_raw"];
+        if !names.iter().any(|name| self.fields.contains_key(*name)) {
+            return None;
+        }
+
+        let [plates, read] = names.map(|name| {
+            let values = self.values(name, record).into_iter();
+            let texts = values.filter_map(|value| match value {
+                Value::Text(text) => Some(text),
+                _ => None,
+            });
+            texts.collect::<Vec<String>>()
+        });
+        let is_one = |plate: &String| {
+            let plate = normalise_plate(plate);
+            read.iter().any(|raw| normalise_plate(raw) == plate)
+        };
+
+        let (plate, raw) = (plates.first()?, read.first()?);
+        (!plates.iter().any(is_one)).then(|| {
+            format!("vehicle.plate: {plate:?} is another plate than the one that was read, {raw:?}")
+        })
+    }
+
+    /// What a field holds once the draft is written: what it puts, else each value of the record.
+    fn values(&self, name: &str, record: Option<&Record>) -> Vec<Value> {
+        if let Some(put) = self.fields.get(name) {
+            return vec![put.clone()];
+        }
+
+        match record.and_then(|record| record.field(name)) {
+            Some(Field::Settled(value)) => vec![value],
+            Some(Field::Contested(claims)) => claims.into_iter().map(|c| c.value).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn field_doubts(&self, name: &str, value: &Value, context: &DraftContext) -> Vec<String> {
         let Some(row) = known_field(self.kind, name) else {
             return Vec::new();
         };
@@ -76,7 +148,11 @@ impl Draft {
             (FieldType::Int(unit), Value::Int(number)) => {
                 unit.unlikely(*number as f64).into_iter().collect()
             }
-            (FieldType::Time, Value::Int(ms)) => unlikely_time(*ms).into_iter().collect(),
+            (FieldType::Time, Value::Int(ms)) => time_doubt(*ms, context).into_iter().collect(),
+            (FieldType::Deadline, Value::Int(ms)) => unlikely_time(*ms).into_iter().collect(),
+            (FieldType::Crossing, Value::Text(code)) => {
+                crossing_doubt(code, context).into_iter().collect()
+            }
             (FieldType::Country | FieldType::Nationality, Value::Text(code)) => {
                 country_doubt(code).into_iter().collect()
             }
@@ -89,6 +165,9 @@ impl Draft {
                      it",
                     hexadecimal_digits(term)
                 )]
+            }
+            (FieldType::Lookout, Value::Text(term)) if target_doubt(term).is_some() => {
+                target_doubt(term).into_iter().collect()
             }
             (FieldType::Text, Value::Text(text)) if name == "unit" => {
                 unit_doubt(text).into_iter().collect()
@@ -123,20 +202,54 @@ fn text_doubts(name: &str, text: &str) -> Vec<String> {
         )];
     }
 
-    let is_read_off =
-        field_term(name, text).is_some_and(|(what, _)| READ_OFF_THINGS.contains(&what));
-    let twin = mixed_alphabets(text).filter(|_| is_read_off);
-
-    let told = twin.map(|letter| {
-        format!(
-            "lookalike letter: {letter:?} among Latin letters is of another alphabet, and is taken \
-             for the one that it looks like"
-        )
-    });
+    let is_compared = field_term(name, text).is_some_and(|(what, _)| what != HASHED);
+    let told = is_compared.then(|| letter_doubt(text)).flatten();
     told.into_iter().collect()
 }
 
-fn event_doubts(event: &Map<String, Json>) -> Vec<String> {
+/// What is strange about the letters of a number or a reference.
+fn letter_doubt(text: &str) -> Option<String> {
+    Some(match strange_letter(text)? {
+        StrangeLetter::Lookalike(letter) => format!(
+            "lookalike letter: {letter:?} is of another alphabet, and is taken for the one that it \
+             looks like"
+        ),
+        StrangeLetter::Foreign(letter) => format!(
+            "foreign letter: {letter:?} is of an alphabet that nothing of this kind is written in, \
+             and is taken for no other"
+        ),
+    })
+}
+
+/// What is strange about the time of something that has happened.
+fn time_doubt(ms: i64, context: &DraftContext) -> Option<String> {
+    let latest_ms = context.now_ms.saturating_add(context.ahead_ms);
+    unlikely_time(ms).or_else(|| time_ahead(ms, latest_ms))
+}
+
+/// Why nothing is sent to a crossing, or leaves by it, as far as this node knows: one may be
+/// enrolled later.
+fn crossing_doubt(code: &str, context: &DraftContext) -> Option<String> {
+    let known: BTreeSet<String> = (context.crossings)()
+        .iter()
+        .map(Crossing::to_string)
+        .collect();
+    if known.is_empty() || known.contains(code) {
+        return None;
+    }
+
+    let near = nearest(code, known.iter().map(String::as_str));
+    let hint = match near {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => {
+            let named: Vec<String> = known.into_iter().take(CROSSINGS_NAMED).collect();
+            format!("there are: {}", named.join(", "))
+        }
+    };
+    Some(format!("no crossing {code:?} is known here; {hint}"))
+}
+
+fn event_doubts(event: &Map<String, Json>, context: &DraftContext) -> Vec<String> {
     let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
     let members = event_type(name).map_or(&[][..], |row| row.members);
 
@@ -146,15 +259,15 @@ fn event_doubts(event: &Map<String, Json>) -> Vec<String> {
 
     let doubts = members.iter().flat_map(|member| {
         let value = event.get(member.name).unwrap_or(&Json::Null);
-        let why = value_doubts(member.value, value);
+        let why = member_doubts(member, value, context);
         why.into_iter()
             .map(|why| format!("{name}.{}: {why}", member.name))
     });
     empty.into_iter().chain(doubts).collect()
 }
 
-fn value_doubts(holds: ValueType, value: &Json) -> Vec<String> {
-    match holds {
+fn member_doubts(member: &Member, value: &Json, context: &DraftContext) -> Vec<String> {
+    match member.value {
         ValueType::Int(unit) | ValueType::Number(unit) => value
             .as_f64()
             .and_then(|n| unit.unlikely(n))
@@ -168,7 +281,24 @@ fn value_doubts(holds: ValueType, value: &Json) -> Vec<String> {
                 .filter_map(Json::as_f64);
             all.filter_map(|n| unit.unlikely(n)).collect()
         }
-        ValueType::Time => value.as_i64().and_then(unlikely_time).into_iter().collect(),
+        ValueType::Time => {
+            let doubt = value.as_i64().and_then(|ms| time_doubt(ms, context));
+            doubt.into_iter().collect()
+        }
+        ValueType::Deadline => value.as_i64().and_then(unlikely_time).into_iter().collect(),
+        ValueType::Crossing => {
+            let doubt = value
+                .as_str()
+                .and_then(|code| crossing_doubt(code, context));
+            doubt.into_iter().collect()
+        }
+        ValueType::Text | ValueType::Texts if READ_OFF_THINGS.contains(&member.name) => {
+            let all = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            let texts = all.iter().filter_map(Json::as_str);
+            texts.filter_map(letter_doubt).collect()
+        }
         ValueType::Day => value.as_str().and_then(unlikely_day).into_iter().collect(),
         _ => Vec::new(),
     }
@@ -180,6 +310,20 @@ mod tests {
     use crate::{Kind, Passage};
     use serde_json::json;
 
+    /// 2026-03-01.
+    const NOW_MS: i64 = 1_772_323_200_000;
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn doubts(draft: &Draft) -> Vec<String> {
+        let known = || ["TRB", "QAM", "HUB"].map(|c| c.parse().unwrap()).into();
+        draft.doubts(&DraftContext {
+            now_ms: NOW_MS,
+            ahead_ms: HOUR_MS,
+            record: None,
+            crossings: &known,
+        })
+    }
+
     #[test]
     fn what_is_unlikely_is_told_and_what_is_usual_is_not() {
         let usual = Passage::announce("in")
@@ -187,7 +331,7 @@ mod tests {
             .text("person.1.nationality", "XXB")
             .int("arrived_at_ms", 1_772_323_200_000)
             .event("weighed", json!({"scale": "S", "gross_kg": 44_000}));
-        assert_eq!(usual.doubts(), Vec::<String>::new());
+        assert_eq!(doubts(&usual), Vec::<String>::new());
 
         let strange = Passage::announce("in")
             .plate("22 \u{410}B 12345", "QQ")
@@ -195,7 +339,7 @@ mod tests {
             .text("seal.1", "--")
             .int("arrived_at_ms", 1_772_323_200)
             .event("weighed", json!({"scale": "S", "gross_kg": 440_000}));
-        let told = strange.doubts().join("\n");
+        let told = doubts(&strange).join("\n");
         for what in [
             "vehicle.plate_raw: lookalike letter",
             "vehicle.plate_country: QQ",
@@ -210,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_speaks_against_itself_is_told() {
-        let told = |draft: Draft| draft.doubts().join("\n");
+        let told = |draft: Draft| doubts(&draft).join("\n");
         let entry = || Draft::new(Kind::CustomsEntry);
 
         for (draft, why) in [
@@ -259,6 +403,134 @@ mod tests {
             told(Draft::new(Kind::QuarantineHold).text("target.term", "CSQU3054383")),
             ""
         );
+    }
+
+    #[test]
+    fn what_has_happened_is_told_where_it_lies_ahead_and_what_is_due_is_not() {
+        let in_thirty_years = NOW_MS + 30 * 365 * 24 * HOUR_MS;
+        let hash = "ab".repeat(32);
+        let said = |at: i64| {
+            [
+                ("arrived_at_ms", Passage::on().int("arrived_at_ms", at)),
+                (
+                    "sighted.from",
+                    Passage::on().event("sighted", json!({"camera": "C", "from": at})),
+                ),
+                (
+                    "sighted.until",
+                    Passage::on().event("sighted", json!({"camera": "C", "until": at})),
+                ),
+                (
+                    "stayed.check_in",
+                    Passage::on().event("stayed", json!({"document_hash": hash, "check_in": at})),
+                ),
+                (
+                    "status.noted.cleared_at",
+                    Passage::on().event("status.noted", json!({"status": "S", "cleared_at": at})),
+                ),
+            ]
+        };
+
+        for (name, draft) in said(in_thirty_years) {
+            draft.check().unwrap();
+            let told = doubts(&draft).join("\n");
+            let begins = format!("{name}: {in_thirty_years} is 2056-");
+            assert!(told.starts_with(&begins), "{name}: {told}");
+            assert!(told.contains("lies ahead"), "{name}: {told}");
+        }
+
+        for at in [NOW_MS - HOUR_MS, NOW_MS, NOW_MS + HOUR_MS] {
+            for (name, draft) in said(at) {
+                assert_eq!(doubts(&draft), Vec::<String>::new(), "{name} {at}");
+            }
+        }
+
+        for due in [
+            Draft::new(Kind::QuarantineHold).int("due_at_ms", in_thirty_years),
+            Passage::on().event("cleared", json!({"until": in_thirty_years})),
+            Draft::new(Kind::QuarantineHold).event(
+                "sample.taken",
+                json!({"sample": "S", "due_at": in_thirty_years}),
+            ),
+            Draft::new(Kind::SiteDay).event(
+                "certificate.expiry",
+                json!({"certificate": "C", "expires_at": in_thirty_years}),
+            ),
+        ] {
+            due.check().unwrap();
+            assert_eq!(doubts(&due), Vec::<String>::new(), "{due:?}");
+        }
+    }
+
+    #[test]
+    fn a_crossing_that_nobody_knows_is_told_with_the_nearest() {
+        let diverted = |to: &str| Passage::on().event("diverted", json!({"to": to}));
+        for (draft, why) in [
+            (
+                diverted("XXX"),
+                "diverted.to: no crossing \"XXX\" is known here; there are: HUB, QAM, TRB",
+            ),
+            (diverted("QAN"), "did you mean \"QAM\"?"),
+            (
+                Passage::on().text("declared_exit", "XXX"),
+                "declared_exit: no crossing \"XXX\" is known here",
+            ),
+            (
+                Passage::on().hand_over("TRA", "r"),
+                "handed_over.to: no crossing \"TRA\" is known here; did you mean \"TRB\"?",
+            ),
+        ] {
+            draft.check().unwrap();
+            let told = doubts(&draft).join("\n");
+            assert!(told.contains(why), "{why}: {told}");
+        }
+
+        let known = diverted("QAM").text("declared_exit", "TRB");
+        assert_eq!(doubts(&known), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_letter_of_another_alphabet_is_told_in_whatever_is_compared() {
+        let entry = || Draft::new(Kind::CustomsEntry);
+        for (draft, why) in [
+            (
+                Passage::on().text("transit.ref", "T-102А"),
+                "lookalike letter: 'А'",
+            ),
+            (
+                Passage::on().text("vehicle.plate_raw", "2Ꭺ B 12"),
+                "lookalike letter: 'Ꭺ'",
+            ),
+            (
+                Passage::on().text("vehicle.plate_raw", "ԱB12"),
+                "foreign letter: 'Ա'",
+            ),
+            (
+                entry().text("container.1", "CSQU305438З"),
+                "container.1: foreign letter: 'З'",
+            ),
+            (
+                entry().text("declarant_ref", "R-1О1"),
+                "declarant_ref: lookalike letter",
+            ),
+            (
+                Passage::on().event("fuelled", json!({"plate": "ꓮB123", "litres": 10})),
+                "fuelled.plate: lookalike letter: 'ꓮ'",
+            ),
+            (
+                Passage::on().event("unloaded", json!({"packages": 1, "seals": ["S1", "Ѕ2B"]})),
+                "unloaded.seals: lookalike letter: 'Ѕ'",
+            ),
+        ] {
+            let told = doubts(&draft).join("\n");
+            assert!(told.contains(why), "{why}: {told}");
+        }
+
+        let usual = Passage::on()
+            .text("transit.ref", "٢٤-IQ-أ")
+            .text("vehicle.plate_raw", "А123ВС77")
+            .text("note", "Ꭺ note in Ꮪome АБC");
+        assert_eq!(doubts(&usual), Vec::<String>::new());
     }
 
     #[test]

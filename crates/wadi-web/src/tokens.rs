@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{KeptToken, Node, check_name};
+use wadi_node::{KeptToken, Node, check_given_name, check_name};
 use wadi_record::{Department, FIELDS, event_type};
 
 /// Days that a token may last at most: ten years.
@@ -105,7 +105,7 @@ impl TokenBody {
                 department,
                 ..
             } => {
-                check_name("officer", officer)?;
+                check_given_name("officer", officer)?;
                 department.parse::<Department>()?;
             }
             TokenScope::Device {
@@ -113,7 +113,7 @@ impl TokenBody {
                 events,
                 fields,
             } => {
-                check_name("device", device)?;
+                check_given_name("device", device)?;
                 check_device_lists(events.as_deref(), fields.as_deref())?;
             }
             TokenScope::Operator | TokenScope::Reader => {}

@@ -10,3 +10,4 @@ pub(crate) mod order;
 pub(crate) mod reconciler;
 mod silent_device;
 mod spares;
+mod warned;

@@ -35,8 +35,10 @@ pub enum FieldType {
     Text,
     /// A whole number.
     Int(Unit),
-    /// A Unix time in milliseconds.
+    /// A Unix time in milliseconds, of what has happened.
     Time,
+    /// A Unix time in milliseconds that may lie ahead: when something is due.
+    Deadline,
     /// One of a list.
     OneOf(&'static [&'static str]),
     /// Two letters, ISO 3166.

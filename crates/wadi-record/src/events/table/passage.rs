@@ -104,7 +104,7 @@ pub(super) const ROWS: &[EventType] = &[
         under_way: false,
         proves_presence: false,
         needs_shift: true,
-        members: &[optional("until", Time)],
+        members: &[optional("until", Deadline)],
         together: Together::Free,
         terms: &[ACTS],
     },

@@ -83,7 +83,10 @@ pub(super) const ROWS: &[EventType] = &[
         under_way: false,
         proves_presence: false,
         needs_shift: false,
-        members: &[required("certificate", Text), required("expires_at", Time)],
+        members: &[
+            required("certificate", Text),
+            required("expires_at", Deadline),
+        ],
         together: Together::Free,
         terms: &[],
     },
