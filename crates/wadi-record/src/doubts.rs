@@ -35,6 +35,16 @@ const READ_OFF_THINGS: [&str; 8] = [
     "registration_no",
 ];
 
+/// Times that may lie ahead, until which something holds or by which it is due: fields, and events
+/// with their members. All other times are of what has happened.
+const DEADLINES: [&str; 5] = [
+    "due_at_ms",
+    "certificate.expiry.expires_at",
+    "cleared.until",
+    "result.issued.due_at",
+    "sample.taken.due_at",
+];
+
 /// Crossings that are named where none is like the one that was given.
 const CROSSINGS_NAMED: usize = 40;
 
@@ -148,8 +158,9 @@ impl Draft {
             (FieldType::Int(unit), Value::Int(number)) => {
                 unit.unlikely(*number as f64).into_iter().collect()
             }
-            (FieldType::Time, Value::Int(ms)) => time_doubt(*ms, context).into_iter().collect(),
-            (FieldType::Deadline, Value::Int(ms)) => unlikely_time(*ms).into_iter().collect(),
+            (FieldType::Time, Value::Int(ms)) => {
+                time_doubt(name, *ms, context).into_iter().collect()
+            }
             (FieldType::Crossing, Value::Text(code)) => {
                 crossing_doubt(code, context).into_iter().collect()
             }
@@ -221,9 +232,12 @@ fn letter_doubt(text: &str) -> Option<String> {
     })
 }
 
-/// What is strange about the time of something that has happened.
-fn time_doubt(ms: i64, context: &DraftContext) -> Option<String> {
-    let latest_ms = context.now_ms.saturating_add(context.ahead_ms);
+/// What is strange about a time: of what has happened, if it lies ahead.
+fn time_doubt(name: &str, ms: i64, context: &DraftContext) -> Option<String> {
+    let latest_ms = match DEADLINES.contains(&name) {
+        true => i64::MAX,
+        false => context.now_ms.saturating_add(context.ahead_ms),
+    };
     unlikely_time(ms).or_else(|| time_ahead(ms, latest_ms))
 }
 
@@ -259,14 +273,19 @@ fn event_doubts(event: &Map<String, Json>, context: &DraftContext) -> Vec<String
 
     let doubts = members.iter().flat_map(|member| {
         let value = event.get(member.name).unwrap_or(&Json::Null);
-        let why = member_doubts(member, value, context);
+        let why = member_doubts(name, member, value, context);
         why.into_iter()
             .map(|why| format!("{name}.{}: {why}", member.name))
     });
     empty.into_iter().chain(doubts).collect()
 }
 
-fn member_doubts(member: &Member, value: &Json, context: &DraftContext) -> Vec<String> {
+fn member_doubts(
+    event: &str,
+    member: &Member,
+    value: &Json,
+    context: &DraftContext,
+) -> Vec<String> {
     match member.value {
         ValueType::Int(unit) | ValueType::Number(unit) => value
             .as_f64()
@@ -282,10 +301,10 @@ fn member_doubts(member: &Member, value: &Json, context: &DraftContext) -> Vec<S
             all.filter_map(|n| unit.unlikely(n)).collect()
         }
         ValueType::Time => {
-            let doubt = value.as_i64().and_then(|ms| time_doubt(ms, context));
+            let name = format!("{event}.{}", member.name);
+            let doubt = value.as_i64().and_then(|ms| time_doubt(&name, ms, context));
             doubt.into_iter().collect()
         }
-        ValueType::Deadline => value.as_i64().and_then(unlikely_time).into_iter().collect(),
         ValueType::Crossing => {
             let doubt = value
                 .as_str()
@@ -438,6 +457,20 @@ mod tests {
             assert!(told.starts_with(&begins), "{name}: {told}");
             assert!(told.contains("lies ahead"), "{name}: {told}");
         }
+
+        let of_fields = crate::FIELDS
+            .iter()
+            .filter(|row| row.value == FieldType::Time);
+        let of_events = crate::EVENTS.iter().flat_map(|event| {
+            let times = event.members.iter().filter(|m| m.value == ValueType::Time);
+            times.map(|m| format!("{}.{}", event.name, m.name))
+        });
+        let times: Vec<String> = of_fields
+            .map(|row| row.name.to_string())
+            .chain(of_events)
+            .collect();
+        let is_time = |name: &&str| times.iter().any(|time| time == name);
+        assert!(DEADLINES.iter().all(|name| is_time(&name)), "{times:?}");
 
         for at in [NOW_MS - HOUR_MS, NOW_MS, NOW_MS + HOUR_MS] {
             for (name, draft) in said(at) {

@@ -217,9 +217,7 @@ fn member_value(r: &mut StdRng, member: &Member, records: &[String]) -> String {
         ValueType::Text => quoted(&format!("V{}", r.random_range(0..4))),
         ValueType::Int(_) | ValueType::Number(_) => r.random_range(0..50_000).to_string(),
         ValueType::Flag => r.random::<bool>().to_string(),
-        ValueType::Time | ValueType::Deadline => {
-            (DAY_MS + r.random_range(-100..100) * 60_000).to_string()
-        }
+        ValueType::Time => (DAY_MS + r.random_range(-100..100) * 60_000).to_string(),
         ValueType::Ints(_) => format!("[{},{}]", r.random_range(0..9), r.random_range(0..9)),
         ValueType::Texts if of_records && !records.is_empty() => {
             format!("[{}]", quoted(records.choose(r).expect("there are some")))
@@ -267,9 +265,7 @@ pub(crate) fn field(r: &mut StdRng, kind: Kind) -> (String, Value) {
 fn meant(r: &mut StdRng, of: FieldType) -> Value {
     let text = match of {
         FieldType::Int(_) => return Value::Int(r.random_range(0..50_000)),
-        FieldType::Time | FieldType::Deadline => {
-            return Value::Int(DAY_MS + r.random_range(0..86_400_000));
-        }
+        FieldType::Time => return Value::Int(DAY_MS + r.random_range(0..86_400_000)),
         FieldType::OneOf(list) => list.choose(r).expect("a list is not empty"),
         FieldType::Country => "IQ",
         FieldType::Nationality => "IRQ",

@@ -17,10 +17,8 @@ pub enum ValueType {
     Number(Unit),
     /// Yes or no.
     Flag,
-    /// A Unix time in milliseconds, of what has happened.
+    /// A Unix time in milliseconds.
     Time,
-    /// A Unix time in milliseconds that may lie ahead: until when something holds or is due.
-    Deadline,
     /// A list of whole numbers.
     Ints(Unit),
     /// A list of text.
@@ -63,7 +61,7 @@ impl ValueType {
             Self::Int(_) | Self::Codes { .. } => (value.is_i64(), "expected a whole number"),
             Self::Number(_) => (value.is_number(), "expected a number"),
             Self::Flag => (value.is_boolean(), "expected true or false"),
-            Self::Time | Self::Deadline => (value.is_i64(), "expected a Unix time in milliseconds"),
+            Self::Time => (value.is_i64(), "expected a Unix time in milliseconds"),
             Self::Ints(_) => (list(Value::is_i64), "expected a list of whole numbers"),
             Self::Texts => (list(Value::is_string), "expected a list of text"),
         };
@@ -98,7 +96,7 @@ impl ValueType {
                 let mut all = value.as_array()?.iter().filter_map(Value::as_f64);
                 return all.find_map(|number| unit.impossible(number));
             }
-            Self::Time | Self::Deadline => return value.as_i64().and_then(impossible_time),
+            Self::Time => return value.as_i64().and_then(impossible_time),
             Self::TypeOfHold => (
                 HoldType::from_name(text).is_some(),
                 "is no type of hold".into(),

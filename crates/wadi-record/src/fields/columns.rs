@@ -35,10 +35,8 @@ pub enum FieldType {
     Text,
     /// A whole number.
     Int(Unit),
-    /// A Unix time in milliseconds, of what has happened.
+    /// A Unix time in milliseconds.
     Time,
-    /// A Unix time in milliseconds that may lie ahead: when something is due.
-    Deadline,
     /// One of a list.
     OneOf(&'static [&'static str]),
     /// Two letters, ISO 3166.

@@ -18,8 +18,7 @@ use crate::{
     ranges::impossible_time,
 };
 use columns::FieldType::{
-    Country, Crossing, Currency, Day, Deadline, Digest, HsCode, Int, Lookout, Nationality, OneOf,
-    Time,
+    Country, Crossing, Currency, Day, Digest, HsCode, Int, Lookout, Nationality, OneOf, Time,
 };
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 use wadi_log::Value;
@@ -89,8 +88,8 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         (Int(unit), Value::Int(number)) => {
             return unit.impossible(*number as f64).map_or(Ok(()), bad);
         }
-        (Time | Deadline, Value::Int(ms)) => return impossible_time(*ms).map_or(Ok(()), bad),
-        (Int(_) | Time | Deadline, other) => {
+        (Time, Value::Int(ms)) => return impossible_time(*ms).map_or(Ok(()), bad),
+        (Int(_) | Time, other) => {
             return bad(format!(
                 "expected a whole number, found {}",
                 describe(other)

@@ -146,7 +146,7 @@ fn member_json(member: &Member) -> Json {
         ValueType::Int(unit) => with_unit(whole(), unit),
         ValueType::Number(unit) => with_unit(json!({"type": "number"}), unit),
         ValueType::Flag => json!({"type": "boolean"}),
-        ValueType::Time | ValueType::Deadline => time_json(whole()),
+        ValueType::Time => time_json(whole()),
         ValueType::Ints(unit) => {
             json!({"type": "array", "items": with_unit(json!({"type": "integer"}), unit)})
         }
@@ -168,7 +168,7 @@ fn field_json(field: &FieldRow) -> Json {
     let mut out = match field.value {
         FieldType::Text => json!({"type": ["string", "null"], "minLength": 1}),
         FieldType::Int(unit) => with_unit(number(), unit),
-        FieldType::Time | FieldType::Deadline => time_json(number()),
+        FieldType::Time => time_json(number()),
         FieldType::OneOf(list) => {
             let values: Vec<Json> = list.iter().map(|v| json!(v)).chain([Json::Null]).collect();
             json!({"enum": values})

@@ -12,7 +12,7 @@ pub fn member_holds(member: &Member) -> String {
         ValueType::Int(unit) => whole(unit),
         ValueType::Number(unit) => format!("number, {}", unit.name()),
         ValueType::Flag => "true or false".into(),
-        ValueType::Time | ValueType::Deadline => time().into(),
+        ValueType::Time => time().into(),
         ValueType::Ints(unit) => format!("list of whole numbers, {}", unit.name()),
         ValueType::Texts => "list of text".into(),
         ValueType::OneOf(list) => list.join(", "),
@@ -29,7 +29,7 @@ pub fn field_holds(field: &FieldRow) -> String {
     match field.value {
         FieldType::Text => "text".into(),
         FieldType::Int(unit) => whole(unit),
-        FieldType::Time | FieldType::Deadline => time().into(),
+        FieldType::Time => time().into(),
         FieldType::OneOf(list) => list.join(", "),
         FieldType::Country => "country, ISO 3166, two letters".into(),
         FieldType::Nationality => "country or organisation, ISO 3166 or ICAO 9303".into(),

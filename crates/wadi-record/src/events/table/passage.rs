@@ -104,7 +104,7 @@ pub(super) const ROWS: &[EventType] = &[
         under_way: false,
         proves_presence: false,
         needs_shift: true,
-        members: &[optional("until", Deadline)],
+        members: &[optional("until", Time)],
         together: Together::Free,
         terms: &[ACTS],
     },

@@ -83,10 +83,7 @@ pub(super) const ROWS: &[EventType] = &[
         under_way: false,
         proves_presence: false,
         needs_shift: false,
-        members: &[
-            required("certificate", Text),
-            required("expires_at", Deadline),
-        ],
+        members: &[required("certificate", Text), required("expires_at", Time)],
         together: Together::Free,
         terms: &[],
     },

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         name: "due_at_ms",
         meaning: "When a result is due.",
         kinds: &[QuarantineHold],
-        value: Deadline,
+        value: Time,
         legal: true,
         set_by: SetBy::HoldOwner,
         device: DeviceSets::WithAlarm,
