@@ -100,8 +100,8 @@ async fn a_time_ahead_and_a_crossing_that_nobody_knows_are_told() {
     let leaves = |exit| Passage::announce("in").text("declared_exit", exit);
     assert_eq!(put(leaves("QAM")).await, "");
     assert_eq!(
-        put(leaves("QAN")).await,
-        "declared_exit: no crossing \"QAN\" is known here; did you mean \"QAM\"?"
+        put(leaves("QAX")).await,
+        "declared_exit: no crossing \"QAX\" is known here; did you mean \"QAM\"?"
     );
     assert_eq!(
         put(leaves("XXX")).await,
