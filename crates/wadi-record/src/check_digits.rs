@@ -15,8 +15,14 @@ pub fn warnings(key: &str, value: &Value) -> Option<String> {
     };
     if key.starts_with("container.") {
         let number = normalise_plate(text);
-        if is_loading_unit(&number) {
-            return None;
+        if let Some(digit) = loading_unit_digit(&number) {
+            let CheckDigit { found, expected } = digit;
+            return (found != expected).then(|| {
+                format!(
+                    "{text}: not a valid EN 13044-1 loading unit number (check digit is {found}, \
+                     expected {expected})"
+                )
+            });
         }
 
         return match iso6346::validate(&number) {
@@ -57,17 +63,24 @@ fn has_check_digit(vin: &str) -> bool {
     vin.starts_with(['1', '2', '3', '4', '5', 'L'])
 }
 
-/// Whether this is a valid number of an intermodal loading unit (EN 13044-1): as a container's,
-/// with one of the letters A, B, D, E and K in the fourth place.
-fn is_loading_unit(number: &str) -> bool {
+/// The check digit that a number has, and the one that it has to have.
+struct CheckDigit {
+    found: u32,
+    expected: u32,
+}
+
+/// The check digit of a number of an intermodal loading unit (EN 13044-1): as a container's, with
+/// one of the letters A, B, D, E and K in the fourth place. Nothing where the number has not that
+/// form.
+fn loading_unit_digit(number: &str) -> Option<CheckDigit> {
     let bytes = number.as_bytes();
     if bytes.len() != 11 || !matches!(bytes[3], b'A' | b'B' | b'D' | b'E' | b'K') {
-        return false;
+        return None;
     }
 
     let (owner, digits) = bytes.split_at(4);
     if !owner.iter().all(u8::is_ascii_uppercase) || !digits.iter().all(u8::is_ascii_digit) {
-        return false;
+        return None;
     }
 
     // ISO 6346: letters count from 10 on, leaving out the multiples of eleven.
@@ -85,7 +98,10 @@ fn is_loading_unit(number: &str) -> bool {
         .map(|(n, byte)| value(*byte) << n)
         .sum();
 
-    sum % 11 % 10 == value(bytes[10])
+    Some(CheckDigit {
+        found: value(bytes[10]),
+        expected: sum % 11 % 10,
+    })
 }
 
 #[cfg(test)]
@@ -113,6 +129,12 @@ mod tests {
                 "{loading_unit}"
             );
         }
+
+        assert_eq!(
+            warnings("container.1", &text("ATBE 100309-2")).unwrap(),
+            "ATBE 100309-2: not a valid EN 13044-1 loading unit number (check digit is 2, \
+             expected 1)"
+        );
 
         for wrong in ["ATBE1003092", "ATBC1003091", "ATBE100309"] {
             assert!(warnings("container.1", &text(wrong)).is_some(), "{wrong}");

@@ -2,72 +2,154 @@
 //! writes it is told at once.
 
 use crate::{
-    Draft, FieldType, ValueType, event_type,
+    Draft, Field, FieldType, Member, Record, ValueType,
+    error::nearest,
+    event_type,
     fields::known_field,
     normal::{
-        country_doubt, currency_doubt, field_term, hs_doubt, is_digest, mixed_alphabets,
-        normalise_plate, unit_doubt,
+        StrangeLetter, country_doubt, currency_doubt, field_term, hs_doubt, is_digest,
+        normalise_plate, strange_letter, target_doubt, unit_doubt,
     },
-    ranges::{unlikely_day, unlikely_time},
+    ranges::{time_ahead, unlikely_day, unlikely_time},
 };
 use serde_json::{Map, Value as Json};
-use wadi_log::Value;
+use std::collections::BTreeSet;
+use wadi_log::{Crossing, Value};
 
 /// Hexadecimal digits that a number on a thing may have by chance.
 const HEXADECIMAL_MAX: usize = 24;
 
-/// Terms that are read off things: a letter of another alphabet among Latin ones hides them.
-const READ_OFF_THINGS: [&str; 5] = ["plate", "container", "vin", "seal", "target"];
+/// What is looked up by a hash: its letters are digits.
+const HASHED: &str = "document";
+
+/// Members of events that hold what is read off things, or a reference. Fields of that kind are
+/// those by which records are looked up.
+const READ_OFF_THINGS: [&str; 8] = [
+    "plate",
+    "plate_raw",
+    "to_plate",
+    "container",
+    "seals",
+    "seal_before",
+    "seal_after",
+    "registration_no",
+];
+
+/// Times that may lie ahead, until which something holds or by which it is due: fields, and events
+/// with their members. All other times are of what has happened.
+const DEADLINES: [&str; 5] = [
+    "due_at_ms",
+    "certificate.expiry.expires_at",
+    "cleared.until",
+    "result.issued.due_at",
+    "sample.taken.due_at",
+];
+
+/// Crossings that are named where none is like the one that was given.
+const CROSSINGS_NAMED: usize = 40;
+
+/// What a draft is held against besides itself.
+#[derive(Clone, Copy)]
+pub struct DraftContext<'a> {
+    /// The node's clock, Unix milliseconds.
+    pub now_ms: i64,
+    /// How far ahead of that a time of what has happened may lie, in milliseconds.
+    pub ahead_ms: i64,
+    /// The record as it stands; none where the draft begins one.
+    pub record: Option<&'a Record>,
+    /// The crossings known here, asked for where a draft names one. Where there are none, nobody
+    /// knows.
+    pub crossings: &'a dyn Fn() -> BTreeSet<Crossing>,
+}
 
 impl Draft {
     /// What is strange about the draft, in sentences.
-    pub fn doubts(&self) -> Vec<String> {
+    pub fn doubts(&self, context: &DraftContext) -> Vec<String> {
         let of_fields = self.fields.iter().flat_map(|(name, value)| {
-            let why = self.field_doubts(name, value);
+            let why = self.field_doubts(name, value, context);
             why.into_iter().map(move |why| format!("{name}: {why}"))
         });
+        let of_events = self.events.iter().flat_map(|e| event_doubts(e, context));
 
         of_fields
-            .chain(self.disagreements())
-            .chain(self.events.iter().flat_map(event_doubts))
+            .chain(self.disagreements(context.record))
+            .chain(of_events)
             .collect()
     }
 
-    /// Fields of one draft that speak against each other.
-    fn disagreements(&self) -> Vec<String> {
-        let text = |name: &str| match self.fields.get(name) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
+    /// Fields that speak against each other: those of the draft, and those of its record that it
+    /// leaves as they are.
+    fn disagreements(&self, record: Option<&Record>) -> Vec<String> {
+        let of_plates = self.plates_disagree(record);
+        let items: BTreeSet<&str> = self
+            .fields
+            .keys()
+            .filter_map(|name| {
+                name.strip_suffix(".gross_g")
+                    .or_else(|| name.strip_suffix(".net_g"))
+            })
+            .collect();
 
-        let mut out = Vec::new();
-        if let (Some(plate), Some(raw)) = (text("vehicle.plate"), text("vehicle.plate_raw"))
-            && normalise_plate(plate) != normalise_plate(raw)
-        {
-            out.push(format!(
-                "vehicle.plate: {plate:?} is another plate than the one that was read, {raw:?}"
-            ));
-        }
+        let of_masses = items.into_iter().filter_map(|item| {
+            let net_name = format!("{item}.net_g");
+            let grams = |name: &str| {
+                let values = self.values(name, record).into_iter();
+                values.filter_map(|value| match value {
+                    Value::Int(grams) => Some(grams),
+                    _ => None,
+                })
+            };
 
-        for (name, gross) in &self.fields {
-            let net_name = name
-                .strip_suffix(".gross_g")
-                .map(|item| format!("{item}.net_g"));
-            let net = net_name.as_ref().and_then(|name| self.fields.get(name));
-            if let (Some(Value::Int(net)), Value::Int(gross)) = (net, gross)
-                && net > gross
-            {
-                let net_name = net_name.unwrap_or_default();
-                out.push(format!(
-                    "{net_name}: {net} g net is more than the gross, {gross} g"
-                ));
-            }
-        }
+            // Of a contested field every value has to disagree.
+            let net = grams(&net_name).min()?;
+            let gross = grams(&format!("{item}.gross_g")).max()?;
+            (net > gross)
+                .then(|| format!("{net_name}: {net} g net is more than the gross, {gross} g"))
+        });
 
-        out
+        of_plates.into_iter().chain(of_masses).collect()
     }
 
-    fn field_doubts(&self, name: &str, value: &Value) -> Vec<String> {
+    /// Where the plate that a draft leaves is none of those that were read.
+    fn plates_disagree(&self, record: Option<&Record>) -> Option<String> {
+        let names = ["vehicle.plate", "vehicle.plate_raw"];
+        if !names.iter().any(|name| self.fields.contains_key(*name)) {
+            return None;
+        }
+
+        let [plates, read] = names.map(|name| {
+            let values = self.values(name, record).into_iter();
+            let texts = values.filter_map(|value| match value {
+                Value::Text(text) => Some(text),
+                _ => None,
+            });
+            texts.collect::<Vec<String>>()
+        });
+        let is_one = |plate: &String| {
+            let plate = normalise_plate(plate);
+            read.iter().any(|raw| normalise_plate(raw) == plate)
+        };
+
+        let (plate, raw) = (plates.first()?, read.first()?);
+        (!plates.iter().any(is_one)).then(|| {
+            format!("vehicle.plate: {plate:?} is another plate than the one that was read, {raw:?}")
+        })
+    }
+
+    /// What a field holds once the draft is written: what it puts, else each value of the record.
+    fn values(&self, name: &str, record: Option<&Record>) -> Vec<Value> {
+        if let Some(put) = self.fields.get(name) {
+            return vec![put.clone()];
+        }
+
+        match record.and_then(|record| record.field(name)) {
+            Some(Field::Settled(value)) => vec![value],
+            Some(Field::Contested(claims)) => claims.into_iter().map(|c| c.value).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn field_doubts(&self, name: &str, value: &Value, context: &DraftContext) -> Vec<String> {
         let Some(row) = known_field(self.kind, name) else {
             return Vec::new();
         };
@@ -76,7 +158,12 @@ impl Draft {
             (FieldType::Int(unit), Value::Int(number)) => {
                 unit.unlikely(*number as f64).into_iter().collect()
             }
-            (FieldType::Time, Value::Int(ms)) => unlikely_time(*ms).into_iter().collect(),
+            (FieldType::Time, Value::Int(ms)) => {
+                time_doubt(name, *ms, context).into_iter().collect()
+            }
+            (FieldType::Crossing, Value::Text(code)) => {
+                crossing_doubt(code, context).into_iter().collect()
+            }
             (FieldType::Country | FieldType::Nationality, Value::Text(code)) => {
                 country_doubt(code).into_iter().collect()
             }
@@ -89,6 +176,9 @@ impl Draft {
                      it",
                     hexadecimal_digits(term)
                 )]
+            }
+            (FieldType::Lookout, Value::Text(term)) if target_doubt(term).is_some() => {
+                target_doubt(term).into_iter().collect()
             }
             (FieldType::Text, Value::Text(text)) if name == "unit" => {
                 unit_doubt(text).into_iter().collect()
@@ -123,20 +213,57 @@ fn text_doubts(name: &str, text: &str) -> Vec<String> {
         )];
     }
 
-    let is_read_off =
-        field_term(name, text).is_some_and(|(what, _)| READ_OFF_THINGS.contains(&what));
-    let twin = mixed_alphabets(text).filter(|_| is_read_off);
-
-    let told = twin.map(|letter| {
-        format!(
-            "lookalike letter: {letter:?} among Latin letters is of another alphabet, and is taken \
-             for the one that it looks like"
-        )
-    });
+    let is_compared = field_term(name, text).is_some_and(|(what, _)| what != HASHED);
+    let told = is_compared.then(|| letter_doubt(text)).flatten();
     told.into_iter().collect()
 }
 
-fn event_doubts(event: &Map<String, Json>) -> Vec<String> {
+/// What is strange about the letters of a number or a reference.
+fn letter_doubt(text: &str) -> Option<String> {
+    Some(match strange_letter(text)? {
+        StrangeLetter::Lookalike(letter) => format!(
+            "lookalike letter: {letter:?} is of another alphabet, and is taken for the one that it \
+             looks like"
+        ),
+        StrangeLetter::Foreign(letter) => format!(
+            "foreign letter: {letter:?} is of an alphabet that nothing of this kind is written in, \
+             and is taken for no other"
+        ),
+    })
+}
+
+/// What is strange about a time: of what has happened, if it lies ahead.
+fn time_doubt(name: &str, ms: i64, context: &DraftContext) -> Option<String> {
+    let latest_ms = match DEADLINES.contains(&name) {
+        true => i64::MAX,
+        false => context.now_ms.saturating_add(context.ahead_ms),
+    };
+    unlikely_time(ms).or_else(|| time_ahead(ms, latest_ms))
+}
+
+/// Why nothing is sent to a crossing, or leaves by it, as far as this node knows: one may be
+/// enrolled later.
+fn crossing_doubt(code: &str, context: &DraftContext) -> Option<String> {
+    let known: BTreeSet<String> = (context.crossings)()
+        .iter()
+        .map(Crossing::to_string)
+        .collect();
+    if known.is_empty() || known.contains(code) {
+        return None;
+    }
+
+    let near = nearest(code, known.iter().map(String::as_str));
+    let hint = match near {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => {
+            let named: Vec<String> = known.into_iter().take(CROSSINGS_NAMED).collect();
+            format!("there are: {}", named.join(", "))
+        }
+    };
+    Some(format!("no crossing {code:?} is known here; {hint}"))
+}
+
+fn event_doubts(event: &Map<String, Json>, context: &DraftContext) -> Vec<String> {
     let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
     let members = event_type(name).map_or(&[][..], |row| row.members);
 
@@ -146,15 +273,20 @@ fn event_doubts(event: &Map<String, Json>) -> Vec<String> {
 
     let doubts = members.iter().flat_map(|member| {
         let value = event.get(member.name).unwrap_or(&Json::Null);
-        let why = value_doubts(member.value, value);
+        let why = member_doubts(name, member, value, context);
         why.into_iter()
             .map(|why| format!("{name}.{}: {why}", member.name))
     });
     empty.into_iter().chain(doubts).collect()
 }
 
-fn value_doubts(holds: ValueType, value: &Json) -> Vec<String> {
-    match holds {
+fn member_doubts(
+    event: &str,
+    member: &Member,
+    value: &Json,
+    context: &DraftContext,
+) -> Vec<String> {
+    match member.value {
         ValueType::Int(unit) | ValueType::Number(unit) => value
             .as_f64()
             .and_then(|n| unit.unlikely(n))
@@ -168,174 +300,28 @@ fn value_doubts(holds: ValueType, value: &Json) -> Vec<String> {
                 .filter_map(Json::as_f64);
             all.filter_map(|n| unit.unlikely(n)).collect()
         }
-        ValueType::Time => value.as_i64().and_then(unlikely_time).into_iter().collect(),
+        ValueType::Time => {
+            let name = format!("{event}.{}", member.name);
+            let doubt = value.as_i64().and_then(|ms| time_doubt(&name, ms, context));
+            doubt.into_iter().collect()
+        }
+        ValueType::Crossing => {
+            let doubt = value
+                .as_str()
+                .and_then(|code| crossing_doubt(code, context));
+            doubt.into_iter().collect()
+        }
+        ValueType::Text | ValueType::Texts if READ_OFF_THINGS.contains(&member.name) => {
+            let all = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            let texts = all.iter().filter_map(Json::as_str);
+            texts.filter_map(letter_doubt).collect()
+        }
         ValueType::Day => value.as_str().and_then(unlikely_day).into_iter().collect(),
         _ => Vec::new(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Kind, Passage};
-    use serde_json::json;
-
-    #[test]
-    fn what_is_unlikely_is_told_and_what_is_usual_is_not() {
-        let usual = Passage::announce("in")
-            .plate("22 A 12345", "IQ")
-            .text("person.1.nationality", "XXB")
-            .int("arrived_at_ms", 1_772_323_200_000)
-            .event("weighed", json!({"scale": "S", "gross_kg": 44_000}));
-        assert_eq!(usual.doubts(), Vec::<String>::new());
-
-        let strange = Passage::announce("in")
-            .plate("22 \u{410}B 12345", "QQ")
-            .text("person.1.nationality", "ZZ")
-            .text("seal.1", "--")
-            .int("arrived_at_ms", 1_772_323_200)
-            .event("weighed", json!({"scale": "S", "gross_kg": 440_000}));
-        let told = strange.doubts().join("\n");
-        for what in [
-            "vehicle.plate_raw: lookalike letter",
-            "vehicle.plate_country: QQ",
-            "person.1.nationality: ZZ",
-            "seal.1: \"--\" holds neither",
-            "arrived_at_ms: 1772323200 is 1970-01-21",
-            "weighed.gross_kg: 440000 kg is unusual",
-        ] {
-            assert!(told.contains(what), "{what}: {told}");
-        }
-    }
-
-    #[test]
-    fn what_speaks_against_itself_is_told() {
-        let told = |draft: Draft| draft.doubts().join("\n");
-        let entry = || Draft::new(Kind::CustomsEntry);
-
-        for (draft, why) in [
-            (
-                Passage::on()
-                    .text("vehicle.plate", "99Z99")
-                    .text("vehicle.plate_raw", "11-A-11"),
-                "another plate than the one that was read",
-            ),
-            (
-                entry()
-                    .int("goods.2.gross_g", 1_000)
-                    .int("goods.2.net_g", 2_000),
-                "goods.2.net_g: 2000 g net is more than the gross, 1000 g",
-            ),
-            (entry().text("currency", "ZZZ"), "ISO 4217 has no currency"),
-            (
-                Draft::new(Kind::SiteDay).text("date", "1405-09-06"),
-                "days are of the Gregorian calendar",
-            ),
-            (
-                Draft::new(Kind::QuarantineHold).text("target.term", "ab".repeat(31)),
-                "and this has 62",
-            ),
-            (
-                Passage::on().event("weighed", json!({"scale": "S"})),
-                "no mass is given",
-            ),
-            (
-                Passage::on().event(
-                    "weighed",
-                    json!({"scale": "S", "gross_kg": 1, "calibration_due": "2600-01-01"}),
-                ),
-                "weighed.calibration_due: 2600-01-01",
-            ),
-        ] {
-            assert!(told(draft.clone()).contains(why), "{why}: {}", told(draft));
-        }
-
-        let in_order = entry()
-            .int("goods.1.gross_g", 1_000)
-            .int("goods.1.net_g", 1_000)
-            .text("currency", "IQD");
-        assert_eq!(told(in_order), "");
-        assert_eq!(
-            told(Draft::new(Kind::QuarantineHold).text("target.term", "CSQU3054383")),
-            ""
-        );
-    }
-
-    #[test]
-    fn a_text_in_which_nobody_sees_anything_is_none() {
-        let gate = |members: Json| Passage::on().event("gate.out", members);
-        for draft in [
-            gate(json!({"gate": "G1", "reason": "   "})),
-            gate(json!({"gate": " ", "read": "R1"})),
-            gate(json!({"gate": "G1", "read": "\u{200B}\u{200F}"})),
-            Passage::on().text("note", " \u{A0}"),
-            Passage::on().text("vehicle.plate_raw", "\u{200F}"),
-            Draft::new(Kind::QuarantineHold).event(
-                "hold.placed",
-                json!({"type_of_hold": "SECURITY", "legal_basis": "\t"}),
-            ),
-        ] {
-            let told = draft.check().unwrap_err();
-            assert_eq!(told.code(), "bad_value", "{draft:?}");
-            assert!(told.to_string().contains("empty"), "{told}");
-        }
-
-        gate(json!({"gate": "G1", "reason": "-"})).check().unwrap();
-    }
-
-    #[test]
-    fn what_is_impossible_is_refused_with_the_reason() {
-        let entry = |field: &str, value| Draft::new(Kind::CustomsEntry).int(field, value);
-        let hold = |term: &str| Draft::new(Kind::QuarantineHold).text("target.term", term);
-        for (draft, why) in [
-            (entry("goods.1.gross_g", -1), "less than nothing"),
-            (entry("invoice_minor", -1), "less than nothing"),
-            (entry("total_packages", -3), "less than nothing"),
-            (Passage::on().int("arrived_at_ms", -1), "no time"),
-            (hold("--"), "nothing matches it"),
-            (hold("80390+EC"), "leading zero was lost"),
-            (
-                Draft::new(Kind::SiteDay).text("date", "2026-02-30"),
-                "no day",
-            ),
-            (
-                Draft::new(Kind::SiteDay).text("date", "2025-02-29"),
-                "no day",
-            ),
-            (
-                Passage::on().event("weighed", json!({"scale": "S", "gross_kg": -5})),
-                "less than nothing",
-            ),
-            (
-                Passage::on().event("weighed", json!({"scale": "S", "gross_kg": 4_400_000})),
-                "out of all range",
-            ),
-            (
-                Passage::on().event("weighed", json!({"scale": "S", "gross_kg": 1, "net_kg": 2})),
-                "net_kg: 2 is more than the gross 1",
-            ),
-            (
-                Passage::on().event(
-                    "weighed",
-                    json!({"scale": "S", "gross_kg": 1, "tare_kg": 2}),
-                ),
-                "tare_kg: 2 is more than the gross 1",
-            ),
-            (
-                Passage::on().event("scanned", json!({"image_sha256": "xyz"})),
-                "expected a SHA-256",
-            ),
-            (
-                Passage::on().event(
-                    "stayed",
-                    json!({"document_hash": "ab".repeat(32), "check_in": 9, "check_out": 5}),
-                ),
-                "5 is before `check_in`, 9",
-            ),
-        ] {
-            let told = draft.check().unwrap_err();
-            assert_eq!(told.code(), "bad_value");
-            assert!(told.to_string().contains(why), "{why}: {told}");
-        }
-    }
-}
+mod tests;

@@ -58,6 +58,7 @@ pub use decision::{
 };
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
+pub use doubts::DraftContext;
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::RecordError;
 pub use events::{
@@ -75,7 +76,7 @@ pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
     Zone, field_term, goods_terms, is_blank, is_digest, lies_under, normalise_country,
     normalise_document, normalise_hs_code, normalise_plate, normalise_reference, normalise_target,
-    normalise_unit, plate_shape, zones_failed,
+    normalise_unit, plate_shape, takes_no_room, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};

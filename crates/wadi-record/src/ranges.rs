@@ -87,6 +87,15 @@ pub fn unlikely_time(ms: i64) -> Option<String> {
     })
 }
 
+/// Why nothing has happened at that time yet, where it is after the latest that is believed; Unix
+/// milliseconds.
+pub(crate) fn time_ahead(ms: i64, latest_ms: i64) -> Option<String> {
+    (ms > latest_ms).then(|| {
+        let shown = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        format!("{ms} is {shown}, which lies ahead, and this tells when something happened")
+    })
+}
+
 /// Why hardly anything is of that day. One of another calendar has the same form.
 pub(crate) fn unlikely_day(text: &str) -> Option<String> {
     let day: jiff::civil::Date = text.parse().ok()?;

@@ -6,6 +6,7 @@ mod desk;
 use desk::{build, desk};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use wadi_log::{Lane, RecordId, Role, Value};
 use wadi_record::*;
 
@@ -27,6 +28,16 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Beside a draft nothing is known but the time.
+fn nothing_known(now_ms: i64) -> DraftContext<'static> {
+    DraftContext {
+        now_ms,
+        ahead_ms: 0,
+        record: None,
+        crossings: &BTreeSet::new,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -46,7 +57,7 @@ proptest! {
             let zone = Zone::read(&text, now_ms);
             prop_assert!(!zone.failed() || zone.warnings().next().is_some());
         }
-        let doubts = Draft::new(kind).text(&field, text.as_str()).doubts();
+        let doubts = Draft::new(kind).text(&field, text.as_str()).doubts(&nothing_known(number));
         prop_assert!(doubts.len() <= 1);
         let _ = (goods_terms(&text, &text), plate_shape(&normalise_plate(&text)), term(&text));
         let _ = (Policy::read(&text), text.parse::<Kind>(), text.parse::<Department>());
@@ -75,7 +86,7 @@ proptest! {
         }
         let members_of = members.as_object().unwrap();
         let draft = Draft { kind, fields: Default::default(), events: vec![members_of.clone()] };
-        let _ = (check_event(kind, members_of), draft.doubts());
+        let _ = (check_event(kind, members_of), draft.doubts(&nothing_known(number)));
 
         let mut site = desk(1, "TRB", Role::Crossing, lane, "TRB");
         let mut first = site.say("of-port", None, &[], Draft::new(kind).text("note", "n"));

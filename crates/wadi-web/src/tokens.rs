@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{KeptToken, Node, check_name};
+use wadi_node::{KeptToken, Node, check_given_name, check_name};
 use wadi_record::{Department, FIELDS, event_type};
 
 /// Days that a token may last at most: ten years.
@@ -105,7 +105,7 @@ impl TokenBody {
                 department,
                 ..
             } => {
-                check_name("officer", officer)?;
+                check_given_name("officer", officer)?;
                 department.parse::<Department>()?;
             }
             TokenScope::Device {
@@ -113,7 +113,7 @@ impl TokenBody {
                 events,
                 fields,
             } => {
-                check_name("device", device)?;
+                check_given_name("device", device)?;
                 check_device_lists(events.as_deref(), fields.as_deref())?;
             }
             TokenScope::Operator | TokenScope::Reader => {}
@@ -342,4 +342,29 @@ pub(crate) async fn revoke_token(
 
     node.tokens().revoke(&found.hash, &name).await?;
     Ok(Json(json!({"revoked": name})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(scope: Value) -> Result<(), Problem> {
+        let body = json!({"name": "t", "scope": scope});
+        serde_json::from_value::<TokenBody>(body).unwrap().check()
+    }
+
+    #[test]
+    fn nobody_bears_a_token_without_a_name_that_is_seen() {
+        let officer =
+            |name: &str| checked(json!({"is": "officer", "officer": name, "department": "CUS"}));
+        let device = |name: &str| checked(json!({"is": "device", "device": name}));
+        officer("CU-1").unwrap();
+        device("ANPR-1").unwrap();
+
+        for name in ["", " ", "\u{3164}", "CU-\u{AD}1", "CU-1\u{FE0F}"] {
+            for told in [officer(name), device(name)] {
+                assert_eq!(told.unwrap_err().code, "bad_value", "{name:?}");
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use wadi_log::{Crossing, Hash, RecordId, Reference};
-use wadi_record::{Draft, RecordError, impossible_time, is_blank, unlikely_time};
+use wadi_record::{Draft, RecordError, impossible_time, is_blank, takes_no_room, unlikely_time};
 use wadi_store::LocalScope;
 
 /// The record that a write is about.
@@ -87,10 +87,23 @@ pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
     }
 }
 
-/// Control characters, and those that change the direction of what stands around them.
+/// Checks a name as [`check_name`] does, of somebody who has to have one.
+pub fn check_given_name(what: &str, name: &str) -> Result<(), RecordError> {
+    if name.is_empty() {
+        return Err(RecordError::BadValue {
+            field: what.into(),
+            why: "is empty, and a name is needed".into(),
+        });
+    }
+
+    check_name(what, name)
+}
+
+/// Control characters, those that take no room or change the direction of what stands around them,
+/// separators of lines, and the empty sign of Braille: two names that differ in them alone look
+/// like one.
 pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    c.is_control() || takes_no_room(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}')
 }
 
 impl Write {
@@ -120,7 +133,11 @@ impl Write {
 
     /// Checks the names of who speaks, when it happened, and the sender's key.
     pub(crate) fn check_names(&self) -> Result<(), RecordError> {
-        check_name("officer", &self.officer)?;
+        // What no device says is said by an officer.
+        match self.device.is_empty() || !self.department.is_empty() {
+            true => check_given_name("officer", &self.officer)?,
+            false => check_name("officer", &self.officer)?,
+        }
         check_name("department", &self.department)?;
         check_name("device", &self.device)?;
         check_name("device_session", &self.device_session)?;
@@ -201,7 +218,17 @@ mod tests {
 
     #[test]
     fn a_name_is_one_that_is_seen_as_it_is() {
-        for name in ["", "OF-7", "OF 7", "علي", "بوابة ١"] {
+        for name in [
+            "",
+            "OF-7",
+            "OF 7",
+            "علي",
+            "بوابة ١",
+            "عَلِيّ",
+            "Zoë",
+            "王伟",
+            "ซ่อน",
+        ] {
             assert!(check_name("officer", name).is_ok(), "{name:?}");
         }
 
@@ -211,12 +238,58 @@ mod tests {
             ("OF-7\u{A0}", "begins or ends with a blank"),
             ("  ", "nothing that is seen"),
             ("\u{3000}", "nothing that is seen"),
-            ("\u{3164}", "nothing that is seen"),
+            ("\u{3164}", "U+3164"),
             ("OF\u{200B}7", "U+200B"),
+            ("CU-\u{AD}1", "U+00AD"),
+            ("CU-1\u{E0001}", "U+E0001"),
         ] {
             let told = check_name("officer", name).unwrap_err();
             assert_eq!(told.code(), "bad_value");
             assert!(told.to_string().contains(why), "{name:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn no_name_differs_from_another_in_what_nobody_sees() {
+        let unseen = [
+            0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x2800, 0x3164,
+        ]
+        .into_iter()
+        .chain([0xFEFF, 0xFFA0])
+        .chain(0x200B..=0x200F)
+        .chain(0x2028..=0x202E)
+        .chain(0x2060..=0x206F)
+        .chain(0xFE00..=0xFE0F)
+        .chain(0xE0000..=0xE007F)
+        .chain(0xE0100..=0xE01EF);
+        for code in unseen {
+            let c = char::from_u32(code).unwrap();
+            for name in [format!("CU-{c}1"), format!("{c}CU-1"), format!("CU-1{c}")] {
+                let told = check_name("officer", &name).unwrap_err();
+                assert_eq!(told.code(), "bad_value");
+                let why = format!("officer: holds the character U+{code:04X}, ");
+                assert!(told.to_string().starts_with(&why), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_officers_write_needs_a_name_and_a_devices_needs_none() {
+        let by = |officer: &str, department: &str, device: &str| {
+            let draft = Passage::announce("in");
+            let mut write = Write::by(officer, department, Target::New(None), draft);
+            write.device = device.into();
+            write.check_names()
+        };
+
+        by("OF-7", "PORT", "").unwrap();
+        by("OF-7", "PORT", "ANPR-1").unwrap();
+        by("", "", "ANPR-1").unwrap();
+
+        for nameless in [by("", "PORT", ""), by("", "PORT", "ANPR-1"), by("", "", "")] {
+            let told = nameless.unwrap_err();
+            assert_eq!(told.code(), "bad_value");
+            assert!(told.to_string().starts_with("officer: is empty"), "{told}");
         }
     }
 

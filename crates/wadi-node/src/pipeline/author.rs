@@ -4,6 +4,7 @@ use crate::{
     door::{
         error::{NodeError, WriteError},
         event::Event,
+        write::{check_given_name, check_name},
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
@@ -11,7 +12,7 @@ use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
     OfficerKeyEntry, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::Objection;
+use wadi_record::{Objection, RecordError};
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -201,6 +202,10 @@ impl Sequencer {
         bodies: Vec<Body>,
         officer: String,
     ) -> Result<Vec<Reference>, NodeError> {
+        for body in &bodies {
+            check_named(body)?;
+        }
+
         let epoch = self.open_epoch(g)?;
         let log = self
             .ledger
@@ -319,6 +324,19 @@ pub(super) fn refusal(objection: Objection) -> NodeError {
             || "the record's first entry".into(),
             |missing| missing.to_string(),
         )),
+    }
+}
+
+/// Refuses to give a right to an officer without a name, or with one that reads as another's. What
+/// such a one was given by an older version can be ended.
+fn check_named(body: &Body) -> Result<(), RecordError> {
+    match body {
+        Body::Officer(officer) if !officer.revoked => {
+            check_given_name("officer", &officer.officer)?;
+            check_name("name", &officer.name)
+        }
+        Body::ReleaseToken(token) => check_given_name("officer", &token.officer),
+        _ => Ok(()),
     }
 }
 

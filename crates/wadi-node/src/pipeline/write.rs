@@ -14,10 +14,15 @@ use crate::{
         sequencer::Sequencer,
     },
 };
+use std::collections::BTreeSet;
 use wadi_log::{
     Body, Change, Common, Crossing, Entry, LogId, RecordId, Reference, Role, VerifiedEntry,
 };
-use wadi_record::{Kind, Record, is_decision, warnings};
+use wadi_record::{Draft, DraftContext, Kind, Record, is_decision, warnings};
+
+/// How far ahead of this node's clock a time of what has happened may lie without a word, in
+/// milliseconds, where the policy is not laxer: people write down full hours.
+const AHEAD_MS: i64 = 3_600_000;
 
 /// The record that a write belongs to, and the crossing whose log takes it. None begins a record.
 struct WritePlace {
@@ -54,11 +59,7 @@ impl Sequencer {
         self.say_what_was_seen(g, log, &write).await?;
         self.check_unspent(g, &events).await?;
 
-        let told: Vec<String> = puts
-            .iter()
-            .filter_map(|p| warnings(&p.key, &p.value))
-            .chain(write.draft.doubts())
-            .collect();
+        let told = self.draft_warnings(g, &write.draft, place.record).await?;
         let of_clocks = self.clock_warnings(&write);
         let device = write.device.clone();
 
@@ -198,6 +199,37 @@ impl Sequencer {
             .filter_map(|e| e.get("type")?.as_str())
             .any(is_decision);
         self.write_seen(g, log, decides).await
+    }
+
+    /// What is strange about a draft, in itself and beside its record and what this node knows.
+    async fn draft_warnings(
+        &mut self,
+        g: &mut Commit,
+        draft: &Draft,
+        record: Option<RecordId>,
+    ) -> Result<Vec<String>, NodeError> {
+        let record = match record {
+            Some(id) => self.record(g, id).await?,
+            None => None,
+        };
+        let (now_ms, doubt_ms) = (self.clock.now_ms(), self.clock_doubt_ms());
+        let known = || -> BTreeSet<Crossing> {
+            let enrolled = self.ledger.control().enrolments();
+            let crossings = enrolled.filter_map(|e| e.crossing);
+            crossings
+                .chain(self.me.crossing)
+                .chain([Crossing::HUB])
+                .collect()
+        };
+
+        let context = DraftContext {
+            now_ms,
+            ahead_ms: doubt_ms.max(AHEAD_MS),
+            record: record.as_deref(),
+            crossings: &known,
+        };
+        let of_digits = draft.fields.iter().filter_map(|(k, v)| warnings(k, v));
+        Ok(of_digits.chain(draft.doubts(&context)).collect())
     }
 
     /// What is said of the write's time and of this node's clock.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use wadi_log::{Body, OfficerEntry};
 use wadi_record::Passage;
 
-fn officer(name: &str, department: &str) -> Body {
+pub(super) fn officer(name: &str, department: &str) -> Body {
     Body::Officer(OfficerEntry {
         officer: name.into(),
         department: department.into(),

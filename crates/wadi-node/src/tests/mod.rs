@@ -11,3 +11,4 @@ pub(crate) mod reconciler;
 mod silent_device;
 mod spares;
 mod told_right;
+mod warned;

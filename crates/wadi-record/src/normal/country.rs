@@ -58,7 +58,7 @@ pub fn normalise_country(raw: &str) -> String {
 }
 
 /// Whether ISO 3166 has this code of two letters, or it stands for a country nevertheless.
-fn is_country(code: &str) -> bool {
+pub(super) fn is_country(code: &str) -> bool {
     TWO_LETTERS.contains(&code) || pairs().any(|(two, _)| two == code)
 }
 

@@ -11,14 +11,33 @@ const CHAPTER_MAX: u8 = 97;
 const CHAPTER_RESERVED: u8 = 77;
 
 /// A code for comparing: its digits. A spreadsheet takes `080390` for a number and gives `80390`
-/// back: as no code has an odd number of digits, the zero that was lost is put back.
+/// back, and `8703.20` becomes `8703.2`: as no code has an odd number of digits, the zero that was
+/// lost is put back.
 pub fn normalise_hs_code(raw: &str) -> String {
-    let digits: String = folded(raw).chars().filter(char::is_ascii_digit).collect();
-    if digits.len() % 2 == 1 && !digits.starts_with('0') && digits.len() < DIGITS_MAX {
-        return format!("0{digits}");
-    }
+    let folded = folded(raw);
+    let digits: String = folded.chars().filter(char::is_ascii_digit).collect();
+    let is_odd = digits.len() % 2 == 1 && digits.len() < DIGITS_MAX;
 
-    digits
+    match lost_trailing_zero(folded.trim()) {
+        Some(_) if is_odd => format!("{digits}0"),
+        None if is_odd && !digits.starts_with('0') => format!("0{digits}"),
+        _ => digits,
+    }
+}
+
+/// The code that is meant where its last digit is missing: the groups before the last have pairs
+/// of digits, so that no zero was lost in front.
+fn lost_trailing_zero(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    let (last, before) = groups.split_last()?;
+    let is_digits = |group: &str| group.bytes().all(|c| c.is_ascii_digit());
+    let is_paired = |group: &&str| !group.is_empty() && group.len() % 2 == 0 && is_digits(group);
+
+    let is_lost = !before.is_empty()
+        && before.iter().all(is_paired)
+        && is_digits(last)
+        && last.len() % 2 == 1;
+    is_lost.then(|| format!("{}0", groups.join(".")))
 }
 
 /// The code and all that it lies under, the chapter first.
@@ -53,7 +72,9 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
 
     if digits.len() % 2 == 1 {
         let n = digits.len();
-        let lost = if digits.starts_with('0') {
+        let lost = if let Some(meant) = lost_trailing_zero(text) {
+            format!("a zero at its end was lost ({meant}?), or one is missing or too many")
+        } else if digits.starts_with('0') {
             "one is missing or too many".to_string()
         } else {
             format!("the leading zero was lost (0{digits}?), or one is missing or too many")
@@ -158,6 +179,13 @@ mod tests {
             ("803", "leading zero"),
             ("80390.0", "leading zero was lost"),
             ("803.9", "leading zero was lost"),
+            ("8703.2", "a zero at its end was lost (8703.20?)"),
+            ("8415.1", "a zero at its end was lost (8415.10?)"),
+            ("0803.9", "a zero at its end was lost (0803.90?)"),
+            ("٨٧٠٣٫٢", "a zero at its end was lost (8703.20?)"),
+            ("8703.23.1", "a zero at its end was lost (8703.23.10?)"),
+            ("8 7 0 3 2", "leading zero was lost (087032?)"),
+            ("870.32", "leading zero was lost (087032?)"),
             ("٨٠٣٫٩", "leading zero was lost"),
             ("803.90", "leading zero was lost (080390?)"),
             ("803 90 100 0", "leading zero was lost"),
@@ -192,6 +220,8 @@ mod tests {
         assert_eq!(normalise_hs_code("80390"), "080390");
         assert_eq!(normalise_hs_code("8039010"), "08039010");
         assert_eq!(normalise_hs_code("0803.90"), "080390");
+        assert_eq!(normalise_hs_code("8703.2"), "870320");
+        assert_eq!(normalise_hs_code("0803.9"), "080390");
         assert_eq!(normalise_hs_code("٠٨٠٣ ٩٠"), "080390");
         assert_eq!(
             normalise_hs_code("0803900"),

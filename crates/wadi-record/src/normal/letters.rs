@@ -1,5 +1,6 @@
 //! Letters and digits: one for all the ways in which one of them can be written.
 
+use super::lookalikes::latin_twin;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Stands for a blank of any width.
@@ -54,23 +55,28 @@ fn folded_char(c: char) -> Option<char> {
     })
 }
 
+/// Whether a character takes no room: joiners, direction marks, fillers, soft hyphens, byte order
+/// marks, variation selectors and tags (Unicode's Default_Ignorable_Code_Point, and the anchors of
+/// annotations).
+pub fn takes_no_room(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
 /// What changes nothing that is read: marks, tatweel and other letters that only carry or lengthen,
 /// control and direction characters, and those that take no room.
-fn is_unseen(c: char) -> bool {
-    // Unicode's Default_Ignorable_Code_Point, as far as it is no mark, and the controls.
-    let takes_no_room = matches!(c,
-        '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
-        | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E0FFF}');
-
+pub(super) fn is_unseen(c: char) -> bool {
     // Tatweel, the high hamza, small waw and yeh, and the apostrophes of transcriptions.
     let carries = matches!(
         c,
         '\u{640}' | '\u{674}' | '\u{6E5}' | '\u{6E6}' | '\u{2B9}'..='\u{2FF}'
     );
 
-    takes_no_room || carries || c.is_control() || is_combining_mark(c)
+    takes_no_room(c) || carries || c.is_control() || is_combining_mark(c)
 }
 
 /// Whether nobody sees anything of a text: it is empty, or blanks and characters that take no room
@@ -95,31 +101,6 @@ fn arabic_letter(c: char) -> Option<char> {
     })
 }
 
-/// The Latin capital that a Greek or Cyrillic one looks like. Greek and Russian plates have these
-/// letters alone, so that they can be read everywhere (Vienna Convention on Road Traffic, annex 2).
-pub(super) fn latin_twin(c: char) -> Option<char> {
-    Some(match c {
-        'А' | 'Α' => 'A',
-        'В' | 'Β' => 'B',
-        'С' => 'C',
-        'Е' | 'Ε' => 'E',
-        'Н' | 'Η' => 'H',
-        'І' | 'Ι' => 'I',
-        'Ј' => 'J',
-        'К' | 'Κ' => 'K',
-        'М' | 'Μ' => 'M',
-        'Ν' => 'N',
-        'О' | 'Ο' => 'O',
-        'Р' | 'Ρ' => 'P',
-        'Ѕ' => 'S',
-        'Т' | 'Τ' => 'T',
-        'Х' | 'Χ' => 'X',
-        'У' | 'Υ' => 'Y',
-        'Ζ' => 'Z',
-        _ => return None,
-    })
-}
-
 /// The zeros of Unicode's rows of decimal digits; the nine others follow each. Rows that NFKD takes
 /// apart are not among them.
 const ZEROS: [u32; 67] = [
@@ -133,7 +114,7 @@ const ZEROS: [u32; 67] = [
 ];
 
 /// A decimal digit of any script as a Western one.
-fn western_digit(c: char) -> Option<char> {
+pub(super) fn western_digit(c: char) -> Option<char> {
     let code = u32::from(c);
     let before = ZEROS.partition_point(|zero| *zero <= code);
     let zero = ZEROS[before.checked_sub(1)?];

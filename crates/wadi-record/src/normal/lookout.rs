@@ -1,9 +1,9 @@
 //! What a lookout seeks.
 
 use super::{
-    country::{is_nationality, normalise_country},
+    country::{is_country, is_nationality, normalise_country},
     digest::is_digest,
-    hs_code::{normalise_hs_code, wrong_heading},
+    hs_code::{hs_doubt, normalise_hs_code, wrong_heading},
     normalise_document,
     plate::normalise_plate,
 };
@@ -43,6 +43,21 @@ pub(crate) fn wrong_target(text: &str) -> Option<String> {
         .then(|| format!("{text:?} holds neither a letter nor a digit: nothing matches it"))
 }
 
+/// Why nothing is likely to be found by this, in a sentence: goods come from countries, and have
+/// codes that the nomenclature has.
+pub(crate) fn target_doubt(text: &str) -> Option<String> {
+    let (code, origin) = goods(text)?;
+    let origin = normalise_country(origin);
+    if !is_country(&origin) {
+        return Some(format!(
+            "no goods come from {origin}: ISO 3166 has no country of that code, and nothing \
+             matches this"
+        ));
+    }
+
+    hs_doubt(code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +92,32 @@ mod tests {
             "plate+EC",
         ] {
             assert!(wrong_target(wrong).is_some(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_lookout_for_goods_of_no_country_is_strange() {
+        for usual in [
+            "0803+EC",
+            "08+ecu",
+            "0803 + EU",
+            "0803+XKX",
+            "22 A 1",
+            "CSQU3054383",
+        ] {
+            assert_eq!(target_doubt(usual), None, "{usual}");
+        }
+
+        for (strange, why) in [
+            ("0803+XXX", "no goods come from XXX"),
+            ("0803+XXB", "no goods come from XXB"),
+            ("0803+UNO", "no goods come from UNO"),
+            ("77+EC", "chapter 77"),
+            ("0800+EC", "heading 00"),
+        ] {
+            assert_eq!(wrong_target(strange), None, "it is recorded: {strange}");
+            let told = target_doubt(strange).unwrap_or_default();
+            assert!(told.contains(why), "{strange}: {told}");
         }
     }
 }

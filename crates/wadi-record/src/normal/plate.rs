@@ -1,7 +1,6 @@
 //! Numbers that stand on things: of plates, containers, vehicles and seals.
 
-use super::letters::{folded, latin_twin};
-use unicode_normalization::UnicodeNormalization;
+use super::letters::folded;
 
 /// A plate, or the number of a container, a vehicle or a seal, for comparing: capital letters and
 /// digits alone. Blanks, hyphens, slashes and dots only group them.
@@ -26,15 +25,6 @@ pub fn plate_shape(plate: &str) -> String {
     };
 
     plate.chars().map(same).collect()
-}
-
-/// A letter of a text in Latin letters that is none of them, and only looks so. No office issues
-/// such a plate: somebody hides one, or a keyboard was switched in between.
-pub(crate) fn mixed_alphabets(raw: &str) -> Option<char> {
-    let upper = || raw.nfkd().flat_map(char::to_uppercase);
-    let twin = upper().find(|c| latin_twin(*c).is_some())?;
-
-    upper().any(|c| c.is_ascii_uppercase()).then_some(twin)
 }
 
 #[cfg(test)]
@@ -84,18 +74,6 @@ mod tests {
                 "{one} {other}"
             );
         }
-    }
-
-    #[test]
-    fn a_letter_of_another_alphabet_among_latin_ones_is_seen() {
-        assert_eq!(
-            mixed_alphabets("А123BC77"),
-            Some('А'),
-            "the first is Cyrillic"
-        );
-        assert_eq!(mixed_alphabets("А123ВС77"), None, "a Russian plate");
-        assert_eq!(mixed_alphabets("22 A 12345"), None);
-        assert_eq!(mixed_alphabets("٢٢ أ ١٢٣٤٥"), None);
     }
 
     /// Ways of writing one character of a plate.

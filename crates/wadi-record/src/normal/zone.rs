@@ -5,7 +5,7 @@
 //! letters and what readers put for the filler are made one; a letter that stands for a digit, or a
 //! digit for a letter, is never put right: its check digit tells.
 
-use super::country::country_doubt;
+use super::{country::country_doubt, letters::takes_no_room};
 use mrz::{Checks, Format, MrzData, MrzDate, MrzError, ParseOptions, Sex};
 use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
@@ -186,7 +186,7 @@ fn date(ms: i64) -> mrz::Date {
 
 /// The lines of a zone, each as long as its document has it.
 fn lines(text: &str) -> Result<Vec<String>, String> {
-    if text.chars().count() > CHARS_MAX {
+    if text.chars().filter(|c| !takes_no_room(*c)).count() > CHARS_MAX {
         return Err(format!(
             "a machine-readable zone has 72 to 90 characters, and not more than {CHARS_MAX}"
         ));
@@ -247,8 +247,8 @@ fn rows(text: &str, chevrons: &str, blank: &str) -> Vec<String> {
                 '«' | '≪' => out.push_str(chevrons),
                 '‹' | '〈' | '⟨' | '˂' => out.push('<'),
                 c if c.is_whitespace() => out.push_str(blank),
-                // Controls that frame a transmission, byte order marks and directions.
-                c if c.is_control() || matches!(c, '\u{FEFF}' | '\u{200B}'..='\u{200F}') => {}
+                // Controls that frame a transmission, and whatever takes no room.
+                c if c.is_control() || takes_no_room(c) => {}
                 c => out.push(c.to_ascii_uppercase()),
             }
         }

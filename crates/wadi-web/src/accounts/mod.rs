@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use wadi_node::{Node, check_name};
+use wadi_node::{Node, check_given_name, check_name};
 use wadi_record::Department;
 
 /// Characters of an account's name at most: it stands in the names of its sessions.
@@ -105,7 +105,7 @@ pub(crate) async fn invite(
             officer,
             department,
         } => {
-            check_name("officer", officer)?;
+            check_given_name("officer", officer)?;
             department.parse::<Department>()?;
             check_registered(&node, &said.scope)?;
             officer.clone()

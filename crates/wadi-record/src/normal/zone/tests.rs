@@ -73,6 +73,58 @@ fn a_zone_is_read_as_readers_send_it() {
 }
 
 #[test]
+fn whatever_takes_no_room_changes_nothing_in_a_zone() {
+    let unseen = [
+        '\u{202A}',
+        '\u{202B}',
+        '\u{202C}',
+        '\u{202D}',
+        '\u{202E}',
+        '\u{2066}',
+        '\u{2067}',
+        '\u{2068}',
+        '\u{2069}',
+        '\u{61C}',
+        '\u{2060}',
+        '\u{AD}',
+        '\u{FEFF}',
+        '\u{200B}',
+        '\u{200C}',
+        '\u{200D}',
+        '\u{200E}',
+        '\u{200F}',
+        '\u{FE00}',
+        '\u{FE0F}',
+        '\u{E0100}',
+        '\u{180E}',
+        '\u{34F}',
+        '\u{3164}',
+        '\u{FFA0}',
+    ];
+    for zone in [&TD3[..], &TD2, &TD1, &MRV_A, &MRV_B] {
+        for c in unseen {
+            let around: Vec<String> = zone.iter().map(|l| format!("{c}{l}{c}")).collect();
+            let between = format!("<{c}<");
+            for sent in [around.join("\n"), zone.join("\n").replace("<<", &between)] {
+                assert!(!read(&sent).failed(), "{c:?}: {}", told(&sent));
+            }
+        }
+
+        // Every letter of it, in a message that turns directions at each.
+        let all: String = zone.join("\n").chars().fold(String::new(), |mut out, c| {
+            out.extend([
+                '\u{2066}', c, '\u{FE0F}', '\u{200D}', '\u{200C}', '\u{2069}',
+            ]);
+            out
+        });
+        assert!(!read(&all).failed(), "{}", told(&all));
+
+        let twin = all.replace("1\u{FE0F}", "2\u{FE0F}");
+        assert!(read(&twin).failed(), "a wrong digit stays wrong");
+    }
+}
+
+#[test]
 fn fillers_that_were_cut_off_at_the_ends_of_lines_are_put_back() {
     for zone in [&TD3[..], &TD2, &TD1, &MRV_A, &MRV_B] {
         let cut: Vec<&str> = zone.iter().map(|line| line.trim_end_matches('<')).collect();

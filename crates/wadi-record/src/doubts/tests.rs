@@ -1,0 +1,318 @@
+use super::*;
+use crate::{Kind, Passage};
+use serde_json::json;
+
+/// 2026-03-01.
+const NOW_MS: i64 = 1_772_323_200_000;
+const HOUR_MS: i64 = 3_600_000;
+
+fn doubts(draft: &Draft) -> Vec<String> {
+    let known = || ["TRB", "QAM", "HUB"].map(|c| c.parse().unwrap()).into();
+    draft.doubts(&DraftContext {
+        now_ms: NOW_MS,
+        ahead_ms: HOUR_MS,
+        record: None,
+        crossings: &known,
+    })
+}
+
+#[test]
+fn what_is_unlikely_is_told_and_what_is_usual_is_not() {
+    let usual = Passage::announce("in")
+        .plate("22 A 12345", "IQ")
+        .text("person.1.nationality", "XXB")
+        .int("arrived_at_ms", 1_772_323_200_000)
+        .event("weighed", json!({"scale": "S", "gross_kg": 44_000}));
+    assert_eq!(doubts(&usual), Vec::<String>::new());
+
+    let strange = Passage::announce("in")
+        .plate("22 \u{410}B 12345", "QQ")
+        .text("person.1.nationality", "ZZ")
+        .text("seal.1", "--")
+        .int("arrived_at_ms", 1_772_323_200)
+        .event("weighed", json!({"scale": "S", "gross_kg": 440_000}));
+    let told = doubts(&strange).join("\n");
+    for what in [
+        "vehicle.plate_raw: lookalike letter",
+        "vehicle.plate_country: QQ",
+        "person.1.nationality: ZZ",
+        "seal.1: \"--\" holds neither",
+        "arrived_at_ms: 1772323200 is 1970-01-21",
+        "weighed.gross_kg: 440000 kg is unusual",
+    ] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+}
+
+#[test]
+fn what_speaks_against_itself_is_told() {
+    let told = |draft: Draft| doubts(&draft).join("\n");
+    let entry = || Draft::new(Kind::CustomsEntry);
+
+    for (draft, why) in [
+        (
+            Passage::on()
+                .text("vehicle.plate", "99Z99")
+                .text("vehicle.plate_raw", "11-A-11"),
+            "another plate than the one that was read",
+        ),
+        (
+            entry()
+                .int("goods.2.gross_g", 1_000)
+                .int("goods.2.net_g", 2_000),
+            "goods.2.net_g: 2000 g net is more than the gross, 1000 g",
+        ),
+        (entry().text("currency", "ZZZ"), "ISO 4217 has no currency"),
+        (
+            Draft::new(Kind::SiteDay).text("date", "1405-09-06"),
+            "days are of the Gregorian calendar",
+        ),
+        (
+            Draft::new(Kind::QuarantineHold).text("target.term", "ab".repeat(31)),
+            "and this has 62",
+        ),
+        (
+            Passage::on().event("weighed", json!({"scale": "S"})),
+            "no mass is given",
+        ),
+        (
+            Passage::on().event(
+                "weighed",
+                json!({"scale": "S", "gross_kg": 1, "calibration_due": "2600-01-01"}),
+            ),
+            "weighed.calibration_due: 2600-01-01",
+        ),
+    ] {
+        assert!(told(draft.clone()).contains(why), "{why}: {}", told(draft));
+    }
+
+    let in_order = entry()
+        .int("goods.1.gross_g", 1_000)
+        .int("goods.1.net_g", 1_000)
+        .text("currency", "IQD");
+    assert_eq!(told(in_order), "");
+    assert_eq!(
+        told(Draft::new(Kind::QuarantineHold).text("target.term", "CSQU3054383")),
+        ""
+    );
+}
+
+#[test]
+fn what_has_happened_is_told_where_it_lies_ahead_and_what_is_due_is_not() {
+    let in_thirty_years = NOW_MS + 30 * 365 * 24 * HOUR_MS;
+    let hash = "ab".repeat(32);
+    let said = |at: i64| {
+        [
+            ("arrived_at_ms", Passage::on().int("arrived_at_ms", at)),
+            (
+                "sighted.from",
+                Passage::on().event("sighted", json!({"camera": "C", "from": at})),
+            ),
+            (
+                "sighted.until",
+                Passage::on().event("sighted", json!({"camera": "C", "until": at})),
+            ),
+            (
+                "stayed.check_in",
+                Passage::on().event("stayed", json!({"document_hash": hash, "check_in": at})),
+            ),
+            (
+                "status.noted.cleared_at",
+                Passage::on().event("status.noted", json!({"status": "S", "cleared_at": at})),
+            ),
+        ]
+    };
+
+    for (name, draft) in said(in_thirty_years) {
+        draft.check().unwrap();
+        let told = doubts(&draft).join("\n");
+        let begins = format!("{name}: {in_thirty_years} is 2056-");
+        assert!(told.starts_with(&begins), "{name}: {told}");
+        assert!(told.contains("lies ahead"), "{name}: {told}");
+    }
+
+    let of_fields = crate::FIELDS
+        .iter()
+        .filter(|row| row.value == FieldType::Time);
+    let of_events = crate::EVENTS.iter().flat_map(|event| {
+        let times = event.members.iter().filter(|m| m.value == ValueType::Time);
+        times.map(|m| format!("{}.{}", event.name, m.name))
+    });
+    let times: Vec<String> = of_fields
+        .map(|row| row.name.to_string())
+        .chain(of_events)
+        .collect();
+    let is_time = |name: &&str| times.iter().any(|time| time == name);
+    assert!(DEADLINES.iter().all(|name| is_time(&name)), "{times:?}");
+
+    for at in [NOW_MS - HOUR_MS, NOW_MS, NOW_MS + HOUR_MS] {
+        for (name, draft) in said(at) {
+            assert_eq!(doubts(&draft), Vec::<String>::new(), "{name} {at}");
+        }
+    }
+
+    for due in [
+        Draft::new(Kind::QuarantineHold).int("due_at_ms", in_thirty_years),
+        Passage::on().event("cleared", json!({"until": in_thirty_years})),
+        Draft::new(Kind::QuarantineHold).event(
+            "sample.taken",
+            json!({"sample": "S", "due_at": in_thirty_years}),
+        ),
+        Draft::new(Kind::SiteDay).event(
+            "certificate.expiry",
+            json!({"certificate": "C", "expires_at": in_thirty_years}),
+        ),
+    ] {
+        due.check().unwrap();
+        assert_eq!(doubts(&due), Vec::<String>::new(), "{due:?}");
+    }
+}
+
+#[test]
+fn a_crossing_that_nobody_knows_is_told_with_the_nearest() {
+    let diverted = |to: &str| Passage::on().event("diverted", json!({"to": to}));
+    for (draft, why) in [
+        (
+            diverted("XXX"),
+            "diverted.to: no crossing \"XXX\" is known here; there are: HUB, QAM, TRB",
+        ),
+        (diverted("QAN"), "did you mean \"QAM\"?"),
+        (
+            Passage::on().text("declared_exit", "XXX"),
+            "declared_exit: no crossing \"XXX\" is known here",
+        ),
+        (
+            Passage::on().hand_over("TRA", "r"),
+            "handed_over.to: no crossing \"TRA\" is known here; did you mean \"TRB\"?",
+        ),
+    ] {
+        draft.check().unwrap();
+        let told = doubts(&draft).join("\n");
+        assert!(told.contains(why), "{why}: {told}");
+    }
+
+    let known = diverted("QAM").text("declared_exit", "TRB");
+    assert_eq!(doubts(&known), Vec::<String>::new());
+}
+
+#[test]
+fn a_letter_of_another_alphabet_is_told_in_whatever_is_compared() {
+    let entry = || Draft::new(Kind::CustomsEntry);
+    for (draft, why) in [
+        (
+            Passage::on().text("transit.ref", "T-102А"),
+            "lookalike letter: 'А'",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "2Ꭺ B 12"),
+            "lookalike letter: 'Ꭺ'",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "ԱB12"),
+            "foreign letter: 'Ա'",
+        ),
+        (
+            entry().text("container.1", "CSQU305438З"),
+            "container.1: foreign letter: 'З'",
+        ),
+        (
+            entry().text("declarant_ref", "R-1О1"),
+            "declarant_ref: lookalike letter",
+        ),
+        (
+            Passage::on().event("fuelled", json!({"plate": "ꓮB123", "litres": 10})),
+            "fuelled.plate: lookalike letter: 'ꓮ'",
+        ),
+        (
+            Passage::on().event("unloaded", json!({"packages": 1, "seals": ["S1", "Ѕ2B"]})),
+            "unloaded.seals: lookalike letter: 'Ѕ'",
+        ),
+    ] {
+        let told = doubts(&draft).join("\n");
+        assert!(told.contains(why), "{why}: {told}");
+    }
+
+    let usual = Passage::on()
+        .text("transit.ref", "٢٤-IQ-أ")
+        .text("vehicle.plate_raw", "А123ВС77")
+        .text("note", "Ꭺ note in Ꮪome АБC");
+    assert_eq!(doubts(&usual), Vec::<String>::new());
+}
+
+#[test]
+fn a_text_in_which_nobody_sees_anything_is_none() {
+    let gate = |members: Json| Passage::on().event("gate.out", members);
+    for draft in [
+        gate(json!({"gate": "G1", "reason": "   "})),
+        gate(json!({"gate": " ", "read": "R1"})),
+        gate(json!({"gate": "G1", "read": "\u{200B}\u{200F}"})),
+        Passage::on().text("note", " \u{A0}"),
+        Passage::on().text("vehicle.plate_raw", "\u{200F}"),
+        Draft::new(Kind::QuarantineHold).event(
+            "hold.placed",
+            json!({"type_of_hold": "SECURITY", "legal_basis": "\t"}),
+        ),
+    ] {
+        let told = draft.check().unwrap_err();
+        assert_eq!(told.code(), "bad_value", "{draft:?}");
+        assert!(told.to_string().contains("empty"), "{told}");
+    }
+
+    gate(json!({"gate": "G1", "reason": "-"})).check().unwrap();
+}
+
+#[test]
+fn what_is_impossible_is_refused_with_the_reason() {
+    let entry = |field: &str, value| Draft::new(Kind::CustomsEntry).int(field, value);
+    let hold = |term: &str| Draft::new(Kind::QuarantineHold).text("target.term", term);
+    for (draft, why) in [
+        (entry("goods.1.gross_g", -1), "less than nothing"),
+        (entry("invoice_minor", -1), "less than nothing"),
+        (entry("total_packages", -3), "less than nothing"),
+        (Passage::on().int("arrived_at_ms", -1), "no time"),
+        (hold("--"), "nothing matches it"),
+        (hold("80390+EC"), "leading zero was lost"),
+        (
+            Draft::new(Kind::SiteDay).text("date", "2026-02-30"),
+            "no day",
+        ),
+        (
+            Draft::new(Kind::SiteDay).text("date", "2025-02-29"),
+            "no day",
+        ),
+        (
+            Passage::on().event("weighed", json!({"scale": "S", "gross_kg": -5})),
+            "less than nothing",
+        ),
+        (
+            Passage::on().event("weighed", json!({"scale": "S", "gross_kg": 4_400_000})),
+            "out of all range",
+        ),
+        (
+            Passage::on().event("weighed", json!({"scale": "S", "gross_kg": 1, "net_kg": 2})),
+            "net_kg: 2 is more than the gross 1",
+        ),
+        (
+            Passage::on().event(
+                "weighed",
+                json!({"scale": "S", "gross_kg": 1, "tare_kg": 2}),
+            ),
+            "tare_kg: 2 is more than the gross 1",
+        ),
+        (
+            Passage::on().event("scanned", json!({"image_sha256": "xyz"})),
+            "expected a SHA-256",
+        ),
+        (
+            Passage::on().event(
+                "stayed",
+                json!({"document_hash": "ab".repeat(32), "check_in": 9, "check_out": 5}),
+            ),
+            "5 is before `check_in`, 9",
+        ),
+    ] {
+        let told = draft.check().unwrap_err();
+        assert_eq!(told.code(), "bad_value");
+        assert!(told.to_string().contains(why), "{why}: {told}");
+    }
+}
