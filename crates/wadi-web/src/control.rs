@@ -191,8 +191,11 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             revoked,
             name,
         } => {
-            check_name("officer", &officer)?;
-            check_name("name", &name)?;
+            // Who was registered by a name that none may have any more can be ended.
+            if !revoked {
+                check_name("officer", &officer)?;
+                check_name("name", &name)?;
+            }
             department.parse::<Department>()?;
             let at: Option<Crossing> = at.as_deref().map(crossing).transpose()?;
             // What is signed stays for ever; one that stands there already can be ended.
