@@ -31,7 +31,8 @@ fn lost_trailing_zero(text: &str) -> Option<String> {
     let groups: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
     let (last, before) = groups.split_last()?;
     let is_digits = |group: &str| group.bytes().all(|c| c.is_ascii_digit());
-    let is_paired = |group: &&str| !group.is_empty() && group.len() % 2 == 0 && is_digits(group);
+    let is_paired =
+        |group: &&str| !group.is_empty() && group.len().is_multiple_of(2) && is_digits(group);
 
     let is_lost = !before.is_empty()
         && before.iter().all(is_paired)
