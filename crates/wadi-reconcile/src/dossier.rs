@@ -135,7 +135,6 @@ impl Dossier {
                 || anchor.shares_container(r)
                 || anchor.shares(r, "transit.ref")
                 || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
-                    && anchor.shares_vehicle(r)
         })
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_log::{Body, ReleaseToken};
-use wadi_node::{Node, check_given_name};
+use wadi_node::{Node, check_name};
 use wadi_record::{Department, HoldType};
 
 /// Hours that a token may hold at most: a month.
@@ -75,7 +75,7 @@ pub(crate) async fn issue_release_token(
     token.operator()?;
     let wanted = body.said;
     let bad = |why: String| unprocessable("bad_value", why);
-    check_given_name("officer", &wanted.officer)?;
+    check_name("officer", &wanted.officer)?;
     let department: Department = wanted.department.parse()?;
     let crossing = wanted.crossing.as_deref().map(str::parse).transpose();
     let crossing = crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;

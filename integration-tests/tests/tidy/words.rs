@@ -31,7 +31,6 @@ const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/wadi-node/src/door/known_time.rs", 8),
     ("crates/wadi-node/src/door/losses.rs", 2),
     ("crates/wadi-node/src/door/suspects.rs", 1),
-    ("crates/wadi-node/src/door/write.rs", 1),
     ("crates/wadi-node/src/pipeline/account.rs", 1),
     ("crates/wadi-node/src/pipeline/commit.rs", 3),
     ("crates/wadi-node/src/pipeline/mend.rs", 2),
