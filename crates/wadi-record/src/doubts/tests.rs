@@ -143,7 +143,7 @@ fn what_has_happened_is_told_where_it_lies_ahead_and_what_is_due_is_not() {
         .chain(of_events)
         .collect();
     let is_time = |name: &&str| times.iter().any(|time| time == name);
-    assert!(DEADLINES.iter().all(|name| is_time(name)), "{times:?}");
+    assert!(DEADLINES.iter().all(is_time), "{times:?}");
 
     for at in [NOW_MS - HOUR_MS, NOW_MS, NOW_MS + HOUR_MS] {
         for (name, draft) in said(at) {
