@@ -36,19 +36,12 @@ pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
 }
 
 /// Records of Traibeel.
-/// Fields of a record about one truck, where they say nothing else.
-fn of_a_truck(mut fields: Json) -> Json {
-    let known = fields.as_object_mut().expect("an object");
-    known.entry("vehicle.plate").or_insert("11A1".into());
-    fields
-}
-
 pub(crate) fn passage(id: &str, fields: Json, events: &[Json]) -> Facts {
     facts(
         id,
         "passage",
         "TRB",
-        json!({"fields": of_a_truck(fields), "events": events}),
+        json!({"fields": fields, "events": events}),
     )
 }
 pub(crate) fn entry(id: &str, fields: Json, events: &[Json]) -> Facts {
@@ -56,7 +49,7 @@ pub(crate) fn entry(id: &str, fields: Json, events: &[Json]) -> Facts {
         id,
         "customs-entry",
         "TRB",
-        json!({"fields": of_a_truck(fields), "events": events}),
+        json!({"fields": fields, "events": events}),
     )
 }
 pub(crate) fn hold(id: &str, fields: Json, events: &[Json]) -> Facts {
