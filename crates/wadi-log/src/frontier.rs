@@ -4,7 +4,7 @@ use crate::{Hash, LogId, NodeId, Scope, merkle::sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Size and root of a log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Tip {
     /// Entries held.
     pub size: u64,

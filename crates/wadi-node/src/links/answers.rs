@@ -14,7 +14,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
-use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId, Tip};
+use wadi_log::{BLOCK_ENTRIES_MAX, Block, Branch, LogId};
 use wadi_store::StoreError;
 use wadi_sync::{Input, Query, QueryAnswer};
 
@@ -109,69 +109,28 @@ impl Link<'_> {
                 QueryAnswer::Branch(given(self.read_branch(log, *at).await)?.flatten())
             }
             Query::Digests => QueryAnswer::Digests(self.door.own_digests().await),
-            Query::Stretches { .. }
-            | Query::Tree { .. }
-            | Query::Sketch { .. }
-            | Query::Pick { .. } => self.read_of_tree(query).await,
-        })
-    }
-
-    /// What the peer asks about a tree of a log; nothing where it is not held.
-    async fn read_of_tree(&self, query: &Query) -> QueryAnswer {
-        match query {
-            Query::Stretches {
-                log,
-                size,
-                root,
-                ranges,
-            } => {
-                let tip = Tip {
-                    size: *size,
-                    root: *root,
-                };
-                QueryAnswer::Stretches(stretches(self.door, *log, tip, ranges).await)
+            Query::Stretches { log, tip, ranges } => {
+                QueryAnswer::Stretches(stretches(self.door, *log, *tip, ranges).await)
             }
             Query::Tree {
                 log,
-                size,
-                root,
+                tip,
                 salt,
                 parts,
-            } => {
-                let tip = Tip {
-                    size: *size,
-                    root: *root,
-                };
-                QueryAnswer::Tree(short_hashes(self.door, log, tip, *salt, parts).await)
-            }
+            } => QueryAnswer::Tree(short_hashes(self.door, log, *tip, *salt, parts).await),
             Query::Sketch {
                 log,
-                size,
-                root,
+                tip,
                 salt,
                 ask,
             } => {
-                let tip = Tip {
-                    size: *size,
-                    root: *root,
-                };
-                let told = sketch(self.door, log, tip, *salt, ask).await;
+                let told = sketch(self.door, log, *tip, *salt, ask).await;
                 QueryAnswer::Sketch(told.unwrap_or_default())
             }
-            Query::Pick {
-                log,
-                size,
-                root,
-                ranges,
-            } => {
-                let tip = Tip {
-                    size: *size,
-                    root: *root,
-                };
-                QueryAnswer::Picked(pick(self.door, *log, tip, ranges).await)
+            Query::Pick { log, tip, ranges } => {
+                QueryAnswer::Picked(pick(self.door, *log, *tip, ranges).await)
             }
-            _ => QueryAnswer::Tree(vec![]),
-        }
+        })
     }
 
     /// The block of a log from a position on: to the last checkpoint within [`BLOCK_BYTES`], or

@@ -5,7 +5,6 @@ use crate::{
     forks::Side,
     message::{Message, SCOPES_MAX, ScopeSum, SyncError},
 };
-use wadi_log::Tip;
 
 impl Session {
     pub(super) fn use_answer(
@@ -71,36 +70,22 @@ impl Session {
                 out.push(Output::SendMessage(Message::Fetched(fetched)));
             }
             (Query::Digests, QueryAnswer::Digests(sums)) => self.send_digests(sums, out),
-            (
-                Query::Tree {
+            (Query::Tree { log, tip, salt, .. }, QueryAnswer::Tree(hashes)) => {
+                out.push(Output::SendMessage(Message::TreeIs {
                     log,
-                    size,
-                    root,
+                    tip,
                     salt,
-                    ..
-                },
-                QueryAnswer::Tree(hashes),
-            ) => out.push(Output::SendMessage(Message::TreeIs {
-                log,
-                tip: Tip { size, root },
-                salt,
-                hashes,
-            })),
-            (
-                Query::Sketch {
+                    hashes,
+                }))
+            }
+            (Query::Sketch { log, tip, salt, .. }, QueryAnswer::Sketch(sketch)) => {
+                out.push(Output::SendMessage(Message::SketchIs {
                     log,
-                    size,
-                    root,
+                    tip,
                     salt,
-                    ..
-                },
-                QueryAnswer::Sketch(sketch),
-            ) => out.push(Output::SendMessage(Message::SketchIs {
-                log,
-                tip: Tip { size, root },
-                salt,
-                sketch,
-            })),
+                    sketch,
+                }))
+            }
             (Query::Pick { .. }, QueryAnswer::Picked(picked)) => {
                 out.push(Output::SendMessage(Message::Picked(picked)));
             }

@@ -160,8 +160,7 @@ pub enum Query {
     /// Entries of a tree of a log, proven; a tree that is held as the log or beside it.
     Stretches {
         log: LogId,
-        size: u64,
-        root: Hash,
+        tip: Tip,
         ranges: Vec<(u64, u64)>,
     },
     /// What the records come to, of each lane and crossing.
@@ -169,24 +168,21 @@ pub enum Query {
     /// Short hashes of a tree's subtrees.
     Tree {
         log: LogId,
-        size: u64,
-        root: Hash,
+        tip: Tip,
         salt: u64,
         parts: Vec<Subtree>,
     },
     /// A sketch of a tree, as the main branch of its log has it.
     Sketch {
         log: LogId,
-        size: u64,
-        root: Hash,
+        tip: Tip,
         salt: u64,
         ask: SketchAsk,
     },
     /// Entries of a tree without a proof, as the main branch of its log has them.
     Pick {
         log: LogId,
-        size: u64,
-        root: Hash,
+        tip: Tip,
         ranges: Vec<(u64, u64)>,
     },
 }

@@ -14,7 +14,7 @@ use crate::{
     visible::may_take,
 };
 use std::collections::BTreeSet;
-use wadi_log::{Enrolment, Hash, LogId, NodeId, Role, Tip};
+use wadi_log::{Enrolment, Hash, LogId, NodeId, Role};
 
 /// Enrolments in one message.
 const MEMBERS_PER_MESSAGE: usize = 200;
@@ -168,52 +168,32 @@ impl Session {
                 })
             }
             Message::Fetch { log, tip, ranges } if self.visible(&log) => {
-                let Tip { size, root } = tip;
-                Some(Query::Stretches {
-                    log,
-                    size,
-                    root,
-                    ranges,
-                })
+                Some(Query::Stretches { log, tip, ranges })
             }
             Message::Tree {
                 log,
                 tip,
                 salt,
                 asks,
-            } if self.visible(&log) => {
-                let Tip { size, root } = tip;
-                Some(Query::Tree {
-                    log,
-                    size,
-                    root,
-                    salt,
-                    parts: asks.iter().flat_map(TreeAsk::parts).collect(),
-                })
-            }
+            } if self.visible(&log) => Some(Query::Tree {
+                log,
+                tip,
+                salt,
+                parts: asks.iter().flat_map(TreeAsk::parts).collect(),
+            }),
             Message::Sketch {
                 log,
                 tip,
                 salt,
                 ask,
-            } if self.visible(&log) => {
-                let Tip { size, root } = tip;
-                Some(Query::Sketch {
-                    log,
-                    size,
-                    root,
-                    salt,
-                    ask,
-                })
-            }
+            } if self.visible(&log) => Some(Query::Sketch {
+                log,
+                tip,
+                salt,
+                ask,
+            }),
             Message::Pick { log, tip, ranges } if self.visible(&log) => {
-                let Tip { size, root } = tip;
-                Some(Query::Pick {
-                    log,
-                    size,
-                    root,
-                    ranges,
-                })
+                Some(Query::Pick { log, tip, ranges })
             }
             Message::AskDigests => Some(Query::Digests),
             _ => None,
