@@ -2,11 +2,12 @@
 //! what QUIC would. For gates that need hundreds of starts, where a process each would cost a
 //! second apiece.
 
+use crate::PATIENCE;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use wadi_log::*;
@@ -322,14 +323,11 @@ async fn pass_on(mut from: mpsc::Receiver<Leaving>, to: mpsc::Sender<Arriving>) 
 
 /// Waits, bounded, until something holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..2_400 {
-        if holds().await {
-            return;
-        }
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-
-    panic!("waited a minute for: {what}");
 }
 
 /// What a node's records come to, by lane and crossing.

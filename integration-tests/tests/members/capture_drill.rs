@@ -307,19 +307,17 @@ fn a_cut_closes_a_link_that_stands_and_is_taken_back_by_command() {
     ];
     let dry = run_json(&hub.dir, &early);
     assert_eq!(dry["would"]["entries_that_count_on"], 0, "{dry}");
-    let late = [
-        "say",
-        "cut",
-        "trb",
-        "--since",
-        "2099-01-01T00:00:00Z",
-        "--dry-run",
-    ];
-    let dry = run_json(&hub.dir, &late);
-    assert!(
-        dry["would"]["entries_that_count_on"].as_u64().unwrap() > 0,
-        "{dry}"
-    );
+    let since = |when: &str| {
+        let cut = ["--json", "say", "cut", "trb", "--since", when, "--dry-run"];
+        run(&hub.dir, &cut)
+    };
+    let ahead = String::from_utf8_lossy(&since("2099-01-01T00:00:00Z").stderr).into_owned();
+    assert!(ahead.contains("still to come"), "{ahead}");
+    world.wait("what the hub has cosigned by now counts on", || {
+        let dry = since(&format!("{:.0}", jiff::Timestamp::now()));
+        let dry: Value = serde_json::from_slice(&dry.stdout).unwrap_or_default();
+        dry["would"]["entries_that_count_on"].as_u64() > Some(0)
+    });
     assert!(up(), "a dry run cuts nothing");
 
     run_json(&hub.dir, &["say", "cut", "trb", "--all", "--yes"]);

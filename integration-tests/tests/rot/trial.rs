@@ -18,7 +18,8 @@ use wadi_log::*;
 use wadi_node::{Event, Node, ScopeDigest, Target, Write};
 use wadi_store::{AnchorState, SetAside, StoreError};
 
-/// Panics of any task: those of a node's own end no test by themselves.
+/// Panics of any task: those of a node's own end no test by themselves. A test that fails panics in a
+/// thread of its own name, and is told of anyway.
 pub(crate) static PANICS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn count_panics() {
@@ -26,7 +27,10 @@ pub(crate) fn count_panics() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            PANICS.fetch_add(1, Ordering::Relaxed);
+            let thread = std::thread::current();
+            if thread.name().is_none_or(|name| name.starts_with("tokio")) {
+                PANICS.fetch_add(1, Ordering::Relaxed);
+            }
             before(info);
         }));
     });
@@ -394,6 +398,9 @@ pub(crate) async fn trial(setup: Arc<Setup>, n: u64, seed: u64) -> Outcome {
 
             tokio::time::sleep(LOOK).await;
         };
+
+        // What the scrub found between the last two looks.
+        out.told |= tells(&trb, &dir).await;
 
         let over = match end {
             End::Whole => {
