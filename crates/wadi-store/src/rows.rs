@@ -431,11 +431,15 @@ pub struct TermQuery {
     pub what: String,
     /// The term.
     pub value: String,
+    /// The nearest to this time come first, Unix milliseconds.
+    pub at_ms: i64,
     /// Only records that first happened between these times, Unix milliseconds.
     pub between_ms: (i64, i64),
     /// Whether each kind of record is asked for by itself, so that many of one kind push out none
     /// of another.
     pub by_kind: bool,
+    /// Of kinds told apart, this one alone, by its lane.
+    pub only_lane: Option<u8>,
     /// At most so many.
     pub most: u32,
 }
@@ -447,6 +451,8 @@ pub struct TermHit {
     pub asker: usize,
     /// The record.
     pub record: RecordId,
+    /// Its lane, where kinds were told apart.
+    pub lane: Option<u8>,
     /// Its place among those asked for together, from 1 on: the nearest in time first.
     pub place: u64,
     /// How many those are, taken or not.

@@ -6,6 +6,7 @@
 //! so. What a hold may hold is looked at when the hold comes, whenever it was.
 
 mod asker;
+mod beyond;
 
 use crate::{door::Door, hub::reconciler::facts};
 use asker::Asker;
@@ -168,7 +169,7 @@ impl Gathered {
         };
         let with_asker: BTreeSet<usize> = hits.iter().filter(is_own).map(|h| h.asker).collect();
 
-        for hit in hits {
+        for hit in &hits {
             let Some(purpose) = questions.purposes.get(hit.asker) else {
                 continue;
             };
@@ -179,6 +180,13 @@ impl Gathered {
             let own = u64::from(with_asker.contains(&hit.asker));
             let of_others = hit.of.saturating_sub(own);
             asked.take_near(purpose, hit.record, hit.place, (hit.of, of_others));
+        }
+
+        let (beyond, of_whom) = questions.beyond(&hits);
+        for hit in store.near(&beyond).await? {
+            let asker = of_whom.get(hit.asker);
+            let asked = asker.and_then(|asker| self.asked.get_mut(asker));
+            asked.map(|asked| asked.neighbours.insert(hit.record));
         }
 
         let terms: Vec<(String, String)> = questions

@@ -6,6 +6,7 @@ mod defences;
 pub(crate) mod guarded_field;
 mod held_trucks;
 pub(crate) mod hostile_order;
+mod nearness;
 pub(crate) mod order;
 pub(crate) mod reconciler;
 mod silent_device;

@@ -34,6 +34,8 @@ impl Neighbours for Engine {
                     t.between_ms.1,
                     u8::from(t.by_kind),
                     t.most,
+                    t.at_ms,
+                    t.only_lane,
                 )
             })
             .collect();
@@ -41,17 +43,19 @@ impl Neighbours for Engine {
         // Only where kinds are told apart is the record itself looked at: of an officer's acts
         // there are very many.
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT q.asker, q.record, q.place, q.of_all FROM (SELECT w.asker, w.most, t.record, \
-             row_number() OVER (PARTITION BY w.asker, k.lane \
-             ORDER BY abs(t.born_ms - (w.lo + w.hi) / 2), t.record) AS place, \
+            "SELECT q.asker, q.record, q.lane, q.place, q.of_all FROM (SELECT w.asker, w.most, \
+             t.record, CAST(k.lane AS BIGINT) AS lane, row_number() OVER (PARTITION BY w.asker, \
+             k.lane ORDER BY abs(t.born_ms - w.mid), t.record) AS place, \
              count(*) OVER (PARTITION BY w.asker, k.lane) AS of_all \
              FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS asker, j.value ->> 1 AS what, \
              j.value ->> 2 AS value, CAST(j.value ->> 3 AS BIGINT) AS lo, \
              CAST(j.value ->> 4 AS BIGINT) AS hi, CAST(j.value ->> 5 AS BIGINT) AS by_kind, \
-             CAST(j.value ->> 6 AS BIGINT) AS most FROM {EACH}) AS w \
+             CAST(j.value ->> 6 AS BIGINT) AS most, CAST(j.value ->> 7 AS BIGINT) AS mid, \
+             CAST(j.value ->> 8 AS BIGINT) AS only_lane FROM {EACH}) AS w \
              JOIN terms t ON t.what = w.what AND t.value = w.value \
              AND t.born_ms BETWEEN w.lo AND w.hi \
-             LEFT JOIN records k ON k.id = CASE WHEN w.by_kind = 1 THEN t.record END) AS q \
+             LEFT JOIN records k ON k.id = CASE WHEN w.by_kind = 1 THEN t.record END \
+             WHERE w.only_lane IS NULL OR k.lane = w.only_lane) AS q \
              WHERE q.place <= q.most ORDER BY q.asker, q.place, q.record",
         )))
         .bind(json_list(&asked))
@@ -61,9 +65,11 @@ impl Neighbours for Engine {
         let hit = |r: &DbRow| {
             let asker = cell::<i64>(r, "asker")? as usize;
             let record = record_id(r, "record")?;
+            let lane = cell::<Option<i64>>(r, "lane")?;
             Ok(TermHit {
                 asker,
                 record,
+                lane: lane.and_then(|lane| u8::try_from(lane).ok()),
                 place: count(r, "place")?,
                 of: count(r, "of_all")?,
             })

@@ -99,12 +99,14 @@ pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Referenc
     assert_eq!(store.records_printed(&printed).await.unwrap(), [ids[1]]);
 
     // Those nearest in time first, each asker for itself, within its time and up to its limit.
-    let ask = |asker, value: &str, between_ms| TermQuery {
+    let ask = |asker, value: &str, between_ms: (i64, i64)| TermQuery {
         asker,
         what: "plate".into(),
         value: value.into(),
+        at_ms: (between_ms.0 + between_ms.1) / 2,
         between_ms,
         by_kind: false,
+        only_lane: None,
         most: 2,
     };
 
@@ -124,9 +126,23 @@ pub(super) async fn records(store: &Arc<dyn Store>, about: &[(RecordId, Referenc
         let wanted = [(0, ids[2], 1, 3), (0, ids[1], 2, 3), (1, ids[0], 1, 1)];
         assert_eq!(
             hits, wanted,
-            "nearest to the middle of what was asked, and how many there were"
+            "nearest to the time that was asked for, and how many there were"
         );
     }
+
+    // From one end of the time on, of one kind.
+    let of_lane = |lane: Lane| TermQuery {
+        at_ms: 3_100,
+        by_kind: true,
+        only_lane: Some(lane as u8),
+        ..ask(0, "11A1", (900, 3_100))
+    };
+
+    let found = store.near(&[of_lane(Lane::Passage)]).await.unwrap();
+    let hits: Vec<_> = found.iter().map(|h| (h.record, h.lane)).collect();
+    let passage = Some(Lane::Passage as u8);
+    assert_eq!(hits, [(ids[3], passage), (ids[2], passage)]);
+    assert!(store.near(&[of_lane(Lane::Hold)]).await.unwrap().is_empty());
 
     let filter = |state: &str, limit| RecordFilter {
         lane: Some(Lane::Passage as u8),

@@ -32,10 +32,13 @@ impl Asker<'_> {
         // What an author claims: anything at all.
         let born_ms = born_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
         let window_ms = i64::from(self.policy.dossier_window_h).saturating_mul(3_600_000);
-        let between_ms = (
-            born_ms.saturating_sub(window_ms),
-            born_ms.saturating_add(window_ms),
-        );
+        let near = Near {
+            at_ms: born_ms,
+            between_ms: (
+                born_ms.saturating_sub(window_ms),
+                born_ms.saturating_add(window_ms),
+            ),
+        };
         let mut cohort_asks = 0usize;
 
         for ask in asks(&self.id.to_string(), terms, self.policy) {
@@ -60,7 +63,7 @@ impl Asker<'_> {
             }
 
             if cohort_asks <= COHORT_ASKS_MAX {
-                self.ask_near(questions, ask, between_ms, gone);
+                self.ask_near(questions, ask, near, gone);
             }
         }
 
@@ -101,27 +104,24 @@ impl Asker<'_> {
         }
     }
 
-    fn ask_near(
-        &mut self,
-        questions: &mut DossierQuestions,
-        ask: Ask,
-        between_ms: (i64, i64),
-        gone: bool,
-    ) {
+    fn ask_near(&mut self, questions: &mut DossierQuestions, ask: Ask, near: Near, gone: bool) {
         let by_kind = !ask.cohort && !NEAREST_OF_ALL.contains(&ask.what);
-        let most = match ask.what {
-            what if self.is_hold && CARRIED.contains(&what) => HELD_PER_TERM,
-            _ if by_kind => PER_TERM,
-            _ => PER_COHORT_TERM,
+        let holds_by = self.is_hold && CARRIED.contains(&ask.what) && !ask.cohort;
+        let most = match () {
+            () if holds_by => HELD_PER_TERM,
+            () if by_kind => PER_TERM,
+            () => PER_COHORT_TERM,
         };
 
-        let mut ask_of = |between_ms, gone| {
+        let mut ask_of = |between_ms, most, gone| {
             questions.near.push(TermQuery {
                 asker: questions.near.len(),
                 what: ask.what.into(),
                 value: ask.value.clone(),
+                at_ms: near.at_ms,
                 between_ms,
                 by_kind,
+                only_lane: None,
                 most,
             });
 
@@ -132,15 +132,30 @@ impl Asker<'_> {
                 gone,
             });
         };
-        ask_of(between_ms, gone);
+        ask_of(near.between_ms, most, gone);
 
         // A hold holds whenever it was placed, so what it may hold is looked at whenever that was:
-        // one that comes late, from a crossing that was dark, was on nobody's list before. Of its
-        // own dossier those are no part.
-        if self.is_hold && CARRIED.contains(&ask.what) && !ask.cohort {
-            let (from_ms, through_ms) = between_ms;
-            ask_of((through_ms.saturating_add(1), TIME_MS_MAX), true);
-            ask_of((-TIME_MS_MAX, from_ms.saturating_sub(1)), true);
+        // one that comes late, from a crossing that was dark, was on nobody's list before. And
+        // whoever names a record has it in its dossier, whenever it was. Of its own dossier those
+        // are no part.
+        let is_named = ask.what == "link" && ask.value == self.id.to_string();
+        if holds_by || is_named {
+            let (from_ms, through_ms) = near.between_ms;
+            let before = (-TIME_MS_MAX, from_ms.saturating_sub(1));
+            ask_of(
+                (through_ms.saturating_add(1), TIME_MS_MAX),
+                HELD_PER_TERM,
+                true,
+            );
+            ask_of(before, HELD_PER_TERM, true);
         }
     }
+}
+
+/// Around which time is asked.
+#[derive(Clone, Copy)]
+struct Near {
+    at_ms: i64,
+    /// Within which time.
+    between_ms: (i64, i64),
 }
