@@ -124,17 +124,19 @@ impl Dossier {
     }
 
     /// Linked passages or entries of the same journey: those that name each other or share a
-    /// container or a reference, and of those that only share a plate the ones within the time that
-    /// a counterpart has. A truck comes back.
+    /// container or a transit reference, and of those that share a vehicle or a seal the ones within
+    /// the time that a counterpart has. A truck comes back, and a declarant has one reference, or one
+    /// certificate, for many.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
         self.of(kind).filter(move |r| {
             r.links().contains(&anchor.id.as_str())
                 || anchor.links().contains(&r.id.as_str())
-                || anchor.shares_container(r)
+                || anchor.shares_any(r, "container")
                 || anchor.shares(r, "transit.ref")
                 || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
+                    && (anchor.shares_vehicle(r) || anchor.shares_any(r, "seal"))
         })
     }
 

@@ -2,8 +2,19 @@
 
 use crate::numbers::total;
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wadi_record::{KnownBy, field_term, held_at, held_now};
+
+/// Fields that say which vehicle a record is about.
+const VEHICLE_FIELDS: [&str; 4] = [
+    "vehicle.plate",
+    "vehicle.plate_raw",
+    "trailer.plate",
+    "vehicle.vin",
+];
 
 /// A record as a rule sees it: its projection.
 #[derive(Clone, Debug)]
@@ -244,10 +255,34 @@ impl Facts {
             .any(|own| form(own).as_ref() == Some(&wanted))
     }
 
-    /// Whether a container of this record is one of another.
-    pub(crate) fn shares_container(&self, other: &Facts) -> bool {
-        let own = self.texts("container", "");
-        own.into_iter().any(|own| other.has_among("container", own))
+    /// Whether one of the settled fields `PREFIX.N` says what one of another's says.
+    pub(crate) fn shares_any(&self, other: &Facts, prefix: &str) -> bool {
+        let own = self.texts(prefix, "");
+        own.into_iter().any(|own| other.has_among(prefix, own))
+    }
+
+    /// Plates and vehicle numbers in their normal forms, those among them that were changed after
+    /// somebody had rested on them.
+    fn vehicles(&self) -> BTreeSet<(&'static str, String)> {
+        let now = VEHICLE_FIELDS
+            .iter()
+            .filter_map(|name| Some((*name, self.field(name)?)));
+        let changes = self.json["changed_after"].as_array().into_iter().flatten();
+        let before = changes.flat_map(|change| {
+            let name = change["field"].as_str().unwrap_or_default();
+            let values = change["before"].as_array().into_iter().flatten();
+            values.filter_map(move |value| Some((name, value.as_str()?)))
+        });
+
+        let before = before.filter(|(name, _)| VEHICLE_FIELDS.contains(name));
+        let all = now.chain(before);
+        all.filter_map(|(name, text)| field_term(name, text))
+            .collect()
+    }
+
+    /// Whether both are about one vehicle.
+    pub(crate) fn shares_vehicle(&self, other: &Facts) -> bool {
+        !self.vehicles().is_disjoint(&other.vehicles())
     }
 
     /// What holds know the record by.

@@ -275,6 +275,35 @@ mod tests {
     }
 
     #[test]
+    fn what_only_shares_a_declarants_reference_is_another_journey() {
+        let of_plate = |id: &str, plate: &str, kg: i64| {
+            let fields = json!({
+                "vehicle.plate": plate, "declarant_ref": "REF-7", "goods.1.gross_g": 20_000_000,
+            });
+            (
+                entry(&format!("E{id}"), fields, &[]),
+                passage(
+                    &format!("P{id}"),
+                    json!({"vehicle.plate": plate}),
+                    &[weighed(5, kg, true)],
+                ),
+            )
+        };
+        let (honest, its_truck) = of_plate("1", "11A1", 30_000);
+        let (other, other_truck) = of_plate("2", "22B2", 40_000);
+        let all = |without: &str| -> Vec<Facts> {
+            let all = [&honest, &its_truck, &other, &other_truck];
+            all.into_iter()
+                .filter(|f| f.id != without)
+                .cloned()
+                .collect()
+        };
+
+        assert_eq!(firm("R03", honest.clone(), all("E1")), []);
+        assert_eq!(firm("R03", other.clone(), all("E2")), [Phase::Firm]);
+    }
+
+    #[test]
     fn it_fires_on_weighings_that_spread_and_on_mass_changed_after_the_assessment() {
         let truck = |second| {
             passage(

@@ -132,7 +132,9 @@ fn is_same(one: &str, other: &str) -> bool {
 /// A seal closes one door once.
 fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Contradiction> {
     let mut same = seals.iter().filter(|s| other.has_among("seal", s));
-    let seal = same.next().filter(|_| !passage.shares_container(other))?;
+    let seal = same
+        .next()
+        .filter(|_| !passage.shares_any(other, "container"))?;
 
     Some(Contradiction::new(
         format!("reused {seal}"),
