@@ -25,8 +25,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a story waits for something that has to come. It costs nothing where it comes, and a machine
-/// that does much else at once may take minutes for what takes a second.
+/// How long a story waits for something that has to come. It costs nothing where it comes, and a
+/// machine that does much else at once may take minutes for what takes a second.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The wadi binary that was built beside this test.

@@ -124,9 +124,9 @@ impl Dossier {
     }
 
     /// Linked passages or entries of the same journey: those that name each other or share a
-    /// container or a transit reference, and of those that share a vehicle or a seal the ones within
-    /// the time that a counterpart has. A truck comes back, and a declarant has one reference, or one
-    /// certificate, for many.
+    /// container or a transit reference, and of those that share a vehicle or a seal the ones
+    /// within the time that a counterpart has. A truck comes back, and a declarant has one
+    /// reference, or one certificate, for many.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;

@@ -3,12 +3,13 @@
 //! A hold holds what its links name and what carries a term that it looks out for. One that holds a
 //! customs entry holds the passages that carry the goods of it, too: those that the entry names, or
 //! that name it, and those that share a container or a transit reference with it, or a plate within
-//! the time that a counterpart has. Contested values count: what may be meant is held.
+//! the time that a counterpart has. Contested values count, and what a gate's camera read: what may
+//! be meant is held.
 //!
 //! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`] and
 //! [`carried_terms`] from here, and asks its index of terms the same.
 
-use crate::{Kind, Policy, project::terms_of_texts};
+use crate::{Kind, Policy, TermValue, event_type, normal::member_term, project::terms_of_texts};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,10 +66,7 @@ impl KnownBy {
             .collect();
 
         let events = projection["events"].as_array().into_iter().flatten();
-        let links = events
-            .filter(|e| e["type"] == "link" && restricts(e))
-            .filter_map(|e| e["data"]["record"].as_str());
-        terms.extend(links.map(|named| ("link".to_string(), crate::term(named))));
+        terms.extend(events.filter(|e| restricts(e)).flat_map(terms_said));
 
         Self {
             id: id.into(),
@@ -125,6 +123,21 @@ impl KnownBy {
     fn links_to(&self, other: &KnownBy) -> bool {
         self.has("link", &other.id)
     }
+}
+
+/// The terms that the members of an event make, in their normal forms: what it links, and the
+/// plates, containers and documents that somebody, or a camera, saw.
+fn terms_said(event: &Json) -> impl Iterator<Item = (String, String)> {
+    let row = event["type"].as_str().and_then(event_type);
+    let named = row.map_or(&[][..], |row| row.terms).iter();
+    named.filter_map(|named| {
+        let TermValue::Member(member) = named.value else {
+            return None;
+        };
+
+        let said = member_term(named.what, event["data"][member].as_str()?);
+        (!said.is_empty()).then(|| (named.what.to_string(), crate::term(&said)))
+    })
 }
 
 /// An event that counts, or would but for a cut behind which its author stands.

@@ -46,13 +46,28 @@ pub enum RecordError {
     #[error("{0}")]
     NoAuthority(String),
     /// The kind of record does not exist.
-    #[error("no kind of record {0:?}; kinds are passage, hold, customs-entry and site-day")]
-    UnknownKind(String),
+    #[error(
+        "no kind of record {kind:?}; kinds are passage, hold, customs-entry and site-day{}",
+        hint(.suggestion)
+    )]
+    UnknownKind {
+        /// What was asked for.
+        kind: String,
+        /// The nearest that exists.
+        suggestion: Option<String>,
+    },
     /// The department does not exist.
     #[error(
-        "no department {0:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 IT HUB"
+        "no department {department:?}; departments are OPS PORT CUS PAS AGR VET HLT COS RAD SEC K9 \
+         IT HUB{}",
+        hint(.suggestion)
     )]
-    UnknownDepartment(String),
+    UnknownDepartment {
+        /// What was asked for.
+        department: String,
+        /// The nearest that exists.
+        suggestion: Option<String>,
+    },
     /// Nothing in the tables has that name.
     #[error("no table, kind of record, event or field {name:?}{}", hint(.suggestion))]
     UnknownName {
@@ -66,7 +81,8 @@ pub enum RecordError {
     Empty,
 }
 
-fn hint(suggestion: &Option<String>) -> String {
+/// What was probably meant; nothing where nothing is near.
+pub(crate) fn hint(suggestion: &Option<String>) -> String {
     suggestion
         .as_ref()
         .map(|s| format!("; did you mean {s:?}?"))
@@ -82,18 +98,19 @@ impl RecordError {
             Self::UnknownEvent { .. } => "unknown_event",
             Self::WrongKind { .. } => "wrong_kind",
             Self::NoAuthority(_) => "no_authority",
-            Self::UnknownKind(_) => "unknown_kind",
-            Self::UnknownDepartment(_) => "unknown_department",
+            Self::UnknownKind { .. } => "unknown_kind",
+            Self::UnknownDepartment { .. } => "unknown_department",
             Self::UnknownName { .. } => "unknown_name",
             Self::Empty => "empty_draft",
         }
     }
 }
 
-/// The nearest of some names, if one is near.
+/// The nearest of some names, if one is near. Capital letters and blanks at the ends make none far.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let wanted = wanted.trim().to_lowercase();
     names
-        .map(|n| (edit_distance(wanted, n), n))
+        .map(|n| (edit_distance(&wanted, &n.to_lowercase()), n))
         .min()
         .filter(|(d, n)| *d <= 1 + n.len() / 4)
         .map(|(_, n)| n.to_string())

@@ -1,6 +1,6 @@
 //! Kinds of records, departments, types of holds.
 
-use crate::RecordError;
+use crate::{RecordError, error::nearest};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use wadi_log::Lane;
@@ -64,7 +64,10 @@ impl FromStr for Kind {
         Self::ALL
             .into_iter()
             .find(|k| k.name() == text)
-            .ok_or_else(|| RecordError::UnknownKind(text.into()))
+            .ok_or_else(|| RecordError::UnknownKind {
+                kind: text.into(),
+                suggestion: nearest(text, Self::ALL.into_iter().map(Self::name)),
+            })
     }
 }
 
@@ -149,7 +152,10 @@ impl FromStr for Department {
         Self::ALL
             .into_iter()
             .find(|d| d.code() == text)
-            .ok_or_else(|| RecordError::UnknownDepartment(text.into()))
+            .ok_or_else(|| RecordError::UnknownDepartment {
+                department: text.into(),
+                suggestion: nearest(text, Self::ALL.into_iter().map(Self::code)),
+            })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     forms::Unfounded,
     held::{Placement, holds},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
-    normal::{field_term, goods_terms, normalise_hs_code, normalise_reference, plate_shape},
+    normal::{field_term, goods_terms, member_term, normalise_hs_code, plate_shape},
     policy::SYSTEM_OFFICER,
     record::Record,
     state::{Fold, State, unreadable},
@@ -417,11 +417,7 @@ fn placements_of(record: &Record) -> Vec<Placement> {
 fn terms_of_event(record: &Record, event: &EventView) -> Vec<(&'static str, String)> {
     let named = event_type(event.kind()).map_or(&[][..], |t| t.terms);
     let terms = named.iter().map(|term| {
-        let value = term_value(term.value, event);
-        let value = match term.what {
-            "registration" => normalise_reference(&value),
-            _ => value,
-        };
+        let value = member_term(term.what, &term_value(term.value, event));
         (term.what, value)
     });
 

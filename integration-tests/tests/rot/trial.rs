@@ -18,8 +18,8 @@ use wadi_log::*;
 use wadi_node::{Event, Node, ScopeDigest, Target, Write};
 use wadi_store::{AnchorState, SetAside, StoreError};
 
-/// Panics of any task: those of a node's own end no test by themselves. A test that fails panics in a
-/// thread of its own name, and is told of anyway.
+/// Panics of any task: those of a node's own end no test by themselves. A test that fails panics in
+/// a thread of its own name, and is told of anyway.
 pub(crate) static PANICS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn count_panics() {

@@ -121,7 +121,10 @@ impl Reads {
             refused: counts.refused,
             findings: counts.findings,
             overdue: self.overdue().await?,
-            watermarks: door.view().watermarks.as_ref().clone(),
+            watermarks: match door.me.role {
+                Role::Hub => door.view().watermarks.as_ref().clone(),
+                _ => BTreeMap::new(),
+            },
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest_ms.map(|o| (door.now_ms() - o).max(0)),

@@ -95,10 +95,45 @@ async fn a_truck_is_detained_by_a_hold_on_the_entry_of_what_it_carries() {
     }
 }
 
+/// An officer writes down another plate than the one that is looked for. The camera reads what is
+/// on the truck, the pump what is fuelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truck_is_detained_by_the_plate_that_a_camera_or_a_pump_saw() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let lookout = QuarantineHold::place(HoldType::Customs, "order 9");
+    let lookout = lookout.text("target.term", "11-A-1");
+    let lookout = say(trb, "CUS", Target::New(None), lookout).await;
+    let printed = trb.reads().record(&lookout).await.unwrap()["id"].clone();
+
+    let fuelled = json!({"plate": "١١ A 1", "litres": 200});
+    for (event, members) in [("gate.read", camera("11 a 1", 1)), ("fuelled", fuelled)] {
+        let truck = Passage::announce("in")
+            .plate("22-B-2", "IQ")
+            .gate_in("G1", "R1");
+        let truck = say(trb, "PORT", Target::New(None), truck).await;
+        assert_eq!(detained_by(trb, &truck).await, Value::Null);
+
+        let seen = Passage::on().event(event, members);
+        say(trb, "OPS", Target::On(truck), seen).await;
+        assert_eq!(detained_by(trb, &truck).await, json!([printed]), "{event}");
+    }
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
 const DAY_MS: i64 = 86_400_000;
 /// Drawn terms are few, so that records share them.
 const PLATES: [&str; 4] = ["11-A-1", "22-B-2", "33-C-3", "44-D-4"];
 const CONTAINERS: [&str; 4] = ["CSQU3054383", "MSKU1234565", "TGHU1234567", "csqu 305438-3"];
+
+/// What a gate's camera saw.
+fn camera(plate: &str, number: i64) -> Value {
+    json!({"plate_raw": plate, "device": "CAM-1", "device_seq": number})
+}
 
 /// A truck, or the entry of goods, of a drawn day.
 fn drawn(draw: &mut StdRng, earlier: &[RecordId], is_truck: bool) -> Write {
@@ -123,6 +158,10 @@ fn drawn(draw: &mut StdRng, earlier: &[RecordId], is_truck: bool) -> Write {
         draft = draft
             .text(&format!("{goods}.hs_code"), "08039010")
             .text(&format!("{goods}.origin"), "EC");
+    }
+    if draw.random_bool(0.3) && is_truck {
+        let seen = PLATES[draw.random_range(0..PLATES.len())];
+        draft = draft.event("gate.read", camera(seen, draw.random_range(1..1 << 40)));
     }
     if draw.random_bool(0.5) && !earlier.is_empty() {
         let other = earlier[draw.random_range(0..earlier.len())];

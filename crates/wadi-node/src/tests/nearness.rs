@@ -17,8 +17,8 @@ use wadi_record::{CustomsEntry, Draft, Passage, Policy};
 
 const HOUR: i64 = 60 * MINUTE;
 
-/// Two hubs: one looks between the first half of what two sites say and the second, the other at all of
-/// it at once.
+/// Two hubs: one looks between the first half of what two sites say and the second, the other at
+/// all of it at once.
 struct TwoHubs {
     first: Arc<Node>,
     second: Arc<Node>,

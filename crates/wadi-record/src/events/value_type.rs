@@ -1,6 +1,11 @@
 //! What a member of an event holds.
 
-use crate::{HoldType, Unit, normal::is_digest, ranges::impossible_time};
+use crate::{
+    HoldType, Unit,
+    error::{hint, nearest},
+    normal::{crossing_meant, is_digest},
+    ranges::impossible_time,
+};
 use serde_json::Value;
 
 /// What a hash has to be.
@@ -75,7 +80,11 @@ impl ValueType {
         let (fits, why) = match self {
             Self::OneOf(list) => (
                 list.contains(&text),
-                format!("is none of {}", list.join(", ")),
+                format!(
+                    "is none of {}{}",
+                    list.join(", "),
+                    hint(&nearest(text, list.iter().copied()))
+                ),
             ),
             Self::Codes { what, from, to } => (
                 value
@@ -87,7 +96,7 @@ impl ValueType {
             Self::Digest => (is_digest(text), DIGEST_EXPECTED.into()),
             Self::Crossing => (
                 text.parse::<wadi_log::Crossing>().is_ok(),
-                "is not a crossing's code".into(),
+                format!("is not a crossing's code{}", hint(&crossing_meant(text))),
             ),
             Self::Int(unit) | Self::Number(unit) => {
                 return value.as_f64().and_then(|number| unit.impossible(number));
@@ -99,7 +108,13 @@ impl ValueType {
             Self::Time => return value.as_i64().and_then(impossible_time),
             Self::TypeOfHold => (
                 HoldType::from_name(text).is_some(),
-                "is no type of hold".into(),
+                format!(
+                    "is no type of hold{}",
+                    hint(&nearest(
+                        text,
+                        HoldType::ALL.into_iter().map(HoldType::name)
+                    ))
+                ),
             ),
             _ => return None,
         };

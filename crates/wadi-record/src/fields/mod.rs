@@ -12,9 +12,12 @@ pub use columns::{ChangedBy, DeviceSets, FieldRow, FieldType, Guarded, SetBy};
 
 use crate::{
     Kind, RecordError,
-    error::nearest,
+    error::{hint, nearest},
     events::is_day,
-    normal::{is_blank, is_digest, wrong_hs_code, wrong_target},
+    normal::{
+        country_meant, crossing_meant, currency_meant, is_blank, is_digest, wrong_hs_code,
+        wrong_target,
+    },
     ranges::impossible_time,
 };
 use columns::FieldType::{
@@ -102,17 +105,25 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
     let letters = |n| text.len() == n && text.bytes().all(|c| c.is_ascii_uppercase());
     match field.value {
         OneOf(list) if !list.contains(&text.as_str()) => {
-            bad(format!("{text:?} is none of {}", list.join(", ")))
+            let near = nearest(text, list.iter().copied());
+            bad(format!(
+                "{text:?} is none of {}{}",
+                list.join(", "),
+                hint(&near)
+            ))
         }
         Country if !letters(2) => bad(format!(
-            "{text:?} is not an ISO 3166 code of two capital letters"
+            "{text:?} is not an ISO 3166 code of two capital letters{}",
+            hint(&country_meant(text))
         )),
         Currency if !letters(3) => bad(format!(
-            "{text:?} is not an ISO 4217 code of three capital letters"
+            "{text:?} is not an ISO 4217 code of three capital letters{}",
+            hint(&currency_meant(text))
         )),
-        Crossing if text.parse::<wadi_log::Crossing>().is_err() => {
-            bad(format!("{text:?} is not a crossing's code"))
-        }
+        Crossing if text.parse::<wadi_log::Crossing>().is_err() => bad(format!(
+            "{text:?} is not a crossing's code{}",
+            hint(&crossing_meant(text))
+        )),
         Digest if !is_digest(text) => bad(
             "expected a SHA-256 of 64 hexadecimal digits; documents are never stored in the clear"
                 .into(),
@@ -122,7 +133,8 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         Lookout if wrong_target(text).is_some() => bad(wrong_target(text).unwrap_or_default()),
         Nationality if !is_nationality_form(text) => bad(format!(
             "{text:?} is not a code of capital letters: two or three of ISO 3166, or those of a \
-             travel document (ICAO Doc 9303)"
+             travel document (ICAO Doc 9303){}",
+            hint(&country_meant(text))
         )),
         _ if is_blank(text) => bad("empty text; use null to clear a field".into()),
         _ => Ok(()),
@@ -163,6 +175,27 @@ mod tests {
             "passage has no field \"vehicle.plat\"; did you mean \"vehicle.plate\"?"
         );
         assert_eq!(error.code(), "unknown_field");
+    }
+
+    #[test]
+    fn a_value_that_is_nearly_right_is_told_the_right_one() {
+        for (kind, field, given, meant) in [
+            (Kind::Passage, "direction", "IN", "in"),
+            (Kind::Passage, "vehicle.plate_country", "IRQ", "IQ"),
+            (Kind::CustomsEntry, "currency", "iqd", "IQD"),
+        ] {
+            let error = check_put(kind, field, &Value::Text(given.into())).unwrap_err();
+            let near = format!("; did you mean {meant:?}?");
+            assert!(error.to_string().ends_with(&near), "{error}");
+        }
+
+        let of_kind = "Pasage".parse::<Kind>().unwrap_err().to_string();
+        assert!(of_kind.ends_with("did you mean \"passage\"?"), "{of_kind}");
+        let of_department = "cus".parse::<crate::Department>().unwrap_err().to_string();
+        assert!(
+            of_department.ends_with("did you mean \"CUS\"?"),
+            "{of_department}"
+        );
     }
 
     #[test]

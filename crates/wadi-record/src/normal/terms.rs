@@ -32,6 +32,16 @@ pub fn field_term(field: &str, text: &str) -> Option<(&'static str, String)> {
     Some((what, form(text))).filter(|(_, value)| !value.is_empty())
 }
 
+/// The normal form of what a member of an event holds, by what it is looked up as.
+pub(crate) fn member_term(what: &str, text: &str) -> String {
+    match what {
+        "plate" | "container" => normalise_plate(text),
+        "document" => normalise_document(text),
+        "registration" => normalise_reference(text),
+        _ => text.into(),
+    }
+}
+
 /// The terms of goods of a code and an origin: the code and every heading above it, so that who
 /// looks out for a heading finds whatever lies under it.
 pub fn goods_terms(code: &str, origin: &str) -> Vec<String> {

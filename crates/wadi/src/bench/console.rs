@@ -254,7 +254,7 @@ async fn lists(hub: &Node) -> Result<Vec<String>, Failure> {
         "/v1/records?state=DETAINED",
         "/v1/records?state=CONTESTED",
         "/v1/records?kind=passage&state=ADMITTED",
-        "/v1/records?fields=printed,state",
+        "/v1/records?fields=id,state",
         "/v1/findings",
         "/v1/findings?severity=2",
         "/v1/findings?phase=PENDING",

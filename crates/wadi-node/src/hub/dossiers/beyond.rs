@@ -19,8 +19,8 @@ struct OfKind {
 }
 
 impl DossierQuestions {
-    /// What is asked of terms that more records share than were taken, and who asks: those found are
-    /// neighbours.
+    /// What is asked of terms that more records share than were taken, and who asks: those found
+    /// are neighbours.
     pub(super) fn beyond(&self, hits: &[TermHit]) -> (Vec<TermQuery>, Vec<RecordId>) {
         let mut kinds: BTreeMap<(usize, Option<u8>), OfKind> = BTreeMap::new();
         for hit in hits {
@@ -57,10 +57,10 @@ impl DossierQuestions {
 
 /// Within which times is asked, and for how many.
 ///
-/// Between a record and one that has it among its nearest stand fewer of the record's own kind than a
-/// dossier takes: where those found are of that kind, so many before it and so many after it are
-/// all. Of those at the same time, and of another kind, as many as a hold may hold are looked at; of
-/// more the alarm of crowded dossiers tells.
+/// Between a record and one that has it among its nearest stand fewer of the record's own kind than
+/// a dossier takes: where those found are of that kind, so many before it and so many after it are
+/// all. Of those at the same time, and of another kind, as many as a hold may hold are looked at;
+/// of more the alarm of crowded dossiers tells.
 fn around(query: &TermQuery, purpose: &Purpose, is_own_kind: bool) -> Vec<((i64, i64), u32)> {
     let (from_ms, through_ms) = query.between_ms;
     let at_ms = query.at_ms;

@@ -116,7 +116,10 @@ pub(super) const ROWS: &[EventType] = &[
             required("device_seq", Int(Ordinal)),
         ],
         together: Together::Free,
-        terms: &[],
+        terms: &[
+            found_by("plate", "plate_raw"),
+            found_by("container", "container"),
+        ],
     },
     EventType {
         name: "weighed",

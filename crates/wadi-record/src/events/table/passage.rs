@@ -22,7 +22,7 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[required("document_hash", Digest), optional("visa", Text)],
         together: Together::Free,
-        terms: &[],
+        terms: &[found_by("document", "document_hash")],
     },
     EventType {
         name: "status.noted",

@@ -225,7 +225,7 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[required("plate", Text), required("litres", Number(Litres))],
         together: Together::Free,
-        terms: &[],
+        terms: &[found_by("plate", "plate")],
     },
     EventType {
         name: "stayed",
@@ -251,7 +251,7 @@ pub(super) const ROWS: &[EventType] = &[
             optional("house", Text),
         ],
         together: Together::InOrder("check_in", "check_out"),
-        terms: &[],
+        terms: &[found_by("document", "document_hash")],
     },
     EventType {
         name: "vip.arrived",

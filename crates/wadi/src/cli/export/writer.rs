@@ -4,12 +4,12 @@ use super::{
     ExportFormat,
     formats::{write_csv, write_ndjson, write_parquet},
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, print};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{
-    io::{BufWriter, Write},
+    io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -62,6 +62,61 @@ impl ToReader {
     }
 }
 
+/// A terminal, on which nothing that others wrote moves the cursor or hides a word. Of a file, or
+/// of another program, nothing is changed.
+struct TerminalScreen<W> {
+    inner: W,
+    is_json: bool,
+    /// The line that has not ended yet.
+    line: Vec<u8>,
+}
+
+impl<W: Write> TerminalScreen<W> {
+    fn show(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let text = String::from_utf8_lossy(bytes);
+        let shown = match self.is_json {
+            true => print::shown_json(&text),
+            false => print::shown_lines(&text),
+        };
+
+        self.inner.write_all(shown.as_bytes())
+    }
+}
+
+impl<W: Write> Write for TerminalScreen<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.line.split_off(end + 1);
+            let lines = std::mem::replace(&mut self.line, rest);
+            self.show(&lines)?;
+        }
+
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let rest = std::mem::take(&mut self.line);
+        self.show(&rest)?;
+        self.inner.flush()
+    }
+}
+
+/// Standard output, and whether its reader has closed it.
+fn to_stdout(format: ExportFormat, closed: &Arc<AtomicBool>) -> Box<dyn Write + Send> {
+    let reader = ToReader {
+        closed: closed.clone(),
+    };
+    match std::io::stdout().is_terminal() {
+        true => Box::new(TerminalScreen {
+            inner: reader,
+            is_json: format == ExportFormat::Ndjson,
+            line: Vec::new(),
+        }),
+        false => Box::new(reader),
+    }
+}
+
 /// Writes page after page until an empty one, and the trailer: rows, filter and SHA-256 of what was
 /// written.
 pub(super) fn write_export(
@@ -70,8 +125,8 @@ pub(super) fn write_export(
     filter: Map<String, Value>,
     mut pages: impl FnMut() -> Result<Vec<Value>, Failure>,
 ) -> Result<Value, Failure> {
-    let to_stdout = output == Path::new("-");
-    if to_stdout && format == ExportFormat::Parquet {
+    let is_stdout = output == Path::new("-");
+    if is_stdout && format == ExportFormat::Parquet {
         return Err(Failure::usage(
             "needs_a_file",
             "Parquet is not written to standard output: give -o FILE",
@@ -82,10 +137,8 @@ pub(super) fn write_export(
     let failed =
         |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
     let closed = Arc::new(AtomicBool::new(false));
-    let inner: Box<dyn Write + Send> = match to_stdout {
-        true => Box::new(ToReader {
-            closed: closed.clone(),
-        }),
+    let inner = match is_stdout {
+        true => to_stdout(format, &closed),
         false => Box::new(std::fs::File::create(&part).map_err(failed)?),
     };
 
@@ -106,7 +159,7 @@ pub(super) fn write_export(
         return Ok(Value::Null);
     }
 
-    let left = (!to_stdout).then_some(part.as_path());
+    let left = (!is_stdout).then_some(part.as_path());
     let (rows, mut out) = written.map_err(|f| cut_short(f, left))?;
 
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
@@ -124,9 +177,9 @@ pub(super) fn write_export(
         ended => ended.map_err(failed)?,
     }
 
-    if to_stdout {
+    if is_stdout {
         if format == ExportFormat::Csv {
-            crate::print::print_error!("{trailer}");
+            print::print_error!("{trailer}");
         }
         return Ok(trailer);
     }
@@ -308,6 +361,32 @@ mod tests {
             rows[0].get_string(at("vehicle.vin")).is_err(),
             "nothing is not an empty text"
         );
+    }
+
+    #[test]
+    fn on_a_terminal_nothing_that_others_wrote_bites() {
+        let hidden = "11\u{202e}A\u{9b}2J\u{1b}[2J";
+        for (is_json, wanted) in [
+            (true, "{\"plate\":\"11\\u202eA\\u009b2J\\u001b[2J\"}\nب\n"),
+            (false, "11\\u{202e}A\\u{9b}2J\\u{1b}[2J,2\nب\n"),
+        ] {
+            let line = match is_json {
+                true => json!({"plate": hidden}).to_string(),
+                false => format!("{hidden},2"),
+            };
+            let mut screen = TerminalScreen {
+                inner: Vec::new(),
+                is_json,
+                line: Vec::new(),
+            };
+            // A character may be cut by the buffer before it.
+            for byte in format!("{line}\nب\n").as_bytes() {
+                screen.write_all(&[*byte]).unwrap();
+            }
+
+            screen.flush().unwrap();
+            assert_eq!(String::from_utf8(screen.inner).unwrap(), wanted);
+        }
     }
 
     #[test]
