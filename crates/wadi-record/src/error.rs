@@ -82,9 +82,10 @@ pub enum RecordError {
 }
 
 /// What was probably meant; nothing where nothing is near.
-pub(crate) fn hint(suggestion: &Option<String>) -> String {
+pub(crate) fn hint(suggestion: &Option<impl AsRef<str>>) -> String {
     suggestion
         .as_ref()
+        .map(|s| s.as_ref())
         .map(|s| format!("; did you mean {s:?}?"))
         .unwrap_or_default()
 }
@@ -106,29 +107,18 @@ impl RecordError {
     }
 }
 
-/// The nearest of some names, if one is near. Capital letters and blanks at the ends make none far.
-pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let wanted = wanted.trim().to_lowercase();
+/// How alike a name has to be, of 1, to be taken for what was meant (Jaro and Winkler's measure).
+const LIKENESS_MIN: f64 = 0.75;
+
+/// The name that is most like the one that was given, where one is. Capital letters, and blanks at
+/// the ends, make no difference.
+pub fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.trim().to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&given, &name.to_lowercase());
     names
-        .map(|n| (edit_distance(&wanted, &n.to_lowercase()), n))
-        .min()
-        .filter(|(d, n)| *d <= 1 + n.len() / 4)
-        .map(|(_, n)| n.to_string())
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(200).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-
-    row[b.len()]
+        .into_iter()
+        .map(|name| (likeness(name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .map(|(_, name)| name)
 }

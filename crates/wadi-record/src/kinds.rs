@@ -66,7 +66,7 @@ impl FromStr for Kind {
             .find(|k| k.name() == text)
             .ok_or_else(|| RecordError::UnknownKind {
                 kind: text.into(),
-                suggestion: nearest(text, Self::ALL.into_iter().map(Self::name)),
+                suggestion: nearest(text, Self::ALL.into_iter().map(Self::name)).map(String::from),
             })
     }
 }
@@ -154,7 +154,7 @@ impl FromStr for Department {
             .find(|d| d.code() == text)
             .ok_or_else(|| RecordError::UnknownDepartment {
                 department: text.into(),
-                suggestion: nearest(text, Self::ALL.into_iter().map(Self::code)),
+                suggestion: nearest(text, Self::ALL.into_iter().map(Self::code)).map(String::from),
             })
     }
 }

@@ -7,20 +7,7 @@ use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use wadi_log::{Crossing, LogId};
 use wadi_node::{DETAINED, Node};
-use wadi_record::{Kind, STATE_NAMES, normalise_plate};
-
-/// How much of a name a slip may change and still be told the name: of 1, as the measure has it.
-const NEAR: f64 = 0.7;
-
-/// The name that is most like the one that was given, where one is.
-fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase());
-    names
-        .map(|name| (likeness(name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(near, _)| *near >= NEAR)
-        .map(|(_, name)| name)
-}
+use wadi_record::{Kind, STATE_NAMES, nearest, normalise_plate};
 
 /// The problem with a value that is none of those that a filter may have.
 pub(crate) fn unknown_value<'a>(

@@ -23,6 +23,8 @@ use wadi_record::{Department, HoldType, term};
 /// A record's clock may be ahead of this node's: those that claim to begin so much later than they
 /// were taken in are still looked at.
 const CLOCK_AHEAD_MS: i64 = 86_400_000;
+/// Records read at first where no limit is named: about as many as one answer has room for.
+const FIRST_ROWS: u32 = 50;
 /// Records that one page looks at as they were known on a day: each is built anew.
 const KNOWN_ROWS_MAX: u32 = 50;
 
@@ -258,7 +260,7 @@ pub(crate) async fn list(
     let Query(query) = query?;
     let limit = query.limit;
     let reading = token.reading(&node)?;
-    let asked = query.read(&node, &reading)?;
+    let mut asked = query.read(&node, &reading)?;
     let understood = asked.search.as_ref().map(Search::understood);
     let _turn = limits::expensive(&token).await?;
 
@@ -275,10 +277,7 @@ pub(crate) async fn list(
             known_page(known, known_ms, filter.limit)
         }
         None => {
-            let mut listed = reads.list_records(&asked.filter, &asked.members).await?;
-            for one in &mut listed {
-                reading.show_record(&mut one.json);
-            }
+            let listed = read_page(&node, reading, &mut asked, limit).await?;
             page(listed, &asked.filter, limit)
         }
     };
@@ -289,8 +288,38 @@ pub(crate) async fn list(
     Ok(Json(answer))
 }
 
-/// A page of records as they stand.
-fn page(mut listed: Vec<ListedRecord>, filter: &RecordFilter, limit: Option<u32>) -> Value {
+/// Reads the rows of a page. Where no limit is named few are read, and more where those leave room.
+async fn read_page(
+    node: &Node,
+    reading: ReadRight<'_>,
+    asked: &mut AskedList,
+    limit: Option<u32>,
+) -> Result<Vec<ListedRecord>, NodeError> {
+    let (reads, rows) = (node.reads(), asked.filter.limit);
+    let first = limit.map_or(rows.min(FIRST_ROWS), |_| rows);
+    asked.filter.limit = first;
+    let mut listed = reads.list_records(&asked.filter, &asked.members).await?;
+    for one in &mut listed {
+        reading.show_record(&mut one.json);
+    }
+
+    let may_be_more = listed.len() as u32 == first && first < rows;
+    if may_be_more && fitting(&listed, limit) == listed.len() {
+        asked.go_on_after(listed.last());
+        asked.filter.limit = rows - first;
+        let mut more = reads.list_records(&asked.filter, &asked.members).await?;
+        for one in &mut more {
+            reading.show_record(&mut one.json);
+        }
+        listed.extend(more);
+    }
+
+    asked.filter.limit = rows;
+    Ok(listed)
+}
+
+/// How many of these records one answer has room for.
+fn fitting(listed: &[ListedRecord], limit: Option<u32>) -> usize {
     // The cursors as long as they can be.
     let beside = json!({
         "records": [],
@@ -298,8 +327,13 @@ fn page(mut listed: Vec<ListedRecord>, filter: &RecordFilter, limit: Option<u32>
         "next_after": RecordId([0; 32]).to_string(),
         "next_older": older_text(i64::MIN, &RecordId([0; 32])),
     });
+    pages::fitting(listed.iter().map(|r| &r.json), &beside, limit)
+}
+
+/// A page of records as they stand.
+fn page(mut listed: Vec<ListedRecord>, filter: &RecordFilter, limit: Option<u32>) -> Value {
     let may_be_more = listed.len() as u32 == filter.limit;
-    let shown = pages::fitting(listed.iter().map(|r| &r.json), &beside, limit);
+    let shown = fitting(&listed, limit);
     let is_cut = shown < listed.len();
     listed.truncate(shown);
 

@@ -21,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use wadi_node::{BudgetLimits, Cost, Limit};
+use wadi_record::nearest;
 
 /// The configuration, with paths relative to the file's directory made absolute.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -398,7 +399,7 @@ fn check_proxies(table: &toml::Table) -> Result<(), String> {
 fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), String> {
     for key in table.keys() {
         if !known.contains(&key.as_str()) {
-            let hint = nearest(key, known)
+            let hint = nearest(key, known.iter().copied())
                 .map(|n| format!("; did you mean {prefix}{n}?"))
                 .unwrap_or_default();
 
@@ -407,14 +408,6 @@ fn check_keys(table: &toml::Table, known: &[&str], prefix: &str) -> Result<(), S
     }
 
     Ok(())
-}
-
-/// The name that is nearest to what was given, where one is near.
-fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
-    let likeness = |name: &str| strsim::jaro_winkler(given, name);
-    let near = known.iter().copied();
-    near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|name| likeness(name) > 0.75)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use integration_tests::{Site, World, run, run_json, wadi};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     io::{Read, Write},
     net::TcpStream,
     process::{Command, Stdio},
@@ -499,4 +500,53 @@ fn what_was_said_of_a_time_to_come_or_of_masses_that_disagree_is_looked_at() {
         code(weigh(r#""gross_kg":40000,"calibration_due":"24.11.2020""#)),
         "bad_value"
     );
+}
+
+/// Whoever follows the cursor reads every record once, however many one answer has room for.
+#[test]
+fn pages_without_a_limit_hold_what_one_answer_has_room_for_and_lead_to_every_record() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let written: BTreeSet<String> = (0..130)
+        .map(|n| trb.truck(&format!("11-A-{n:05}")))
+        .collect();
+
+    let begin = format!("after={}", "0".repeat(64));
+    for (query, cursor, next) in [
+        ("fields=id", "before", "next_before"),
+        ("kind=passage", "before", "next_before"),
+        ("fields=id,state&from_ms=0", "older", "next_older"),
+        (&format!("fields=id&{begin}"), "after", "next_after"),
+    ] {
+        let (mut read, mut pages) = (Vec::new(), Vec::new());
+        let mut path = format!("/v1/records?{query}");
+        loop {
+            let bytes = trb.bytes(&path);
+            assert!(bytes.len() <= 50_000, "{path}: {}", bytes.len());
+            let page: Value = serde_json::from_slice(&bytes).unwrap();
+            let records = page["records"].as_array().unwrap();
+            pages.push(records.len());
+            read.extend(
+                records
+                    .iter()
+                    .map(|r| r["id"].as_str().unwrap().to_string()),
+            );
+
+            let further = match &page[next] {
+                Value::Null => break,
+                Value::String(text) => text.clone(),
+                number => number.to_string(),
+            };
+            let query = query.split("&after=").next().unwrap();
+            path = format!("/v1/records?{query}&{cursor}={further}");
+        }
+
+        assert_eq!(read.len(), 130, "{query}: each once");
+        assert_eq!(BTreeSet::from_iter(read), written, "{query}");
+        match query.starts_with("fields") {
+            true => assert_eq!(pages, [100, 30], "{query}: short ones"),
+            false => assert!(pages[0] < 100, "{query}: whole ones are long"),
+        }
+    }
 }

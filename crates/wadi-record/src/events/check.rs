@@ -14,7 +14,7 @@ pub fn check_event(kind: Kind, event: &Map<String, Value>) -> Result<String, Rec
         .and_then(Value::as_str)
         .unwrap_or_default();
     let Some(found) = event_type(name) else {
-        let suggestion = nearest(name, EVENTS.iter().map(|e| e.name));
+        let suggestion = nearest(name, EVENTS.iter().map(|e| e.name)).map(String::from);
         return Err(RecordError::UnknownEvent {
             event: name.into(),
             suggestion,

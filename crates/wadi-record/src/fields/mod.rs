@@ -75,7 +75,7 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         return Err(RecordError::UnknownField {
             kind: kind.name(),
             field: name.into(),
-            suggestion: nearest(name, names),
+            suggestion: nearest(name, names).map(String::from),
         });
     };
 

@@ -65,7 +65,7 @@ impl Selection {
 
             return Err(RecordError::UnknownName {
                 name: name.into(),
-                suggestion: nearest(name, names),
+                suggestion: nearest(name, names).map(String::from),
             });
         }
 

@@ -1,8 +1,9 @@
 //! `[[peer]]` and `[[peer.link]]`: whom a node dials, and over which links.
 
-use super::{MIB_MAX, nearest};
+use super::MIB_MAX;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
+use wadi_record::nearest;
 use wadi_sync::{LINK_NAME_CHARS_MAX, LinkCost, LinkPurpose, LinkSpec, is_link_name};
 
 pub(super) const PEER_KEYS: [&str; 5] = ["name", "address", "rate_kbit_s", "month_mib", "link"];
@@ -302,7 +303,7 @@ fn one_of<T: Copy>(
     let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
     let found = all.iter().find(|one| name(**one) == given).copied();
     found.ok_or_else(|| {
-        let hint = nearest(given, &names)
+        let hint = nearest(given, names.iter().copied())
             .map(|n| format!("; did you mean {n}?"))
             .unwrap_or_default();
         format!(
