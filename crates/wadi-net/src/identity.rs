@@ -128,6 +128,11 @@ impl Identity {
         begins_s(&CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).ok()?)
     }
 
+    /// Whether the revocation lists read; what is wrong with them, where they do not.
+    pub fn check_revocation_lists(&self) -> Result<(), NetError> {
+        self.revoked().map(drop)
+    }
+
     /// What the revocation lists name. They are checked where handshakes use them.
     pub(crate) fn revoked(&self) -> Result<RevokedSerials, NetError> {
         let bad = |why: String| NetError::Identity(format!("a revocation list: {why}"));

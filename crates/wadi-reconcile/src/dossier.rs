@@ -123,6 +123,12 @@ impl Dossier {
         self.linked.iter().filter(move |r| r.kind() == kind)
     }
 
+    /// Holds that name the record, or that it names: a lookout for its goods is none of them.
+    pub(crate) fn named_holds(&self) -> impl Iterator<Item = &Facts> {
+        self.of("hold")
+            .filter(|hold| hold.is_linked_to(&self.anchor))
+    }
+
     /// Linked passages or entries of the same journey: those that name each other or share a
     /// container or a transit reference, and of those that share a vehicle or a seal the ones
     /// within the time that a counterpart has. A truck comes back, and a declarant has one
@@ -130,7 +136,11 @@ impl Dossier {
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
         let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
-        self.of(kind).filter(move |r| {
+        // What was recorded in error went nowhere.
+        let stood = self
+            .of(kind)
+            .filter(|r| !matches!(r.state(), "VOID" | "CANCELLED"));
+        stood.filter(move |r| {
             r.links().contains(&anchor.id.as_str())
                 || anchor.links().contains(&r.id.as_str())
                 || anchor.shares_any(r, "container")

@@ -79,6 +79,11 @@ impl<'a> Fact<'a> {
         self.0["at_ms"].as_i64().unwrap_or(0)
     }
 
+    /// When it was written down, by the clock of the node that wrote it, Unix milliseconds.
+    pub(crate) fn entered_ms(&self) -> i64 {
+        self.0["entered_ms"].as_i64().unwrap_or(self.at_ms())
+    }
+
     /// Whether it counts for the state.
     pub fn counts(&self) -> bool {
         self.0["counts"] == true
@@ -422,6 +427,11 @@ impl Facts {
             .map(|e| e.at_ms())
             .max()
             .unwrap_or_else(|| self.began_ms())
+    }
+
+    /// Whether one of the two names the other.
+    pub(crate) fn is_linked_to(&self, other: &Facts) -> bool {
+        self.links().contains(&other.id.as_str()) || other.links().contains(&self.id.as_str())
     }
 
     /// Ids of the records that its links name.

@@ -11,6 +11,7 @@ use crate::{
     events::SATISFACTORY,
     held::UNPLACED,
     judged_change::{EventView, JudgedChange},
+    normal::normalise_reference,
     settle::{AuthorView, HeldChanges, Settled},
 };
 use std::{
@@ -328,7 +329,9 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     } = *act;
     let judge = &said.judge;
     let second = event.text("second_officer").unwrap_or_default();
-    if second.is_empty() || second == said.common.officer {
+    // Whoever writes a name otherwise is no second person.
+    let is_own = normalise_reference(second) == normalise_reference(&said.common.officer);
+    if second.is_empty() || is_own {
         return refuse("no_second_officer", "a release needs a second officer");
     }
 

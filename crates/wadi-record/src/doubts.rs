@@ -8,7 +8,7 @@ use crate::{
     fields::known_field,
     normal::{
         StrangeLetter, country_doubt, currency_doubt, field_term, hs_doubt, is_digest,
-        normalise_plate, strange_letter, target_doubt, unit_doubt,
+        normalise_plate, says_nothing, strange_letter, target_doubt, unit_doubt,
     },
     ranges::{time_ahead, unlikely_day, unlikely_time},
 };
@@ -204,12 +204,21 @@ fn is_cut_digest(term: &str) -> bool {
     hexadecimal_digits(term) > HEXADECIMAL_MAX && !is_digest(term)
 }
 
+/// Fields that stand for a thing by its number.
+const NUMBERED: [&str; 4] = ["certificate.", "seal.", "container.", "transit.ref"];
+
 /// What is strange about a text by which records are looked up.
 fn text_doubts(name: &str, text: &str) -> Vec<String> {
     // What is looked up by its field, and says nothing: any text that does has a term there.
     if field_term(name, "1").is_some() && field_term(name, text).is_none() {
         return vec![format!(
             "{text:?} holds neither a letter nor a digit: nothing is found by it"
+        )];
+    }
+
+    if NUMBERED.iter().any(|prefix| name.starts_with(prefix)) && says_nothing(text) {
+        return vec![format!(
+            "{text:?} says that there is none, and counts as none: leave the field out"
         )];
     }
 

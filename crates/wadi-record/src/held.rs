@@ -5,7 +5,7 @@
 //! and [`held_now`] and [`held_at`] read it there.
 
 use crate::{
-    Department, Effect, EventType, HoldType, Kind, Right,
+    Begins, Department, Effect, EventType, HoldType, Kind, Right,
     ancestry::Past,
     authority::speaks_against,
     event_index::{Owned, begun_hold},
@@ -153,10 +153,13 @@ fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
 /// what was released by somebody who did not know of it.
 fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement]) {
     // Of all evidence only a laboratory's and an adjudication come in after a release: what a
-    // search or a dog found later is of what was released no more.
+    // search or a dog found later is of what was released no more. A machine's new alarm holds
+    // anew: the goods went by it once more.
     let is_against = |e: &&EventView| {
-        let is_result = event_type(e.kind()).is_some_and(EventType::is_of_laboratory);
-        e.restricts() && (e.kind() == "recalled" || is_result && speaks_against(e))
+        let row = event_type(e.kind());
+        let is_result = row.is_some_and(EventType::is_of_laboratory) && speaks_against(e);
+        let is_alarm = row.is_some_and(|row| matches!(row.begins, Begins::Alarm(_)));
+        e.restricts() && (e.kind() == "recalled" || is_result || is_alarm)
     };
 
     let against: Vec<(u32, &EventView)> = record

@@ -76,7 +76,7 @@ pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
     Zone, field_term, goods_terms, is_blank, is_digest, lies_under, normalise_country,
     normalise_document, normalise_hs_code, normalise_plate, normalise_reference, normalise_target,
-    normalise_unit, plate_shape, takes_no_room, zones_failed,
+    normalise_unit, plate_shape, says_nothing, takes_no_room, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};

@@ -2,7 +2,7 @@
 
 use crate::{
     Department, Departments, EVENTS, EventType, FIELDS, HoldType, Kind, SignedDecisions,
-    event_type, normal::wrong_heading,
+    error::hint, event_type, normal::wrong_heading,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -186,6 +186,33 @@ impl Policy {
         let events = self.acts.keys().filter(|name| !is_event(name));
         let fields = self.fields.keys().filter(|name| !is_field(name));
         events.chain(fields).map(String::as_str).collect()
+    }
+
+    /// Why distances are between no two crossings, as rules look them up: the two codes in the
+    /// order of letters.
+    pub fn wrong_distances(&self) -> Vec<String> {
+        let is_code = |text: &str| text.parse::<wadi_log::Crossing>().is_ok();
+        let wrong = |pair: &&String| {
+            let codes = pair.split_once('-');
+            !codes.is_some_and(|(one, other)| one < other && is_code(one) && is_code(other))
+        };
+
+        let told = |pair: &String| {
+            let mut codes: Vec<String> = pair
+                .split(['-', '_', ' '])
+                .map(str::to_ascii_uppercase)
+                .collect();
+            codes.sort_unstable();
+            let meant = Some(codes.join("-")).filter(|_| {
+                codes.len() == 2 && codes[0] != codes[1] && codes.iter().all(|code| is_code(code))
+            });
+            format!(
+                "distances_km: {pair:?} is not the codes of two crossings in the order of letters, as \
+                 QAM-TRB{}",
+                hint(&meant)
+            )
+        };
+        self.distances_km.keys().filter(wrong).map(told).collect()
     }
 
     /// Why headings of the HS are none, each with its member: a zero that was lost would name other

@@ -81,9 +81,10 @@ pub fn impossible_time(ms: i64) -> Option<String> {
 /// Why hardly anything has that time, Unix milliseconds.
 pub fn unlikely_time(ms: i64) -> Option<String> {
     let [from, to] = TIME_USUAL_MS;
-    (!(from..=to).contains(&ms)).then(|| {
-        let shown = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
-        format!("{ms} is {shown}; times are Unix times in milliseconds")
+    (!(from..=to).contains(&ms)).then(|| match jiff::Timestamp::from_millisecond(ms) {
+        Ok(shown) => format!("{ms} is {shown}; times are Unix times in milliseconds"),
+        // The last hours of 9999 are beyond what a calendar of any zone can show.
+        Err(_) => format!("{ms} is the end of 9999; times are Unix times in milliseconds"),
     })
 }
 

@@ -239,6 +239,11 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
     }
 }
 
+/// Whether an entry stands before another in one log.
+fn is_earlier_in_log(event: &EventView, later: &EventView) -> bool {
+    event.reference.log == later.reference.log && event.reference.seq < later.reference.seq
+}
+
 /// The checks that departments opened on a passage, and what closed each.
 pub(crate) struct Checks<'a> {
     opened: Vec<&'a EventView>,
@@ -307,16 +312,19 @@ impl<'a> Checks<'a> {
             return Some(Lack::Clearance);
         }
 
+        // What stands before it in its node's own log was on that node's screens, whatever screen
+        // its author claims to have had.
+        let knew = |e: &EventView| sight.saw(out, e) || is_earlier_in_log(e, out);
         let saw_open = self.opened.iter().any(|o| {
             let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
-            sight.saw(out, o) && !closed.into_iter().any(|c| sight.saw(out, c))
+            knew(o) && !closed.into_iter().any(|c| knew(c))
         });
 
         if saw_open {
             return Some(Lack::ClosedCheck);
         }
 
-        let is_looked_into = self.is_looked_into(sight, |a| sight.saw(out, a));
+        let is_looked_into = self.is_looked_into(sight, knew);
         (!is_looked_into).then_some(Lack::CheckOfAnomaly)
     }
 }
@@ -399,7 +407,13 @@ fn entry(record: &Record, sight: &Sight<'_>, contested: &[String], state: &mut S
         && !contested.iter().any(|n| record.is_legal(n))
         && unassessed(record, sight).is_empty();
 
-    state.name = if has("cancelled") && !has("paid") {
+    // Goods that were let go are not called back by a word.
+    let let_go = has("entry.released") || has("entry.exited");
+    if has("cancelled") && let_go {
+        state.flags.insert("CANCELLED_AFTER_RELEASE");
+    }
+
+    state.name = if has("cancelled") && !has("paid") && !let_go {
         "CANCELLED"
     } else if has("entry.exited") {
         "EXITED"

@@ -41,6 +41,7 @@ pub const STATE_NAMES: &[&str] = &[
     "RELEASE_REFUSED",
     "LOOKOUT",
     // Customs entries.
+    "CANCELLED_AFTER_RELEASE",
     "STORED",
     "REGISTERED",
     "ASSESSED",

@@ -134,6 +134,25 @@ fn a_release_is_reopened_by_a_result_it_did_not_know() {
     assert!(state(&record).is_open());
 }
 
+/// The goods go by the portal once more, and it measures again.
+#[test]
+fn an_alarm_after_a_release_holds_anew_until_somebody_releases_who_knows_of_it() {
+    let (mut qam, _, first, id, placed) = vet_hold();
+    let result = qam.say("of-vet", Some(id), &[first.reference], good_result());
+    let release = || QuarantineHold::release(std::slice::from_ref(&placed), "of-vet-2");
+    let done = qam.say("of-vet", Some(id), &[result.reference], release());
+    assert!(!state(&build(&[&first, &result, &done])).is_open());
+
+    let alarm = QuarantineHold::on().event("rad.alarm", json!({"gamma": 9.0}));
+    let alarm = qam.say("of-rad", Some(id), &[done.reference], alarm);
+    let record = build(&[&first, &result, &done, &alarm]);
+    assert!(state(&record).is_open());
+
+    let again = qam.say("of-vet", Some(id), &[alarm.reference], release());
+    let record = build(&[&first, &result, &done, &alarm, &again]);
+    assert!(!state(&record).is_open());
+}
+
 #[test]
 fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
     let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");

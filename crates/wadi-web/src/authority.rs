@@ -146,7 +146,7 @@ impl FormSpeaker {
 
     fn member(&self, member: &Member) -> Value {
         let mut told = match member.value {
-            ValueType::Text | ValueType::Digest => json!({"holds": "text"}),
+            ValueType::Text | ValueType::Digest | ValueType::Currency => json!({"holds": "text"}),
             ValueType::Int(unit) => with_unit("whole", unit),
             ValueType::Number(unit) => with_unit("number", unit),
             ValueType::Flag => json!({"holds": "flag"}),

@@ -23,7 +23,9 @@ use wadi_log::{
     SshKey,
 };
 use wadi_node::{Node, check_name};
-use wadi_record::{Department, Policy, impossible_time, unlikely_time};
+use wadi_record::{
+    Department, Policy, impossible_time, is_blank, normalise_reference, unlikely_time,
+};
 
 /// How far an operator's clock may be ahead of the node's.
 const CLOCKS_APART_MS: i64 = 3_600_000;
@@ -194,6 +196,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             // Who was registered by a name that none may have any more can be ended.
             if !revoked {
                 check_name("officer", &officer)?;
+                check_own_name(node, &officer)?;
                 check_name("name", &name)?;
             }
             department.parse::<Department>()?;
@@ -243,6 +246,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
 
             entries.sort();
+            check_reason(&reason)?;
             Body::Admit(Admit { entries, reason })
         }
         ControlBody::Spare {
@@ -258,6 +262,34 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
     })
 }
 
+/// Refuses a name that only looks like another: whoever has both is no second person.
+fn check_own_name(node: &Node, officer: &str) -> Result<(), Problem> {
+    let form = normalise_reference(officer);
+    let other = node.with_control(|c| {
+        let mut all = c.officers();
+        let other = all.find(|o| o.officer != officer && normalise_reference(&o.officer) == form);
+        other.map(|o| o.officer.clone())
+    });
+
+    match other {
+        Some(other) => Err(bad_control(format!(
+            "officer: {officer:?} is {other:?} written otherwise, who is registered: take another \
+             name"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a reason in which nobody reads anything.
+pub(crate) fn check_reason(reason: &str) -> Result<(), Problem> {
+    match is_blank(reason) {
+        true => Err(bad_control(
+            "reason: say why, for those who audit it".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The end of a crossing at a time that has come.
 fn closure(
     node: &Node,
@@ -265,6 +297,14 @@ fn closure(
     closed_s: i64,
     reason: String,
 ) -> Result<Body, Problem> {
+    let code = crate::filters::crossing(node, &crossing.to_string())?;
+    if code == Crossing::HUB.to_string() {
+        return Err(bad_control(
+            "crossing: a hub is no crossing, and is closed by none".into(),
+        ));
+    }
+
+    check_reason(&reason)?;
     let unit = "Unix time in seconds";
     let closed_ms = closed_s.saturating_mul(1_000);
     check_past(node, "closed_s", closed_s, closed_ms, unit)?;
@@ -357,7 +397,8 @@ fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
         )));
     }
 
-    if let Some(why) = policy.wrong_headings().first() {
+    let wrong = [policy.wrong_headings(), policy.wrong_distances()].concat();
+    if let Some(why) = wrong.first() {
         return Err(bad_control(format!("policy: {why}")));
     }
 

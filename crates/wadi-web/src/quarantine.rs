@@ -1,6 +1,6 @@
 //! What does not count for a cut or a fork.
 
-use crate::{Problem, Token, answers::QuarantineAnswer, filters, pages};
+use crate::{Problem, Token, answers::QuarantineAnswer, filters, pages, problem::unprocessable};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -50,6 +50,15 @@ pub(crate) async fn list(
         .reads()
         .quarantined(query.log.as_deref(), query.after.as_deref())
         .await?;
+
+    // A cursor is given only where more follows.
+    if let Some(after) = query.after.as_ref().filter(|_| entries.is_empty()) {
+        let why = format!(
+            "{after:?} stands in no quarantine, or nothing follows it any more: begin anew"
+        );
+        return Err(unprocessable("bad_cursor", why));
+    }
+
     let lines: Vec<Value> = entries.iter().map(|e| json!(e)).collect();
     let longest = entries.iter().map(|e| &e.entry).max_by_key(|e| e.len());
     let beside = json!({"entries": [], "next_after": longest});

@@ -53,6 +53,17 @@ enum Lookouts {
     None,
 }
 
+/// Refuses an officer who was revoked: such a one is of no department, and reads for none.
+fn check_in_office(node: &Node, officer: &str) -> Result<(), Problem> {
+    match node.with_control(|c| c.revoked_ms(officer)) {
+        Some(_) => Err(forbidden(
+            "revoked_officer",
+            format!("{officer} was revoked, and reads nothing any more"),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// What one request may read, and what of it was shown.
 pub(crate) struct ReadRight<'n> {
     node: &'n Arc<Node>,
@@ -83,7 +94,11 @@ impl Token {
                     false => Lookouts::None,
                 },
             ),
-            TokenScope::Officer { department, .. } => {
+            TokenScope::Officer {
+                officer,
+                department,
+            } => {
+                check_in_office(node, officer)?;
                 let department = department.parse::<Department>().ok();
                 let reads_persons = department.is_some_and(|d| PERSONS_READ_BY.contains(&d));
                 let lookouts = department.filter(|_| grant.is_none_or(|g| g.lookouts));

@@ -228,6 +228,7 @@ fn member_value(r: &mut StdRng, member: &Member, records: &[String]) -> String {
         ValueType::Day => quoted("2026-01-02"),
         ValueType::Digest => quoted(&format!("{:064x}", r.random_range(0..4))),
         ValueType::Crossing => quoted(["TRB", "QAM"].choose(r).expect("two")),
+        ValueType::Currency => quoted("IQD"),
         ValueType::TypeOfHold => quoted(HoldType::ALL.choose(r).expect("seven").name()),
     }
 }

@@ -311,8 +311,18 @@ pub(crate) fn entered_later(
 /// Whether a badge for this flag or state warns, and how loudly.
 pub(crate) fn tone_of(word: &str) -> &'static str {
     match word {
-        "DETAINED" | "FORCED_EXIT" | "RELEASED_UNDULY" | "PAID_UNDULY" | "ANOMALY" | "SEIZED"
-        | "VOIDED_AFTER_EXIT" | "DIVERTED_TWICE" | "RECALLED" | "REJECTED" | "FOREIGN"
+        "DETAINED"
+        | "FORCED_EXIT"
+        | "RELEASED_UNDULY"
+        | "PAID_UNDULY"
+        | "ANOMALY"
+        | "SEIZED"
+        | "VOIDED_AFTER_EXIT"
+        | "CANCELLED_AFTER_RELEASE"
+        | "DIVERTED_TWICE"
+        | "RECALLED"
+        | "REJECTED"
+        | "FOREIGN"
         | "UNREADABLE" => "bad",
         "CONTESTED"
         | "REFUSED_ACTS"

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use wadi_log::{Lane, RecordId, Reference, Role, SshSignature};
 use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES, Sentence};
-use wadi_record::{Draft, Kind, signature_event};
+use wadi_record::{Draft, Kind, normalise_reference, signature_event};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
 /// Records with published findings that are read together.
@@ -105,7 +105,9 @@ fn decidable(row: &FindingRow, life: &Json, officer: &str) -> Result<String, Fin
     let waits = proposal.filter(|_| row.state == "PENDING_RESOLUTION");
     let proposal = waits.ok_or(FindingError::NothingProposed)?;
 
-    match said_of(life, "proposal", "officer").as_deref() == Some(officer) {
+    // Whoever writes a name otherwise is no second person.
+    let proposer = said_of(life, "proposal", "officer").map(|name| normalise_reference(&name));
+    match proposer == Some(normalise_reference(officer)) {
         true => Err(FindingError::OwnProposal),
         false => Ok(proposal),
     }

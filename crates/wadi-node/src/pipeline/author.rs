@@ -12,7 +12,7 @@ use wadi_log::{
     BLOCK_ENTRIES_MAX, Body, Boot, Common, Entry, Epoch, Lane, LogId, OfficerEntry,
     OfficerKeyEntry, Reference, Role, Seen, Tip, VerifiedBlock, VerifiedEntry,
 };
-use wadi_record::{Objection, RecordError};
+use wadi_record::{Objection, RecordError, Refusal};
 use wadi_store::{AnchorState, CosignedHead, LocalKey, LocalScope, StoreError};
 
 /// Own entries are signed at about this spacing, so that blocks can end there.
@@ -319,6 +319,15 @@ fn runs(entries: Vec<VerifiedEntry>) -> Vec<Vec<VerifiedEntry>> {
 /// values.
 pub(super) fn refusal(objection: Objection) -> NodeError {
     match objection {
+        // What comes from elsewhere past a cut is kept; what a cut node is told here is not.
+        Objection::Refused(refusal) if refusal.code == "past_cut" => {
+            let why = "this node was cut: what it writes counts nowhere, and this was not kept";
+            let refusal = Refusal {
+                code: "node_cut",
+                why: why.into(),
+            };
+            WriteError::Refused(refusal).into()
+        }
         Objection::Refused(refusal) => WriteError::Refused(refusal).into(),
         Objection::Waits(missing) => NodeError::UnknownEntry(missing.map_or_else(
             || "the record's first entry".into(),

@@ -3,7 +3,7 @@
 use crate::{
     HoldType, Unit,
     error::{hint, nearest},
-    normal::{crossing_meant, is_digest},
+    normal::{crossing_meant, currency_meant, is_digest},
     ranges::impossible_time,
 };
 use serde_json::Value;
@@ -20,6 +20,8 @@ pub enum ValueType {
     Int(Unit),
     /// Any number.
     Number(Unit),
+    /// The code of a currency, ISO 4217.
+    Currency,
     /// Yes or no.
     Flag,
     /// A Unix time in milliseconds.
@@ -59,6 +61,7 @@ impl ValueType {
             | Self::Day
             | Self::Digest
             | Self::Crossing
+            | Self::Currency
             | Self::TypeOfHold => (
                 value.as_str().is_some_and(|t| !t.is_empty()),
                 "expected text that is not empty",
@@ -97,6 +100,13 @@ impl ValueType {
             Self::Crossing => (
                 text.parse::<wadi_log::Crossing>().is_ok(),
                 format!("is not a crossing's code{}", hint(&crossing_meant(text))),
+            ),
+            Self::Currency => (
+                text.len() == 3 && text.bytes().all(|c| c.is_ascii_uppercase()),
+                format!(
+                    "is not an ISO 4217 code of three capital letters{}",
+                    hint(&currency_meant(text))
+                ),
             ),
             Self::Int(unit) | Self::Number(unit) => {
                 return value.as_f64().and_then(|number| unit.impossible(number));

@@ -32,7 +32,7 @@ pub use lookout::normalise_target;
 pub(crate) use lookout::{target_doubt, wrong_target};
 pub(crate) use meant::{country_meant, crossing_meant, currency_meant};
 pub use plate::{normalise_plate, plate_shape};
-pub use reference::normalise_reference;
+pub use reference::{normalise_reference, says_nothing};
 pub(crate) use terms::member_term;
 pub use terms::{field_term, goods_terms};
 pub use unit_code::normalise_unit;

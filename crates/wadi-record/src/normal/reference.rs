@@ -27,10 +27,41 @@ pub fn normalise_reference(raw: &str) -> String {
     out
 }
 
+/// What is written where there is none, in the normal form of references.
+const NOTHING: [&str; 10] = [
+    "NONE",
+    "NO",
+    "NA",
+    "NIL",
+    "NULL",
+    "UNKNOWN",
+    "X",
+    "XXX",
+    "بدون",
+    "لايوجد",
+];
+
+/// Whether a number or a reference says that there is none: no letter and no digit, zeros alone, or
+/// a word for it, as `-`, `000`, `N/A` or `بدون`.
+pub fn says_nothing(text: &str) -> bool {
+    let form = normalise_reference(text);
+    form.chars().all(|c| matches!(c, '0' | SIGN)) || NOTHING.contains(&form.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_written_where_there_is_none_says_nothing() {
+        for text in ["-", "", "000", "n/a", "None", "بدون", "لا يوجد", "٠"] {
+            assert!(says_nothing(text), "{text}");
+        }
+        for text in ["1", "C-100", "NONE-1", "A0"] {
+            assert!(!says_nothing(text), "{text}");
+        }
+    }
 
     #[test]
     fn one_reference_is_one_however_it_is_written() {

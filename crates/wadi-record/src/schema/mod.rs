@@ -157,6 +157,7 @@ fn member_json(member: &Member) -> Json {
         }
         ValueType::Day => json!({"type": "string", "format": "date"}),
         ValueType::Crossing => described(text(), "a crossing's code"),
+        ValueType::Currency => described(text(), "a currency's code, ISO 4217"),
         ValueType::TypeOfHold => json!({"type": "string", "enum": crate::HoldType::NAMES}),
     }
 }

@@ -20,6 +20,7 @@ pub fn member_holds(member: &Member) -> String {
         ValueType::Day => "day, as 2026-03-01".into(),
         ValueType::Digest => "SHA-256, hexadecimal".into(),
         ValueType::Crossing => "code of a crossing".into(),
+        ValueType::Currency => "currency, ISO 4217".into(),
         ValueType::TypeOfHold => crate::HoldType::NAMES.join(", "),
     }
 }

@@ -29,6 +29,7 @@ state-DIVERTED_TWICE = حُوّل مرتين
 state-FORCED_EXIT = خرج دون إجازة مرور
 state-HANDED_OVER = أُحيل إلى منفذ آخر
 state-VOIDED_AFTER_EXIT = أُلغي بعد الخروج
+state-CANCELLED_AFTER_RELEASE = أُلغي بعد الإفراج
 
 # الحجز.
 

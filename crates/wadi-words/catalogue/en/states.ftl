@@ -29,6 +29,7 @@ state-DIVERTED_TWICE = diverted twice
 state-FORCED_EXIT = left without clearing
 state-HANDED_OVER = handed over
 state-VOIDED_AFTER_EXIT = voided after its exit
+state-CANCELLED_AFTER_RELEASE = cancelled after its release
 
 # Holds.
 

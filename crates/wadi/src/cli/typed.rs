@@ -29,6 +29,7 @@ pub(super) fn member_is_text(event: &str, member: &str) -> bool {
         | ValueType::Day
         | ValueType::Digest
         | ValueType::Crossing
+        | ValueType::Currency
         | ValueType::TypeOfHold => true,
         ValueType::Int(_)
         | ValueType::Number(_)

@@ -20,6 +20,7 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
     e.verify(&papers.root)?;
     super::papers_check::papers_and_addresses(config, &papers)?;
     super::tls::check_for_browsers(config)?;
+    papers.identity.check_revocation_lists()?;
 
     peer_addresses(config, &papers)?;
     let peers = config.peer.len();

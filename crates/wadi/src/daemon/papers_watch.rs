@@ -81,6 +81,11 @@ impl PapersWatch {
         let key = self.identity.key_pem.clone();
         let identity = read_identity(&self.config.papers, key)?;
         self.check_own(&identity)?;
+        if identity.crls_pem.is_empty() && !self.identity.crls_pem.is_empty() {
+            let why = "crl.pem was there and is gone: whoever it revoked would be let in again; put \
+                       the newest list back";
+            return Err(Failure::new("bad_identity", why));
+        }
 
         let acceptor = match self.tls {
             Some(_) => Some(tls::acceptor(&identity, &self.config)?),

@@ -131,11 +131,19 @@ pub fn read_identity(dir: &Path, key_pem: String) -> Result<wadi_net::Identity, 
         std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))
     };
 
+    // One that is there and does not read revokes nobody: that must not look like none.
+    let lists = dir.join("crl.pem");
+    let crls_pem = match std::fs::read_to_string(&lists) {
+        Ok(list) => vec![list],
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(unreadable(&lists, error)),
+    };
+
     Ok(wadi_net::Identity {
         ca_pem: text("ca.pem")?,
         certificate_pem: text("tls.pem")?,
         key_pem,
-        crls_pem: text("crl.pem").into_iter().collect(),
+        crls_pem,
     })
 }
 

@@ -4,7 +4,7 @@
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::{lies_under, normalise_reference, normalise_unit};
+use wadi_record::{lies_under, normalise_reference, normalise_unit, says_nothing};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R17",
@@ -18,6 +18,9 @@ sentences! {
     Missing = "R17-missing" { entry: record, goods: names }
     Reused = "R17-reused" { certificate: name, other: record }
     Exceeded = "R17-exceeded" {
+        certificate: name, covers: number, used: number, records: records,
+    }
+    ExceededGrams = "R17-exceeded-grams" {
         certificate: name, covers: number, used: number, records: records,
     }
 }
@@ -89,12 +92,14 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
         .collect();
 
     let own = entry.texts("certificate", "");
+    let names_one = own.iter().any(|text| !says_nothing(text));
     let on_hold = dossier
-        .of("hold")
-        .any(|h| h.field("certificate.ref").is_some());
+        .named_holds()
+        .filter_map(|hold| hold.field("certificate.ref"))
+        .any(|text| !says_nothing(text));
     let mut out = Vec::new();
 
-    if !codes.is_empty() && own.is_empty() && !on_hold {
+    if !codes.is_empty() && !names_one && !on_hold {
         let due_ms = entry
             .began_ms()
             .saturating_add(hours_ms(dossier.policy.counterpart_h));
@@ -167,7 +172,8 @@ fn certificates(r: &Facts) -> Vec<(&str, Option<i64>)> {
 /// their gross mass where no net mass is told. Of several certificates nobody can tell which covers
 /// what.
 fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
-    if named_once(certificates(entry).into_iter().map(|(c, _)| c)).len() != 1 {
+    let named = certificates(entry).into_iter().map(|(named, _)| named);
+    if named_once(named.filter(|text| !says_nothing(text))).len() != 1 {
         return None;
     }
 
@@ -182,6 +188,7 @@ fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
 
         entry
             .int(&format!("{item}.net_g"))
+            .filter(|grams| *grams > 0)
             .or_else(|| entry.int(&format!("{item}.gross_g")))
     });
 
@@ -249,11 +256,21 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     let mut records: Vec<&str> = using.iter().map(|r| r.printed()).collect();
     records.sort_unstable();
 
-    let says = Says::Exceeded {
-        certificate: reference,
-        covers: covers / 1_000,
-        used: used / 1_000,
-        records: &records,
+    // In kilograms where that is exact.
+    let is_whole = covers % 1_000 == 0 && used % 1_000 == 0;
+    let says = match is_whole {
+        true => Says::Exceeded {
+            certificate: reference,
+            covers: covers / 1_000,
+            used: used / 1_000,
+            records: &records,
+        },
+        false => Says::ExceededGrams {
+            certificate: reference,
+            covers,
+            used,
+            records: &records,
+        },
     };
 
     let evidence =

@@ -29,7 +29,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     if let Some(released_ms) = entry.first_ms("entry.released")
         && entry.flag("RED")
         && !searched(entry)
-        && !dossier.of("hold").any(searched)
+        && !dossier.named_holds().any(searched)
     {
         out.push(
             Contradiction::new(

@@ -28,11 +28,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     };
 
+    // What left before the goods came in, or was recorded in error, ends nothing.
     let ends = |p: &&crate::Facts| {
-        passage.shares(p, "transit.ref") && p.field("direction") == Some("out") && p.has("gate.out")
+        let is_exit = p.field("direction") == Some("out")
+            && !matches!(p.state(), "VOID" | "TURNED_BACK" | "CANCELLED");
+        let left_after = p.last_ms("gate.out") >= Some(passage.began_ms());
+        passage.shares(p, "transit.ref") && is_exit && left_after
     };
 
-    let exit = dossier.of("passage").find(ends);
+    let exits = dossier.of("passage").filter(ends);
+    let exit = exits.min_by_key(|p| (p.began_ms(), p.id.clone()));
     let declared = passage.field("declared_exit");
     let printed = passage.printed();
     let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.transit_h));

@@ -1,6 +1,6 @@
 //! R02: a truck left while a hold on it, or on the customs entry of what it carries, was open.
 
-use crate::{Contradiction, Dossier, Facts, Rule, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use wadi_record::KnownBy;
 
@@ -15,6 +15,14 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     Left = "R02-left" { passage: record, hold: record }
     LeftWithGoods = "R02-left-with-goods" { passage: record, hold: record, goods: record }
+    LeftByWord = "R02-left-by-word" { passage: record, hold: record }
+    LeftByWordWithGoods = "R02-left-by-word-with-goods" {
+        passage: record, hold: record, goods: record,
+    }
+    ReleasedByWord = "R02-released-by-word" { passage: record, hold: record }
+    ReleasedByWordWithGoods = "R02-released-by-word-with-goods" {
+        passage: record, hold: record, goods: record,
+    }
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -31,7 +39,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     dossier
         .of("hold")
         .filter(|hold| passage.is_named_by(&hold.known_by()))
-        .filter_map(|hold| check(anchor, hold))
+        .filter_map(|hold| Some(Found::of(anchor, hold)?.told(anchor, hold, None)))
         .collect()
 }
 
@@ -58,46 +66,125 @@ fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
                 continue;
             }
 
-            all.extend(check(truck, hold).map(|found| {
-                Contradiction {
-                    discriminator: format!("{} {}", hold.id, truck.id),
-                    sentence: Says::LeftWithGoods {
-                        passage: truck.printed(),
-                        hold: hold.printed(),
-                        goods: goods.printed(),
-                    }
-                    .into(),
-                    ..found
-                }
-            }));
+            let found = Found::of(truck, hold);
+            all.extend(found.map(|found| found.told(truck, hold, Some(goods))));
         }
     }
 
     all
 }
 
-fn check(passage: &Facts, hold: &Facts) -> Option<Contradiction> {
-    // Of several exits the first that passed the hold.
-    let left_ms = passage
-        .events("gate.out")
-        .map(|e| e.at_ms())
-        .filter(|t| hold.was_open_at(*t))
-        .min()?;
+/// How a truck passed a hold: as all that was written tells, or by times that were said afterwards.
+/// Whoever lets a held truck go would say so, too; a book of the gate that is entered later looks
+/// the same, and an auditor lays it beside the finding.
+enum Found {
+    /// It left while the hold was open.
+    Left { left_ms: i64 },
+    /// Its exit is said to lie before the hold, and was written down while that was open.
+    LeftByWord { left_ms: i64, entered_ms: i64 },
+    /// The release is said to lie before its exit, and was written down after it.
+    ReleasedByWord { left_ms: i64, entered_ms: i64 },
+}
 
-    Some(
-        Contradiction::new(
-            hold.id.clone(),
-            left_ms,
-            Says::Left {
-                passage: passage.printed(),
-                hold: hold.printed(),
-            },
-            json!({"hold": hold.printed(), "placed_ms": hold.held_from_ms(), "left_ms": left_ms}),
-        )
+impl Found {
+    fn of(passage: &Facts, hold: &Facts) -> Option<Self> {
+        let exits: Vec<Fact<'_>> = passage.events("gate.out").collect();
+        // Of several exits the first that passed the hold.
+        let open = exits
+            .iter()
+            .map(Fact::at_ms)
+            .filter(|t| hold.was_open_at(*t));
+        if let Some(left_ms) = open.min() {
+            return Some(Self::Left { left_ms });
+        }
+
+        let by_word = exits.iter().filter_map(|exit| {
+            let (left_ms, entered_ms) = (exit.at_ms(), exit.entered_ms());
+            let placed_between = hold.held_from_ms().is_some_and(|placed| placed > left_ms);
+            let is_late = entered_ms > left_ms && placed_between && hold.was_open_at(entered_ms);
+            is_late.then_some(Self::LeftByWord {
+                left_ms,
+                entered_ms,
+            })
+        });
+        let released = exits.iter().filter_map(|exit| {
+            let left_ms = exit.at_ms();
+            let entered_ms = released_after(hold, left_ms, exit.entered_ms())?;
+            Some(Self::ReleasedByWord {
+                left_ms,
+                entered_ms,
+            })
+        });
+
+        by_word.chain(released).min_by_key(Self::left_ms)
+    }
+
+    fn left_ms(&self) -> i64 {
+        match self {
+            Self::Left { left_ms }
+            | Self::LeftByWord { left_ms, .. }
+            | Self::ReleasedByWord { left_ms, .. } => *left_ms,
+        }
+    }
+
+    /// The finding, on the passage, or on the entry of the goods that it carries.
+    fn told(&self, truck: &Facts, hold: &Facts, goods: Option<&Facts>) -> Contradiction {
+        let (passage, held) = (truck.printed(), hold.printed());
+        let (left_ms, placed_ms) = (self.left_ms(), hold.held_from_ms());
+        let mut evidence = json!({"hold": held, "placed_ms": placed_ms, "left_ms": left_ms});
+        let mut through_ms = left_ms;
+        if let Self::LeftByWord { entered_ms, .. } | Self::ReleasedByWord { entered_ms, .. } = self
+        {
+            evidence["entered_ms"] = (*entered_ms).into();
+            through_ms = *entered_ms;
+        }
+
+        let says = self.sentence(passage, held, goods.map(Facts::printed));
+        let discriminator = match goods {
+            Some(_) => format!("{} {}", hold.id, truck.id),
+            None => hold.id.clone(),
+        };
         // A release made before the truck left may still be on its way, from the hold's crossing or
         // from the hub.
-        .until([hold.crossing(), passage.crossing(), "HUB"], left_ms),
-    )
+        Contradiction::new(discriminator, through_ms, says, evidence)
+            .until([hold.crossing(), truck.crossing(), "HUB"], through_ms)
+    }
+
+    fn sentence<'a>(&self, passage: &'a str, hold: &'a str, goods: Option<&'a str>) -> Says<'a> {
+        match (self, goods) {
+            (Self::Left { .. }, None) => Says::Left { passage, hold },
+            (Self::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
+            (Self::ReleasedByWord { .. }, None) => Says::ReleasedByWord { passage, hold },
+            (Self::Left { .. }, Some(goods)) => Says::LeftWithGoods {
+                passage,
+                hold,
+                goods,
+            },
+            (Self::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
+                passage,
+                hold,
+                goods,
+            },
+            (Self::ReleasedByWord { .. }, Some(goods)) => Says::ReleasedByWordWithGoods {
+                passage,
+                hold,
+                goods,
+            },
+        }
+    }
+}
+
+/// When a release was written down that is said to lie before an exit and was written after it:
+/// without it the hold was open then.
+fn released_after(hold: &Facts, left_ms: i64, exit_entered_ms: i64) -> Option<i64> {
+    let is_held = hold.held_from_ms().is_some_and(|placed| placed <= left_ms);
+    let before = hold
+        .any(&["released", "conditional"])
+        .filter(|r| r.at_ms() <= left_ms);
+    let entered_ms = before.map(|r| r.entered_ms()).min()?;
+    let is_late = entered_ms > left_ms.max(exit_entered_ms);
+
+    (is_held && is_late).then_some(entered_ms)
 }
 
 #[cfg(test)]
@@ -131,6 +218,46 @@ mod tests {
             [Phase::Firm],
             "released only after it left"
         );
+    }
+
+    #[test]
+    fn an_exit_that_is_dated_before_the_hold_and_written_after_it_is_told() {
+        let placed = [
+            event("hold.placed", 100, json!({})),
+            event("link", 100, json!({"record": "P1"})),
+        ];
+        let released = event("released", 300, json!({"holds": ["hold.placed@100"]}));
+        let open = hold("H1", json!({}), &placed);
+        let gone = hold("H1", json!({}), &[&placed[..], &[released]].concat());
+        let left = |entered_ms: i64| {
+            let mut out = event("gate.out", 50, json!({}));
+            out["entered_ms"] = entered_ms.into();
+            passage("P1", json!({}), &[out])
+        };
+
+        assert_eq!(firm("R02", left(200), vec![open.clone()]), [Phase::Firm]);
+        assert_eq!(firm("R02", left(50), vec![open.clone()]), [], "at once");
+        assert_eq!(firm("R02", left(99), vec![open]), [], "before the hold");
+        assert_eq!(firm("R02", left(400), vec![gone]), [], "after its release");
+    }
+
+    #[test]
+    fn a_release_that_is_dated_before_the_exit_and_written_after_it_is_told() {
+        let released = |entered_ms: i64| {
+            let mut released = event("released", 300, json!({"holds": ["hold.placed@100"]}));
+            released["entered_ms"] = entered_ms.into();
+            let placed = event("hold.placed", 100, json!({}));
+            let link = event("link", 100, json!({"record": "P1"}));
+            hold("H1", json!({}), &[placed, link, released])
+        };
+        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
+
+        assert_eq!(
+            firm("R02", left.clone(), vec![released(900)]),
+            [Phase::Firm]
+        );
+        assert_eq!(firm("R02", left.clone(), vec![released(300)]), []);
+        assert_eq!(firm("R02", left, vec![released(499)]), [], "before it left");
     }
 
     #[test]

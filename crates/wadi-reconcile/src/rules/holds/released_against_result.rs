@@ -22,7 +22,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    let mut releases: Vec<Fact<'_>> = hold.events("released").collect();
+    // What goes under conditions goes all the same.
+    let mut releases: Vec<Fact<'_>> = hold.any(&["released", "conditional"]).collect();
     if releases.is_empty() {
         return Vec::new();
     }

@@ -20,15 +20,17 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
     let settled = entry.has("entry.released") || entry.has("cancelled");
 
-    // A transit is terminated at its exit and not cleared inland.
-    if !entry.is_customs_entry() || settled || entry.field("transit.ref").is_some() {
+    if !entry.is_customs_entry() || settled {
         return Vec::new();
     }
 
     let inbound = dossier
         .journey("passage")
         .filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
-    let left = inbound.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
+    // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that says
+    // so, too.
+    let inland = inbound.filter(|p| !entry.shares(p, "transit.ref"));
+    let left = inland.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
 
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
@@ -70,5 +72,17 @@ mod tests {
 
         let released = entry("E1", json!({}), &[event("entry.released", 50, json!({}))]);
         assert_eq!(firm("R26", released, truck()), []);
+
+        let transit = |reference| entry("E1", json!({"transit.ref": reference}), &[]);
+        let in_transit = passage(
+            "P1",
+            json!({"direction": "in", "transit.ref": "T-1"}),
+            &[event("gate.out", 100, json!({}))],
+        );
+        assert_eq!(firm("R26", transit("t 1"), vec![in_transit]), []);
+        for reference in ["T-1", "-"] {
+            let found = firm("R26", transit(reference), truck());
+            assert_eq!(found, [Phase::Firm], "its truck says nothing of a transit");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::BTreeSet;
-use wadi_record::field_term;
+use wadi_record::{field_term, says_nothing};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R09",
@@ -26,6 +26,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     let seals: BTreeSet<&str> = passage.texts("seal", "").into_iter().collect();
+    let is_sealed = seals.iter().any(|seal| !says_nothing(seal));
     let mut out = Vec::new();
     let laden =
         passage.field("purpose") == Some("goods") && !passage.texts("container", "").is_empty();
@@ -36,7 +37,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .as_object()
         .is_some_and(|c| c.keys().any(|k| k.starts_with("seal.")));
 
-    if laden && passage.state() == "EXITED" && seals.is_empty() && !resealed && !contested {
+    if laden && passage.state() == "EXITED" && !is_sealed && !resealed && !contested {
         out.push(
             Contradiction::new(
                 "missing",
@@ -92,12 +93,23 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
+/// Searches of this truck: those on a hold or an entry that names it, and of others those while it
+/// was there. It may come again, with other goods and other seals.
 fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
+    let passage = &dossier.anchor;
+    let left_ms = passage.last_ms("gate.out").unwrap_or(i64::MAX);
+    let stay_ms = passage.began_ms()..=left_ms;
     let searched = dossier
         .linked
         .iter()
         .filter(|r| r.is_hold() || r.is_customs_entry());
-    searched.flat_map(|r| r.any(&["search.opened", "search.found"]))
+
+    searched.flat_map(move |r| {
+        let is_named = r.is_linked_to(passage);
+        let stay_ms = stay_ms.clone();
+        let all = r.any(&["search.opened", "search.found"]);
+        all.filter(move |e| is_named || stay_ms.contains(&e.at_ms()))
+    })
 }
 
 /// The seals that were put on the load by right before an event: those recorded on the passage, now

@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentences, text::head};
 use serde_json::json;
+use std::collections::BTreeMap;
 use wadi_record::normalise_document;
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,10 +27,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    anchor
-        .texts("person", "document_hash")
-        .into_iter()
-        .filter_map(|d| check(dossier, d))
+    let mut by_form: BTreeMap<String, &str> = BTreeMap::new();
+    for document in documents(anchor) {
+        by_form
+            .entry(normalise_document(document))
+            .or_insert(document);
+    }
+
+    let all = by_form.into_values();
+    all.filter_map(|document| check(dossier, document))
         .collect()
 }
 
@@ -48,12 +54,21 @@ fn passed(p: &Facts) -> bool {
     !NOT.contains(&p.state())
 }
 
+/// Documents of those who pass: of its fields, and of those who were admitted.
+fn documents(p: &Facts) -> impl Iterator<Item = &str> {
+    let admitted = p
+        .said()
+        .filter(|e| e.counts() && e.kind() == "person.admitted");
+    let fields = p.texts("person", "document_hash").into_iter();
+    fields.chain(admitted.filter_map(|e| e.text("document_hash")))
+}
+
 /// Whether somebody of a passage has the document.
 fn is_held_by(document: &str, p: &Facts) -> bool {
     let form = normalise_document(document);
-    let theirs = p.texts("person", "document_hash").into_iter();
+    let mut theirs = documents(p).map(normalise_document);
 
-    !form.is_empty() && theirs.map(normalise_document).any(|other| other == form)
+    !form.is_empty() && theirs.any(|other| other == form)
 }
 
 fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {

@@ -3,6 +3,7 @@
 
 use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
+use std::collections::BTreeSet;
 use wadi_record::lies_under;
 
 pub(crate) const RULE: Rule = Rule {
@@ -47,11 +48,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
     }
 
-    let codes = dossier
-        .linked
-        .iter()
-        .filter_map(|r| r.field("goods.hs_code"));
-    let codes: Vec<&str> = hold.field("hs_code").into_iter().chain(codes).collect();
+    // What the hold says of its goods; else what the passages say that it names.
+    let named = dossier.of("passage").filter(|p| p.is_linked_to(hold));
+    let of_named: BTreeSet<&str> = named.filter_map(|p| p.field("goods.hs_code")).collect();
+    let codes: Vec<&str> = match hold.field("hs_code") {
+        Some(own) => vec![own],
+        None => of_named.into_iter().collect(),
+    };
     let last_judged_ms = hold.last_ms("rad.adjudicated");
 
     for judged in hold.events("rad.adjudicated") {

@@ -154,7 +154,7 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[
             required("duty_minor", Int(MinorUnits)),
-            required("currency", Text),
+            required("currency", Currency),
         ],
         together: Together::Free,
         terms: &[],
@@ -178,7 +178,7 @@ pub(super) const ROWS: &[EventType] = &[
         needs_shift: false,
         members: &[
             required("amount_minor", Int(MinorUnits)),
-            required("currency", Text),
+            required("currency", Currency),
             required("receipt", Text),
         ],
         together: Together::Free,

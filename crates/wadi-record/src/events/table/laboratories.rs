@@ -60,7 +60,7 @@ pub(super) const ROWS: &[EventType] = &[
                     to: 11,
                 },
             ),
-            optional("secondary", Text),
+            optional("secondary", OneOf(&["NONE", "REQUESTED", "COMPLETE"])),
             optional("attested_by", Text),
             optional("attester_department", Text),
         ],
