@@ -123,10 +123,14 @@ impl Dossier {
         self.linked.iter().filter(move |r| r.kind() == kind)
     }
 
-    /// Holds that name the record, or that it names: a lookout for its goods is none of them.
+    /// Holds that name the record, or that it names, or that name what it names: a lookout for its
+    /// goods is none of them.
     pub(crate) fn named_holds(&self) -> impl Iterator<Item = &Facts> {
-        self.of("hold")
-            .filter(|hold| hold.is_linked_to(&self.anchor))
+        let own = self.anchor.links();
+        self.of("hold").filter(move |hold| {
+            let names_same = hold.links().iter().any(|link| own.contains(link));
+            names_same || hold.is_linked_to(&self.anchor)
+        })
     }
 
     /// Linked passages or entries of the same journey: those that name each other or share a

@@ -207,8 +207,8 @@ impl Policy {
                 codes.len() == 2 && codes[0] != codes[1] && codes.iter().all(|code| is_code(code))
             });
             format!(
-                "distances_km: {pair:?} is not the codes of two crossings in the order of letters, as \
-                 QAM-TRB{}",
+                "distances_km: {pair:?} is not the codes of two crossings in the order of \
+                 letters, as QAM-TRB{}",
                 hint(&meant)
             )
         };

@@ -82,8 +82,8 @@ impl PapersWatch {
         let identity = read_identity(&self.config.papers, key)?;
         self.check_own(&identity)?;
         if identity.crls_pem.is_empty() && !self.identity.crls_pem.is_empty() {
-            let why = "crl.pem was there and is gone: whoever it revoked would be let in again; put \
-                       the newest list back";
+            let why = "crl.pem was there and is gone: whoever it revoked would be let in again; \
+                       put the newest list back";
             return Err(Failure::new("bad_identity", why));
         }
 

@@ -39,7 +39,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     dossier
         .of("hold")
         .filter(|hold| passage.is_named_by(&hold.known_by()))
-        .filter_map(|hold| Some(Found::of(anchor, hold)?.told(anchor, hold, None)))
+        .filter_map(|hold| Some(HowPassed::of(anchor, hold)?.told(anchor, hold, None)))
         .collect()
 }
 
@@ -66,7 +66,7 @@ fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
                 continue;
             }
 
-            let found = Found::of(truck, hold);
+            let found = HowPassed::of(truck, hold);
             all.extend(found.map(|found| found.told(truck, hold, Some(goods))));
         }
     }
@@ -77,7 +77,7 @@ fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
 /// How a truck passed a hold: as all that was written tells, or by times that were said afterwards.
 /// Whoever lets a held truck go would say so, too; a book of the gate that is entered later looks
 /// the same, and an auditor lays it beside the finding.
-enum Found {
+enum HowPassed {
     /// It left while the hold was open.
     Left { left_ms: i64 },
     /// Its exit is said to lie before the hold, and was written down while that was open.
@@ -86,7 +86,7 @@ enum Found {
     ReleasedByWord { left_ms: i64, entered_ms: i64 },
 }
 
-impl Found {
+impl HowPassed {
     fn of(passage: &Facts, hold: &Facts) -> Option<Self> {
         let exits: Vec<Fact<'_>> = passage.events("gate.out").collect();
         // Of several exits the first that passed the hold.
