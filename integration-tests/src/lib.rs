@@ -29,6 +29,18 @@ use std::{
 /// machine that does much else at once may take minutes for what takes a second.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long a story whose defence was taken away waits: what does not come then never comes, and it
+/// is to fail.
+const PATIENCE_WITHOUT_DEFENCE: Duration = Duration::from_secs(30);
+
+/// How long this story waits for something that has to come.
+pub fn patience() -> Duration {
+    match std::env::var_os("WADI_DEFENCE_OFF") {
+        Some(_) => PATIENCE_WITHOUT_DEFENCE,
+        None => PATIENCE,
+    }
+}
+
 /// The wadi binary that was built beside this test.
 pub fn wadi() -> PathBuf {
     let mut path = std::env::current_exe().expect("a test has a path");
@@ -306,11 +318,12 @@ impl World {
 
     /// Waits, bounded, until something holds.
     pub fn wait(&self, what: &str, holds: impl Fn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let patience = patience();
+        let deadline = Instant::now() + patience;
         while !holds() {
             assert!(
                 Instant::now() < deadline,
-                "waited {PATIENCE:?} for: {what}\n{}",
+                "waited {patience:?} for: {what}\n{}",
                 self.logs()
             );
             std::thread::sleep(Duration::from_millis(50));

@@ -2,7 +2,7 @@
 //! what QUIC would. For gates that need hundreds of starts, where a process each would cost a
 //! second apiece.
 
-use crate::PATIENCE;
+use crate::patience;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -323,9 +323,10 @@ async fn pass_on(mut from: mpsc::Receiver<Leaving>, to: mpsc::Sender<Arriving>) 
 
 /// Waits, bounded, until something holds.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let patience = patience();
+    let deadline = Instant::now() + patience;
     while !holds().await {
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
+        assert!(Instant::now() < deadline, "waited {patience:?} for: {what}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
 }

@@ -319,12 +319,22 @@ mod tests {
             "of chapter 08, whose zero was lost"
         );
 
-        let shown = hold("H1", json!({"certificate.ref": "C1"}), &[]);
+        let shown = |events: &[serde_json::Value]| {
+            vec![hold("H1", json!({"certificate.ref": "C1"}), events)]
+        };
+        let names = event("link", 1, json!({"record": "E1"}));
         assert_eq!(
-            firm("R17", bare, vec![shown]),
+            firm("R17", bare.clone(), shown(&[names])),
             [],
             "it lies with the quarantine"
         );
+        let found = firm("R17", bare, shown(&[]));
+        assert_eq!(found, [Phase::Firm], "a lookout for such goods is no paper");
+
+        for nothing in ["-", "none", "000", "بدون"] {
+            let entry = declared("E1", "0803.90", Some(nothing), 0);
+            assert_eq!(firm("R17", entry, vec![]), [Phase::Firm], "{nothing}");
+        }
     }
 
     #[test]
