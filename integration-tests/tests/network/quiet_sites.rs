@@ -13,8 +13,8 @@ use wadi_log::{Lane, Role};
 use wadi_node::{Arriving, Leaving, Node, Target, Write, run_late_link, run_link};
 use wadi_record::Passage;
 
-/// Within a minute of contact, what a quiet crossing did is firm, on a machine that is not starved: a
-/// test waits longer.
+/// Within a minute of contact, what a quiet crossing did is firm, on a machine that is not starved:
+/// a test waits longer.
 const FIRM_WITHIN: Duration = PATIENCE;
 
 /// A truck leaves while a hold on it is open; after that nothing is written.
