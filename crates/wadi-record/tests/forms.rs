@@ -219,3 +219,45 @@ fn a_truck_with_an_anomaly_is_looked_into_before_it_goes() {
         assert_eq!(lacks(&record), rest, "{officer}");
     }
 }
+
+/// Whoever lets a truck out names what was on the screen. An old one is no excuse for what the same
+/// node's log held by then.
+#[test]
+fn an_old_screen_hides_no_check_that_stands_in_the_same_log() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let first = trb.say(
+        "of-port",
+        None,
+        &[],
+        Passage::announce("in").gate_in("G1", "R1"),
+    );
+    let id = RecordId::of_first(&first.reference);
+    let cleared = Passage::on().event("cleared", json!({}));
+    let cleared = trb.say("of-port", Some(id), &[first.reference], cleared);
+    let check = Passage::on().event("check.opened", json!({"check": "documents"}));
+    let check = trb.say("of-sec", Some(id), &[cleared.reference], check);
+
+    let out = Passage::on().gate_out("G2", "R2");
+    let out = trb.say("of-port", Some(id), &[cleared.reference], out);
+    let record = build(&[&first, &cleared, &check, &out]);
+    assert_eq!(state(&record).name, "EXITED");
+    assert!(state(&record).flags.contains("FORCED_EXIT"));
+}
+
+/// Goods that were let go are not called back by a word.
+#[test]
+fn an_entry_that_was_released_is_not_cancelled() {
+    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+    let first = man.say("of-cus", None, &[], CustomsEntry::store("Agent", "A-1"));
+    let id = RecordId::of_first(&first.reference);
+    let cancelled = || CustomsEntry::on().event("cancelled", json!({"reason": "a slip"}));
+    let early = man.say("of-cus-2", Some(id), &[first.reference], cancelled());
+    assert_eq!(state(&build(&[&first, &early])).name, "CANCELLED");
+
+    let released = CustomsEntry::on().event("entry.released", json!({}));
+    let released = man.say("of-cus-2", Some(id), &[first.reference], released);
+    let late = man.say("of-cus-2", Some(id), &[released.reference], cancelled());
+    let record = build(&[&first, &released, &late]);
+    assert_ne!(state(&record).name, "CANCELLED");
+    assert!(state(&record).flags.contains("CANCELLED_AFTER_RELEASE"));
+}

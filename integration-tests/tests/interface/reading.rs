@@ -1,6 +1,6 @@
 //! Who reads what: a traveller's papers, what somebody is looking for, and which kinds of records.
 
-use integration_tests::{Site, World};
+use integration_tests::{Site, World, run};
 use serde_json::{Value, json};
 
 const HASH: &str = "abababababababababababababababababababababababababababababababab";
@@ -225,4 +225,27 @@ fn auditors_see_how_often_each_token_was_shown_what_is_not_everybodys() {
         "nothing was shown to it"
     );
     assert_eq!(code(trb.get_as(&clerk, "/v1/reads")), "operator_only");
+}
+
+#[test]
+fn an_officer_who_was_revoked_reads_nothing_any_more() {
+    let mut world = World::default();
+    world.start_with_officer("OF-SEC", "SEC");
+    let trb = world.site("trb");
+    let (_, lookout) = record_both(trb);
+    let security = officer(trb, "SEC");
+    let path = format!("/v1/records/{lookout}");
+    trb.get_as(&security, &path).expect("a lookout of its own");
+
+    let revoke = ["say", "officer", "OF-SEC", "SEC", "--revoke"];
+    let said = run(&world.site("hub").dir, &revoke);
+    assert!(said.status.success(), "{said:?}");
+    world.wait("the site has heard of it", || {
+        trb.get_as(&security, &path)
+            .is_err_and(|problem| problem["code"] == "revoked_officer")
+    });
+    assert_eq!(
+        code(trb.get_as(&security, "/v1/records")),
+        "revoked_officer"
+    );
 }

@@ -412,6 +412,21 @@ fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
     });
     assert!(!up("man") && up("trb"));
 
+    // A list that does not read, or is gone, is not one that revokes nobody.
+    let list = of("hub").join("crl.pem");
+    let whole = std::fs::read(&list).unwrap();
+    let told = |why: &str| {
+        let sites = hub.get("/v1/sites").unwrap_or_default().to_string();
+        sites.contains("are not taken up") && sites.contains(why)
+    };
+    std::fs::write(&list, [0x30, 0x82, 0xff, 0xfe]).unwrap();
+    world.wait("it is told that the list does not read", || told("UTF-8"));
+    std::fs::remove_file(&list).unwrap();
+    world.wait("it is told that the list is gone", || told("is gone"));
+    assert!(!up("man") && up("trb"));
+    std::fs::write(&list, whole).unwrap();
+    world.wait("all is well again", || !told(""));
+
     // Renewed papers are taken up, too: the next handshake goes by them.
     run_json(commission.path(), &["pki", "renew", "trb"]);
     let truck = world.site("trb").truck("11-A-00001");

@@ -115,6 +115,13 @@ mod tests {
         };
 
         assert_eq!(firm("R27", begun.clone(), ended("QAM")), []);
+        for (state, left_ms) in [("VOID", 900), ("EXITED", 99)] {
+            let fields = json!({"transit.ref": "T1", "direction": "out"});
+            let left = event("gate.out", left_ms, json!({}));
+            let out = passage("P2", fields, &[left]).state_is(state).at("QAM");
+            let found = firm("R27", begun.clone(), vec![out]);
+            assert_eq!(found, [Phase::Firm], "{state} at {left_ms}");
+        }
         assert_eq!(firm("R27", begun.clone(), ended("MUN")), [Phase::Firm]);
 
         let written = passage(
