@@ -82,12 +82,9 @@ pub enum RecordError {
 }
 
 /// What was probably meant; nothing where nothing is near.
-pub(crate) fn hint(suggestion: &Option<impl AsRef<str>>) -> String {
-    suggestion
-        .as_ref()
-        .map(|s| s.as_ref())
-        .map(|s| format!("; did you mean {s:?}?"))
-        .unwrap_or_default()
+pub fn hint(suggestion: &Option<impl AsRef<str>>) -> String {
+    let meant = suggestion.as_ref().map(AsRef::as_ref);
+    meant.map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
 }
 
 impl RecordError {

@@ -60,7 +60,7 @@ pub use decision::{
 pub use document::{Saved, read_saved};
 pub use doubts::DraftContext;
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
-pub use error::{RecordError, nearest};
+pub use error::{RecordError, hint, nearest};
 pub use events::{
     Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right,
     SIGNATURE_EVENT, Term, TermValue, Together, ValueType, check_event, event_type,

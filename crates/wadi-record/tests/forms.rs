@@ -170,17 +170,19 @@ fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
     );
 }
 
+/// A truck that came in.
+fn admitted(trb: &mut Desk) -> (JudgedChange, RecordId) {
+    let draft = Passage::announce("in").gate_in("G1", "R1");
+    let first = trb.say("of-port", None, &[], draft);
+    let id = RecordId::of_first(&first.reference);
+    (first, id)
+}
+
 #[test]
 fn a_truck_with_an_anomaly_is_looked_into_before_it_goes() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
     let strange = json!({"image_sha256": "ab".repeat(32), "anomaly": true});
-    let first = trb.say(
-        "of-port",
-        None,
-        &[],
-        Passage::announce("in").gate_in("G1", "R1"),
-    );
-    let id = RecordId::of_first(&first.reference);
+    let (first, id) = admitted(&mut trb);
     let scan = trb.device(
         "SONAR-1",
         Some(id),
@@ -225,13 +227,7 @@ fn a_truck_with_an_anomaly_is_looked_into_before_it_goes() {
 #[test]
 fn an_old_screen_hides_no_check_that_stands_in_the_same_log() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
-    let first = trb.say(
-        "of-port",
-        None,
-        &[],
-        Passage::announce("in").gate_in("G1", "R1"),
-    );
-    let id = RecordId::of_first(&first.reference);
+    let (first, id) = admitted(&mut trb);
     let cleared = Passage::on().event("cleared", json!({}));
     let cleared = trb.say("of-port", Some(id), &[first.reference], cleared);
     let check = Passage::on().event("check.opened", json!({"check": "documents"}));

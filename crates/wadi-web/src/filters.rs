@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use wadi_log::{Crossing, LogId};
 use wadi_node::{DETAINED, Node};
-use wadi_record::{Kind, STATE_NAMES, nearest, normalise_plate};
+use wadi_record::{Kind, STATE_NAMES, hint, nearest, normalise_plate};
 
 /// The problem with a value that is none of those that a filter may have.
 pub(crate) fn unknown_value<'a>(
@@ -16,12 +16,9 @@ pub(crate) fn unknown_value<'a>(
     allowed: impl IntoIterator<Item = &'a str>,
 ) -> Problem {
     let allowed: Vec<&str> = allowed.into_iter().collect();
-    let hint =
-        nearest(given, allowed.iter().copied()).map(|name| format!("; did you mean {name:?}?"));
-
     let why = format!(
         "{given:?} is no {what}{}; there are: {}",
-        hint.unwrap_or_default(),
+        hint(&nearest(given, allowed.iter().copied())),
         allowed.join(", ")
     );
 
@@ -150,11 +147,9 @@ pub(crate) fn held_log(node: &Node, given: &str) -> Result<(), Problem> {
         return Ok(());
     }
 
-    let hint = nearest(given, origins.iter().map(String::as_str))
-        .map(|origin| format!("; did you mean {origin:?}?"));
     let why = format!(
         "{given:?} is the origin of no log that is held here{}",
-        hint.unwrap_or_default()
+        hint(&nearest(given, origins.iter().map(String::as_str)))
     );
     Err(Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,

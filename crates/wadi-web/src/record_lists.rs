@@ -277,8 +277,8 @@ pub(crate) async fn list(
             known_page(known, known_ms, filter.limit)
         }
         None => {
-            let listed = read_page(&node, reading, &mut asked, limit).await?;
-            page(listed, &asked.filter, limit)
+            let (listed, shown) = read_page(&node, reading, &mut asked, limit).await?;
+            page(listed, shown, &asked.filter)
         }
     };
     if let Some(understood) = understood {
@@ -288,34 +288,39 @@ pub(crate) async fn list(
     Ok(Json(answer))
 }
 
-/// Reads the rows of a page. Where no limit is named few are read, and more where those leave room.
+/// Reads the rows of a page, and tells how many of them one answer has room for. Where no limit is
+/// named few are read, and more where those leave room.
 async fn read_page(
     node: &Node,
     reading: ReadRight<'_>,
     asked: &mut AskedList,
     limit: Option<u32>,
-) -> Result<Vec<ListedRecord>, NodeError> {
+) -> Result<(Vec<ListedRecord>, usize), NodeError> {
     let (reads, rows) = (node.reads(), asked.filter.limit);
     let first = limit.map_or(rows.min(FIRST_ROWS), |_| rows);
     asked.filter.limit = first;
     let mut listed = reads.list_records(&asked.filter, &asked.members).await?;
-    for one in &mut listed {
-        reading.show_record(&mut one.json);
-    }
+    show_records(&reading, &mut listed);
+    let mut shown = fitting(&listed, limit);
 
     let may_be_more = listed.len() as u32 == first && first < rows;
-    if may_be_more && fitting(&listed, limit) == listed.len() {
+    if may_be_more && shown == listed.len() {
         asked.go_on_after(listed.last());
         asked.filter.limit = rows - first;
         let mut more = reads.list_records(&asked.filter, &asked.members).await?;
-        for one in &mut more {
-            reading.show_record(&mut one.json);
-        }
+        show_records(&reading, &mut more);
         listed.extend(more);
+        shown = fitting(&listed, limit);
     }
 
     asked.filter.limit = rows;
-    Ok(listed)
+    Ok((listed, shown))
+}
+
+fn show_records(reading: &ReadRight<'_>, listed: &mut [ListedRecord]) {
+    for one in listed {
+        reading.show_record(&mut one.json);
+    }
 }
 
 /// How many of these records one answer has room for.
@@ -330,10 +335,9 @@ fn fitting(listed: &[ListedRecord], limit: Option<u32>) -> usize {
     pages::fitting(listed.iter().map(|r| &r.json), &beside, limit)
 }
 
-/// A page of records as they stand.
-fn page(mut listed: Vec<ListedRecord>, filter: &RecordFilter, limit: Option<u32>) -> Value {
+/// A page of records as they stand, of which so many are shown.
+fn page(mut listed: Vec<ListedRecord>, shown: usize, filter: &RecordFilter) -> Value {
     let may_be_more = listed.len() as u32 == filter.limit;
-    let shown = fitting(&listed, limit);
     let is_cut = shown < listed.len();
     listed.truncate(shown);
 

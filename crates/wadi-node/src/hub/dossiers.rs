@@ -186,7 +186,9 @@ impl Gathered {
         for hit in store.near(&beyond).await? {
             let asker = of_whom.get(hit.asker);
             let asked = asker.and_then(|asker| self.asked.get_mut(asker));
-            asked.map(|asked| asked.neighbours.insert(hit.record));
+            if let Some(asked) = asked {
+                asked.neighbours.insert(hit.record);
+            }
         }
 
         let terms: Vec<(String, String)> = questions

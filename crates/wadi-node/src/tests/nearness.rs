@@ -4,15 +4,17 @@ use crate::{
     door::write::{Target, Write},
     node::Node,
     tests::{
-        order::{Found, MINUTE, found, found_country, looked},
+        order::{Country, Found, MINUTE, found, found_country, looked},
         reconciler::{hear, hear_all, of_rule, write},
     },
 };
 use serde_json::json;
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, atomic::Ordering},
 };
+use wadi_log::RecordId;
 use wadi_record::{CustomsEntry, Draft, Passage, Policy};
 
 const HOUR: i64 = 60 * MINUTE;
@@ -26,6 +28,20 @@ struct TwoHubs {
 }
 
 impl TwoHubs {
+    async fn start(country: &Country, dir: &Path) -> Self {
+        Self {
+            first: country.node(dir, 2, "hub").await,
+            second: country.node(&dir.join("again"), 2, "hub").await,
+            taken: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the first misses the counterpart of an entry.
+    async fn misses(&self, entry: &RecordId) -> bool {
+        let found = of_rule(&self.first, "R15").await;
+        found.iter().any(|f| f.anchor == *entry)
+    }
+
     /// The first hears what a site has said so far.
     async fn hear(&mut self, site: &Node) {
         hear(&self.first, site, &mut self.taken).await;
@@ -52,11 +68,7 @@ async fn an_entry_that_stands_alone_is_looked_at_when_its_truck_comes_beside_a_h
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;
     let (trb, qam) = (&sites[0], &sites[1]);
-    let mut hubs = TwoHubs {
-        first: country.node(dir.path(), 2, "hub").await,
-        second: country.node(&dir.path().join("again"), 2, "hub").await,
-        taken: BTreeMap::new(),
-    };
+    let mut hubs = TwoHubs::start(&country, dir.path()).await;
     let go_on = |ms: i64| country.clock.0.fetch_add(ms, Ordering::Relaxed);
     let entry =
         |n: usize| CustomsEntry::store("Agent", &format!("A-{n}")).text("vehicle.plate", "11-A-1");
@@ -75,14 +87,10 @@ async fn an_entry_that_stands_alone_is_looked_at_when_its_truck_comes_beside_a_h
         written.unwrap();
     }
     hubs.hear(trb).await;
-    let missing = async |hub: &Node| {
-        let found = of_rule(hub, "R15").await;
-        found.iter().any(|f| f.anchor == alone)
-    };
-    assert!(missing(&hubs.first).await, "nobody told of its truck yet");
+    assert!(hubs.misses(&alone).await, "nobody told of its truck yet");
 
     hubs.hear(qam).await;
-    assert!(!missing(&hubs.first).await, "its truck is here");
+    assert!(!hubs.misses(&alone).await, "its truck is here");
 
     let (first, second) = hubs.found(&[trb, qam]).await;
     assert_eq!(first, second);
@@ -97,11 +105,7 @@ async fn an_entry_that_names_a_truck_of_months_ago_is_looked_at_when_that_is_tur
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;
     let (trb, qam) = (&sites[0], &sites[1]);
-    let mut hubs = TwoHubs {
-        first: country.node(dir.path(), 2, "hub").await,
-        second: country.node(&dir.path().join("again"), 2, "hub").await,
-        taken: BTreeMap::new(),
-    };
+    let mut hubs = TwoHubs::start(&country, dir.path()).await;
 
     let truck = Passage::announce("in")
         .plate("11-A-1", "IQ")
@@ -116,16 +120,12 @@ async fn an_entry_that_names_a_truck_of_months_ago_is_looked_at_when_that_is_tur
     let entry = write(qam, "CUS", Target::New(None), entry).await;
     hubs.hear(trb).await;
     hubs.hear(qam).await;
-    let missing = async |hub: &Node| {
-        let found = of_rule(hub, "R15").await;
-        found.iter().any(|f| f.anchor == entry)
-    };
-    assert!(!missing(&hubs.first).await, "it names its passage");
+    assert!(!hubs.misses(&entry).await, "it names its passage");
 
     let back = Passage::on().event("turned_back", json!({"reason": "no papers"}));
     write(trb, "PORT", Target::On(truck), back).await;
     hubs.hear(trb).await;
-    assert!(missing(&hubs.first).await, "what it names has not passed");
+    assert!(hubs.misses(&entry).await, "what it names has not passed");
 
     let (first, second) = hubs.found(&[trb, qam]).await;
     assert_eq!(first, second);

@@ -1,7 +1,10 @@
 //! What a draft may say: an event held against its row of the table.
 
 use super::{EVENTS, EventType, Member, Together, event_type};
-use crate::{Kind, RecordError, error::nearest};
+use crate::{
+    Kind, RecordError,
+    error::{hint, nearest},
+};
 use serde_json::{Map, Value};
 
 /// What is wrong with a member: its name, and why.
@@ -84,9 +87,7 @@ fn foreign_member<'e>(
         .keys()
         .find(|given| *given != "type" && !names().any(|n| n == *given))?;
 
-    let near = nearest(foreign, names())
-        .map(|n| format!("; did you mean {n:?}?"))
-        .unwrap_or_default();
+    let near = hint(&nearest(foreign, names()));
 
     Some((foreign, format!("is not a member of {}{near}", found.name)))
 }

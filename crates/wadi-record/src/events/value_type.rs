@@ -3,7 +3,7 @@
 use crate::{
     HoldType, Unit,
     error::{hint, nearest},
-    normal::{crossing_meant, currency_meant, is_digest},
+    normal::{crossing_meant, currency_meant, is_capital_code, is_digest},
     ranges::impossible_time,
 };
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl ValueType {
                 format!("is not a crossing's code{}", hint(&crossing_meant(text))),
             ),
             Self::Currency => (
-                text.len() == 3 && text.bytes().all(|c| c.is_ascii_uppercase()),
+                is_capital_code(text, 3),
                 format!(
                     "is not an ISO 4217 code of three capital letters{}",
                     hint(&currency_meant(text))

@@ -15,8 +15,8 @@ use crate::{
     error::{hint, nearest},
     events::is_day,
     normal::{
-        country_meant, crossing_meant, currency_meant, is_blank, is_digest, wrong_hs_code,
-        wrong_target,
+        country_meant, crossing_meant, currency_meant, is_blank, is_capital_code, is_digest,
+        wrong_hs_code, wrong_target,
     },
     ranges::impossible_time,
 };
@@ -102,7 +102,6 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
         (_, other) => return bad(format!("expected text, found {}", describe(other))),
     };
 
-    let letters = |n| text.len() == n && text.bytes().all(|c| c.is_ascii_uppercase());
     match field.value {
         OneOf(list) if !list.contains(&text.as_str()) => {
             let near = nearest(text, list.iter().copied());
@@ -112,11 +111,11 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
                 hint(&near)
             ))
         }
-        Country if !letters(2) => bad(format!(
+        Country if !is_capital_code(text, 2) => bad(format!(
             "{text:?} is not an ISO 3166 code of two capital letters{}",
             hint(&country_meant(text))
         )),
-        Currency if !letters(3) => bad(format!(
+        Currency if !is_capital_code(text, 3) => bad(format!(
             "{text:?} is not an ISO 4217 code of three capital letters{}",
             hint(&currency_meant(text))
         )),

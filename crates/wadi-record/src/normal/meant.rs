@@ -2,6 +2,11 @@
 
 use super::{country::is_country, currency::currency_doubt, normalise_country};
 
+/// Whether a text has the form of a code: so many capital letters.
+pub(crate) fn is_capital_code(text: &str, letters: usize) -> bool {
+    text.len() == letters && text.bytes().all(|c| c.is_ascii_uppercase())
+}
+
 /// The code of two letters of a country that was written in small letters, or by three.
 pub(crate) fn country_meant(text: &str) -> Option<String> {
     let code = normalise_country(text);

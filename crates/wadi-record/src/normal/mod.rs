@@ -30,7 +30,7 @@ pub use letters::{is_blank, takes_no_room};
 pub(crate) use lookalikes::{StrangeLetter, strange_letter};
 pub use lookout::normalise_target;
 pub(crate) use lookout::{target_doubt, wrong_target};
-pub(crate) use meant::{country_meant, crossing_meant, currency_meant};
+pub(crate) use meant::{country_meant, crossing_meant, currency_meant, is_capital_code};
 pub use plate::{normalise_plate, plate_shape};
 pub use reference::{normalise_reference, says_nothing};
 pub(crate) use terms::member_term;

@@ -107,10 +107,12 @@ impl Asker<'_> {
     fn ask_near(&mut self, questions: &mut DossierQuestions, ask: Ask, near: Near, gone: bool) {
         let by_kind = !ask.cohort && !NEAREST_OF_ALL.contains(&ask.what);
         let holds_by = self.is_hold && CARRIED.contains(&ask.what) && !ask.cohort;
-        let most = match () {
-            () if holds_by => HELD_PER_TERM,
-            () if by_kind => PER_TERM,
-            () => PER_COHORT_TERM,
+        let most = if holds_by {
+            HELD_PER_TERM
+        } else if by_kind {
+            PER_TERM
+        } else {
+            PER_COHORT_TERM
         };
 
         let mut ask_of = |between_ms, most, gone| {

@@ -56,9 +56,7 @@ fn passed(p: &Facts) -> bool {
 
 /// Documents of those who pass: of its fields, and of those who were admitted.
 fn documents(p: &Facts) -> impl Iterator<Item = &str> {
-    let admitted = p
-        .said()
-        .filter(|e| e.counts() && e.kind() == "person.admitted");
+    let admitted = p.events("person.admitted");
     let fields = p.texts("person", "document_hash").into_iter();
     fields.chain(admitted.filter_map(|e| e.text("document_hash")))
 }
