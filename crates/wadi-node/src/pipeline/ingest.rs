@@ -290,6 +290,9 @@ impl Sequencer {
         let doubt_ms = self.clock_doubt_ms();
         let (time, ledger) = (&self.time, &mut self.ledger);
         let doubtful = block.entries().iter().filter_map(|entry| {
+            // What its log may not say is about no record, whichever it names.
+            ledger.control().check_right(&log, entry.entry()?).ok()?;
+
             // Whoever leaves the hub's time out of a log's own heads has named it in those of its
             // control log, which list how far the log had come.
             let listed_s = ledger.named_before(&log, entry.reference().seq);

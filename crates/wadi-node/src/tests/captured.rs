@@ -342,6 +342,35 @@ async fn who_leaves_the_hubs_time_out_of_a_log_backdates_nothing_past_its_contro
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_control_log_may_not_say_is_about_no_record_whenever_it_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = scene(dir.path()).await;
+    let now_ms = now(&scene);
+
+    // A change has no place in a control log. This one is dated to the day before.
+    let mut control = Forger::new(78, Lane::Control, now_ms - 24 * 3_600_000);
+    control.hub_time_s = now_ms / 1_000 - 60;
+    let plate = Passage::on().plate("1", "IQ");
+    control.say("PORT", Some(scene.truck), &[], plate.clone());
+    control.say("PORT", Some(scene.truck), &[], plate);
+
+    // One hub hears of the truck before it, the other afterwards.
+    let other = scene
+        .country
+        .node(&dir.path().join("other"), 2, "hub")
+        .await;
+    let forged = control.logs();
+    let orders = [
+        (&scene.hub, [&scene.early, &forged]),
+        (&other, [&forged, &scene.early]),
+    ];
+    for (hub, order) in orders {
+        deliver_all(hub, &order).await;
+        assert_eq!(of_rule(hub, "R20").await, [], "it counts for nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_never_started_is_named_with_what_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let scene = scene(dir.path()).await;
