@@ -148,6 +148,26 @@ impl Enrolment {
         Self::from_pb(&self.to_pb())
     }
 
+    /// Whether a node may be called so, and be of that crossing in that role; `malformed` where not.
+    pub fn check_member(
+        name: &str,
+        role: Role,
+        crossing: Option<Crossing>,
+    ) -> Result<(), LogError> {
+        let bad = |why: &str| Err(LogError::malformed("enrolment", why));
+        match (role, crossing) {
+            (Role::Hub, Some(Crossing::HUB)) | (Role::Observer, None) => {}
+            (Role::Crossing, Some(c)) if c != Crossing::HUB => {}
+            _ => return bad("the crossing does not fit the role"),
+        }
+
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
+            true => bad("names are 1 to 24 of a-z, 0-9 and -"),
+            false => Ok(()),
+        }
+    }
+
     /// The node enrolled.
     pub fn node(&self) -> NodeId {
         NodeId::of_key(&self.log_key)
@@ -233,16 +253,7 @@ impl Enrolment {
             Some(s.crossing.parse()?)
         };
 
-        match (role, crossing) {
-            (Role::Hub, Some(Crossing::HUB)) | (Role::Observer, None) => {}
-            (Role::Crossing, Some(c)) if c != Crossing::HUB => {}
-            _ => return Err(bad("the crossing does not fit the role")),
-        }
-
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if s.name.is_empty() || s.name.len() > NAME_CHARS_MAX || !s.name.chars().all(plain) {
-            return Err(bad("names are 1 to 24 of a-z, 0-9 and -"));
-        }
+        Self::check_member(&s.name, role, crossing)?;
 
         if s.grants.len() > 64 {
             return Err(LogError::Limit {

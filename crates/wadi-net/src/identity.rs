@@ -133,6 +133,13 @@ impl Identity {
         self.revoked().map(drop)
     }
 
+    /// How many of the certificates that other papers of this node revoked these do not: a list that
+    /// is older than what is known already.
+    pub fn revokes_fewer_than(&self, known: &Self) -> Result<usize, NetError> {
+        let revoked = self.revoked()?.0;
+        Ok(known.revoked()?.0.difference(&revoked).count())
+    }
+
     /// What the revocation lists name. They are checked where handshakes use them.
     pub(crate) fn revoked(&self) -> Result<RevokedSerials, NetError> {
         let bad = |why: String| NetError::Identity(format!("a revocation list: {why}"));

@@ -427,7 +427,10 @@ fn result_allows(
     hold: Option<HoldType>,
 ) -> Result<(), Refusal> {
     if record.events.is_spoken_against(&view.shown) {
-        return refuse("result_against", "a result speaks against the release");
+        return refuse(
+            "result_against",
+            "a result, or an alarm that nobody adjudicated since, speaks against the release",
+        );
     }
 
     let is_carried = |evidence| record.events.is_carried(evidence, &view.shown);
@@ -466,7 +469,7 @@ pub(crate) fn speaks_against(e: &EventView) -> bool {
             e.int("code").is_none_or(|c| c <= 2 || c == 10)
                 || e.text("secondary") == Some("REQUESTED")
         }
-        Gives::Indication => true,
+        Gives::Alarm | Gives::Indication => true,
         Gives::Search => {
             e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some()
         }

@@ -173,7 +173,7 @@ impl Events {
             Gives::Adjudication => Some(EvidenceKind::Adjudicated),
             Gives::Search | Gives::AllClear => Some(EvidenceKind::Searched),
             Gives::Result | Gives::Amendment => view.department.map(EvidenceKind::Tested),
-            Gives::Indication | Gives::Nothing => None,
+            Gives::Alarm | Gives::Indication | Gives::Nothing => None,
         };
 
         if let Some(evidence) = carries {
@@ -272,7 +272,7 @@ fn answers(better: &EventView, bad: &EventView) -> bool {
                     .text("sample")
                     .is_some_and(|s| better.text("sample") == Some(s))
         }
-        (Gives::Adjudication, Gives::Adjudication) => true,
+        (Gives::Alarm | Gives::Adjudication, Gives::Adjudication) => true,
         (Gives::Indication, Gives::Search | Gives::AllClear) => true,
         _ => false,
     }

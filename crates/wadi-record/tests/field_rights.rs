@@ -318,6 +318,13 @@ fn a_hold_that_a_machines_alarm_began_is_adjudicated_and_released() {
         "and not by others"
     );
 
+    // The portal measures once more: what was adjudicated before says nothing of that.
+    let anew = QuarantineHold::on().event("rad.alarm", json!({"gamma": 900.0}));
+    let anew = trb.device("PORTAL-1", Some(id), &[adjudicated.reference], anew);
+    let older = trb.say("of-rad", Some(id), &[anew.reference], release.clone());
+    let record = build(&[&first, &adjudicated, &anew, &older]);
+    assert!(state(&record).is_open(), "its adjudication is older");
+
     let done = trb.say("of-rad", Some(id), &[adjudicated.reference], release);
     let record = build(&[&first, &adjudicated, &done]);
     assert_eq!(state(&record).name, "RELEASED");

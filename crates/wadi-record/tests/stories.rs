@@ -148,8 +148,15 @@ fn an_alarm_after_a_release_holds_anew_until_somebody_releases_who_knows_of_it()
     let record = build(&[&first, &result, &done, &alarm]);
     assert!(state(&record).is_open());
 
-    let again = qam.say("of-vet", Some(id), &[alarm.reference], release());
-    let record = build(&[&first, &result, &done, &alarm, &again]);
+    let hasty = qam.say("of-vet", Some(id), &[alarm.reference], release());
+    let record = build(&[&first, &result, &done, &alarm, &hasty]);
+    assert!(state(&record).is_open(), "nobody said what it measured");
+
+    let members = json!({"code": 4, "attested_by": "of-rad-2", "attester_department": "RAD"});
+    let adjudicated = QuarantineHold::on().event("rad.adjudicated", members);
+    let adjudicated = qam.say("of-rad", Some(id), &[alarm.reference], adjudicated);
+    let again = qam.say("of-vet", Some(id), &[adjudicated.reference], release());
+    let record = build(&[&first, &result, &done, &alarm, &adjudicated, &again]);
     assert!(!state(&record).is_open());
 }
 

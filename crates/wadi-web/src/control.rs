@@ -281,7 +281,7 @@ fn check_own_name(node: &Node, officer: &str) -> Result<(), Problem> {
 }
 
 /// Refuses a reason in which nobody reads anything.
-fn check_reason(reason: &str) -> Result<(), Problem> {
+pub(crate) fn check_reason(reason: &str) -> Result<(), Problem> {
     match is_blank(reason) {
         true => Err(bad_control(
             "reason: say why, for those who audit it".into(),

@@ -2,7 +2,7 @@
 
 use crate::{
     Problem,
-    control::{bad_control, check_past},
+    control::{bad_control, check_past, check_reason},
     problem::unprocessable,
 };
 use wadi_log::{Cut, CutTarget, Enrolment, Head, NodeId, Role, SPARE_REASON_BYTES_MAX, SpareEntry};
@@ -18,6 +18,7 @@ pub(crate) async fn cut_of_node(
     since_ms: Option<i64>,
 ) -> Result<Vec<Cut>, Problem> {
     let id = node_named(node, name)?;
+    check_reason(&reason)?;
     let heads: Vec<Head> = match (all, since_ms) {
         (true, Some(_)) => {
             let why = "`all` and `since_ms`: one of the two says where the cut falls";
@@ -47,6 +48,7 @@ pub(crate) fn succession(
     reason: String,
 ) -> Result<Vec<Cut>, Problem> {
     let (old, new) = (node_named(node, name)?, node_named(node, by)?);
+    check_reason(&reason)?;
     let known = |id: &NodeId| {
         node.with_control(|c| {
             let e = c.enrolment(id);
@@ -82,6 +84,7 @@ pub(crate) fn succession(
 /// What takes back all that stands against a node as a whole, and was said by hubs.
 pub(crate) fn uncut(node: &Node, name: &str, reason: String) -> Result<Cut, Problem> {
     let id = node_named(node, name)?;
+    check_reason(&reason)?;
     let standing = node.with_control(|c| match c.is_cut(&id) {
         true => c.standing_cuts(&id),
         false => Default::default(),
@@ -129,8 +132,9 @@ pub(crate) fn spare_of_node(
     let id = node_named(node, name)?;
     let view = node.view();
     let declared = view.control.spare_declarations(&id);
-    if reason.trim().is_empty() || reason.len() > SPARE_REASON_BYTES_MAX {
-        let why = format!("reason: from 1 to {SPARE_REASON_BYTES_MAX} bytes, for who audits it");
+    check_reason(&reason)?;
+    if reason.len() > SPARE_REASON_BYTES_MAX {
+        let why = format!("reason: {SPARE_REASON_BYTES_MAX} bytes at most");
         return Err(bad_control(why));
     }
 

@@ -207,6 +207,7 @@ impl ReadRight<'_> {
         for member in ["refused_fields", "changed_after"] {
             tally.take_listed(record.get_mut(member).and_then(Value::as_array_mut));
         }
+        tally.take_warnings(record.get_mut("warnings").and_then(Value::as_array_mut));
         for event in listed(record, "events") {
             tally.take_event(event, "data");
         }
@@ -322,7 +323,9 @@ fn listed<'v>(object: &'v mut Value, member: &str) -> impl Iterator<Item = &'v m
 /// Rules whose findings are about a traveller.
 const PERSON_RULES: &[&str] = &["R25"];
 /// Members of a finding's evidence that hold what a document or a traveller's field says.
-const PERSON_EVIDENCE: &[&str] = &["document", "claims", "before", "value"];
+const PERSON_EVIDENCE: &[&str] = &["document", "claims", "before", "value", "warning"];
+/// Sentences of findings that are about a traveller, whatever the rule.
+const PERSON_SENTENCES: &[&str] = &["R24-document"];
 
 /// Whether a finding, or the event that published it, tells who a traveller is: it is about a
 /// document, or about the values of a field that identifies somebody.
@@ -337,6 +340,7 @@ fn finding_tells_of_person(finding: &Value) -> bool {
         &sentence["values"]["field"]["field"],
     ];
     PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default())
+        || PERSON_SENTENCES.contains(&sentence["id"].as_str().unwrap_or_default())
         || finding["evidence"]["document"].is_string()
         || fields
             .into_iter()
@@ -401,6 +405,19 @@ impl Tally {
         if let Some(lines) = lines {
             lines.retain(|line| self.keeps(line["field"].as_str().unwrap_or_default()));
         }
+    }
+
+    /// Takes out what a record warns of a traveller: a warning begins with what it is about.
+    fn take_warnings(&mut self, warnings: Option<&mut Vec<Value>>) {
+        let Some(warnings) = warnings else { return };
+        warnings.retain(|warning| {
+            let is_of_person = warning.as_str().is_some_and(identifies_person);
+            self.persons_shown |= is_of_person && self.persons;
+            if is_of_person && !self.persons {
+                self.withheld.insert("warnings".into());
+            }
+            !is_of_person || self.persons
+        });
     }
 
     /// Whether an event's members stay.
@@ -519,6 +536,20 @@ mod tests {
         let person = of_field("person.1.document_hash");
         for (said, is_taken) in [
             (published("R25", ""), true),
+            (
+                published(
+                    "R24",
+                    r#"{"id": "R24-document", "values": {"n": {"name": "1"}}}"#,
+                ),
+                true,
+            ),
+            (
+                published(
+                    "R24",
+                    r#"{"id": "R24-vin", "values": {"vin": {"name": "V"}}}"#,
+                ),
+                false,
+            ),
             (published("R13", &person), true),
             (published("R13", &of_field("seal.1")), false),
             (published("R02", "no sentence"), false),
@@ -543,6 +574,27 @@ mod tests {
 
         let found = json!({"rule": "R32", "evidence": {"field": "person.2.nationality"}});
         assert!(finding_tells_of_person(&found));
+    }
+
+    #[test]
+    fn a_warning_of_a_travellers_document_is_read_by_who_reads_of_travellers() {
+        let container = "CSQU3054384: not a valid ISO 6346 container number (digit)";
+        let document = wadi_record::warnings(
+            "person.1.document_check",
+            &wadi_log::Value::Text("failed".into()),
+        );
+        let all = json!([container, document.expect("a warning")]);
+
+        let mut warnings = all.clone();
+        let mut tally = Tally::of(false, false);
+        tally.take_warnings(warnings.as_array_mut());
+        assert_eq!(warnings, json!([container]));
+        assert!(tally.withheld.contains("warnings") && !tally.persons_shown);
+
+        let mut warnings = all.clone();
+        let mut tally = Tally::of(true, false);
+        tally.take_warnings(warnings.as_array_mut());
+        assert_eq!((warnings, tally.persons_shown), (all, true));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::{
     Problem, Token,
     answers::{IssuedReleaseTokenAnswer, ReleaseTokensAnswer},
+    filters,
     problem::unprocessable,
     strict::StrictBody,
 };
@@ -12,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_log::{Body, ReleaseToken};
+use wadi_log::{Body, Crossing, ReleaseToken};
 use wadi_node::{Node, check_name};
-use wadi_record::{Department, HoldType};
+use wadi_record::{Department, HoldType, hint, is_blank, nearest};
 
 /// Hours that a token may hold at most: a month.
 const HOURS_MAX: u32 = 31 * 24;
@@ -77,13 +78,13 @@ pub(crate) async fn issue_release_token(
     let bad = |why: String| unprocessable("bad_value", why);
     check_name("officer", &wanted.officer)?;
     let department: Department = wanted.department.parse()?;
-    let crossing = wanted.crossing.as_deref().map(str::parse).transpose();
-    let crossing = crossing.map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+    let crossing = crossing_of(&node, wanted.crossing.as_deref())?;
+    check_spender(&node, &wanted.officer, department)?;
 
     if !(1..=HOURS_MAX).contains(&wanted.hours) {
         return Err(bad(format!("hours: from 1 to {HOURS_MAX}")));
     }
-    if wanted.reason.trim().is_empty() {
+    if is_blank(&wanted.reason) {
         return Err(bad("reason: say why".into()));
     }
 
@@ -107,4 +108,42 @@ pub(crate) async fn issue_release_token(
         StatusCode::CREATED,
         Json(json!({"token": id, "expires_s": expires_s})),
     ))
+}
+
+/// A crossing that this hub knows: what is signed for another one could never be spent.
+fn crossing_of(node: &Node, given: Option<&str>) -> Result<Option<Crossing>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let crossing: Crossing = given
+        .parse()
+        .map_err(|e| unprocessable("bad_crossing", format!("{e}")))?;
+
+    filters::crossing(node, &crossing.to_string())?;
+    Ok(Some(crossing))
+}
+
+/// Refuses an officer who could never spend it: one who is not registered, or not in that
+/// department. Where the policy asks for no registration, anybody may be one.
+fn check_spender(node: &Node, officer: &str, department: Department) -> Result<(), Problem> {
+    if officer.is_empty() || !node.policy_in_force().1.registered_officers {
+        return Ok(());
+    }
+
+    let (registered, near) = node.with_control(|c| {
+        let registered = c.officer(officer, |_| u64::MAX).cloned();
+        let near = nearest(officer, c.officers().map(|o| o.officer.as_str()));
+        (registered, near.map(str::to_string))
+    });
+    let bad = |why: String| Err(unprocessable("bad_value", why));
+    match registered {
+        None => bad(format!(
+            "officer: no officer {officer:?} is registered{}",
+            hint(&near)
+        )),
+        Some(known) if known.revoked => bad(format!("officer: {officer} was revoked")),
+        Some(known) if known.department != department.code() => bad(format!(
+            "officer: {officer} is of {}, not of {department}",
+            known.department
+        )),
+        Some(_) => Ok(()),
+    }
 }

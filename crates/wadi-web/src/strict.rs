@@ -299,6 +299,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
             ));
         }
 
+        check_charset(request.headers())?;
         check_encoding(request.headers())?;
         let bytes = Bytes::from_request(request, state)
             .await
@@ -348,6 +349,28 @@ fn is_json(headers: &HeaderMap) -> bool {
         .to_ascii_lowercase();
 
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Refuses a body that says it is in another alphabet than it is read in (RFC 8259, 8.1).
+fn check_charset(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok());
+    let parameters = kind.into_iter().flat_map(|kind| kind.split(';').skip(1));
+    let charset = parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .map(|(_, value)| value.trim().trim_matches('"'));
+
+    match charset {
+        Some(named) if !named.eq_ignore_ascii_case("utf-8") => {
+            let why = format!("the body says that it is {named:?}: send UTF-8");
+            Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_type",
+                why,
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads what a JSON value says. What does not fit is told with the member that it stands in.

@@ -252,7 +252,7 @@ impl Config {
         }
 
         check_passkeys(self)?;
-        check_spools(&self.spool)?;
+        check_spools(&self.spool, &self.papers)?;
         self.country.check()?;
         for (key, seconds, most) in [
             ("redial_s", self.redial_s, 30.0),

@@ -177,6 +177,8 @@ pub enum Gives {
     Result,
     /// A laboratory's result in the place of an earlier one.
     Amendment,
+    /// A radiation alarm, which waits for its adjudication.
+    Alarm,
     /// The adjudication of a radiation alarm.
     Adjudication,
     /// What a search found.
@@ -272,9 +274,13 @@ impl EventType {
         )
     }
 
-    /// Whether it answers what a hold waits for. A dog that indicated something only asks more.
+    /// Whether it answers what a hold waits for. A portal that measured, or a dog that indicated
+    /// something, only asks more.
     pub const fn answers_hold(&self) -> bool {
-        !matches!(self.gives, Gives::Nothing | Gives::Indication)
+        !matches!(
+            self.gives,
+            Gives::Nothing | Gives::Alarm | Gives::Indication
+        )
     }
 
     /// Whether a machine, or a dog, raises an alarm with it.

@@ -52,7 +52,7 @@ impl SpoolConfig {
 }
 
 /// What is wrong with the directories, told as a configuration's error.
-pub(super) fn check_spools(spools: &[SpoolConfig]) -> Result<(), String> {
+pub(super) fn check_spools(spools: &[SpoolConfig], papers: &Path) -> Result<(), String> {
     if spools.len() > DIRECTORIES_MAX {
         return Err(format!("at most {DIRECTORIES_MAX} [[spool]]"));
     }
@@ -67,6 +67,11 @@ pub(super) fn check_spools(spools: &[SpoolConfig]) -> Result<(), String> {
             department
                 .parse::<wadi_record::Department>()
                 .map_err(|why| format!("spool {dir}: {why}"))?;
+        }
+
+        // Whoever may put files into a spool could put papers there.
+        if spool.dir.starts_with(papers) || papers.starts_with(&spool.dir) {
+            return Err(format!("spool {dir}: the node's papers lie there"));
         }
 
         if spools[..n].iter().any(|other| other.dir == spool.dir) {
@@ -127,7 +132,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<SpoolPlace>, String> {
         let part: Part = toml::from_str(text).map_err(|e| e.to_string())?;
-        check_spools(&part.spool)?;
+        check_spools(&part.spool, Path::new("papers"))?;
         Ok(spool_places(&part.spool, Path::new("/srv")))
     }
 

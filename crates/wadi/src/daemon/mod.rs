@@ -135,6 +135,14 @@ fn peer_addresses(config: &Config, papers: &Papers) -> Result<Vec<PeerAddress>, 
 
     let mut addresses = Vec::new();
     for p in &config.peer {
+        if p.name == papers.enrolment.name {
+            let why = format!(
+                "peer {:?} is this node itself: name the hub, or a neighbour",
+                p.name
+            );
+            return Err(Failure::usage("bad_configuration", why));
+        }
+
         let node = find(&p.name).ok_or_else(|| {
             let why = format!(
                 "peer {:?} is not among the enrolments in {}/known",

@@ -87,6 +87,15 @@ impl PapersWatch {
             return Err(Failure::new("bad_identity", why));
         }
 
+        let missing = identity.revokes_fewer_than(&self.identity)?;
+        if missing > 0 {
+            let why = format!(
+                "crl.pem is older than what is known: {missing} certificates that were revoked would \
+                 be let in again; put the newest list back"
+            );
+            return Err(Failure::new("bad_identity", why));
+        }
+
         let acceptor = match self.tls {
             Some(_) => Some(tls::acceptor(&identity, &self.config)?),
             None => None,

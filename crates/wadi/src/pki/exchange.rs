@@ -259,6 +259,7 @@ impl PapersRequest {
             signed: Some(signed),
         };
 
+        Enrolment::check_member(&this.name, this.role, this.crossing).map_err(|e| e.to_string())?;
         check_hosts(&this.hosts)?;
         this.tls_key()?;
         Ok(this)

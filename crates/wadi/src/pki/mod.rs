@@ -462,9 +462,15 @@ fn role_and_crossing(
     let role: Role = role
         .parse()
         .map_err(|e: wadi_log::LogError| Failure::usage("bad_role", e.to_string()))?;
+    let of_none = |role: &str| {
+        let why = format!("{role} is of no crossing: leave --crossing out, or name another --role");
+        Err(Failure::usage("bad_crossing", why))
+    };
     let crossing = match (role, crossing) {
-        (Role::Hub, _) => Some(Crossing::HUB),
-        (Role::Observer, _) => None,
+        (Role::Hub, None | Some("HUB")) => Some(Crossing::HUB),
+        (Role::Hub, Some(_)) => return of_none("a hub"),
+        (Role::Observer, None) => None,
+        (Role::Observer, Some(_)) => return of_none("an observer"),
         (Role::Crossing, None) => {
             let why = "a crossing's node needs --crossing";
             return Err(Failure::usage("no_crossing", why));

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[EventType] = &[
         asks: Asks::Nothing,
         effect: Effect::Restricts,
         decision: false,
-        gives: Gives::Nothing,
+        gives: Gives::Alarm,
         begins: Begins::Alarm(HoldType::Radiological),
         guards: Guarded::Never,
         under_way: false,
