@@ -185,6 +185,7 @@ impl Reconciler {
         let heard = self.heard_now(node);
         if self.rests.is_multiple_of(LOOK_FOR_SILENT) {
             silent::alarm_of_silent_nodes(node, &heard).await?;
+            silent::alarm_of_closed_crossings(node);
             claims::alarm_of_claimed_control(node).await?;
         }
         self.rests = self.rests.wrapping_add(1);

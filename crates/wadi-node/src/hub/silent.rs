@@ -9,8 +9,12 @@ use crate::door::{Door, known_time::date};
 use std::collections::BTreeMap;
 use wadi_store::{FindingFilter, StoreError};
 
-/// The alarm, by what it is about.
+/// The alarms, by what they are about.
 const ABOUT: &str = "silent nodes";
+const CLOSED: &str = "closed crossings";
+/// How long after its crossing's end a node may still be heard, milliseconds: whoever closes a
+/// crossing takes down what stands there.
+const TAKEN_DOWN_MS: i64 = 3_600_000;
 /// How long a finding waits before whoever holds it back is named, milliseconds: a day. A dark site
 /// comes back before that, or somebody carries a stick.
 const WAITED_MS: i64 = 24 * 3_600_000;
@@ -75,4 +79,26 @@ fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
             _ => "or ",
         }
     ))
+}
+
+/// Names the closed crossings whose nodes are heard on: somebody works where nobody should, or the
+/// crossing was closed by mistake.
+pub(crate) fn alarm_of_closed_crossings(node: &Door) {
+    let view = node.view();
+    let told = view.past_closure.iter().filter_map(|(crossing, heard)| {
+        let closed_s = view.control.closed_s(crossing.parse().ok()?)?;
+        let over_ms = heard.received_ms.saturating_sub(closed_s.saturating_mul(1_000));
+        (over_ms > TAKEN_DOWN_MS).then(|| {
+            format!(
+                "{crossing} was closed at {}, and its node {} is heard through {}: cut it if nobody \
+                 should write there. If it was closed by mistake, all that it says counts as before",
+                date(closed_s),
+                node.name_of(&heard.node),
+                date(heard.received_ms / 1_000),
+            )
+        })
+    });
+    let told: Vec<String> = told.take(NAMED_MAX).collect();
+
+    node.set_alarm(CLOSED, (!told.is_empty()).then(|| told.join("; ")));
 }

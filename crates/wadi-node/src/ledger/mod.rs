@@ -79,7 +79,9 @@ pub(crate) struct Ledger {
     /// Through which time each crossing is received, Unix milliseconds.
     watermarks: Arc<BTreeMap<String, i64>>,
     /// Of each crossing the node that is received least far.
-    slowest: Arc<BTreeMap<String, watermarks::SlowestNode>>,
+    slowest: Arc<BTreeMap<String, watermarks::HeardNode>>,
+    /// Of each closed crossing the node that is received furthest past its end.
+    past_closure: Arc<BTreeMap<String, watermarks::HeardNode>>,
     /// Hub times that heads of control logs name, by the logs that they list.
     named_times: named_times::NamedTimes,
     generation: u64,
@@ -103,6 +105,7 @@ impl Ledger {
             cosigned_s: HashMap::new(),
             watermarks: Arc::default(),
             slowest: Arc::default(),
+            past_closure: Arc::default(),
             named_times: named_times::NamedTimes::default(),
             generation: 0,
         }
@@ -117,6 +120,7 @@ impl Ledger {
             frontier: self.frontier.clone(),
             watermarks: self.watermarks.clone(),
             slowest: self.slowest.clone(),
+            past_closure: self.past_closure.clone(),
         })
     }
 

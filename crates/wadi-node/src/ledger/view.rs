@@ -1,6 +1,6 @@
 //! What everybody but the sequencer reads of logs.
 
-use crate::ledger::watermarks::SlowestNode;
+use crate::ledger::watermarks::HeardNode;
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Control, Frontier, LogId, NodeId};
 
@@ -17,7 +17,9 @@ pub struct LedgerView {
     /// Through which time each crossing is received, Unix milliseconds.
     pub watermarks: Arc<BTreeMap<String, i64>>,
     /// Of each crossing the node that holds that time back.
-    pub slowest: Arc<BTreeMap<String, SlowestNode>>,
+    pub slowest: Arc<BTreeMap<String, HeardNode>>,
+    /// Of each closed crossing the node that was heard furthest past its end.
+    pub past_closure: Arc<BTreeMap<String, HeardNode>>,
 }
 
 impl LedgerView {

@@ -7,9 +7,9 @@ use std::{
 };
 use wadi_log::{Crossing, Lane, LogId, NodeId, Role};
 
-/// The node of a crossing that is received least far: all that waits for the crossing waits for it.
+/// A node of a crossing, and how far it is received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SlowestNode {
+pub struct HeardNode {
     /// The node.
     pub node: NodeId,
     /// Through which time it is received, Unix milliseconds; 0 where it never named one.
@@ -60,16 +60,29 @@ impl Ledger {
         let nodes = self.control.enrolments().filter(is_awaited);
 
         let mut out: BTreeMap<String, i64> = BTreeMap::new();
-        let mut slowest: BTreeMap<String, SlowestNode> = BTreeMap::new();
+        let mut slowest: BTreeMap<String, HeardNode> = BTreeMap::new();
+        let mut past_closure: BTreeMap<String, HeardNode> = BTreeMap::new();
         for (node, crossing) in nodes.filter_map(|e| Some((e.node(), e.crossing?))) {
             let received_ms = self.received_s(&node, &heard_s).saturating_mul(1_000);
+            let heard = HeardNode { node, received_ms };
+            let closed_ms = self
+                .control
+                .closed_s(crossing)
+                .map(|s| s.saturating_mul(1_000));
+            if closed_ms.is_some_and(|closed_ms| received_ms > closed_ms) {
+                let furthest = past_closure.entry(crossing.to_string()).or_insert(heard);
+                if furthest.received_ms < received_ms {
+                    *furthest = heard;
+                }
+            }
+
             let held = out.entry(crossing.to_string()).or_insert(received_ms);
             *held = (*held).min(received_ms);
 
             let slow = slowest.entry(crossing.to_string());
-            let slow = slow.or_insert(SlowestNode { node, received_ms });
+            let slow = slow.or_insert(heard);
             if received_ms < slow.received_ms {
-                *slow = SlowestNode { node, received_ms };
+                *slow = heard;
             }
         }
 
@@ -91,6 +104,7 @@ impl Ledger {
         out.insert("HUB".into(), now_ms);
         self.watermarks = Arc::new(out);
         self.slowest = Arc::new(slowest);
+        self.past_closure = Arc::new(past_closure);
     }
 
     /// Through which time each crossing is received, Unix milliseconds.

@@ -349,3 +349,36 @@ async fn a_closure_counts_as_soon_as_it_is_said() {
         .unwrap();
     assert_eq!(received(&hub), Some(-50));
 }
+
+/// A crossing was closed yesterday, and somebody works there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_crossing_whose_node_is_heard_on_is_an_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let country = country();
+    let hub = country.node(dir.path(), HUB, "hub").await;
+    let told = async || {
+        // The hub looks who is heard once a minute: in so many rests of its reconciler.
+        for _ in 0..13 {
+            looked(&hub).await;
+        }
+
+        let alarms = hub.reads().alarms().await.unwrap();
+        let mut texts = alarms.into_iter().map(|a| a.text);
+        texts.find(|text| text.contains("TRB was closed at"))
+    };
+
+    hear(&hub, &boot(TRB, 1, BEGIN_S - 10 * 3_600)).await;
+    let closure = Closure {
+        crossing: "TRB".parse().unwrap(),
+        closed_s: BEGIN_S - 5 * 3_600,
+        reason: "a flood".into(),
+    };
+    hub.write_control(vec![Body::Closure(closure)], "Layla")
+        .await
+        .unwrap();
+    assert_eq!(told().await, None, "nobody was heard since");
+
+    hear(&hub, &boot(TRB, 2, BEGIN_S - 60)).await;
+    let alarm = told().await.expect("its node is heard on");
+    assert!(alarm.contains("its node trb is heard"), "{alarm}");
+}

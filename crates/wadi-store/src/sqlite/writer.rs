@@ -15,7 +15,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, types::ValueRef};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// WAL frames after which they are moved into the database file.
@@ -24,6 +24,10 @@ const WAL_FRAMES: i64 = 2_000;
 const LONG_TIMES: i64 = 8;
 /// How long readers are waited for. One that reads for longer is not held up, and holds up nobody.
 const READERS_WAIT: Duration = Duration::from_millis(250);
+/// And how long at a stretch. SQLite waits for the mark at which a reader stood when it looked;
+/// readers that come after the last commit may take up that mark and hand it on for ever. Whoever
+/// looks anew sees that they hold up nothing.
+const READERS_TURN: Duration = Duration::from_millis(50);
 
 /// Statements kept prepared: a handful for each table.
 pub(super) const STATEMENTS: usize = 256;
@@ -95,10 +99,21 @@ impl WriterConnection {
     /// Moves the whole WAL into the database file and begins it anew. Readers that take turns, so
     /// that there is never none, would let it grow for ever: those that go by what lies in it are
     /// waited for, and whoever comes meanwhile reads the database file alone.
-    fn empty_wal(&self) -> Result<Vec<Answer>, rusqlite::Error> {
-        self.conn
-            .busy_timeout(defence::readers_wait(READERS_WAIT))?;
-        let moved = self.read("PRAGMA wal_checkpoint(TRUNCATE)", &[]);
+    fn empty_wal(&self) -> Result<(), rusqlite::Error> {
+        let until = Instant::now() + defence::readers_wait(READERS_WAIT);
+        self.conn.busy_timeout(READERS_TURN)?;
+        let moved = loop {
+            let held_up = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                    row.get::<_, bool>("busy")
+                });
+            match held_up {
+                Ok(true) if Instant::now() < until => {}
+                moved => break moved.map(drop),
+            }
+        };
+
         self.conn.busy_timeout(super::BUSY)?;
         moved
     }
@@ -290,7 +305,10 @@ impl Writer {
         }
 
         let moved = match frames < self.long_from || defence::off("wal-bound") {
-            true => self.conn.read("PRAGMA wal_checkpoint(PASSIVE)", &[]),
+            true => self
+                .conn
+                .read("PRAGMA wal_checkpoint(PASSIVE)", &[])
+                .map(drop),
             false => {
                 self.long_from = frames + short * LONG_TIMES;
                 self.conn.empty_wal()
