@@ -550,6 +550,16 @@ mod tests {
         assert!(encoded("identity").is_ok() && encoded("Identity").is_ok());
         assert_eq!(encoded("gzip").unwrap_err().status, 415);
 
+        let charset = |kind| check_charset(&headers(&[("content-type", kind)]));
+        assert!(charset("application/json").is_ok());
+        assert!(charset("application/json; charset=\"UTF-8\"").is_ok());
+        assert_eq!(
+            charset("application/json; Charset=utf-16")
+                .unwrap_err()
+                .status,
+            415
+        );
+
         let json = ("content-type", "application/json");
         assert!(is_json(&headers(&[json])) && is_json(&headers(&[json, json])));
         assert!(!is_json(&headers(&[json, ("content-type", "text/plain")])));

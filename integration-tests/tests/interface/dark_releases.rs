@@ -67,6 +67,20 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
     let refused = hub.post("/v1/release-tokens", &endless).unwrap_err();
     assert_eq!(refused["code"], "bad_value");
 
+    // What nobody could ever spend is not signed.
+    for (member, value, told) in [
+        ("crossing", "TRV", "crossing known here"),
+        ("officer", "OF-9", "did you mean"),
+        ("department", "VET", "is of SEC"),
+        ("reason", " ", "say why"),
+    ] {
+        let mut slip = wanted.clone();
+        slip["officer"] = json!("OF-7");
+        slip[member] = json!(value);
+        let refused = hub.post("/v1/release-tokens", &slip).unwrap_err();
+        assert!(refused["detail"].to_string().contains(told), "{refused}");
+    }
+
     let shown = |site: &Site| site.get("/v1/release-tokens").unwrap()["release_tokens"].clone();
     for site in [trb, qam] {
         world.wait("the token has come", || shown(site)[0]["token"] == token);

@@ -280,6 +280,18 @@ fn a_check_names_papers_that_do_not_fit_and_addresses_that_are_taken() {
         copy(&nodes.join("trb"));
     }
 
+    // A spool among the papers, and a peer that is the node itself.
+    let add = |text: &str| {
+        let file = dir.path().join("node.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, before + text).unwrap();
+    };
+    add("spool = \"papers\"\n");
+    wrong("bad_configuration", "the node's papers lie there");
+    configure(free, free);
+    add("[[peer]]\nname = \"trb\"\naddress = \"127.0.0.1:9\"\n");
+    wrong("bad_configuration", "is this node itself");
+
     // Somebody listens there, this machine has no such address, and what is none.
     let tcp = std::net::TcpListener::bind(free).unwrap();
     configure(free, &tcp.local_addr().unwrap().to_string());

@@ -400,6 +400,8 @@ fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
     };
     world.wait("both are up", || up("man") && up("trb"));
 
+    run_json(commission.path(), &["pki", "revoke", "qam"]);
+    let older = std::fs::read(of("hub").join("crl.pem")).unwrap();
     run_json(commission.path(), &["pki", "revoke", "man"]);
     world.wait("it is shown out", || !up("man"));
     world.wait("the hub says why", || {
@@ -423,6 +425,10 @@ fn who_is_revoked_is_shown_out_while_all_run_and_the_others_stay() {
     world.wait("it is told that the list does not read", || told("UTF-8"));
     std::fs::remove_file(&list).unwrap();
     world.wait("it is told that the list is gone", || told("is gone"));
+    std::fs::write(&list, older).unwrap();
+    world.wait("it is told that the list is older", || {
+        told("1 certificates that were revoked would be let in again")
+    });
     assert!(!up("man") && up("trb"));
     std::fs::write(&list, whole).unwrap();
     world.wait("all is well again", || !told(""));

@@ -184,6 +184,19 @@ fn a_spare_is_declared_by_a_person_and_never_of_a_node_that_was_heard() {
         code(json!({"say": "spare", "node": "wld", "reason": " "})),
         "bad_control"
     );
+    for mut blank in [
+        json!({"say": "cut_node", "node": "wld"}),
+        json!({"say": "uncut_node", "node": "wld"}),
+        json!({"say": "succeed_node", "node": "wld", "by": "trb"}),
+    ] {
+        blank["reason"] = "\u{200f} ".into();
+        let refused = say(hub, &token, blank).unwrap_err();
+        assert!(
+            refused["detail"].to_string().contains("say why"),
+            "{refused}"
+        );
+    }
+
     let not_yet = json!({"say": "spare", "node": "wld", "end": true, "reason": "x"});
     assert_eq!(code(not_yet), "bad_control");
     let at_a_site = trb.post("/v1/control", &spare("wld")).unwrap_err();

@@ -210,6 +210,33 @@ fn a_file_that_was_exchanged_gets_nobody_anothers_name() {
         "request",
     ];
     run_json(&thief, &asks);
+
+    // What the commission could issue to nobody is told here, before the journey.
+    let nowhere = machines.dir().join("nowhere");
+    std::fs::create_dir(&nowhere).unwrap();
+    for (name, role, crossing, told) in [
+        ("TRB2", "crossing", "TRB", "a-z, 0-9"),
+        ("trb2", "crossing", "HUB", "does not fit the role"),
+        ("hub3", "hub", "TRB", "of no crossing"),
+    ] {
+        let asks = [
+            "node",
+            "request",
+            "--name",
+            name,
+            "--role",
+            role,
+            "--crossing",
+            crossing,
+            "-o",
+            "request",
+        ];
+        let output = integration_tests::run(&nowhere, &asks);
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && why.contains(told), "{why}");
+        assert!(!nowhere.join("request").exists());
+    }
+
     let exchanged = Asked {
         file: thief.join("request"),
         ..honest.clone()
