@@ -301,6 +301,7 @@ fn member_doubts(
             .and_then(|n| unit.unlikely(n))
             .into_iter()
             .collect(),
+
         ValueType::Ints(unit) => {
             let all = value
                 .as_array()
@@ -309,17 +310,20 @@ fn member_doubts(
                 .filter_map(Json::as_f64);
             all.filter_map(|n| unit.unlikely(n)).collect()
         }
+
         ValueType::Time => {
             let name = format!("{event}.{}", member.name);
             let doubt = value.as_i64().and_then(|ms| time_doubt(&name, ms, context));
             doubt.into_iter().collect()
         }
+
         ValueType::Crossing => {
             let doubt = value
                 .as_str()
                 .and_then(|code| crossing_doubt(code, context));
             doubt.into_iter().collect()
         }
+
         ValueType::Text | ValueType::Texts if READ_OFF_THINGS.contains(&member.name) => {
             let all = value
                 .as_array()

@@ -13,11 +13,12 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 use tokio::sync::Notify;
-use wadi_log::{Body, NodeId, Reference, ResyncReport};
+use wadi_log::{Body, LogId, NodeId, Reference, ResyncReport};
 use wadi_store::{Batch, Repair};
 
 /// How often a step looks again at what it waits for.
@@ -270,17 +271,7 @@ impl Runner {
                 .lock()
                 .expect("no panic holds it")
                 .missing();
-            for p in &mut r.progress {
-                let ranges = missing
-                    .iter()
-                    .filter(|(l, _)| l.origin() == p.log)
-                    .flat_map(|(_, all)| all);
-                let left: u64 = ranges
-                    .map(|(a, b)| (*b).min(p.to).saturating_sub((*a).max(p.from)))
-                    .sum();
-
-                p.done = (p.to - p.from).saturating_sub(left);
-            }
+            note_done(&mut r.progress, &missing);
 
             let left: u64 = missing.values().flatten().map(|(from, to)| to - from).sum();
             if left == 0 {
@@ -425,6 +416,26 @@ impl Runner {
     }
 }
 
+/// Notes how much of each damaged range is back, by the ranges that are still missing: of each log
+/// in order, and apart from each other.
+fn note_done(progress: &mut [RangeProgress], missing: &BTreeMap<LogId, Vec<(u64, u64)>>) {
+    let by_log: HashMap<String, &Vec<(u64, u64)>> = missing
+        .iter()
+        .map(|(log, ranges)| (log.origin(), ranges))
+        .collect();
+
+    for range in progress {
+        let all = by_log.get(&range.log).map_or(&[][..], |all| all.as_slice());
+        let first = all.partition_point(|(_, to)| *to <= range.from);
+        let touching = all[first..].iter().take_while(|(from, _)| *from < range.to);
+        let left: u64 = touching
+            .map(|(from, to)| (*to).min(range.to).saturating_sub((*from).max(range.from)))
+            .sum();
+
+        range.done = (range.to - range.from).saturating_sub(left);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,7 +444,34 @@ mod tests {
         tests::order::{blocks, deliver, found_country},
     };
     use rand::{SeedableRng, rngs::StdRng};
-    use std::collections::BTreeMap;
+    use wadi_log::{Crossing, Epoch, Lane};
+
+    #[test]
+    fn how_much_of_each_damaged_range_is_back_is_told() {
+        let log = |lane| LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([1; 8]),
+            lane,
+            crossing: "TRB".parse::<Crossing>().unwrap(),
+        };
+        let range = |lane, from, to| RangeProgress {
+            log: log(lane).origin(),
+            from,
+            to,
+            done: 0,
+        };
+        let mut progress = vec![
+            range(Lane::Passage, 0, 5),
+            range(Lane::Passage, 10, 20),
+            range(Lane::Passage, 30, 31),
+            range(Lane::Hold, 10, 20),
+        ];
+        let missing = BTreeMap::from([(log(Lane::Passage), vec![(3, 4), (8, 12), (18, 25)])]);
+        note_done(&mut progress, &missing);
+
+        let done: Vec<u64> = progress.iter().map(|p| p.done).collect();
+        assert_eq!(done, [4, 6, 1, 10]);
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn of_a_sites_resync_that_site_reports_and_nobody_else() {

@@ -207,6 +207,7 @@ fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
     if dial.addresses.len() > ADDRESSES_MAX {
         return Err(format!("{whose} has more than {ADDRESSES_MAX} addresses"));
     }
+
     if let Some(odd) = dial.addresses.iter().find(|a| !has_port(a)) {
         return Err(format!(
             "address = {odd:?} of {whose}: a host and a port are needed, as hub.example:7700"
@@ -218,6 +219,7 @@ fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
              peer's"
         ));
     }
+
     if dial.rate_kbit_s == Some(0) {
         return Err(format!(
             "rate_kbit_s = 0 of {whose}: at least 1; leave it out where it is not known"
@@ -228,6 +230,7 @@ fn check_dial(dial: &PeerDial, whose: &str) -> Result<(), String> {
     {
         return Err(format!("month_mib = {mib} of {whose}: from 1 to {MIB_MAX}"));
     }
+
     Ok(())
 }
 
