@@ -99,7 +99,7 @@ fn asks(asks: Asks) -> Option<String> {
         Asks::SecondOfficer => "with a second registered officer",
         Asks::AttestedResult => {
             "with a second registered officer, and an attested result seen that allows it and \
-             none against it"
+             none against it, nor an alarm that nobody adjudicated since"
         }
         Asks::Seen { event, .. } => return Some(format!("after `{event}`, which it had seen")),
         Asks::SettledFields => "with no legal field contested on its screen",
