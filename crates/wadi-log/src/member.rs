@@ -148,7 +148,11 @@ impl Enrolment {
         Self::from_pb(&self.to_pb())
     }
 
-    /// Whether a node may be called so, and be of that crossing in that role; `malformed` where not.
+    /// Whether a node may be called so, and be of that crossing in that role.
+    ///
+    /// # Errors
+    ///
+    /// `malformed` where it may not.
     pub fn check_member(
         name: &str,
         role: Role,

@@ -133,8 +133,8 @@ impl Identity {
         self.revoked().map(drop)
     }
 
-    /// How many of the certificates that other papers of this node revoked these do not: a list that
-    /// is older than what is known already.
+    /// How many certificates that other papers of this node revoked these do not: their list is
+    /// older than what is known already.
     pub fn revokes_fewer_than(&self, known: &Self) -> Result<usize, NetError> {
         let revoked = self.revoked()?.0;
         Ok(known.revoked()?.0.difference(&revoked).count())

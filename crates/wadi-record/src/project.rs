@@ -287,6 +287,7 @@ impl Record {
 
             let mut line = self.claim(value, put.entry).json();
             line["field"] = put.field.as_str().into();
+            line["entered_ms"] = said.common.wall_ms.into();
             line["before"] = put.before.iter().map(value_json).collect();
             line["after"] = put.after.into();
             line["reason"] = reason.into();

@@ -96,7 +96,8 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
     });
     assert_eq!(told_of(), before);
 
-    // Somebody at Traibeel reads the same entries otherwise.
+    // Somebody types in that Traibeel reads the same entries otherwise: a clerk knows nothing of
+    // that.
     let mut otherwise = told(hub, "HUB", "passage TRB").remove(0);
     otherwise["documents"] = "00".into();
     otherwise["type"] = "replica.digest".into();
@@ -108,8 +109,18 @@ fn two_who_hold_the_same_entries_say_so_and_whoever_reads_them_otherwise_is_foun
         "fields": {"date": "2026-03-01"},
         "events": [otherwise],
     });
+    let typed = trb.post("/v1/records", &day).unwrap()["id"].clone();
+    let typed = typed.as_str().unwrap().to_string();
+    world.wait("the hub has it", || hub.record(&typed).is_ok());
+
+    // The node itself says so.
+    let mut day = day;
+    day["officer"] = "system".into();
     trb.post("/v1/records", &day).unwrap();
     world.wait("the hub finds it", || !findings(hub).is_empty());
+    for found in findings(hub) {
+        assert_ne!(found["record"], typed, "{found}");
+    }
 
     for found in findings(hub) {
         assert_eq!(found["phase"], "FIRM");

@@ -3,15 +3,16 @@
 //! this hub first had it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Mutex,
 };
-use wadi_log::{Body, NodeId, RecordId, Reference, VerifiedEntry};
+use wadi_log::{Body, Hash, NodeId, RecordId, Reference, VerifiedEntry};
 use wadi_reconcile::ClockDoubt;
 use wadi_store::{LocalKey, LocalScope};
 
 /// Entries of one node that are remembered: a clock that is wrong for weeks is one cause, and the
-/// site's alarm says it.
+/// site's alarm says it. Of more those count whose hashes are the lowest, whatever came first: two
+/// hubs remember the same ones.
 const OF_NODE_MAX: usize = 4_096;
 /// What is remembered lies under this scope, each entry by its reference.
 pub(crate) const SCOPE: LocalScope = LocalScope::ClockDoubt;
@@ -111,14 +112,65 @@ pub(crate) struct ClockDoubts(Mutex<DoubtBoard>);
 #[derive(Default)]
 struct DoubtBoard {
     by_record: HashMap<RecordId, BTreeMap<Reference, Doubtful>>,
-    of_node: HashMap<NodeId, usize>,
+    of_node: HashMap<NodeId, BTreeMap<(Hash, Reference), RecordId>>,
+    /// Entries that were remembered and had to go, until their keys are taken off the disk.
+    gone: Vec<Reference>,
+    /// The records of those, until they are looked at anew.
+    due: BTreeSet<RecordId>,
+}
+
+impl DoubtBoard {
+    fn takes(&self, entry: &Reference) -> bool {
+        let Some(known) = self.of_node.get(&entry.log.node) else {
+            return true;
+        };
+        let highest = known.last_key_value().map(|(key, _)| key);
+        known.len() < OF_NODE_MAX || highest.is_some_and(|key| (entry.leaf, *entry) <= *key)
+    }
+
+    fn add(&mut self, doubtful: Doubtful) {
+        let reference = doubtful.reference;
+        if !self.takes(&reference) {
+            // It came in one commit with others that took its place.
+            self.gone.push(reference);
+            return;
+        }
+
+        let known = self.of_node.entry(reference.log.node).or_default();
+        known.insert((reference.leaf, reference), doubtful.record);
+        let of_record = self.by_record.entry(doubtful.record).or_default();
+        of_record.insert(reference, doubtful);
+
+        while known.len() > OF_NODE_MAX
+            && let Some(((_, highest), record)) = known.pop_last()
+        {
+            if let Some(of_record) = self.by_record.get_mut(&record) {
+                of_record.remove(&highest);
+                if of_record.is_empty() {
+                    self.by_record.remove(&record);
+                }
+            }
+            self.gone.push(highest);
+            self.due.insert(record);
+        }
+    }
 }
 
 impl ClockDoubts {
-    /// Whether more of a node are remembered.
-    pub(crate) fn has_room(&self, node: &NodeId) -> bool {
-        let board = self.0.lock().expect("no panic holds it");
-        board.of_node.get(node).is_none_or(|n| *n < OF_NODE_MAX)
+    /// Whether an entry is remembered beside those that are, or in the place of one.
+    pub(crate) fn takes(&self, entry: &Reference) -> bool {
+        self.0.lock().expect("no panic holds it").takes(entry)
+    }
+
+    /// The keys of those that had to go since this was asked last.
+    pub(crate) fn keys_gone(&self) -> Vec<(LocalScope, String)> {
+        let gone = std::mem::take(&mut self.0.lock().expect("no panic holds it").gone);
+        gone.into_iter().map(|r| (SCOPE, r.to_string())).collect()
+    }
+
+    /// The records of those that had to go since this was asked last.
+    pub(crate) fn due(&self) -> BTreeSet<RecordId> {
+        std::mem::take(&mut self.0.lock().expect("no panic holds it").due)
     }
 
     /// Takes in those that an earlier start kept.
@@ -129,13 +181,7 @@ impl ClockDoubts {
     /// Takes in those that are durable now.
     pub(crate) fn add(&self, new: impl IntoIterator<Item = Doubtful>) {
         let mut board = self.0.lock().expect("no panic holds it");
-        for doubtful in new {
-            let node = doubtful.reference.log.node;
-            let of_record = board.by_record.entry(doubtful.record).or_default();
-            if of_record.insert(doubtful.reference, doubtful).is_none() {
-                *board.of_node.entry(node).or_default() += 1;
-            }
-        }
+        new.into_iter().for_each(|doubtful| board.add(doubtful));
     }
 
     /// Those of a record. `name` names a node.
@@ -157,7 +203,7 @@ impl ClockDoubts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wadi_log::{Epoch, Hash, Lane, LogId};
+    use wadi_log::{Epoch, Lane, LogId};
 
     fn doubtful(seq: u64, after_ms: Option<i64>) -> Doubtful {
         let log = LogId {
@@ -169,7 +215,7 @@ mod tests {
         let reference = Reference {
             log,
             seq,
-            leaf: Hash::default(),
+            leaf: wadi_log::leaf_hash(&seq.to_be_bytes()),
         };
         Doubtful {
             record: RecordId::of_first(&reference),
@@ -189,17 +235,29 @@ mod tests {
     }
 
     #[test]
-    fn a_node_whose_clock_is_wrong_for_weeks_takes_bounded_room() {
-        let doubts = ClockDoubts::default();
-        for seq in 0..OF_NODE_MAX as u64 {
-            assert!(doubts.has_room(&NodeId([1; 16])));
-            doubts.add([doubtful(seq, None)]);
-            doubts.add([doubtful(seq, None)]);
+    fn a_node_whose_clock_is_wrong_for_weeks_takes_bounded_room_and_the_same_everywhere() {
+        let all: Vec<Doubtful> = (0..2 * OF_NODE_MAX as u64)
+            .map(|seq| doubtful(seq, None))
+            .collect();
+        let (one, other) = (ClockDoubts::default(), ClockDoubts::default());
+        one.add(all.iter().cloned());
+        for doubtful in all.iter().rev() {
+            other.add([doubtful.clone()]);
+            other.add([doubtful.clone()]);
         }
 
-        assert!(!doubts.has_room(&NodeId([1; 16])));
-        assert!(doubts.has_room(&NodeId([2; 16])));
-        let found = doubts.of_record(&doubtful(3, None).record, |_| "trb".into());
-        assert_eq!(found.len(), 1);
+        let kept = |doubts: &ClockDoubts| -> Vec<usize> {
+            let of = |d: &Doubtful| doubts.of_record(&d.record, |_| "trb".into()).len();
+            all.iter().map(of).collect()
+        };
+        assert_eq!(kept(&one), kept(&other));
+        assert_eq!(kept(&one).iter().sum::<usize>(), OF_NODE_MAX);
+
+        // Whoever had to go is told, and its record looked at.
+        let gone = other.keys_gone();
+        assert!(!gone.is_empty() && other.keys_gone().is_empty());
+        assert!(!other.due().is_empty() && other.due().is_empty());
+        let is_kept = |d: &Doubtful| other.takes(&d.reference);
+        assert_eq!(all.iter().filter(|d| is_kept(d)).count(), OF_NODE_MAX);
     }
 }

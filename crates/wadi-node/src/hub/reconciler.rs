@@ -48,7 +48,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// Once in so many rests it is looked who holds up what: a minute, where nothing happens.
 const LOOK_FOR_SILENT: u32 = 12;
 /// What a finding tells: by another number every record is looked at afresh. And where it is kept.
-const FINDINGS_VERSION: &str = "4";
+const FINDINGS_VERSION: &str = "5";
 const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
@@ -192,6 +192,7 @@ impl Reconciler {
 
         let mut due: BTreeSet<RecordId> = self.unpublished.due(node.now_ms()).into_iter().collect();
         due.extend(self.claims.due(node));
+        due.extend(node.clock_doubts.due());
         for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
             due.extend(self.store.findings_due(after_ms, through_ms).await?);
         }

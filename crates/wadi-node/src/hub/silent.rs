@@ -87,11 +87,14 @@ pub(crate) fn alarm_of_closed_crossings(node: &Door) {
     let view = node.view();
     let told = view.past_closure.iter().filter_map(|(crossing, heard)| {
         let closed_s = view.control.closed_s(crossing.parse().ok()?)?;
-        let over_ms = heard.received_ms.saturating_sub(closed_s.saturating_mul(1_000));
+        let over_ms = heard
+            .received_ms
+            .saturating_sub(closed_s.saturating_mul(1_000));
         (over_ms > TAKEN_DOWN_MS).then(|| {
             format!(
-                "{crossing} was closed at {}, and its node {} is heard through {}: cut it if nobody \
-                 should write there. If it was closed by mistake, all that it says counts as before",
+                "{crossing} was closed at {}, and its node {} is heard through {}: cut it if \
+                 nobody should write there. If it was closed by mistake, all that it says counts \
+                 as before",
                 date(closed_s),
                 node.name_of(&heard.node),
                 date(heard.received_ms / 1_000),

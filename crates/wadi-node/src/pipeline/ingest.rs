@@ -279,7 +279,7 @@ impl Sequencer {
     /// their node had named, or after this hub has them.
     fn note_clock_doubts(&mut self, g: &mut Commit, block: &VerifiedBlock, had: &Cosignature) {
         let log = block.checkpoint().checkpoint.log;
-        if log.node == self.ledger.node() || !self.clock_doubts.has_room(&log.node) {
+        if log.node == self.ledger.node() {
             return;
         }
 
@@ -288,7 +288,7 @@ impl Sequencer {
         let named_s = before.map_or(0, |c| c.checkpoint.hub_time_s);
         let own_s = self.time.named_s(named_s, Some(had_s));
         let doubt_ms = self.clock_doubt_ms();
-        let (time, ledger) = (&self.time, &mut self.ledger);
+        let (time, ledger, known) = (&self.time, &mut self.ledger, &self.clock_doubts);
         let doubtful = block.entries().iter().filter_map(|entry| {
             // What its log may not say is about no record, whichever it names.
             ledger.control().check_right(&log, entry.entry()?).ok()?;
@@ -300,12 +300,18 @@ impl Sequencer {
             let after_ms = (named_s > 0).then(|| named_s.saturating_mul(1_000));
             // The hub signs whole seconds: what it had within one it had at its end.
             let before_ms = had_s.saturating_add(1).saturating_mul(1_000);
-            Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms)
+            let doubtful = Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms);
+            doubtful.filter(|_| known.takes(&entry.reference()))
         });
         for doubtful in doubtful {
             g.batch.local.keys.push(doubtful.key());
             g.doubtful.push(doubtful);
         }
+
+        g.batch
+            .local
+            .keys_gone
+            .extend(self.clock_doubts.keys_gone());
     }
 
     /// By how much clocks may differ without a word, by the policy, milliseconds.

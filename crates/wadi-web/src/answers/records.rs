@@ -351,6 +351,8 @@ pub(crate) struct ChangedAfterAnswer {
     department: Option<String>,
     /// When, Unix milliseconds by its author's clock.
     at_ms: i64,
+    /// When it was written down, by the same clock.
+    entered_ms: i64,
     /// The entry.
     entry: String,
 }

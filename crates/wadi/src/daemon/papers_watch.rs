@@ -90,8 +90,8 @@ impl PapersWatch {
         let missing = identity.revokes_fewer_than(&self.identity)?;
         if missing > 0 {
             let why = format!(
-                "crl.pem is older than what is known: {missing} certificates that were revoked would \
-                 be let in again; put the newest list back"
+                "crl.pem is older than what is known: {missing} certificates that were revoked \
+                 would be let in again; put the newest list back"
             );
             return Err(Failure::new("bad_identity", why));
         }

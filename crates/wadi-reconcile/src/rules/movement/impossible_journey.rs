@@ -1,7 +1,7 @@
 //! R04: one plate or container at two crossings sooner than the distance allows.
 
 use crate::{
-    Contradiction, Dossier, Facts, Rule,
+    Contradiction, Dossier, Fact, Facts, Rule,
     numbers::{apart, hours_ms},
     sentences,
 };
@@ -24,13 +24,15 @@ sentences! {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    if !anchor.is_passage() {
+    // One that was recorded in error tells of no truck.
+    let is_voided = |p: &Facts| p.state() == "VOIDED";
+    if !anchor.is_passage() || is_voided(anchor) {
         return Vec::new();
     }
 
     let elsewhere = dossier
         .of("passage")
-        .filter(|p| p.crossing() != anchor.crossing());
+        .filter(|p| p.crossing() != anchor.crossing() && !is_voided(p));
 
     // Of the two records the later one carries the finding.
     let earlier = elsewhere.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
@@ -39,11 +41,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    // Of a record that was handed over nobody can say at which crossing an event of it happened.
-    if anchor.flag("HANDED_OVER") || other.flag("HANDED_OVER") {
-        return None;
-    }
-
     let same = shared(anchor, other)?;
     let mut pair = [anchor.crossing(), other.crossing()];
     pair.sort_unstable();
@@ -77,10 +74,15 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     })
 }
 
-/// When a vehicle was there, by what proves it, ascending.
+/// When a vehicle was there, by what proves it, ascending. Once a record is handed over nobody can
+/// say at which crossing an event of it happened; what was written before happened at its own.
 fn times(p: &Facts) -> Vec<i64> {
+    let handed_over = p.of_types(|t| t.name == "handed_over");
+    let until_ms = handed_over.map(|e| e.at_ms().min(e.entered_ms())).min();
+    let is_own = |e: &Fact<'_>| until_ms.is_none_or(|ms| e.at_ms().max(e.entered_ms()) < ms);
     let mut times: Vec<i64> = p
         .of_types(|t| t.proves_presence)
+        .filter(is_own)
         .map(|e| e.at_ms())
         .collect();
     times.sort_unstable();
@@ -155,5 +157,21 @@ mod tests {
         assert_eq!(found(142, "22A1", "QAM"), []);
         assert_eq!(found(140, "22A2", "QAM"), [], "another truck");
         assert_eq!(found(1, "22A1", "WLD"), [], "no distance is laid down");
+    }
+
+    #[test]
+    fn what_was_typed_in_error_flies_nowhere_and_a_hand_over_hides_nothing_before_it() {
+        let plate = json!({"vehicle.plate": "22A1"});
+        let seen = |at_ms| event("gate.in", at_ms, json!({}));
+        let here = || passage("P2", plate.clone(), &[seen(60_000)]);
+        let there = |events: &[serde_json::Value]| passage("P1", plate.clone(), events).at("QAM");
+        let found = |first: Facts| firm("R04", here(), vec![first]);
+        assert_eq!(found(there(&[seen(0)])), [Phase::Firm]);
+        assert_eq!(found(there(&[seen(0)]).state_is("VOIDED")), []);
+
+        let over = |at_ms| event("handed_over", at_ms, json!({"to": "TRB"}));
+        let handed = |at_ms| there(&[seen(0), over(at_ms)]);
+        assert_eq!(found(handed(30_000)), [Phase::Firm], "it was there before");
+        assert_eq!(found(handed(-1)), [], "nobody can say where it was by then");
     }
 }

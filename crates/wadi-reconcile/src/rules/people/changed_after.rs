@@ -106,8 +106,14 @@ impl<'a> FieldChange<'a> {
         self.0[member].as_str().unwrap_or_default()
     }
 
+    /// When the field changed: when it was written, whatever time its author says it is of. What
+    /// rested on it by then was there to be seen.
     fn at_ms(self) -> i64 {
-        self.0["at_ms"].as_i64().unwrap_or(0)
+        let said_ms = self.0["at_ms"].as_i64().unwrap_or(0);
+        self.0["entered_ms"]
+            .as_i64()
+            .unwrap_or(said_ms)
+            .max(said_ms)
     }
 
     /// What its record was known by through this field before it was changed.
@@ -358,6 +364,14 @@ mod tests {
             phases("R32", &waits),
             [Phase::Pending],
             "a release may be on its way"
+        );
+
+        let mut backdated = change("vehicle.plate", "11-A-1", 5, None);
+        backdated["entered_ms"] = 50.into();
+        assert_eq!(
+            firm("R32", truck(&[backdated]), vec![lookout("11 A 1", 10, &[])]),
+            [Phase::Firm],
+            "it was written when the lookout stood"
         );
 
         assert_eq!(found(lookout("11A2", 10, &[])), [], "it looked for another");

@@ -4,6 +4,7 @@
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
+use wadi_record::SYSTEM_OFFICER;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R29",
@@ -19,6 +20,12 @@ sentences! {
 
 /// Others that read the same entries differently from one digest, of which so many are compared.
 const DIFFERING_MAX: usize = 64;
+
+/// What nodes say by themselves. Nobody types in what a machine has counted.
+fn digests(p: &Facts) -> impl Iterator<Item = Fact<'_>> {
+    p.events("replica.digest")
+        .filter(|e| e.officer() == SYSTEM_OFFICER)
+}
 
 /// What was held.
 fn key<'a>(e: &Fact<'a>) -> (&'a str, &'a str) {
@@ -40,12 +47,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let all = dossier.peers.iter().chain(&dossier.linked).chain([anchor]);
     let mut said: BTreeMap<(&str, &str), Vec<(&Facts, Fact<'_>)>> = BTreeMap::new();
-    for (peer, digest) in all.flat_map(|p| p.events("replica.digest").map(move |e| (p, e))) {
+    for (peer, digest) in all.flat_map(|p| digests(p).map(move |e| (p, e))) {
         said.entry(key(&digest)).or_default().push((peer, digest));
     }
 
     let mut out = Vec::new();
-    for own in anchor.events("replica.digest") {
+    for own in digests(anchor) {
         let others = said.get(&key(&own)).into_iter().flatten();
         let differing = others
             .filter(|(_, e)| came_to(e) != came_to(&own))
@@ -89,6 +96,7 @@ mod tests {
         );
 
         e["entry"] = format!("entry of {id}").into();
+        e["officer"] = SYSTEM_OFFICER.into();
         facts(id, "site-day", "TRB", json!({"events": [e]}))
     }
 
@@ -107,5 +115,10 @@ mod tests {
             [],
             "they do not hold the same yet"
         );
+
+        let mut typed = day("S2", "e", "another").json.as_ref().clone();
+        typed["events"][0]["officer"] = "OF-IT".into();
+        let typed = facts("S2", "site-day", "TRB", typed);
+        assert_eq!(found(typed), [], "somebody typed it in");
     }
 }

@@ -454,7 +454,7 @@ impl Contradictions {
     }
 
     fn replicas_differ(&self) -> StoryEnd {
-        for (at, site, documents) in [(&self.trb, "TRB", "5a"), (&self.qam, "QAM", "5b")] {
+        for (at, documents) in [(&self.trb, "5a"), (&self.qam, "5b")] {
             let digest = json!({
                 "type": "replica.digest",
                 "scope": "hold TRB",
@@ -462,10 +462,9 @@ impl Contradictions {
                 "documents": documents,
                 "states": "57",
             });
-            let officer = format!("{site}-it-1");
             self.new_record(
                 at,
-                (&officer, "IT"),
+                ("system", "IT"),
                 "site-day",
                 json!({"date": "2026-03-01"}),
                 json!([digest]),
