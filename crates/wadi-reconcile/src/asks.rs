@@ -51,9 +51,18 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
                 .into_iter()
                 .for_each(|w| ask(w, value, false)),
             "carried" => ask("was", value, false),
-            "target" => ["plate", "container", "document", "vin", "goods", "was"]
-                .into_iter()
-                .for_each(|w| ask(w, value, false)),
+            // Two lookouts for one thing belong to each other, too.
+            "target" => [
+                "plate",
+                "container",
+                "document",
+                "vin",
+                "goods",
+                "was",
+                "target",
+            ]
+            .into_iter()
+            .for_each(|w| ask(w, value, false)),
             "goods" => ask("target", value, false),
             "link" => ask("link", value, false),
             "declarant_ref" => ask("declarant_ref", value, false),

@@ -212,7 +212,13 @@ impl Policy {
                 hint(&meant)
             )
         };
-        self.distances_km.keys().filter(wrong).map(told).collect()
+        let names = self.distances_km.keys().filter(wrong).map(told);
+
+        // Of what lies at one place nothing could be found, and of what stands still everything.
+        let none = self.distances_km.iter().filter(|(_, km)| **km == 0);
+        let none = none.map(|(pair, _)| format!("distances_km: {pair} = 0: at least 1"));
+        let still = (self.speed_kmh == 0).then(|| "speed_kmh = 0: at least 1".to_string());
+        names.chain(none).chain(still).collect()
     }
 
     /// Why headings of the HS are none, each with its member: a zero that was lost would name other

@@ -24,7 +24,8 @@ use wadi_log::{
 };
 use wadi_node::{Node, check_name};
 use wadi_record::{
-    Department, Policy, impossible_time, is_blank, normalise_reference, unlikely_time,
+    Department, Policy, hint, impossible_time, is_blank, nearest, normalise_reference,
+    unlikely_time,
 };
 
 /// How far an operator's clock may be ahead of the node's.
@@ -200,6 +201,10 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 check_name("name", &name)?;
             }
             department.parse::<Department>()?;
+            if revoked {
+                check_revoked(node, &officer, &department)?;
+            }
+
             let at: Option<Crossing> = at.as_deref().map(crossing).transpose()?;
             // What is signed stays for ever; one that stands there already can be ended.
             if let Some(at) = at.as_ref().filter(|_| !revoked) {
@@ -277,6 +282,26 @@ fn check_own_name(node: &Node, officer: &str) -> Result<(), Problem> {
              name"
         ))),
         None => Ok(()),
+    }
+}
+
+/// Refuses to revoke whom nobody registered, or in another department: what is signed would stand,
+/// and the one who is meant go on.
+fn check_revoked(node: &Node, officer: &str, department: &str) -> Result<(), Problem> {
+    let (known, near) = node.with_control(|c| {
+        let known = c.officer(officer, |_| u64::MAX);
+        let near = nearest(officer, c.officers().map(|o| o.officer.as_str()));
+        (known.map(|o| o.department.clone()), near.map(String::from))
+    });
+    match known {
+        None => Err(bad_control(format!(
+            "officer: no officer {officer:?} is registered{}",
+            hint(&near)
+        ))),
+        Some(of) if of != department => Err(bad_control(format!(
+            "department: {officer} is of {of}, not of {department}"
+        ))),
+        Some(_) => Ok(()),
     }
 }
 

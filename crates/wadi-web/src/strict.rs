@@ -291,11 +291,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictBody<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            let why = "send the body with Content-Type: application/json";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "content_type",
-                why,
+            return Err(wrong_type(
+                "send the body with Content-Type: application/json",
             ));
         }
 
@@ -363,11 +360,7 @@ fn check_charset(headers: &HeaderMap) -> Result<(), Problem> {
     match charset {
         Some(named) if !named.eq_ignore_ascii_case("utf-8") => {
             let why = format!("the body says that it is {named:?}: send UTF-8");
-            Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "content_type",
-                why,
-            ))
+            Err(wrong_type(why))
         }
         _ => Ok(()),
     }
@@ -401,11 +394,11 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
 
     let how = String::from_utf8_lossy(how.as_bytes());
     let why = format!("the body is packed ({how}): send it as it is, without Content-Encoding");
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "content_type",
-        why,
-    ))
+    Err(wrong_type(why))
+}
+
+fn wrong_type(why: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", why)
 }
 
 /// Why a body was not read to its end.

@@ -4,10 +4,12 @@ use crate::{
     door::write::{Target, Write},
     node::Node,
     tests::{
-        order::{Country, Found, MINUTE, found, found_country, looked},
+        captured::policy,
+        order::{Country, Found, MINUTE, deliver, found, found_country, looked},
         reconciler::{hear, hear_all, of_rule, write},
     },
 };
+use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -15,7 +17,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use wadi_log::RecordId;
-use wadi_record::{CustomsEntry, Draft, Passage, Policy};
+use wadi_record::{CustomsEntry, Draft, HoldType, Passage, Policy, QuarantineHold};
 
 const HOUR: i64 = 60 * MINUTE;
 
@@ -129,6 +131,42 @@ async fn an_entry_that_names_a_truck_of_months_ago_is_looked_at_when_that_is_tur
 
     let (first, second) = hubs.found(&[trb, qam]).await;
     assert_eq!(first, second);
+    for node in sites.iter().chain([&hubs.first, &hubs.second]) {
+        node.stop().await;
+    }
+}
+
+/// Two crossings look for one plate. One lets its own lookout go, and knows nothing of the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookout_let_go_while_another_crossings_for_the_same_plate_stands_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let (trb, qam) = (&sites[0], &sites[1]);
+    let mut hubs = TwoHubs::start(&country, dir.path()).await;
+    let nobody_is_registered = Policy {
+        registered_officers: false,
+        ..Policy::default()
+    };
+    let (policy, _) = policy(&hubs.first, nobody_is_registered).await;
+    deliver(trb, &policy, &mut StdRng::seed_from_u64(1), false).await;
+
+    let lookout =
+        |order: &str| QuarantineHold::place(HoldType::Customs, order).text("target.term", "22-A-1");
+    write(qam, "CUS", Target::New(None), lookout("order 5")).await;
+    let own = write(trb, "CUS", Target::New(None), lookout("order 4")).await;
+    let searched = QuarantineHold::on().event("search.found", json!({"findings": "nothing"}));
+    write(trb, "CUS", Target::On(own), searched).await;
+    let row = trb.store.record(&own).await.unwrap().unwrap();
+    let row: serde_json::Value = serde_json::from_str(&row.json).unwrap();
+    let placed = row["open_holds"][0].as_str().unwrap().to_string();
+    let release = QuarantineHold::release(&[placed], "OF-2");
+    write(trb, "CUS", Target::On(own), release).await;
+
+    hubs.hear(trb).await;
+    hubs.hear(qam).await;
+    let found = of_rule(&hubs.first, "R01").await;
+    assert_eq!(found.len(), 1, "nobody at Traibeel knew of the other one");
+    assert_eq!(found[0].anchor, own);
     for node in sites.iter().chain([&hubs.first, &hubs.second]) {
         node.stop().await;
     }

@@ -520,11 +520,11 @@ mod tests {
 
         assert!(differing().await.is_empty());
 
-        // Somebody at Traibeel reads the same entries otherwise.
+        // Traibeel's node reads the same entries otherwise.
         let mut otherwise = by_hub[0].clone();
         otherwise["documents"] = "00".into();
         let day = SiteDay::open("2026-01-09").event("replica.digest", otherwise);
-        trb.write(Write::by("OF-1", "IT", Target::New(None), day))
+        trb.write(Write::by(SYSTEM_OFFICER, "IT", Target::New(None), day))
             .await
             .unwrap();
         hear(&hub, trb, &mut taken).await;

@@ -256,8 +256,14 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
 
     let holds = dossier.of("hold").filter(|h| h.was_open_at(at_ms));
     let hold = holds.into_iter().find(|h| looked_out(h) || named(h));
+    // Cancelled afterwards, it stood when the field was changed.
+    let cancelled_later = |e: &Facts| {
+        let mut cancelled = e.events("cancelled");
+        cancelled.any(|c| c.at_ms().max(c.entered_ms()) > at_ms)
+    };
+    let stood = |e: &Facts| e.state() != "CANCELLED" || cancelled_later(e);
     let mut entries = dossier.of("customs-entry");
-    let entry = || entries.find(|e| e.state() != "CANCELLED" && named(e));
+    let entry = || entries.find(|e| stood(e) && named(e));
     let other = hold.or_else(entry)?;
 
     let printed = other.printed();
@@ -425,7 +431,15 @@ mod tests {
             [],
             "linked afterwards"
         );
-        let cancelled = goods(40).state_is("CANCELLED");
-        assert_eq!(firm("R32", changed(), vec![cancelled]), []);
+        let cancelled = |at_ms: i64| {
+            let cancelled = event("cancelled", at_ms, json!({}));
+            entry("E1", json!({}), &[linked(40), cancelled]).state_is("CANCELLED")
+        };
+        assert_eq!(firm("R32", changed(), vec![cancelled(45)]), []);
+        assert_eq!(
+            firm("R32", changed(), vec![cancelled(60)]),
+            [Phase::Firm],
+            "it stood by then"
+        );
     }
 }
