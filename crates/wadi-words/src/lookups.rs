@@ -138,6 +138,7 @@ mod tests {
             "certificate",
             "claimed control entries",
             "clock",
+            "closed crossings",
             "cost",
             "disk",
             "dossiers cut",
