@@ -194,15 +194,11 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             revoked,
             name,
         } => {
-            // Who was registered by a name that none may have any more can be ended.
-            if !revoked {
-                check_name("officer", &officer)?;
-                check_own_name(node, &officer)?;
-                check_name("name", &name)?;
-            }
             department.parse::<Department>()?;
-            if revoked {
-                check_revoked(node, &officer, &department)?;
+            // Who was registered by a name that none may have any more can be ended.
+            match revoked {
+                true => check_revoked(node, &officer, &department)?,
+                false => check_registered(node, &officer, &name)?,
             }
 
             let at: Option<Crossing> = at.as_deref().map(crossing).transpose()?;
@@ -265,6 +261,14 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             reason,
         } => closure(node, crossing(&c)?, closed_s, reason)?,
     })
+}
+
+/// Refuses names that nobody may have.
+fn check_registered(node: &Node, officer: &str, name: &str) -> Result<(), Problem> {
+    check_name("officer", officer)?;
+    check_own_name(node, officer)?;
+    check_name("name", name)?;
+    Ok(())
 }
 
 /// Refuses a name that only looks like another: whoever has both is no second person.
