@@ -321,8 +321,13 @@ impl Record {
             let wall = |r| self.row(r).map(|(s, _)| s.common.wall_ms);
             let newest = said.change.based_on.iter().filter_map(wall).max()?;
             let by_ms = newest.saturating_sub(said.common.wall_ms);
-            (by_ms > REVERSAL_MS)
-                .then(|| json!({"entry": said.reference.to_string(), "node": said.judge.author.name, "by_ms": by_ms}))
+            (by_ms > REVERSAL_MS).then(|| {
+                json!({
+                    "entry": said.reference.to_string(),
+                    "node": said.judge.author.name,
+                    "by_ms": by_ms,
+                })
+            })
         };
 
         self.rows().filter_map(reversal).collect()

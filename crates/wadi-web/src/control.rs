@@ -292,21 +292,28 @@ fn check_own_name(node: &Node, officer: &str) -> Result<(), Problem> {
 /// Refuses to revoke whom nobody registered, or in another department: what is signed would stand,
 /// and the one who is meant go on.
 fn check_revoked(node: &Node, officer: &str, department: &str) -> Result<(), Problem> {
-    let (known, near) = node.with_control(|c| {
-        let known = c.officer(officer, |_| u64::MAX);
-        let near = nearest(officer, c.officers().map(|o| o.officer.as_str()));
-        (known.map(|o| o.department.clone()), near.map(String::from))
-    });
-    match known {
-        None => Err(bad_control(format!(
-            "officer: no officer {officer:?} is registered{}",
-            hint(&near)
-        ))),
-        Some(of) if of != department => Err(bad_control(format!(
+    let of = registration(node, officer).map_err(bad_control)?.department;
+    match of == department {
+        true => Ok(()),
+        false => Err(bad_control(format!(
             "department: {officer} is of {of}, not of {department}"
         ))),
-        Some(_) => Ok(()),
     }
+}
+
+/// What stands of an officer whom a hub registered; where none did, what is wrong, with the nearest
+/// who is.
+pub(crate) fn registration(node: &Node, officer: &str) -> Result<OfficerEntry, String> {
+    node.with_control(|c| match c.officer(officer, |_| u64::MAX) {
+        Some(known) => Ok(known.clone()),
+        None => {
+            let near = nearest(officer, c.officers().map(|o| o.officer.as_str()));
+            let near = hint(&near);
+            Err(format!(
+                "officer: no officer {officer:?} is registered{near}"
+            ))
+        }
+    })
 }
 
 /// Refuses a reason in which nobody reads anything.

@@ -4,6 +4,7 @@
 use crate::{
     Problem, Token,
     answers::{IssuedReleaseTokenAnswer, ReleaseTokensAnswer},
+    control::registration,
     filters,
     problem::unprocessable,
     strict::StrictBody,
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_log::{Body, Crossing, ReleaseToken};
 use wadi_node::{Node, check_name};
-use wadi_record::{Department, HoldType, hint, is_blank, nearest};
+use wadi_record::{Department, HoldType, is_blank};
 
 /// Hours that a token may hold at most: a month.
 const HOURS_MAX: u32 = 31 * 24;
@@ -128,22 +129,17 @@ fn check_spender(node: &Node, officer: &str, department: Department) -> Result<(
         return Ok(());
     }
 
-    let (registered, near) = node.with_control(|c| {
-        let registered = c.officer(officer, |_| u64::MAX).cloned();
-        let near = nearest(officer, c.officers().map(|o| o.officer.as_str()));
-        (registered, near.map(str::to_string))
-    });
-    let bad = |why: String| Err(unprocessable("bad_value", why));
-    match registered {
-        None => bad(format!(
-            "officer: no officer {officer:?} is registered{}",
-            hint(&near)
-        )),
-        Some(known) if known.revoked => bad(format!("officer: {officer} was revoked")),
-        Some(known) if known.department != department.code() => bad(format!(
-            "officer: {officer} is of {}, not of {department}",
-            known.department
-        )),
-        Some(_) => Ok(()),
+    let bad = |why: String| unprocessable("bad_value", why);
+    let known = registration(node, officer).map_err(bad)?;
+    if known.revoked {
+        return Err(bad(format!("officer: {officer} was revoked")));
+    }
+
+    let of = known.department;
+    match of == department.code() {
+        true => Ok(()),
+        false => Err(bad(format!(
+            "officer: {officer} is of {of}, not of {department}"
+        ))),
     }
 }

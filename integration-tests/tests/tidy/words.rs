@@ -36,7 +36,6 @@ const WIDE_LINES: &[(&str, usize)] = &[
     ("crates/wadi-node/src/pipeline/mend.rs", 2),
     ("crates/wadi-node/src/pipeline/sequencer.rs", 1),
     ("crates/wadi-record/src/check_digits.rs", 1),
-    ("crates/wadi-record/src/project.rs", 1),
     ("crates/wadi-record/tests/foreign_text.rs", 5),
     ("crates/wadi-store/src/postgres/connect.rs", 1),
     ("crates/wadi-store/src/postgres/look.rs", 3),

@@ -141,7 +141,7 @@ impl DoubtBoard {
         let of_record = self.by_record.entry(doubtful.record).or_default();
         of_record.insert(reference, doubtful);
 
-        while known.len() > OF_NODE_MAX
+        if known.len() > OF_NODE_MAX
             && let Some(((_, highest), record)) = known.pop_last()
         {
             if let Some(of_record) = self.by_record.get_mut(&record) {

@@ -290,9 +290,6 @@ impl Sequencer {
         let doubt_ms = self.clock_doubt_ms();
         let (time, ledger, known) = (&self.time, &mut self.ledger, &self.clock_doubts);
         let doubtful = block.entries().iter().filter_map(|entry| {
-            // What its log may not say is about no record, whichever it names.
-            ledger.control().check_right(&log, entry.entry()?).ok()?;
-
             // Whoever leaves the hub's time out of a log's own heads has named it in those of its
             // control log, which list how far the log had come.
             let listed_s = ledger.named_before(&log, entry.reference().seq);
@@ -300,8 +297,11 @@ impl Sequencer {
             let after_ms = (named_s > 0).then(|| named_s.saturating_mul(1_000));
             // The hub signs whole seconds: what it had within one it had at its end.
             let before_ms = had_s.saturating_add(1).saturating_mul(1_000);
-            let doubtful = Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms);
-            doubtful.filter(|_| known.takes(&entry.reference()))
+            let doubtful = Doubtful::of_entry(entry, after_ms, before_ms, doubt_ms)?;
+
+            // What its log may not say is about no record, whichever it names.
+            ledger.control().check_right(&log, entry.entry()?).ok()?;
+            known.takes(&entry.reference()).then_some(doubtful)
         });
         for doubtful in doubtful {
             g.batch.local.keys.push(doubtful.key());
