@@ -9,7 +9,7 @@ use crate::{
     frame::PageFrame,
 };
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request},
+    extract::{ConnectInfo, FromRequestParts, Query, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -260,6 +260,29 @@ impl FromRequestParts<Console> for Visitor {
         }
 
         Ok(visitor)
+    }
+}
+
+/// What a page's address asks for after the question mark. One that does not read is told on a page of
+/// the console, in the visitor's language.
+pub(crate) struct PageQuery<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned> FromRequestParts<Console> for PageQuery<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        if let Ok(Query(read)) = Query::try_from_uri(&parts.uri) {
+            return Ok(Self(read));
+        }
+
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        let refused = Refused::new(
+            visitor.language(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_query",
+            "the query does not read",
+        );
+        Err(refused.page(&visitor))
     }
 }
 

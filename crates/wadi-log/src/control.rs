@@ -468,7 +468,7 @@ impl Control {
             .get(officer)?
             .iter()
             .filter(|(r, _)| r.seq < covered(&r.log) && self.fact_counts(r))
-            .max_by_key(|(r, o)| (o.revision, r.leaf))
+            .max_by_key(|(r, o)| officer_order(r, o))
             .map(|(_, o)| o)
     }
 
@@ -485,10 +485,16 @@ impl Control {
     pub fn officers(&self) -> impl Iterator<Item = &OfficerEntry> {
         self.officers.values().filter_map(|all| {
             all.iter()
-                .max_by_key(|(r, o)| (o.revision, r.leaf))
+                .max_by_key(|(r, o)| officer_order(r, o))
                 .map(|(_, o)| o)
         })
     }
+}
+
+/// Which of an officer's registrations holds: the newest. Of two that hubs signed without knowing of
+/// each other, the revocation: nothing that lets go wins by chance.
+fn officer_order(reference: &Reference, officer: &OfficerEntry) -> (u64, bool, Hash) {
+    (officer.revision, officer.revoked, reference.leaf)
 }
 
 #[cfg(test)]

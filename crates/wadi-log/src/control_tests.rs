@@ -292,6 +292,33 @@ fn policy_and_officers_are_those_that_were_covered() {
     assert!(n.control.policy(|_| 0).is_none());
 }
 
+#[test]
+fn of_two_words_that_hubs_signed_apart_the_one_that_takes_away_holds() {
+    // By the hash alone a registration would win about every second time.
+    for n in 0..8 {
+        let mut c = network();
+        let hub = log(&c.hub, Lane::Control, "HUB");
+        let officer = |revoked| {
+            entry(Body::Officer(OfficerEntry {
+                officer: format!("OF-{n}"),
+                department: "SEC".into(),
+                crossing: None,
+                supervisor: false,
+                revision: 2,
+                revoked,
+                name: String::new(),
+            }))
+        };
+        let (taken, given) = (officer(true), officer(false));
+        c.control.learn(at(hub, 1, &taken), &taken);
+        c.control.learn(at(hub, 2, &given), &given);
+
+        let name = format!("OF-{n}");
+        assert!(c.control.officer(&name, |_| u64::MAX).unwrap().revoked);
+        assert!(c.control.officers().all(|o| o.revoked));
+    }
+}
+
 fn branch(key: &LogKey, log: LogId, leaves: &[&str], at: u64) -> Branch {
     let mut peaks = Peaks::default();
     let hashes: Vec<Hash> = leaves.iter().map(|l| leaf_hash(l.as_bytes())).collect();

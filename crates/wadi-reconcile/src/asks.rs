@@ -67,6 +67,8 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             "link" => ask("link", value, false),
             "declarant_ref" => ask("declarant_ref", value, false),
             "transit" => ask("transit", value, false),
+            "registration" => ask("registration", value, false),
+            "receipt" => ask("receipt", value, false),
             "day" => ask("day", value, false),
             "seal" => ask("seal", value, false),
             "certificate" => ask("certificate", value, false),

@@ -99,6 +99,11 @@ impl<'a> Fact<'a> {
         self.0["elsewhere"] == true
     }
 
+    /// The crossing of the node that wrote it, where it is not the record's own.
+    pub(crate) fn written_at(&self) -> Option<&'a str> {
+        self.0["written_at"].as_str()
+    }
+
     /// The key of its officer's own that signed its entry, by its fingerprint.
     pub(crate) fn signed_by(&self) -> Option<&'a str> {
         self.0["signed_by"].as_str()

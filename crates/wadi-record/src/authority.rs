@@ -33,6 +33,14 @@ pub struct Author {
     pub crossing: Option<Crossing>,
 }
 
+impl Author {
+    /// The crossing at which it writes; none for who is neither of a crossing nor a hub.
+    pub(crate) fn writes_at(&self) -> Option<Crossing> {
+        self.crossing
+            .or((self.role == Role::Hub).then_some(Crossing::HUB))
+    }
+}
+
 /// An officer's registration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Officer {

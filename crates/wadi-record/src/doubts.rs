@@ -107,7 +107,21 @@ impl Draft {
                 .then(|| format!("{net_name}: {net} g net is more than the gross, {gross} g"))
         });
 
-        of_plates.into_iter().chain(of_masses).collect()
+        of_plates
+            .into_iter()
+            .chain(of_masses)
+            .chain(self.has_no_currency(record))
+            .collect()
+    }
+
+    /// Where a value is put and no currency says of what.
+    fn has_no_currency(&self, record: Option<&Record>) -> Option<String> {
+        let says_money =
+            |name: &&String| *name == "invoice_minor" || name.ends_with(".statistical_value_minor");
+        let name = self.fields.keys().find(says_money)?;
+        let says = |value: &Value| matches!(value, Value::Text(text) if !text.is_empty());
+        (!self.values("currency", record).iter().any(says))
+            .then(|| format!("{name}: an amount without a currency is compared with no other"))
     }
 
     /// Where the plate that a draft leaves is none of those that were read.

@@ -39,6 +39,9 @@ const NO_AUTHORITY: &str = "no_authority";
 /// The event that says why a field is changed on which something rests.
 pub(crate) const CORRECTION: &str = "fields.corrected";
 
+/// The events of a hold that rest on what it says of itself.
+const ENDED_BY: [&str; 3] = ["released", "conditional", "rad.adjudicated"];
+
 fn guarded_row(kind: Kind, field: &str) -> Option<&'static FieldRow> {
     known_field(kind, field).filter(|row| row.guarded != Guarded::Never)
 }
@@ -51,8 +54,12 @@ pub fn is_guarded(kind: Kind, field: &str) -> bool {
 
 /// Whether a field is one that a lookout or a link may match, and who changes it then says why.
 pub fn is_matched(kind: Kind, field: &str) -> bool {
-    known_field(kind, field)
-        .is_some_and(|row| matches!(row.changed_by, ChangedBy::UntilMatched(..)))
+    known_field(kind, field).is_some_and(|row| {
+        matches!(
+            row.changed_by,
+            ChangedBy::UntilMatched(..) | ChangedBy::SupervisorsOnceSought(_)
+        )
+    })
 }
 
 /// What the puts of an entry come to.
@@ -171,7 +178,7 @@ impl FieldAct<'_> {
             Guarded::Never => false,
             Guarded::Passing => !holds_nothing && (self.is_matched || was_said()),
             Guarded::Placement => true,
-            Guarded::Assessment => was_said(),
+            Guarded::Assessment => was_said() || self.is_sought(row) && !holds_nothing,
         };
 
         self.may_put(put, row, is_guarded)?;
@@ -205,7 +212,7 @@ impl FieldAct<'_> {
             (_, ChangedBy::Officers(list) | ChangedBy::UntilMatched(list, _)) => {
                 self.by_officer_of(put, list).map(drop)
             }
-            (_, ChangedBy::Supervisors(list)) => {
+            (_, ChangedBy::Supervisors(list) | ChangedBy::SupervisorsOnceSought(list)) => {
                 self.by_officer_of(put, list)?;
                 self.by_supervisor(put)?;
                 self.with_reason(put)
@@ -213,6 +220,11 @@ impl FieldAct<'_> {
             (_, ChangedBy::HoldOwner) => self.by_owner_of_hold(put),
             (_, ChangedBy::HoldOwnerWithReason) => {
                 self.by_owner_of_hold(put)?;
+                self.with_reason(put)
+            }
+            (_, ChangedBy::Nobody) => {
+                self.by_owner_of_hold(put)?;
+                self.stands(put)?;
                 self.with_reason(put)
             }
             (_, ChangedBy::Setters) => {
@@ -282,6 +294,25 @@ impl FieldAct<'_> {
         self.is_matched || self.record.events.any_said("link", self.known())
     }
 
+    /// Whether a lookout seeks what a field of goods holds, as far as the writing node knows.
+    fn is_sought(&self, row: &FieldRow) -> bool {
+        self.is_matched && matches!(row.changed_by, ChangedBy::SupervisorsOnceSought(_))
+    }
+
+    /// Whoever made a lookout seek something else would let go what it stopped, and needs neither a
+    /// second officer for it nor a result.
+    fn stands(&self, put: &Put) -> Result<(), Refusal> {
+        if self.values(&put.key).iter().all(|v| **v == Value::Null) {
+            return Ok(());
+        }
+
+        let why = format!(
+            "what {} seeks stands: let the hold go, and place another",
+            put.key
+        );
+        refuse(GUARDED_FIELD, why)
+    }
+
     fn by_who_may_say_why(&self, put: &Put, supervised: Department) -> Result<(), Refusal> {
         let department = self.by_officer_of(put, &[Sec, Hub, supervised])?;
         if department == supervised {
@@ -329,11 +360,14 @@ impl FieldAct<'_> {
         let after = match row.changed_by {
             ChangedBy::UntilMatched(..) => {
                 let is_linked = || events.any_said("link", self.known()).then_some("link");
-                counts("cleared").or_else(is_linked)
+                counts("cleared")
+                    .or_else(|| counts("gate.out"))
+                    .or_else(is_linked)
             }
             ChangedBy::Supervisors(_) => Some(counts("assessed")?),
+            ChangedBy::SupervisorsOnceSought(_) => counts("assessed"),
             ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason if !is_first => {
-                Some(counts("released")?)
+                Some(ENDED_BY.into_iter().find_map(counts)?)
             }
             _ => return None,
         };

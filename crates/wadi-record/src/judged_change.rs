@@ -5,7 +5,7 @@ use crate::{
     authority::{Judge, Refusal},
 };
 use serde_json::{Map, Value as Json};
-use wadi_log::{Change, Common, LogVerdict, Reference, SshKey, Value};
+use wadi_log::{Change, Common, Crossing, LogVerdict, Reference, SshKey, Value};
 
 /// An entry on a record, with the verdict on it and what it is judged by.
 #[derive(Clone, PartialEq, Debug)]
@@ -98,6 +98,8 @@ pub struct EventView {
     pub attested: bool,
     /// Its officer is registered for another crossing than that of the node that wrote it.
     pub elsewhere: bool,
+    /// The crossing of the node that wrote it, `HUB` for a hub's; none for any other node.
+    pub written_at: Option<Crossing>,
     /// The key of its officer's own that signed its entry.
     pub signed_by: Option<SshKey>,
 }
@@ -163,6 +165,7 @@ impl EventView {
             quarantined: false,
             attested: false,
             elsewhere: false,
+            written_at: said.judge.author.writes_at(),
             signed_by: None,
         };
 
@@ -211,6 +214,7 @@ impl EventView {
             quarantined: false,
             attested: false,
             elsewhere: false,
+            written_at: None,
             signed_by: None,
         }
     }

@@ -74,7 +74,7 @@ pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
-    Zone, field_term, goods_terms, is_blank, is_digest, lies_under, normalise_country,
+    Zone, field_term, goods_terms, is_blank, is_currency, is_digest, lies_under, normalise_country,
     normalise_document, normalise_hs_code, normalise_plate, normalise_reference, normalise_target,
     normalise_unit, plate_shape, says_nothing, takes_no_room, zones_failed,
 };

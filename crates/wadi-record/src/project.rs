@@ -102,6 +102,14 @@ impl EventView {
             out.insert("elsewhere".into(), true.into());
         }
 
+        // Nearly all is written at the record's own crossing; what goes without saying is not said.
+        let other = self
+            .written_at
+            .filter(|c| *c != self.reference.log.crossing);
+        if let Some(crossing) = other {
+            out.insert("written_at".into(), crossing.to_string().into());
+        }
+
         Json::Object(out)
     }
 }
@@ -297,6 +305,35 @@ impl Record {
         self.told_changes().filter_map(line).collect()
     }
 
+    /// What goods were known by before a change of their code or their origin: every pair that may
+    /// have stood.
+    fn goods_before(&self) -> BTreeSet<String> {
+        let mut items: BTreeMap<&str, [BTreeSet<String>; 2]> = BTreeMap::new();
+        for change in self.told_changes() {
+            let parts = ["hs_code", "origin"].into_iter().enumerate();
+            for (n, part) in parts {
+                if let Some(item) = change.field.strip_suffix(part) {
+                    let before = change.before.iter().filter_map(|value| match value {
+                        Value::Text(text) => Some(text.clone()),
+                        _ => None,
+                    });
+                    items.entry(item).or_default()[n].extend(before);
+                }
+            }
+        }
+
+        let mut out = BTreeSet::new();
+        for (item, [mut codes, mut origins]) in items {
+            codes.extend(self.texts(&format!("{item}hs_code")));
+            origins.extend(self.texts(&format!("{item}origin")));
+            for code in &codes {
+                out.extend(origins.iter().flat_map(|origin| goods_terms(code, origin)));
+            }
+        }
+
+        out
+    }
+
     /// Of all changes those that are told each for itself: those after a decision first, and of
     /// each kind the earliest.
     fn told_changes(&self) -> impl Iterator<Item = &ChangedPut> {
@@ -478,6 +515,9 @@ pub fn terms(record: &Record) -> Terms {
             _ => None,
         });
         texts.for_each(|(_, before)| put("was", before));
+    }
+    for goods in record.goods_before() {
+        put("was", goods);
     }
 
     // Holds are listed by whose they are, and by their type.

@@ -168,8 +168,8 @@ fn a_hold_is_described_by_its_owner() {
     );
 
     let shown = [first.reference];
-    let unsaid = || QuarantineHold::on().clear("target.term");
-    let away = || because(unsaid(), "the order was withdrawn");
+    let unsaid = || QuarantineHold::on().text("legal_basis", "order 13");
+    let away = || because(unsaid(), "the order was renewed");
     let acts = [
         (qam.say("stranger", Some(id), &shown, away()), false),
         (qam.say("of-port", Some(id), &shown, away()), false),
@@ -209,7 +209,8 @@ fn a_hold_is_described_by_its_owner() {
             act.common.officer
         );
 
-        assert_eq!(record.text("target.term").is_none(), *counts);
+        let basis = record.text("legal_basis");
+        assert_eq!(basis.as_deref() == Some("order 13"), *counts);
     }
 
     // What the commission placed, its own and security's officers at the hub describe.
@@ -219,6 +220,46 @@ fn a_hold_is_described_by_its_owner() {
     let by_hub = hub.say("of-hub", Some(id), &[first.reference], away());
     assert_eq!(refused(&build(&[&first, &by_owner]), &by_owner), [GUARDED]);
     assert_eq!(refused(&build(&[&first, &by_hub]), &by_hub), [""; 0]);
+}
+
+#[test]
+fn what_a_lookout_seeks_stands_until_the_hold_is_let_go() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let mut hub = desk(2, "HUB", Role::Hub, Lane::Hold, "QAM");
+    let placed = || QuarantineHold::place(HoldType::Veterinary, "order 12");
+    let first = qam.say(
+        "of-vet",
+        None,
+        &[],
+        placed().text("target.term", "77B00042"),
+    );
+    let id = RecordId::of_first(&first.reference);
+    let shown = [first.reference];
+
+    // Whoever makes it seek something else lets go the truck that it stopped.
+    let other = QuarantineHold::on().text("target.term", "77B00043");
+    let none = QuarantineHold::on().clear("target.term");
+    for put in [other, none] {
+        let put = because(put, "a slip of the pen");
+        for act in [
+            qam.say("of-vet", Some(id), &shown, put.clone()),
+            hub.say("of-hub", Some(id), &shown, put.clone()),
+        ] {
+            let record = build(&[&first, &act]);
+            assert_eq!(refused(&record, &act), [GUARDED], "{}", act.common.officer);
+            assert_eq!(record.text("target.term").as_deref(), Some("77B00042"));
+        }
+    }
+
+    // A hold that sought nothing may begin to.
+    let plain = qam.say("of-vet", None, &[], placed());
+    let id = RecordId::of_first(&plain.reference);
+    let sought = QuarantineHold::on().text("target.term", "77B00042");
+    let added = because(sought, "the plate came later");
+    let added = qam.say("of-vet", Some(id), &[plain.reference], added);
+    let record = build(&[&plain, &added]);
+    assert_eq!(refused(&record, &added), [""; 0]);
+    assert_eq!(record.text("target.term").as_deref(), Some("77B00042"));
 }
 
 #[test]

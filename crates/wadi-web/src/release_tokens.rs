@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_log::{Body, Crossing, ReleaseToken};
+use wadi_log::{Body, Crossing, RecordId, ReleaseToken};
 use wadi_node::{Node, check_name};
-use wadi_record::{Department, HoldType, is_blank};
+use wadi_record::{Department, HoldType, Kind, is_blank};
 
 /// Hours that a token may hold at most: a month.
 const HOURS_MAX: u32 = 31 * 24;
@@ -91,7 +91,7 @@ pub(crate) async fn issue_release_token(
 
     let scope = match HoldType::from_name(&wanted.scope) {
         Some(hold) => hold.name().to_string(),
-        None => node.reads().find_record(&wanted.scope).await?.to_string(),
+        None => open_hold(&node, &wanted.scope).await?.to_string(),
     };
     let expires_s = node.now_ms() / 1_000 + i64::from(wanted.hours) * 3_600;
     let issued = Body::ReleaseToken(ReleaseToken {
@@ -120,6 +120,23 @@ fn crossing_of(node: &Node, given: Option<&str>) -> Result<Option<Crossing>, Pro
 
     filters::crossing(node, &crossing.to_string())?;
     Ok(Some(crossing))
+}
+
+/// The hold that a token is for: a record that is none, or that holds nothing any more, is a slip.
+async fn open_hold(node: &Node, scope: &str) -> Result<RecordId, Problem> {
+    let reads = node.reads();
+    let (id, kind) = reads.find_kind(scope).await?;
+    let bad = |why: String| unprocessable("bad_value", format!("scope: {scope} {why}"));
+    if kind != Kind::QuarantineHold {
+        return Err(bad(format!("is a {}, and no hold", kind.name())));
+    }
+
+    let record = reads.record(&id).await?;
+    let mut placements = record["placements"].as_array().into_iter().flatten();
+    match placements.any(|p| p["open"] == true) {
+        true => Ok(id),
+        false => Err(bad("holds nothing back any more".into())),
+    }
 }
 
 /// Refuses an officer who could never spend it: one who is not registered, or not in that

@@ -17,7 +17,13 @@ pub(crate) const TEXT_CHARS_MAX: usize = 200;
 /// Numbers that stand on things.
 const NUMBERS: [&str; 4] = ["plate", "container", "seal", "vin"];
 /// References of papers.
-const REFERENCES: [&str; 4] = ["declarant_ref", "registration", "transit", "certificate"];
+const REFERENCES: [&str; 5] = [
+    "declarant_ref",
+    "registration",
+    "receipt",
+    "transit",
+    "certificate",
+];
 
 /// One thing that a text may be.
 struct Meaning {

@@ -96,6 +96,27 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
     assert_eq!(trb.record(&at_trb.0).unwrap()["state"], "RELEASED");
     assert_eq!(shown(trb)[0]["spent_on"], json!([at_trb.0]));
 
+    // A hold that was let go needs none, nor does what holds nothing.
+    let slip = |site: &Site, id: &str| {
+        let mut wanted = wanted.clone();
+        wanted["scope"] = json!(id);
+        let refused = site.post("/v1/release-tokens", &wanted).unwrap_err();
+        refused["detail"].to_string()
+    };
+    let (open, placement) = searched(hub);
+    let mut of_one = wanted.clone();
+    of_one["scope"] = json!(open);
+    hub.post("/v1/release-tokens", &of_one).unwrap();
+    let end = json!({"type": "released", "holds": [placement], "second_officer": "OF-8"});
+    say(hub, &open, end).unwrap();
+    assert!(slip(hub, &open).contains("holds nothing back"));
+
+    let day = json!({
+        "kind": "site-day", "officer": "OF-7", "department": "SEC", "fields": {"date": "2026-03-01"},
+    });
+    let day = hub.post("/v1/records", &day).unwrap()["id"].clone();
+    assert!(slip(hub, day.as_str().unwrap()).contains("and no hold"));
+
     // Here it is known to be spent; the other site, as dark, cannot know.
     let again = release(trb, &searched(trb), token).unwrap_err();
     assert_eq!(again["code"], "token_spent");

@@ -21,13 +21,10 @@ use crate::{
         when::bytes,
     },
     values,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 /// Whom to compare with.
@@ -134,7 +131,7 @@ impl ComparePage {
 pub(super) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(form): Query<CompareForm>,
+    PageQuery(form): PageQuery<CompareForm>,
 ) -> Response {
     let sites: SitesRead = match console.api.get(&visitor.asker, "/v1/sites").await {
         Ok(sites) => sites,

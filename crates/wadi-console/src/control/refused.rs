@@ -12,14 +12,10 @@ use crate::{
     moment::Moment,
     sites::answers::{MembersRead, RefusalsRead, SitesRead},
     values,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{Form, extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -96,7 +92,7 @@ pub(super) struct QuarantinePage {
 pub(super) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(page): Query<QuarantinePage>,
+    PageQuery(page): PageQuery<QuarantinePage>,
 ) -> Response {
     match read_page(&console, &visitor, &page).await {
         Ok(page) => answer::page(&page),

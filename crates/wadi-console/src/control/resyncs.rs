@@ -15,12 +15,12 @@ use crate::{
         when::{bytes, length},
     },
     values,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     response::Response,
 };
@@ -83,7 +83,7 @@ pub(super) struct SiteChosen {
 pub(super) async fn show_list(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(chosen): Query<SiteChosen>,
+    PageQuery(chosen): PageQuery<SiteChosen>,
 ) -> Response {
     list_page(&console, &visitor, chosen.site, String::new(), None).await
 }

@@ -8,12 +8,17 @@ use super::{
     words,
 };
 use crate::{
-    Console, answer, api::Refused, frame::PageFrame, moment::Moment, records::record_path,
-    values::query_escaped, visitor::Visitor,
+    Console, answer,
+    api::Refused,
+    frame::PageFrame,
+    moment::Moment,
+    records::record_path,
+    values::query_escaped,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     response::Response,
 };
 use serde::Deserialize;
@@ -88,9 +93,8 @@ fn case_title(language: Language, case: &SeenCase) -> String {
 pub(crate) async fn list(
     State(console): State<Console>,
     visitor: Visitor,
-    query: Result<Query<CasesQuery>, QueryRejection>,
+    PageQuery(query): PageQuery<CasesQuery>,
 ) -> Response {
-    let query = query.map(|Query(query)| query).unwrap_or_default();
     let kind = match query.kind.as_str() {
         "" => KINDS[0],
         kind => kind,

@@ -18,11 +18,11 @@ use crate::{
         words::{EventWords, ShownValue, field_value, raw_event_words},
     },
     values::{own_path, query_escaped},
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -144,9 +144,8 @@ pub(crate) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
     Path(id): Path<String>,
-    query: Result<Query<FindingPageQuery>, QueryRejection>,
+    PageQuery(query): PageQuery<FindingPageQuery>,
 ) -> Response {
-    let query = query.map(|Query(query)| query).unwrap_or_default();
     let typed = TypedAct {
         act: query.act,
         back: query.back,

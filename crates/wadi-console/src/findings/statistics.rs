@@ -15,14 +15,10 @@ use crate::{
     moment::Moment,
     records::times::{day_begins_ms, day_ends_ms},
     values::query_escaped,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use wadi_words::Language;
 
@@ -93,9 +89,8 @@ struct StatisticsPage {
 pub(crate) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
-    query: Result<Query<FigureForm>, QueryRejection>,
+    PageQuery(form): PageQuery<FigureForm>,
 ) -> Response {
-    let form = query.map(|Query(form)| form).unwrap_or_default();
     let language = visitor.language();
     let figures = match asked(language, &form) {
         Ok(path) => console.api.get::<SeenFigures>(&visitor.asker, &path).await,

@@ -7,13 +7,10 @@ use crate::{
     frame::PageFrame,
     moment::Moment,
     values::query_escaped,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
-use axum::{
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 /// Lines on a page.
@@ -66,7 +63,7 @@ struct SignInLine {
 pub(crate) async fn sign_ins(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(query): Query<LinesQuery>,
+    PageQuery(query): PageQuery<LinesQuery>,
 ) -> Response {
     let path = match query.before {
         Some(before) => format!("/v1/sign-ins?limit={LINES}&before={before}"),
@@ -204,7 +201,7 @@ struct LookLine {
 pub(crate) async fn looks(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(query): Query<LinesQuery>,
+    PageQuery(query): PageQuery<LinesQuery>,
 ) -> Response {
     let mut asked = String::new();
     for (name, value) in [("who", &query.who), ("record", &query.record)] {

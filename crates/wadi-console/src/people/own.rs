@@ -8,14 +8,10 @@ use crate::{
     frame::PageFrame,
     moment::Moment,
     values::query_escaped,
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{Form, extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -112,7 +108,7 @@ async fn own_page_saying(
 pub(crate) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
-    Query(query): Query<DoneQuery>,
+    PageQuery(query): PageQuery<DoneQuery>,
 ) -> Response {
     own_page_saying(&console, &visitor, None, query.done.is_some()).await
 }

@@ -10,12 +10,17 @@ use super::{
     words::{EventWords, NamedValue, entered_later, field_value, raw_event_words},
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
-    values::query_escaped, visitor::Visitor,
+    Console,
+    answer::made_or_refused,
+    api::Refused,
+    frame::PageFrame,
+    moment::Moment,
+    values::query_escaped,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
 };
 use serde::Deserialize;
@@ -303,9 +308,9 @@ pub(super) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
     Path(id): Path<String>,
-    query: Result<Query<HistoryQuery>, axum::extract::rejection::QueryRejection>,
+    PageQuery(query): PageQuery<HistoryQuery>,
 ) -> Response {
-    let page_number = query.ok().and_then(|Query(q)| q.page).unwrap_or(1).max(1);
+    let page_number = query.page.unwrap_or(1).max(1);
     made_or_refused(shown(&console, &visitor, &id, page_number).await, &visitor)
 }
 

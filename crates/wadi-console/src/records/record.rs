@@ -24,11 +24,11 @@ use crate::{
     frame::PageFrame,
     moment::Moment,
     values::{query_escaped, reason_in},
-    visitor::Visitor,
+    visitor::{PageQuery, Visitor},
 };
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
 };
 use serde::Deserialize;
@@ -378,7 +378,7 @@ pub(super) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Query(as_of): Query<AsOfQuery>,
+    PageQuery(as_of): PageQuery<AsOfQuery>,
 ) -> Response {
     made_or_refused(shown(&console, &visitor, &id, &as_of).await, &visitor)
 }

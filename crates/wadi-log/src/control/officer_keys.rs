@@ -26,13 +26,14 @@ impl Control {
         officer: &str,
         covered: impl Fn(&LogId) -> u64,
     ) -> BTreeMap<SshKey, (&OfficerKeyEntry, i64)> {
-        let mut newest: BTreeMap<SshKey, ((u64, crate::Hash), &OfficerKeyEntry, i64)> =
+        let mut newest: BTreeMap<SshKey, ((u64, bool, crate::Hash), &OfficerKeyEntry, i64)> =
             BTreeMap::new();
         let all = self.officer_keys.get(officer).into_iter().flatten();
         let heard = all.filter(|(at, _)| at.seq < covered(&at.log) && self.fact_counts(at));
 
         for (at, (said, ms)) in heard {
-            let rank = (said.revision, at.leaf);
+            // Of two words that hubs signed without knowing of each other, the one that takes back.
+            let rank = (said.revision, said.taken_back, at.leaf);
             let held = newest.get(&said.key);
             if held.is_none_or(|(of_held, ..)| *of_held < rank) {
                 newest.insert(said.key, (rank, said, *ms));

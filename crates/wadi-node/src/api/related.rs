@@ -8,7 +8,7 @@ use wadi_store::{RecordFilter, SoughtBy};
 
 /// Terms by which records belong together. What a lookout seeks, and who a traveller is, is not
 /// among them.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 9] = [
     "plate",
     "container",
     "seal",
@@ -16,6 +16,7 @@ const SHARED: [&str; 8] = [
     "transit",
     "declarant_ref",
     "registration",
+    "receipt",
     "certificate",
 ];
 /// Records that are told of at most.

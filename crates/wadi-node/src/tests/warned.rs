@@ -49,6 +49,11 @@ async fn a_draft_that_speaks_against_its_record_is_told() {
     );
     assert_eq!(
         put(CustomsEntry::on().int("invoice_minor", 1)).await,
+        "invoice_minor: an amount without a currency is compared with no other"
+    );
+    assert_eq!(put(CustomsEntry::on().text("currency", "USD")).await, "");
+    assert_eq!(
+        put(CustomsEntry::on().int("invoice_minor", 2)).await,
         "",
         "of neither"
     );

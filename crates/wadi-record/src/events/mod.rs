@@ -40,7 +40,14 @@ pub const SIGNATURE_EVENT: &str = "decision.signed";
 
 /// Decisions that rest on fields of their record, besides those that guard them; and the one after
 /// which a declarant's import is over.
-const RESTED_ON: [&str; 3] = ["cleared", "released", "registered"];
+const RESTED_ON: [&str; 6] = [
+    "cleared",
+    "gate.out",
+    "released",
+    "conditional",
+    "rad.adjudicated",
+    "registered",
+];
 
 /// The type of that name.
 pub fn event_type(name: &str) -> Option<&'static EventType> {

@@ -104,10 +104,14 @@ pub enum ChangedBy {
     UntilMatched(&'static [Department], Department),
     /// Registered supervisors of these departments, who say why.
     Supervisors(&'static [Department]),
+    /// The same, and before the assessment, too, as soon as a lookout seeks what it holds.
+    SupervisorsOnceSought(&'static [Department]),
     /// Registered officers of the department that owns the hold.
     HoldOwner,
     /// The same, who say why.
     HoldOwnerWithReason,
+    /// Nobody: who owns the hold may add it, and says why, and what stands there stands.
+    Nobody,
 }
 
 /// When a device may set a field.
@@ -165,14 +169,16 @@ impl FieldRow {
                 ) && matches!(self.device, DeviceSets::UntilGuarded | DeviceSets::Never)
             }
             Guarded::Assessment => {
-                matches!(self.changed_by, ChangedBy::Supervisors(_))
-                    && matches!(self.device, DeviceSets::UntilRegistered | DeviceSets::Never)
+                matches!(
+                    self.changed_by,
+                    ChangedBy::Supervisors(_) | ChangedBy::SupervisorsOnceSought(_)
+                ) && matches!(self.device, DeviceSets::UntilRegistered | DeviceSets::Never)
             }
             Guarded::Placement => {
                 self.set_by.is_hold_owner()
                     && matches!(
                         self.changed_by,
-                        ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason
+                        ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason | ChangedBy::Nobody
                     )
                     && matches!(self.device, DeviceSets::WithAlarm | DeviceSets::Never)
             }

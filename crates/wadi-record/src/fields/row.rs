@@ -15,6 +15,8 @@ pub(super) const VEHICLE: SetBy = SetBy::Departments(&[Ops, Port, Cus, Sec, Hub]
 pub(super) const IDENTITY: ChangedBy = ChangedBy::UntilMatched(&[Port, Cus, Sec, Hub], Cus);
 /// Who writes down travellers and their documents.
 pub(super) const TRAVELLER: SetBy = SetBy::Departments(&[Port, Pas, Sec, Hub]);
+/// Who may change where and for what somebody travels once something rests on it.
+pub(super) const ROUTE: ChangedBy = ChangedBy::UntilMatched(&[Port, Cus, Pas, Sec, Hub], Port);
 /// Who may change a traveller's document once something rests on it.
 pub(super) const DOCUMENT: ChangedBy = ChangedBy::UntilMatched(&[Pas, Sec, Hub], Pas);
 /// Who writes down the seals of a load.
@@ -25,6 +27,8 @@ pub(super) const SEALERS: ChangedBy = ChangedBy::Officers(&[Cus, Sec, Hub]);
 pub(super) const CUSTOMS: SetBy = SetBy::Departments(&[Cus, Hub]);
 /// Who may change what an assessment rests on.
 pub(super) const ASSESSORS: ChangedBy = ChangedBy::Supervisors(&[Cus, Hub]);
+/// Who may change what goods are known by.
+pub(super) const SOUGHT_ASSESSORS: ChangedBy = ChangedBy::SupervisorsOnceSought(&[Cus, Hub]);
 /// Who keeps a crossing's day.
 pub(super) const SITE: SetBy = SetBy::Departments(&[Ops, Port, Hlt, It, Hub]);
 /// Whoever works at a crossing.

@@ -14,8 +14,12 @@ const CODES: &str = "\
 /// What is strange about a code of a currency, in a sentence. A currency may be newer than this
 /// list: it is recorded all the same.
 pub(crate) fn currency_doubt(code: &str) -> Option<String> {
-    let is_known = CODES.split(' ').any(|known| known == code);
-    (!is_known).then(|| format!("{code}: ISO 4217 has no currency of that code"))
+    (!is_currency(code)).then(|| format!("{code}: ISO 4217 has no currency of that code"))
+}
+
+/// Whether ISO 4217 has a currency of that code.
+pub fn is_currency(code: &str) -> bool {
+    CODES.split(' ').any(|known| known == code)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod zone;
 
 pub use country::{country_doubt, normalise_country};
 pub(crate) use currency::currency_doubt;
+pub use currency::is_currency;
 pub use digest::{is_digest, normalise_document};
 pub(crate) use hs_code::{hs_doubt, wrong_heading, wrong_hs_code};
 pub use hs_code::{lies_under, normalise_hs_code};

@@ -37,7 +37,7 @@ pub(crate) fn member_term(what: &str, text: &str) -> String {
     match what {
         "plate" | "container" => normalise_plate(text),
         "document" => normalise_document(text),
-        "registration" => normalise_reference(text),
+        "registration" | "receipt" => normalise_reference(text),
         _ => text.into(),
     }
 }

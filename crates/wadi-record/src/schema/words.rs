@@ -168,8 +168,13 @@ pub fn field_changers(field: &FieldRow) -> Option<String> {
         ChangedBy::Supervisors(list) => {
             format!("registered supervisors of {}, who say why", codes(list))
         }
+        ChangedBy::SupervisorsOnceSought(list) => format!(
+            "registered supervisors of {}, who say why; so, too, once a lookout seeks it",
+            codes(list)
+        ),
         ChangedBy::HoldOwner => OWNERS.into(),
         ChangedBy::HoldOwnerWithReason => format!("{OWNERS}, who say why"),
+        ChangedBy::Nobody => format!("nobody; it is added by {OWNERS}, who say why"),
     })
 }
 

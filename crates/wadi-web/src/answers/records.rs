@@ -41,7 +41,7 @@ pub(crate) struct UnderstoodAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeaningAnswer {
-    /// id, plate, container, seal, vin, declarant_ref, registration, transit, certificate,
+    /// id, plate, container, seal, vin, declarant_ref, registration, receipt, transit, certificate,
     /// document, plate_shape or was.
     what: String,
     /// In its normal form.
@@ -408,6 +408,10 @@ pub(crate) struct RecordEventAnswer {
     quarantined: Option<bool>,
     /// Whether its officer is registered for another crossing than the one that wrote it.
     elsewhere: Option<bool>,
+    /// The crossing of the node that wrote it, where it is not the record's own.
+    written_at: Option<String>,
+    /// The fingerprint of its officer's own key that signed its entry.
+    signed_by: Option<String>,
 }
 
 /// An entry that does not count.

@@ -27,6 +27,7 @@ console-records-as-container = حاوية
 console-records-as-seal = ختم
 console-records-as-vin = رقم شاصي
 console-records-as-declarant_ref = مرجع المصرّح
+console-records-as-receipt = رقم وصل قبض
 console-records-as-registration = رقم تسجيل بيان
 console-records-as-transit = وثيقة عبور
 console-records-as-certificate = شهادة

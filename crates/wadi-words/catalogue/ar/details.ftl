@@ -141,6 +141,7 @@ detail-warning-nothing_none = { $field }: القيمة { $text } تعني أنه
 detail-warning-time_end = { $field }: القيمة { $ms } هي نهاية سنة 9999؛ والأوقات بتوقيت يونكس بالملّي ثانية
 detail-warning-crossing = { $field }: لا يُعرف هنا منفذ رمزه { $crossing }؛ والمنافذ المعروفة: { $names }
 detail-warning-net = { $field }: الصافي { $net } غ أكثر من القائم { $gross } غ
+detail-warning-money = الحقل «{ $field }»: مبلغ بلا عملة لا يُقارن بغيره
 detail-warning-plate = { $field }: اللوحة { $plate } غير اللوحة المقروءة { $raw }
 detail-warning-lookout_origin = { $field }: لا تأتي بضاعة من { $country }: لا بلد بهذا الرمز في ISO 3166، فلا يطابق هذا شيئًا
 

@@ -61,6 +61,8 @@ sentence-R03-after-assessment = عُدّل بعد تقدير رسم البيان
 sentence-R08-twice = { $what ->
     [declarant] مرجع المصرّح
     [transit] مرجع العبور (الترانزيت)
+    [registration] رقم التسجيل
+    [receipt] وصل القبض رقم
     [day] يوم المنفذ
    *[container] الحاوية
 } { $value } في السجلين { $other } و{ $record } معاً
@@ -68,6 +70,7 @@ sentence-R14-cancelled = دُفع رسم البيان الجمركي { $entry } 
 sentence-R14-cancel-requested = دُفع رسم البيان الجمركي { $entry } وطلب إلغائه قائم
 sentence-R14-amount = البيان الجمركي { $entry }: الرسم المقدّر { $assessed } { $currency }، والمدفوع { $paid } (بأصغر وحدات العملة)
 sentence-R14-unpaid = أُفرج عن البيان الجمركي { $entry } دون دفع رسمه
+sentence-R14-lowered = البيان الجمركي { $entry }: الرسم المقدّر عند الإفراج { $assessed }، وخُفّض بعده إلى { $lowered }، والمدفوع { $paid } (بأصغر وحدات العملة)
 sentence-R14-unduly = { $act ->
     [paid] قبض الموظف { $officer } رسم البيان الجمركي { $entry }
    *[released] أفرج الموظف { $officer } عن البيان الجمركي { $entry }
@@ -92,6 +95,7 @@ sentence-R26-inland = دخلت مركبة العبور { $passage } إلى دا�
 sentence-R27-open = العبور { $passage }: لم يُختتم الترانزيت { $transit }
 sentence-R27-elsewhere = العبور { $passage }: كان مقرراً أن يُختتم الترانزيت { $transit } في منفذ { $exit }، واختُتم في منفذ { $ended }
 sentence-R28-undervalued = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own }، ولدى مثيلاتها { $median } (بأصغر وحدات العملة)
+sentence-R28-no-currency = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own } دون عملة معروفة، ولدى مثيلاتها { $median } { $currency } (بأصغر وحدات العملة)
 
 # المركبات وما تحمله.
 
@@ -200,11 +204,27 @@ sentence-R30-forced = فتح الموظف { $officer } البوابة بالتج
     [few] { $hours } ساعات
    *[other] { $hours } ساعة
 }
+sentence-R30-entered = دوّن الموظف { $officer } فتح البوابة بالتجاوز { $times ->
+    [zero] ولا مرة
+    [one] مرة واحدة
+    [two] مرتين
+    [few] { $times } مرات
+   *[other] { $times } مرة
+} خلال { $hours ->
+    [zero] أقل من ساعة
+    [one] ساعة واحدة
+    [two] ساعتين
+    [few] { $hours } ساعات
+   *[other] { $hours } ساعة
+}، وذكر أنها وقعت في أوقات أكثر تباعداً
 sentence-R32-changed = عدّل الموظف { $officer } «{ $field }» في السجل { $record } من { $before } إلى { $value } { $ground }؛ { $why }
 sentence-R32-changed-among = عدّل الموظف { $officer } «{ $field }» في السجل { $record } من { $before } إلى { $value } { $ground }؛ { $why }؛ وعدد أمثال هذا التعديل في السجل { $n } ولم تُذكر كلها
 sentence-R32-assessed = بعد تقدير الرسم
 sentence-R32-released = بعد الإفراج
 sentence-R32-cleared = بعد إجازة المرور
+sentence-R32-left = بعد خروجها من المنفذ
+sentence-R32-let-go = بعد رفع الحجز بشروط
+sentence-R32-adjudicated = بعد البت في الإنذار
 sentence-R32-linked = بعد ربطه بسجل آخر
 sentence-R32-hold = وكان الحجز { $hold } مستنداً إليه
 sentence-R32-entry = وكان البيان الجمركي { $entry } مستنداً إليه

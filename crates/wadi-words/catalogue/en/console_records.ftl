@@ -27,6 +27,7 @@ console-records-as-container = container
 console-records-as-seal = seal
 console-records-as-vin = vehicle number
 console-records-as-declarant_ref = declarant's reference
+console-records-as-receipt = receipt for duty
 console-records-as-registration = registration of a declaration
 console-records-as-transit = transit document
 console-records-as-certificate = certificate

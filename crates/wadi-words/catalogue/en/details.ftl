@@ -142,6 +142,7 @@ detail-warning-nothing_none = { $field }: "{ $text }" says that there is none, a
 detail-warning-time_end = { $field }: { $ms } is the end of 9999; times are Unix times in milliseconds
 detail-warning-crossing = { $field }: no crossing "{ $crossing }" is known here; there are: { $names }
 detail-warning-net = { $field }: { $net } g net is more than the gross, { $gross } g
+detail-warning-money = { $field }: an amount without a currency is compared with no other
 detail-warning-plate = { $field }: "{ $plate }" is another plate than the one that was read, "{ $raw }"
 detail-warning-lookout_origin = { $field }: no goods come from { $country }: ISO 3166 has no country of that code, and nothing matches this
 

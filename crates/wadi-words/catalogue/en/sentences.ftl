@@ -43,6 +43,8 @@ sentence-R03-after-assessment = { $fields } was changed after the assessment of 
 sentence-R08-twice = { $what ->
     [declarant] declarant reference
     [transit] transit reference
+    [registration] registration number
+    [receipt] receipt
     [day] the day
    *[container] container
 } { $value } stands in { $other } and in { $record }
@@ -50,6 +52,7 @@ sentence-R14-cancelled = { $entry } was paid and cancelled
 sentence-R14-cancel-requested = { $entry } was paid while its cancellation was asked for
 sentence-R14-amount = { $entry }: { $assessed } { $currency } assessed, { $paid } paid (minor units)
 sentence-R14-unpaid = { $entry } was released unpaid
+sentence-R14-lowered = { $entry }: { $assessed } were assessed when it was released, { $lowered } afterwards, and { $paid } was paid (minor units)
 sentence-R14-unduly = { $officer } { $act ->
     [paid] took money for
    *[released] released
@@ -74,6 +77,7 @@ sentence-R26-inland = { $passage } went inland and { $entry } was not released s
 sentence-R27-open = { $passage }: transit { $transit } was not terminated
 sentence-R27-elsewhere = { $passage }: transit { $transit } was to end at { $exit }, and ended at { $ended }
 sentence-R28-undervalued = { $goods }: { $own } a kilogram declared, { $median } by its peers (minor units)
+sentence-R28-no-currency = { $goods }: { $own } a kilogram declared in no currency that there is, { $median } { $currency } by its peers (minor units)
 
 # Vehicles and what they carry.
 
@@ -133,11 +137,15 @@ sentence-R22-attested = { $officer } is both performer and { $role } of { $event
 sentence-R25-in-twice = the holder of document { $document }… came in twice and never went out between
 sentence-R25-out-twice = the holder of document { $document }… went out twice and never came in between
 sentence-R30-forced = { $officer } opened the gate by force { $times } times within { $hours } hours
+sentence-R30-entered = { $officer } wrote down { $times } gates opened by force within { $hours } hours, and put them further apart
 sentence-R32-changed = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }
 sentence-R32-changed-among = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }; the record has { $n } such changes, and not all are told
 sentence-R32-assessed = after the assessment
 sentence-R32-released = after the release
 sentence-R32-cleared = after it was cleared
+sentence-R32-left = after it had left
+sentence-R32-let-go = after the hold was let go on conditions
+sentence-R32-adjudicated = after the alarm was adjudicated
 sentence-R32-linked = after it was linked
 sentence-R32-hold = while hold { $hold } rested on it
 sentence-R32-entry = while customs entry { $entry } rested on it

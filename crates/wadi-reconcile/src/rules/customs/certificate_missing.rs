@@ -91,8 +91,9 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|c| needs(dossier, c))
         .collect();
 
-    let own = entry.texts("certificate", "");
-    let names_one = own.iter().any(|text| !says_nothing(text));
+    let mut own = entry.texts("certificate", "");
+    own.retain(|text| !says_nothing(text));
+    let names_one = !own.is_empty();
     let on_hold = dossier
         .named_holds()
         .filter_map(|hold| hold.field("certificate.ref"))
@@ -162,7 +163,8 @@ fn certificates(r: &Facts) -> Vec<(&str, Option<i64>)> {
             format!("{name}.net_g")
         };
 
-        Some((value.as_str()?, r.int(&covers)))
+        let reference = value.as_str().filter(|text| !says_nothing(text))?;
+        Some((reference, r.int(&covers)))
     });
 
     named.collect()

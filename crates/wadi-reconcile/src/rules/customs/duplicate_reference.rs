@@ -1,8 +1,9 @@
-//! R08: one declarant reference, transit reference or container in two live entries; one day of a
-//! crossing kept twice.
+//! R08: one declarant reference, transit reference, registration number, receipt or container in two
+//! live entries; one day of a crossing kept twice.
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::{SYSTEM_OFFICER, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
@@ -73,6 +74,8 @@ type TwiceNamed = (&'static str, &'static str);
 const DAY: TwiceNamed = ("day", "the day");
 const DECLARANT: TwiceNamed = ("declarant", "declarant reference");
 const TRANSIT: TwiceNamed = ("transit", "transit reference");
+const REGISTRATION: TwiceNamed = ("registration", "registration number");
+const RECEIPT: TwiceNamed = ("receipt", "receipt");
 const CONTAINER: TwiceNamed = ("container", "container");
 
 fn found(anchor: &Facts, other: &Facts, (named, value): (TwiceNamed, String)) -> Contradiction {
@@ -109,6 +112,21 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
         put(TRANSIT, a.field("transit.ref").unwrap_or_default());
     }
 
+    // Each customs house numbers its own books.
+    if a.crossing() == b.crossing() {
+        let numbered = [
+            (REGISTRATION, "registered", "registration_no"),
+            (RECEIPT, "paid", "receipt"),
+        ];
+        for (what, act, member) in numbered {
+            let theirs: BTreeSet<String> = numbers(b, act, member).map(|(n, _)| n).collect();
+            let own: BTreeMap<String, &str> = numbers(a, act, member).collect();
+            own.into_iter()
+                .filter(|(n, _)| theirs.contains(n))
+                .for_each(|(_, text)| put(what, text));
+        }
+    }
+
     // A container comes back with other goods once the entry before has left.
     let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
     if !left(a) && !left(b) {
@@ -120,10 +138,62 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
     out
 }
 
+/// Numbers that events of a type name, as they are compared and as they were written.
+fn numbers<'a>(
+    entry: &'a Facts,
+    act: &'a str,
+    member: &'a str,
+) -> impl Iterator<Item = (String, &'a str)> {
+    entry
+        .events(act)
+        .filter_map(move |e| e.text(member))
+        .map(|text| (normalise_reference(text), text))
+        .filter(|(n, _)| !n.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Phase, tests::*};
+
+    #[test]
+    fn one_receipt_pays_for_one_entry_and_one_number_stands_for_one() {
+        let paid = |id, receipt: &str, at_ms| {
+            let data = json!({"amount_minor": 5, "currency": "IQD", "receipt": receipt});
+            entry(id, json!({}), &[event("paid", at_ms, data)])
+        };
+        let registered = |id, number: &str, at_ms| {
+            let data = json!({"registration_no": number});
+            entry(id, json!({}), &[event("registered", at_ms, data)])
+        };
+
+        let second = || paid("E2", "T/77", 9);
+        assert_eq!(
+            firm("R08", second(), vec![paid("E1", "t-٧٧", 1)]),
+            [Phase::Firm]
+        );
+        assert_eq!(
+            firm(
+                "R08",
+                registered("E2", "C/9", 9),
+                vec![registered("E1", "C-9", 1)]
+            ),
+            [Phase::Firm]
+        );
+
+        let silent = [
+            paid("E1", "T/77", 1).state_is("CANCELLED"),
+            paid("E1", "T/78", 1),
+            paid("E1", "T/77", 1).at("QAM"),
+            registered("E1", "T/77", 1),
+        ];
+        for other in silent {
+            assert_eq!(firm("R08", second(), vec![other]), []);
+        }
+
+        let signs = |id, at_ms| paid(id, "--", at_ms);
+        assert_eq!(firm("R08", signs("E2", 9), vec![signs("E1", 1)]), []);
+    }
 
     #[test]
     fn a_day_that_people_keep_twice_at_one_crossing_is_found() {

@@ -23,6 +23,7 @@ sentences! {
     CancelRequested = "R14-cancel-requested" { entry: record }
     Amount = "R14-amount" { entry: record, assessed: number, currency: name, paid: number }
     Unpaid = "R14-unpaid" { entry: record }
+    Lowered = "R14-lowered" { entry: record, assessed: number, lowered: number, paid: number }
     Unduly = "R14-unduly" { officer: officer, act: code, entry: record, why: clauses }
     NotAssessed = "R14-not-assessed" {}
     Contested = "R14-contested" {}
@@ -95,6 +96,19 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
     }
 
+    if let (Some(then), Some(now)) = (due_at_release(entry), assessed.last()) {
+        let total = total(paid.iter().copied());
+        if *now < then && total < then {
+            let says = Says::Lowered {
+                entry: printed,
+                assessed: then,
+                lowered: *now,
+                paid: total,
+            };
+            found("lowered", entry.last_ms("assessed").unwrap_or(0), says);
+        }
+    }
+
     if let Some(at_ms) = entry.last_ms("entry.released")
         && paid.is_empty()
         && assessed.last().is_none_or(|due| *due > 0)
@@ -105,6 +119,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out.extend(unduly(entry));
     out.extend(under_hold(dossier));
     out
+}
+
+/// What the duty was when the goods were first let go: by what had been written down by then.
+fn due_at_release(entry: &Facts) -> Option<i64> {
+    let released = entry.events("entry.released");
+    let released_ms = released.map(|e| e.entered_ms()).min()?;
+    let assessed = entry.events("assessed");
+    let by_then = assessed.filter(|a| a.entered_ms() <= released_ms);
+    by_then.filter_map(|a| a.int("duty_minor")).last()
 }
 
 /// Money taken, or goods let go, by somebody who had seen no assessment of them, or had seen what
@@ -297,5 +320,42 @@ mod tests {
         assert_eq!(phases("R14", &with("E1", 20)), [Phase::Pending]);
         assert_eq!(phases("R14", &with("E1", 8)), [], "let go before");
         assert_eq!(phases("R14", &with("E2", 20)), [], "another entry's");
+    }
+
+    #[test]
+    fn a_duty_that_is_lowered_after_the_goods_went_is_owed_all_the_same() {
+        let assessed = |at_ms: i64, entered_ms: i64, duty: i64| {
+            let data = json!({"duty_minor": duty, "currency": "IQD"});
+            let mut said = event("assessed", at_ms, data);
+            said["entered_ms"] = entered_ms.into();
+            said
+        };
+        let paid = |amount: i64| {
+            let data = json!({"amount_minor": amount, "currency": "IQD", "receipt": "R"});
+            event("paid", 20, data)
+        };
+        let found = |lowered: &[serde_json::Value], amount: i64| {
+            let mut events = vec![
+                assessed(10, 10, 100),
+                event("entry.released", 30, json!({})),
+            ];
+            if amount > 0 {
+                events.push(paid(amount));
+            }
+            events.extend(lowered.iter().cloned());
+            events.sort_by_key(|e| e["at_ms"].as_i64());
+            firm("R14", entry("E1", json!({}), &events), vec![]).len()
+        };
+
+        assert_eq!(found(&[], 0), 1, "released unpaid");
+        assert_eq!(found(&[assessed(40, 40, 0)], 0), 1);
+        assert_eq!(found(&[assessed(15, 40, 0)], 0), 1, "said to lie before");
+        assert_eq!(found(&[assessed(40, 40, 10)], 10), 1, "what was paid");
+        assert_eq!(found(&[assessed(15, 15, 0)], 0), 0);
+        assert_eq!(
+            found(&[assessed(40, 40, 10)], 100),
+            1,
+            "too much, which is paid back"
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
-use wadi_record::normalise_hs_code;
+use std::collections::BTreeMap;
+use wadi_record::{is_currency, normalise_hs_code};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R28",
@@ -14,10 +15,27 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Undervalued = "R28-undervalued" { goods: name, own: name, median: name }
+    NoCurrency = "R28-no-currency" { goods: name, own: name, median: name, currency: name }
 }
 
-/// Declared value of an item's net or gross mass, minor units a kilogram; items in order.
-fn values(entry: &Facts) -> Vec<(String, String, f64)> {
+/// How a mass is told.
+#[derive(Clone, Copy, PartialEq)]
+enum Mass {
+    Net,
+    Gross,
+}
+
+/// An item's declared value by one of its masses.
+struct Price {
+    item: String,
+    hs_code: String,
+    mass: Mass,
+    /// Minor units of the entry's currency.
+    per_kg: f64,
+}
+
+/// What each item of an entry costs a kilogram, by each mass that is told; items in order.
+fn prices(entry: &Facts) -> Vec<Price> {
     let fields = entry.json["fields"].as_object();
     let codes = fields.into_iter().flatten().filter_map(|(name, code)| {
         let item = name.strip_suffix(".hs_code")?;
@@ -25,25 +43,59 @@ fn values(entry: &Facts) -> Vec<(String, String, f64)> {
     });
 
     let only = entry.texts("goods", "hs_code").len() == 1;
-    codes
-        .filter_map(|(item, code)| {
-            let invoice = entry.int("invoice_minor").filter(|_| only);
-            let value = entry
-                .int(&format!("{item}.statistical_value_minor"))
-                .or(invoice)?;
-            let grams = entry
-                .int(&format!("{item}.net_g"))
-                .or(entry.int(&format!("{item}.gross_g")))?;
+    let mut out = Vec::new();
+    for (item, hs_code) in codes {
+        let invoice = entry.int("invoice_minor").filter(|_| only);
+        let value = entry
+            .int(&format!("{item}.statistical_value_minor"))
+            .or(invoice);
 
-            (grams > 0).then(|| {
-                (
-                    item.to_string(),
-                    code,
-                    value as f64 * 1_000.0 / grams as f64,
-                )
-            })
-        })
-        .collect()
+        for (mass, told) in [(Mass::Net, "net_g"), (Mass::Gross, "gross_g")] {
+            let grams = entry.int(&format!("{item}.{told}")).filter(|g| *g > 0);
+            if let (Some(value), Some(grams)) = (value, grams) {
+                out.push(Price {
+                    item: item.into(),
+                    hs_code: hs_code.clone(),
+                    mass,
+                    per_kg: value as f64 * 1_000.0 / grams as f64,
+                });
+            }
+        }
+    }
+
+    out
+}
+
+/// The currency that an entry is valued in; none where it names none that there is.
+fn currency(entry: &Facts) -> Option<&str> {
+    entry.field("currency").filter(|code| is_currency(code))
+}
+
+/// The medians of a price's peers, by currency, where they are many enough.
+fn medians<'a>(dossier: &'a Dossier, price: &Price) -> BTreeMap<&'a str, f64> {
+    let entries = dossier.peers.iter().chain(&dossier.linked);
+    let mut peers: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for entry in entries.filter(|e| e.is_customs_entry()) {
+        let Some(money) = currency(entry) else {
+            continue;
+        };
+
+        let alike = prices(entry).into_iter();
+        let alike = alike.filter(|p| p.hs_code == price.hs_code && p.mass == price.mass);
+        peers
+            .entry(money)
+            .or_default()
+            .extend(alike.map(|p| p.per_kg));
+    }
+
+    // A policy that asks for no peers has no median either.
+    let enough = (dossier.policy.peers_min as usize).max(1);
+    let many = peers.into_iter().filter(|(_, all)| all.len() >= enough);
+    many.map(|(money, mut all)| {
+        all.sort_by(f64::total_cmp);
+        (money, all[all.len() / 2])
+    })
+    .collect()
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -52,47 +104,49 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    let mut out = Vec::new();
-    for (item, code, own) in values(anchor) {
-        let same =
-            |p: &&Facts| p.is_customs_entry() && p.field("currency") == anchor.field("currency");
-        let all = dossier
-            .peers
-            .iter()
-            .chain(&dossier.linked)
-            .filter(same)
-            .flat_map(values);
+    let permille = f64::from(dossier.policy.undervalue_permille);
+    let mut found: BTreeMap<String, Contradiction> = BTreeMap::new();
+    for price in prices(anchor) {
+        let medians = medians(dossier, &price);
 
-        let mut peers: Vec<f64> = all
-            .filter(|(_, c, _)| *c == code)
-            .map(|(_, _, v)| v)
-            .collect();
+        // Whoever leaves the currency out is held against the one that speaks for him most.
+        let (money, median) = match currency(anchor) {
+            Some(own) => (own, medians.get(own).copied()),
+            None => {
+                let least = medians.iter().min_by(|a, b| a.1.total_cmp(b.1));
+                least.map_or(("", None), |(money, median)| (*money, Some(*median)))
+            }
+        };
 
-        // A policy that asks for no peers has no median either.
-        if peers.len() < (dossier.policy.peers_min as usize).max(1) {
+        let Some(median) = median.filter(|m| price.per_kg * 1_000.0 < m * permille) else {
             continue;
-        }
+        };
 
-        peers.sort_by(f64::total_cmp);
-        let median = peers[peers.len() / 2];
+        let (own, median) = (format!("{:.0}", price.per_kg), format!("{median:.0}"));
+        let goods = &price.hs_code;
+        let says = match currency(anchor) {
+            Some(_) => Says::Undervalued {
+                goods,
+                own: &own,
+                median: &median,
+            },
+            None => Says::NoCurrency {
+                goods,
+                own: &own,
+                median: &median,
+                currency: money,
+            },
+        };
+        // The peers change with every entry; what is held against this one is its own value.
+        let evidence = json!({"hs_code": price.hs_code, "per_kg_minor": price.per_kg.round()});
 
-        if own * 1_000.0 < median * f64::from(dossier.policy.undervalue_permille) {
-            out.push(Contradiction::new(
-                item,
-                anchor.began_ms(),
-                Says::Undervalued {
-                    goods: &code,
-                    own: &format!("{own:.0}"),
-                    median: &format!("{median:.0}"),
-                },
-                // The peers change with every entry; what is held against this one is its own
-                // value.
-                json!({"hs_code": code, "per_kg_minor": own.round()}),
-            ));
-        }
+        // One item is told once, by its net mass where that says it.
+        found
+            .entry(price.item.clone())
+            .or_insert_with(|| Contradiction::new(price.item, anchor.began_ms(), says, evidence));
     }
 
-    out
+    found.into_values().collect()
 }
 
 #[cfg(test)]
@@ -123,5 +177,46 @@ mod tests {
         assert_eq!(found(3_900, 5), [Phase::Firm]);
         assert_eq!(found(4_100, 5), []);
         assert_eq!(found(3_900, 4), [], "four are no market");
+    }
+
+    #[test]
+    fn a_price_is_not_hidden_behind_a_missing_currency_or_a_gram_of_net_mass() {
+        let with = |id: &str, value: i64, more: serde_json::Value| {
+            let mut fields = json!({
+                "goods.1.hs_code": "8517.13",
+                "goods.1.net_g": 1_000,
+                "goods.1.gross_g": 1_200,
+                "goods.1.statistical_value_minor": value,
+                "currency": "USD",
+            });
+            for (name, put) in more.as_object().unwrap() {
+                fields[name] = put.clone();
+            }
+            entry(id, fields, &[])
+        };
+        let found = |value, more| {
+            let mut d = dossier(with("E1", value, more), vec![], 0);
+            let dollars = (0..5).map(|n| with(&format!("Q{n}"), 10_000, json!({})));
+            let dinars = (5..10).map(|n| {
+                let money = json!({"currency": "IQD"});
+                with(&format!("Q{n}"), 131_000_000, money)
+            });
+            d.peers = dollars.chain(dinars).collect();
+            phases("R28", &d)
+        };
+
+        assert_eq!(found(3_900, json!({"currency": null})), [Phase::Firm]);
+        assert_eq!(found(3_900, json!({"currency": "XXX"})), [Phase::Firm]);
+        assert_eq!(found(3_900, json!({"goods.1.net_g": 1})), [Phase::Firm]);
+        assert_eq!(
+            found(10_000, json!({"currency": null})),
+            [],
+            "dollars, if they are meant, are what others pay"
+        );
+        assert_eq!(
+            found(3_900, json!({"currency": "KWD"})),
+            [],
+            "nobody else pays in it"
+        );
     }
 }

@@ -1,6 +1,10 @@
 //! R11: a result contradicts the release; a recall within sixty days.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{hours_ms, seconds_ms},
+    sentences,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -29,7 +33,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     releases.sort_by_key(|r| (r.at_ms(), r.id()));
-    let answers = ResultAnswers::of(hold);
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let recall_ms = hours_ms(dossier.policy.recall_h);
     let against = hold.said().filter(speaks_against).filter_map(|bad| {
         // The first release that it still speaks against.
@@ -37,7 +41,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let first = releases.partition_point(|r| r.at_ms() < from_ms);
         let released = releases
             .get(first)
-            .filter(|r| !answers.answered(&bad, r.at_ms()))?;
+            .filter(|r| !ResultAnswers::by(hold, r, doubt_ms).answered(&bad, r.at_ms()))?;
         let found = Contradiction::new(
             format!(
                 "{} {} {}",
@@ -77,11 +81,15 @@ struct ResultAnswers<'a> {
 }
 
 impl<'a> ResultAnswers<'a> {
-    fn of(hold: &'a Facts) -> Self {
+    /// Those that whoever said this release could have read: what was written down after it answered
+    /// nothing, of whatever time it says that it is.
+    fn by(hold: &'a Facts, release: &Fact<'_>, doubt_ms: i64) -> Self {
+        let until_ms = release.entered_ms().saturating_add(doubt_ms);
+        let written = |a: &Fact<'_>| a.entered_ms() <= until_ms;
         let mut amended: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
         for a in hold
             .events("result.amended")
-            .filter(|a| a.text("outcome") == Some("satisfactory"))
+            .filter(|a| a.text("outcome") == Some("satisfactory") && written(a))
         {
             amended.entry(a.text("sample")).or_default().push(a.at_ms());
         }
@@ -92,7 +100,7 @@ impl<'a> ResultAnswers<'a> {
 
         let better = hold
             .events("rad.adjudicated")
-            .filter(|a| !speaks_against(a));
+            .filter(|a| !speaks_against(a) && written(a));
         let mut adjudicated: Vec<i64> = better.map(|a| a.at_ms()).collect();
 
         adjudicated.sort_unstable();
@@ -184,5 +192,23 @@ mod tests {
             )]),
             []
         );
+    }
+
+    #[test]
+    fn what_was_written_after_the_release_answers_nothing_whatever_time_it_says() {
+        let amended = |at_ms: i64, entered_ms: i64, outcome: &str| {
+            let data = json!({"sample": "S1", "outcome": outcome});
+            let mut said = event("result.amended", at_ms, data);
+            said["entered_ms"] = entered_ms.into();
+            said
+        };
+        let good = |entered_ms| {
+            let bad = amended(40, 40, "unsatisfactory");
+            found(&[bad, amended(50, entered_ms, "satisfactory")])
+        };
+
+        assert_eq!(good(50), []);
+        assert_eq!(good(100 + 600_000), [], "clocks differ by so much");
+        assert_eq!(good(101 + 600_000), [Phase::Firm]);
     }
 }

@@ -39,8 +39,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             continue;
         };
         let arrived = passage
-            .events("arrived")
-            .any(|a| a.at_ms() >= diverted.at_ms())
+            .said()
+            // Whoever sent it away cannot tell that it arrived.
+            .any(|e| e.counts() && e.written_at() == Some(to) && e.at_ms() >= diverted.at_ms())
             || dossier
                 .of("passage")
                 .any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
@@ -152,5 +153,22 @@ mod tests {
         .at("QAM");
 
         assert_eq!(firm("R06", came, vec![sent]), []);
+    }
+
+    #[test]
+    fn whoever_sent_it_away_cannot_tell_that_it_arrived() {
+        let sent = |written_at: Option<&str>| {
+            let mut arrived = event("arrived", 200, json!({"from": "TRB"}));
+            if let Some(crossing) = written_at {
+                arrived["written_at"] = crossing.into();
+            }
+            let diverted = event("diverted", 100, json!({"to": "QAM"}));
+            let passage = passage("P1", json!({}), &[diverted, arrived]);
+            firm("R06", passage, vec![])
+        };
+
+        assert_eq!(sent(None), [Phase::Firm], "its own crossing says so");
+        assert_eq!(sent(Some("MAN")), [Phase::Firm], "it was not sent there");
+        assert_eq!(sent(Some("QAM")), []);
     }
 }

@@ -26,7 +26,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let inbound = dossier
         .journey("passage")
-        .filter(|p| p.field("direction") == Some("in") && !p.has("turned_back"));
+        .filter(|p| p.field("direction") == Some("in") && p.state() != "TURNED_BACK");
     // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that says
     // so, too.
     let inland = inbound.filter(|p| !entry.shares(p, "transit.ref"));

@@ -25,10 +25,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let came_ms = passage.first_ms("gate.in");
 
-    // A truck may come back: only after its last gate is it gone.
+    // A truck may come back: it is gone with the first exit after it last came in.
+    let last_in_ms = passage.last_ms("gate.in").unwrap_or(i64::MIN);
     let left_ms = passage
-        .last_ms("gate.out")
-        .filter(|out| passage.last_ms("gate.in").is_none_or(|i| i <= *out));
+        .events("gate.out")
+        .map(|out| out.at_ms())
+        .filter(|out_ms| *out_ms >= last_in_ms)
+        .min();
     let stray = passage
         .of_types(|t| t.proves_presence)
         .filter(|e| !matches!(e.kind(), "gate.in" | "gate.out" | "gate.read"))

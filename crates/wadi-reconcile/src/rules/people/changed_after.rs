@@ -3,7 +3,8 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentence::reason_given, sentences};
 use serde_json::{Value as Json, json};
-use wadi_record::{KnownBy, field_term, normalise_target};
+use std::collections::BTreeSet;
+use wadi_record::{KnownBy, field_term, goods_terms, normalise_target};
 use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,6 +27,9 @@ sentences! {
     Assessed = "R32-assessed" {}
     Released = "R32-released" {}
     Cleared = "R32-cleared" {}
+    Left = "R32-left" {}
+    LetGo = "R32-let-go" {}
+    Adjudicated = "R32-adjudicated" {}
     Linked = "R32-linked" {}
     Hold = "R32-hold" { hold: record }
     Entry = "R32-entry" { entry: record }
@@ -127,12 +131,16 @@ impl<'a> FieldChange<'a> {
         KnownBy::of(&of.id, of.known_by_ms(), &projection)
     }
 
+    /// The texts that the field held before.
+    fn texts_before(self) -> impl Iterator<Item = &'a str> {
+        let before = self.0["before"].as_array().into_iter().flatten();
+        before.filter_map(Json::as_str)
+    }
+
     /// What the field held before, as lookouts are compared with it.
     fn held_before(self) -> impl Iterator<Item = String> + 'a {
         let field = self.text("field");
-        let before = self.0["before"].as_array().into_iter().flatten();
-        before
-            .filter_map(Json::as_str)
+        self.texts_before()
             .filter_map(move |text| Some(field_term(field, text)?.1))
     }
 }
@@ -229,7 +237,10 @@ fn own_ground(change: FieldChange<'_>) -> Option<Ground> {
         "" => return None,
         "assessed" => Says::Assessed {},
         "released" => Says::Released {},
+        "conditional" => Says::LetGo {},
+        "rad.adjudicated" => Says::Adjudicated {},
         "cleared" => Says::Cleared {},
+        "gate.out" => Says::Left {},
         _ => Says::Linked {},
     };
 
@@ -238,6 +249,39 @@ fn own_ground(change: FieldChange<'_>) -> Option<Ground> {
         says: says.into(),
         concerns: Vec::new(),
     })
+}
+
+/// What goods were known by before their code or origin was changed: the one as it was before this
+/// change, with the other as it stood then.
+fn goods_before(anchor: &Facts, change: FieldChange<'_>) -> Vec<String> {
+    let field = change.text("field");
+    let (item, other) = match (field.strip_suffix("hs_code"), field.strip_suffix("origin")) {
+        (Some(item), _) => (item, "origin"),
+        (_, Some(item)) => (item, "hs_code"),
+        (None, None) => return Vec::new(),
+    };
+
+    // Where it was changed later, or in the same entry, it stood as it was before that.
+    let other = format!("{item}{other}");
+    let later = changes_of(anchor)
+        .filter(|c| c.text("field") == other && c.at_ms() >= change.at_ms())
+        .min_by_key(|c| c.at_ms());
+    let stood: Vec<&str> = match later {
+        Some(later) => later.texts_before().collect(),
+        None => anchor.field(&other).into_iter().collect(),
+    };
+
+    let pairs = change.texts_before().flat_map(|before| {
+        stood
+            .iter()
+            .map(move |other| match field.ends_with("origin") {
+                true => (*other, before),
+                false => (before, *other),
+            })
+    });
+    pairs
+        .flat_map(|(code, origin)| goods_terms(code, origin))
+        .collect()
 }
 
 /// Another record rested on it: an open hold or a customs entry that named it, or a lookout for
@@ -249,13 +293,19 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
         let mut links = other.events("link");
         links.any(|l| l.text("record") == Some(anchor.id.as_str()) && l.at_ms() <= at_ms)
     };
+    let before: BTreeSet<String> = change
+        .held_before()
+        .chain(goods_before(anchor, change))
+        .collect();
     let looked_out = |hold: &Facts| {
         let target = hold.field("target.term").map(normalise_target);
-        target.is_some_and(|target| change.held_before().any(|before| before == target))
+        target.is_some_and(|target| before.contains(&target))
     };
 
     let holds = dossier.of("hold").filter(|h| h.was_open_at(at_ms));
-    let hold = holds.into_iter().find(|h| looked_out(h) || named(h));
+    // A hold on the papers of an entry is there to have them put right.
+    let is_named = |h: &Facts| anchor.is_passage() && named(h);
+    let hold = holds.into_iter().find(|h| looked_out(h) || is_named(h));
     // Cancelled afterwards, it stood when the field was changed.
     let cancelled_later = |e: &Facts| {
         let mut cancelled = e.events("cancelled");
@@ -263,7 +313,7 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
     };
     let stood = |e: &Facts| e.state() != "CANCELLED" || cancelled_later(e);
     let mut entries = dossier.of("customs-entry");
-    let entry = || entries.find(|e| stood(e) && named(e));
+    let entry = || entries.find(|e| anchor.is_passage() && stood(e) && named(e));
     let other = hold.or_else(entry)?;
 
     let printed = other.printed();

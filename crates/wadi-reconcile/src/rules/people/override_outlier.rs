@@ -2,6 +2,7 @@
 
 use crate::{Contradiction, Dossier, Facts, HOUR_MS, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R30",
@@ -13,6 +14,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Forced = "R30-forced" { officer: officer, times: number, hours: number }
+    Entered = "R30-entered" { officer: officer, times: number, hours: number }
 }
 
 /// A gate opened without a device's read, or for a truck that was not cleared, with a reason.
@@ -20,9 +22,17 @@ fn forced(p: &Facts) -> impl Iterator<Item = crate::Fact<'_>> {
     p.events("gate.out").filter(|e| e.text("reason").is_some())
 }
 
+/// Whether with this act an officer's forced ones reach the limit within the window that ends with
+/// it. The act that reaches it carries the finding: a busy officer is one line and not twenty.
+fn reaches_limit(acts: &[(i64, &str)], own: (i64, &str), window_ms: i64, limit: u32) -> bool {
+    let within = |o: &&(i64, &str)| **o <= own && own.0.saturating_sub(o.0) <= window_ms;
+    acts.iter().filter(within).count() as u32 == limit
+}
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let window_ms = hours_ms(dossier.policy.forced_window_h);
+    let limit = dossier.policy.forced_max.max(1);
     let mut out = Vec::new();
     for act in forced(anchor) {
         let others = dossier
@@ -32,30 +42,44 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .chain([anchor])
             .flat_map(forced);
 
-        let by_same = others.filter(|o| o.officer() == act.officer());
-        let mut all: Vec<(i64, &str)> = by_same.map(|o| (o.at_ms(), o.entry())).collect();
-        all.sort_unstable();
-        all.dedup();
+        let by_same: Vec<crate::Fact<'_>> =
+            others.filter(|o| o.officer() == act.officer()).collect();
+        let by = |clock: fn(&crate::Fact<'_>) -> i64| {
+            let own = (clock(&act), act.entry());
+            let all: BTreeSet<(i64, &str)> =
+                by_same.iter().map(|o| (clock(o), o.entry())).collect();
+            let all: Vec<(i64, &str)> = all.into_iter().collect();
+            reaches_limit(&all, own, window_ms, limit).then_some(own.0)
+        };
 
-        // The act that reaches the limit carries the finding, so that a busy officer is one line
-        // and not twenty.
-        let own = (act.at_ms(), act.entry());
-        let count = all
-            .iter()
-            .filter(|o| **o <= own && own.0.saturating_sub(o.0) <= window_ms)
-            .count() as u32;
-        let limit = dossier.policy.forced_max.max(1);
+        // Whoever says himself when it was may spread it over as many weeks as he likes.
+        let (officer, times, hours) = (act.officer(), limit.into(), window_ms / HOUR_MS);
+        let told = match (by(|f| f.at_ms()), by(|f| f.entered_ms())) {
+            (Some(through_ms), _) => {
+                let says = Says::Forced {
+                    officer,
+                    times,
+                    hours,
+                };
+                Some((through_ms, says))
+            }
+            (None, Some(through_ms)) => {
+                let says = Says::Entered {
+                    officer,
+                    times,
+                    hours,
+                };
+                Some((through_ms, says))
+            }
+            (None, None) => None,
+        };
 
-        if count == limit {
+        if let Some((through_ms, says)) = told {
             out.push(Contradiction::new(
-                format!("{} {}", act.officer(), act.id()),
+                format!("{officer} {}", act.id()),
                 act.at_ms(),
-                Says::Forced {
-                    officer: act.officer(),
-                    times: count.into(),
-                    hours: window_ms / HOUR_MS,
-                },
-                json!({"officer": act.officer(), "count": count, "through_ms": own.0}),
+                says,
+                json!({"officer": officer, "count": limit, "through_ms": through_ms}),
             ));
         }
     }
@@ -92,5 +116,28 @@ mod tests {
         assert_eq!(found(3, 5), [], "the fifth of them carries it");
         assert_eq!(found(3, 4), []);
         assert_eq!(found(5, 6), [], "once");
+    }
+
+    #[test]
+    fn forced_exits_that_are_said_to_lie_weeks_apart_are_counted_by_when_they_were_written() {
+        let out = |n: i64, entered_ms: i64| {
+            let mut said = event(
+                "gate.out",
+                n * 43 * HOUR_MS,
+                json!({"reason": "camera down"}),
+            );
+            said["entered_ms"] = entered_ms.into();
+            passage(&format!("P{n}"), json!({}), &[said])
+        };
+        let found = |anchor: i64, apart_ms: i64| {
+            let written = |n: i64| out(n, 1_000 * HOUR_MS + n * apart_ms);
+            let mut d = dossier(written(anchor), vec![], 0);
+            d.peers = (0..5).filter(|n| *n != anchor).map(written).collect();
+            phases("R30", &d)
+        };
+
+        assert_eq!(found(4, 10_000), [Phase::Firm]);
+        assert_eq!(found(3, 10_000), [], "the fifth of them carries it");
+        assert_eq!(found(4, 43 * HOUR_MS), [], "five in seven days and a bit");
     }
 }

@@ -182,7 +182,7 @@ pub(super) const ROWS: &[EventType] = &[
             required("receipt", Text),
         ],
         together: Together::Free,
-        terms: &[],
+        terms: &[found_by("receipt", "receipt")],
     },
     EventType {
         name: "entry.released",

@@ -122,7 +122,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: CUSTOMS,
         device: DeviceSets::UntilRegistered,
         guarded: Guarded::Assessment,
-        changed_by: ASSESSORS,
+        changed_by: SOUGHT_ASSESSORS,
     },
     FieldRow {
         name: "transit.ref",
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: CUSTOMS,
         device: DeviceSets::UntilRegistered,
         guarded: Guarded::Assessment,
-        changed_by: ASSESSORS,
+        changed_by: SOUGHT_ASSESSORS,
     },
     FieldRow {
         name: "certificate.N",
@@ -166,7 +166,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: CUSTOMS,
         device: DeviceSets::UntilRegistered,
         guarded: Guarded::Assessment,
-        changed_by: ASSESSORS,
+        changed_by: SOUGHT_ASSESSORS,
     },
     FieldRow {
         name: "goods.N.hs_code",
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: CUSTOMS,
         device: DeviceSets::UntilRegistered,
         guarded: Guarded::Assessment,
-        changed_by: ASSESSORS,
+        changed_by: SOUGHT_ASSESSORS,
     },
     FieldRow {
         name: "goods.N.description",
@@ -210,7 +210,7 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: CUSTOMS,
         device: DeviceSets::UntilRegistered,
         guarded: Guarded::Assessment,
-        changed_by: ASSESSORS,
+        changed_by: SOUGHT_ASSESSORS,
     },
     FieldRow {
         name: "goods.N.gross_g",

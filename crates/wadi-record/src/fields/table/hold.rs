@@ -122,6 +122,6 @@ pub(super) const ROWS: &[FieldRow] = &[
         set_by: SetBy::RegisteredHoldOwner,
         device: DeviceSets::Never,
         guarded: Guarded::Placement,
-        changed_by: ChangedBy::HoldOwnerWithReason,
+        changed_by: ChangedBy::Nobody,
     },
 ];

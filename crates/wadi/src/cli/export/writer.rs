@@ -133,6 +133,10 @@ pub(super) fn write_export(
         ));
     }
 
+    // What is refused at once leaves no file behind.
+    let mut first = Some(pages()?);
+    let mut pages = || first.take().map_or_else(&mut pages, Ok);
+
     let part = beside(output, "part");
     let failed =
         |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
@@ -387,6 +391,17 @@ mod tests {
             screen.flush().unwrap();
             assert_eq!(String::from_utf8(screen.inner).unwrap(), wanted);
         }
+    }
+
+    #[test]
+    fn an_export_that_is_refused_at_once_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = || Err(Failure::usage("bad_value", "no crossing XYZ"));
+        let path = dir.path().join("out");
+        let failure = write_export(&path, ExportFormat::Csv, Map::new(), refused).unwrap_err();
+
+        assert_eq!(failure.why, "no crossing XYZ");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
