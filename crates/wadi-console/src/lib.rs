@@ -13,6 +13,7 @@ mod api;
 mod assets;
 mod chart;
 mod control;
+mod digits;
 mod expected;
 mod findings;
 mod found_sentence;

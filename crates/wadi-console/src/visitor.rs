@@ -263,8 +263,8 @@ impl FromRequestParts<Console> for Visitor {
     }
 }
 
-/// What a page's address asks for after the question mark. One that does not read is told on a page of
-/// the console, in the visitor's language.
+/// What a page's address asks for after the question mark. One that does not read is told on a page
+/// of the console, in the visitor's language.
 pub(crate) struct PageQuery<T>(pub T);
 
 impl<T: serde::de::DeserializeOwned> FromRequestParts<Console> for PageQuery<T> {

@@ -491,8 +491,8 @@ impl Control {
     }
 }
 
-/// Which of an officer's registrations holds: the newest. Of two that hubs signed without knowing of
-/// each other, the revocation: nothing that lets go wins by chance.
+/// Which of an officer's registrations holds: the newest. Of two that hubs signed without knowing
+/// of each other, the revocation: nothing that lets go wins by chance.
 fn officer_order(reference: &Reference, officer: &OfficerEntry) -> (u64, bool, Hash) {
     (officer.revision, officer.revoked, reference.leaf)
 }

@@ -108,7 +108,7 @@ pub use door::{
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
     traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},
-    write::{Based, Target, Write, Written, check_given_name, check_name, is_hidden},
+    write::{Based, Target, Write, Written, check_given_name, check_name, check_person, is_hidden},
 };
 pub use hub::{
     country::{Country, CountryPlan, CountryProofs, WitnessPlan, WitnessTransport},

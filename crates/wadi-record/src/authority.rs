@@ -5,7 +5,7 @@
 //! release are judged strictly.
 
 use crate::{
-    Asks, Department, EventType, Gives, HoldType, Policy, Revoked, Right,
+    Asks, Department, EventType, Gives, HoldType, Policy, Revoked, Right, SYSTEM_OFFICER,
     event_index::{EvidenceKind, Owned, begun_hold, owned},
     event_type,
     events::SATISFACTORY,
@@ -219,6 +219,11 @@ impl Act<'_> {
             Right::AnswersForRecord => refuse(
                 "no_authority",
                 format!("{department} may not say {kind} of this record"),
+            ),
+            Right::Itself if self.said.common.officer == SYSTEM_OFFICER => Ok(()),
+            Right::Itself => refuse(
+                "no_authority",
+                format!("{kind} is said by the node itself, and by no person"),
             ),
             Right::Supervisor { .. } if self.is_supervisors() => Ok(()),
             Right::Supervisor { why } => refuse("no_authority", why),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use wadi_log::{RecordId, Reference, SshSignature};
 use wadi_node::LocalScope;
-use wadi_node::{Based, Node, Target, Write};
+use wadi_node::{Based, Node, Target, Write, check_person};
 use wadi_record::{
     DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, is_blank,
     known_field, normalise_plate, zones_failed,
@@ -159,6 +159,7 @@ impl DraftBody {
         let draft = self.take_draft(node, kind).await?;
         let mut write = Write::by("", "", target, draft);
         self.set_speaker(&mut write, &token.scope)?;
+        check_person(&write.officer)?;
 
         if let Some(entries) = self.based_on {
             let parse = |e: &String| {

@@ -177,7 +177,8 @@ pub(crate) async fn record(
     token.operator()?;
     let id = node.reads().find_record(&id).await?;
     let (record, entries) = node.reads().compare_record(&id).await?;
-    token.reading(&node)?.show_whole(&record)?;
+    let mut history = json!(node.reads().history(&id).await?);
+    token.reading(&node)?.show_whole(&record, &mut history)?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))
 }

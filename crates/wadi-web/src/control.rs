@@ -5,7 +5,7 @@ use crate::{
     Problem, Token,
     answers::{ControlAnswer, OfficersAnswer, PolicyAnswer},
     cuts::{cut_of_node, signed_cut, spare_of_node, succession, uncut},
-    foresee::foresee_control,
+    foresee::{check_admission, foresee_control},
     problem::unprocessable,
     strict::StrictBody,
 };
@@ -155,6 +155,12 @@ pub(crate) async fn control(
         ));
     }
 
+    for body in &said {
+        if let Body::Admit(admit) = body {
+            check_admission(&node, admit).await?;
+        }
+    }
+
     let written = node.write_control(said, &token.who()).await?;
     let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
     Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
@@ -247,6 +253,7 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
                 .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
 
             entries.sort();
+            entries.dedup();
             check_reason(&reason)?;
             Body::Admit(Admit { entries, reason })
         }

@@ -3,6 +3,7 @@
 use crate::{
     Problem,
     control::{key_json, officer_json},
+    problem::unprocessable,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -149,6 +150,25 @@ fn cut_effect(node: &Node, parts: &[&Cut]) -> Value {
             "logs": heads.iter().map(log).collect::<Vec<_>>(),
         })
     })
+}
+
+/// Refuses to admit what is in no quarantine here: it would count past a cut that somebody signs
+/// later, and whoever cuts would not know.
+pub(crate) async fn check_admission(node: &Node, admit: &Admit) -> Result<(), Problem> {
+    let bad = |why: String| unprocessable("bad_control", format!("entries: {why}"));
+    if admit.entries.is_empty() {
+        return Err(bad("there are none".into()));
+    }
+
+    let effect = admission_effect(node, admit).await?;
+    let absent = effect["not_in_quarantine_here"].as_array();
+    match absent.and_then(|all| all.first()) {
+        None => Ok(()),
+        Some(entry) => {
+            let entry = entry.as_str().unwrap_or_default();
+            Err(bad(format!("{entry} is in no quarantine here")))
+        }
+    }
 }
 
 /// Which of the entries are in quarantine here, so that they would begin to count, and which are

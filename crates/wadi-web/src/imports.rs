@@ -27,7 +27,7 @@ use std::{
 use unicode_normalization::UnicodeNormalization;
 use wadi_log::{Hash, RecordId};
 use wadi_node::LocalScope;
-use wadi_node::{Node, Target, Write, Written};
+use wadi_node::{Node, Target, Write, Written, check_person};
 use wadi_words::Language;
 
 /// Operations of one request at most.
@@ -204,6 +204,7 @@ impl<'a> Run<'a> {
         take_key(&mut map)?;
         let content = content_hash(&[&Value::Object(map.clone())]);
         let (id, is_new, draft, officer) = operation_writes(&map)?;
+        check_person(&officer)?;
         let target = if is_new {
             Target::New(None)
         } else {

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell},
     collections::BTreeSet,
     sync::Arc,
@@ -53,15 +54,26 @@ enum Lookouts {
     None,
 }
 
-/// Refuses an officer who was revoked: such a one is of no department, and reads for none.
-fn check_in_office(node: &Node, officer: &str) -> Result<(), Problem> {
-    match node.with_control(|c| c.revoked_ms(officer)) {
-        Some(_) => Err(forbidden(
-            "revoked_officer",
-            format!("{officer} was revoked, and reads nothing any more"),
-        )),
-        None => Ok(()),
+/// Refuses an officer who was revoked, or is of another department by now: such a one reads nothing
+/// for this one.
+fn check_in_office(node: &Node, officer: &str, department: &str) -> Result<(), Problem> {
+    let newest = node.with_control(|c| c.officer(officer, |_| u64::MAX).cloned());
+    let Some(newest) = newest else {
+        return Ok(());
+    };
+
+    let no_longer = |why: String| Err(forbidden("revoked_officer", why));
+    if newest.revoked {
+        return no_longer(format!("{officer} was revoked, and reads nothing any more"));
     }
+    if newest.department != department {
+        let now = newest.department;
+        return no_longer(format!(
+            "{officer} is of {now} by now, and reads nothing for {department} any more"
+        ));
+    }
+
+    Ok(())
 }
 
 /// What one request may read, and what of it was shown.
@@ -98,7 +110,7 @@ impl Token {
                 officer,
                 department,
             } => {
-                check_in_office(node, officer)?;
+                check_in_office(node, officer, department)?;
                 let department = department.parse::<Department>().ok();
                 let reads_persons = department.is_some_and(|d| PERSONS_READ_BY.contains(&d));
                 let lookouts = department.filter(|_| grant.is_none_or(|g| g.lookouts));
@@ -235,11 +247,13 @@ impl ReadRight<'_> {
         Ok(())
     }
 
-    /// Refuses what can only be given whole, where a part of it is not read.
-    pub(crate) fn show_whole(&self, record: &Value) -> Result<(), Problem> {
+    /// Refuses what can only be given whole, where a part of it is not read: of what stands, and of
+    /// what ever stood.
+    pub(crate) fn show_whole(&self, record: &Value, history: &mut Value) -> Result<(), Problem> {
         let mut copy = record.clone();
         let is_read = self.show_record(&mut copy);
-        if is_read && copy["withheld"].is_null() {
+        self.show_history(history, record)?;
+        if is_read && copy["withheld"].is_null() && history["withheld"].is_null() {
             return Ok(());
         }
 
@@ -247,25 +261,28 @@ impl ReadRight<'_> {
         Err(forbidden("withheld", why))
     }
 
-    /// Takes out of a finding who a traveller is.
+    /// Takes out of a finding who a traveller is, and what a lookout seeks.
     pub(crate) fn show_finding(&self, finding: &mut Value) {
-        if !finding_tells_of_person(finding) {
+        let reads_lookouts = match self.lookouts {
+            Lookouts::All => true,
+            Lookouts::None => false,
+            // A finding does not tell whose the lookout is.
+            Lookouts::Of(department) => department == Department::Hub,
+        };
+
+        let mut tally = Tally::of(self.persons, reads_lookouts);
+        if tally.keeps_finding(finding) {
+            self.tell(finding, tally);
             return;
         }
 
-        let mut tally = Tally::of(self.persons, true);
-        if self.persons {
-            tally.persons_shown = true;
-        } else {
-            if let Some(evidence) = finding.get_mut("evidence").and_then(Value::as_object_mut) {
-                evidence.retain(|name, _| !PERSON_EVIDENCE.contains(&name.as_str()));
-            }
-            let withheld = Sentence::new("withheld", []);
-            finding["text"] = Language::English.finding_text(&withheld).into();
-            finding["sentence"] = json!(withheld);
-            tally.withheld.insert("text".into());
+        if let Some(evidence) = finding.get_mut("evidence").and_then(Value::as_object_mut) {
+            evidence.retain(|name, _| !TELLING_EVIDENCE.contains(&name.as_str()));
         }
-
+        let withheld = Sentence::new("withheld", []);
+        finding["text"] = Language::English.finding_text(&withheld).into();
+        finding["sentence"] = json!(withheld);
+        tally.withheld = ["text".to_string()].into();
         self.tell(finding, tally);
     }
 
@@ -323,29 +340,36 @@ fn listed<'v>(object: &'v mut Value, member: &str) -> impl Iterator<Item = &'v m
 /// Rules whose findings are about a traveller.
 const PERSON_RULES: &[&str] = &["R25"];
 /// Members of a finding's evidence that hold what a document or a traveller's field says.
-const PERSON_EVIDENCE: &[&str] = &["document", "claims", "before", "value", "warning"];
+const TELLING_EVIDENCE: &[&str] = &["document", "claims", "before", "value", "warning"];
 /// Sentences of findings that are about a traveller, whatever the rule.
 const PERSON_SENTENCES: &[&str] = &["R24-document"];
 
 /// Whether a finding, or the event that published it, tells who a traveller is: it is about a
 /// document, or about the values of a field that identifies somebody.
 fn finding_tells_of_person(finding: &Value) -> bool {
-    // In an event a sentence stands as a text.
-    let published = finding["sentence"].as_str();
-    let published: Option<Value> = published.and_then(|text| serde_json::from_str(text).ok());
-    let sentence = published.as_ref().unwrap_or(&finding["sentence"]);
+    let sentence = sentence_of(finding);
+    PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default())
+        || PERSON_SENTENCES.contains(&sentence["id"].as_str().unwrap_or_default())
+        || finding["evidence"]["document"].is_string()
+        || fields_told(finding).iter().any(|f| identifies_person(f))
+}
 
+/// The sentence of a finding. In an event it stands as a text.
+fn sentence_of(finding: &Value) -> Cow<'_, Value> {
+    let published = finding["sentence"].as_str();
+    let read = published.and_then(|text| serde_json::from_str(text).ok());
+    read.map_or(Cow::Borrowed(&finding["sentence"]), Cow::Owned)
+}
+
+/// The fields whose values a finding tells.
+fn fields_told(finding: &Value) -> Vec<String> {
+    let sentence = sentence_of(finding);
     let fields = [
         &finding["evidence"]["field"],
         &sentence["values"]["field"]["field"],
     ];
-    PERSON_RULES.contains(&finding["rule"].as_str().unwrap_or_default())
-        || PERSON_SENTENCES.contains(&sentence["id"].as_str().unwrap_or_default())
-        || finding["evidence"]["document"].is_string()
-        || fields
-            .into_iter()
-            .filter_map(Value::as_str)
-            .any(identifies_person)
+    let texts = fields.into_iter().filter_map(Value::as_str);
+    texts.map(String::from).collect()
 }
 
 impl Drop for ReadRight<'_> {
@@ -436,15 +460,29 @@ impl Tally {
 
     /// Takes out of what the hub published of a finding who a traveller is.
     fn take_published(&mut self, published: &mut Value) {
-        if !finding_tells_of_person(published) {
+        let before = self.withheld.clone();
+        if self.keeps_finding(published) {
             return;
         }
 
-        self.persons_shown |= self.persons;
-        if let Some(members) = published.as_object_mut().filter(|_| !self.persons) {
+        if let Some(members) = published.as_object_mut() {
             members.retain(|name, _| !matches!(name.as_str(), "text" | "sentence"));
+            self.withheld = before;
             self.withheld.insert("finding".into());
         }
+    }
+
+    /// Whether what a finding tells stays: of travellers, and of what lookouts seek.
+    fn keeps_finding(&mut self, finding: &Value) -> bool {
+        let mut keeps = true;
+        if finding_tells_of_person(finding) {
+            self.persons_shown |= self.persons;
+            keeps = self.persons;
+        }
+
+        let fields = fields_told(finding);
+        let lookouts = fields.iter().filter(|f| *f == LOOKOUT_FIELD);
+        lookouts.fold(keeps, |keeps, field| self.keeps(field) && keeps)
     }
 
     fn take_event(&mut self, event: &mut Value, member: &str) {

@@ -140,7 +140,8 @@ pub(crate) async fn whole_record(
     let reading = token.reading(node)?;
     let id = node.reads().find_record(id).await?;
     let record = node.reads().record(&id).await?;
-    reading.show_whole(&record)?;
+    let mut history = json!(node.reads().history(&id).await?);
+    reading.show_whole(&record, &mut history)?;
     Ok(id)
 }
 

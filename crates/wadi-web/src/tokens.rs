@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{KeptToken, Node, check_given_name, check_name};
+use wadi_node::{KeptToken, Node, check_given_name, check_name, check_person};
 use wadi_record::{Department, FIELDS, event_type};
 
 /// Days that a token may last at most: ten years.
@@ -106,6 +106,7 @@ impl TokenBody {
                 ..
             } => {
                 check_given_name("officer", officer)?;
+                check_person(officer)?;
                 department.parse::<Department>()?;
             }
             TokenScope::Device {

@@ -112,7 +112,8 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
     assert!(slip(hub, &open).contains("holds nothing back"));
 
     let day = json!({
-        "kind": "site-day", "officer": "OF-7", "department": "SEC", "fields": {"date": "2026-03-01"},
+        "kind": "site-day", "officer": "AU-1", "department": "HUB",
+        "fields": {"date": "2026-03-01"},
     });
     let day = hub.post("/v1/records", &day).unwrap()["id"].clone();
     assert!(slip(hub, day.as_str().unwrap()).contains("and no hold"));

@@ -5,7 +5,10 @@ use super::{
     frame, is_hub, is_operator,
     sign::{Intent, look},
 };
-use crate::{Console, answer, api::Refused, frame::PageFrame, moment::Moment, visitor::Visitor};
+use crate::{
+    Console, answer, api::Refused, digits::latin, frame::PageFrame, moment::Moment,
+    visitor::Visitor,
+};
 use askama::Template;
 use axum::{Form, extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
@@ -210,6 +213,7 @@ fn patch_of(
 fn value_typed(now: &Value, text: &str) -> Option<Value> {
     match now {
         Value::String(_) => Some(text.into()),
+        Value::Number(_) => serde_json::from_str(&latin(text)).ok(),
         _ => serde_json::from_str(text).ok(),
     }
 }
@@ -233,6 +237,7 @@ mod tests {
     fn a_word_is_typed_without_quotation_marks() {
         assert_eq!(value_typed(&json!("none"), "warn"), Some(json!("warn")));
         assert_eq!(value_typed(&json!(72), "48"), Some(json!(48)));
+        assert_eq!(value_typed(&json!(72), "٤٨"), Some(json!(48)));
         assert_eq!(value_typed(&json!(72), "many"), None);
     }
 

@@ -2,7 +2,6 @@
 
 use super::{
     answers::{CrossingDay, DayLine, FoundPage, LinkStanding, MaySay, ReadEvent, ReadRecord},
-    digits,
     form::FIELDS_ALONE,
     given::FormGiven,
     times,
@@ -11,6 +10,7 @@ use crate::{
     Console,
     answer::made_or_refused,
     api::Refused,
+    digits,
     expected::{ExpectedWords, LaneExpected},
     frame::{PageFrame, crossing_name},
     visitor::Visitor,

@@ -1,11 +1,11 @@
 //! What a form was given, as the body of a write; or what is wrong with it, input by input.
 
 use super::{
-    digits::{self, latin},
     form::{FIELDS_ALONE, FormInput, SayForm, WritesOn},
     given::FormGiven,
     times,
 };
+use crate::digits::{self, latin};
 use serde_json::{Map, Value as Json, json};
 
 /// What is wrong: an input's name, and the sentence that says it.

@@ -1,6 +1,6 @@
 //! What a form or a link gave: names with their values, as they came.
 
-use super::digits::latin;
+use crate::digits::latin;
 
 /// Values of a form or of a query at most; no form of ours has half of them.
 const VALUES_MAX: usize = 400;

@@ -4,7 +4,6 @@
 
 mod answers;
 mod board;
-mod digits;
 mod draft;
 mod form;
 mod given;
@@ -25,7 +24,7 @@ use wadi_words::Language;
 /// Where forms are sent. They look for a form's proof themselves.
 pub(crate) const FORMS: &str = "/console/today/say/";
 /// Bytes of a form at most.
-const FORM_BYTES_MAX: usize = 64 * 1024;
+const FORM_BYTES_MAX: usize = 256 * 1024;
 
 /// The routes of these pages.
 pub(crate) fn routes() -> Router<Console> {

@@ -428,20 +428,26 @@ async fn one_meant(
     input: &str,
 ) -> Result<Option<ReadRecord>, Refused> {
     let given = &filling.given;
-    let asked = match (given.get("pick"), given.get(input)) {
+    let (picked, asked) = match (given.get("pick"), given.get(input)) {
         ("", "") => {
             form.tell_wrong(input, filling.say("today-wrong-missing"));
             return Ok(None);
         }
-        ("", typed) => typed,
-        (picked, _) => picked,
+        (picked, "") => ("", picked),
+        (picked, typed) => (picked, typed),
     };
 
     let api = &filling.console.api;
     let owned = &filling.authority.owns;
     match target::find(api, filling.asker(), kind, asked, owned).await? {
         Meant::One(record) => Ok(Some(*record)),
-        Meant::Several(all) => {
+        // The choice was among what had been typed then: whoever typed another text since means
+        // another record.
+        Meant::Several(mut all) => {
+            if let Some(chosen) = all.iter().position(|record| record.record == picked) {
+                return Ok(Some(all.swap_remove(chosen)));
+            }
+
             form.tell_wrong(input, filling.say("today-wrong-several"));
             form.picks = all;
             Ok(None)

@@ -1,9 +1,7 @@
 //! Which record somebody means who types a plate, a container or a number.
 
-use super::{
-    answers::{FoundPage, ReadRecord},
-    digits::latin,
-};
+use super::answers::{FoundPage, ReadRecord};
+use crate::digits::latin;
 use crate::{
     api::{Api, ApiCaller, Refused},
     values::query_escaped,

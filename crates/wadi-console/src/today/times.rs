@@ -1,6 +1,6 @@
 //! Times as people at a crossing read and write them: in the place's own zone.
 
-use super::digits::latin;
+use crate::digits::latin;
 use crate::moment::{Moment, ZONE};
 use jiff::{
     Timestamp, ToSpan,

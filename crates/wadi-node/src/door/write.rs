@@ -2,7 +2,10 @@
 
 use sha2::{Digest, Sha256};
 use wadi_log::{Crossing, Hash, RecordId, Reference};
-use wadi_record::{Draft, RecordError, impossible_time, is_blank, takes_no_room, unlikely_time};
+use wadi_record::{
+    Draft, RecordError, SYSTEM_OFFICER, impossible_time, is_blank, normalise_reference,
+    takes_no_room, unlikely_time,
+};
 use wadi_store::LocalScope;
 
 /// The record that a write is about.
@@ -84,6 +87,17 @@ pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
     match name.trim() == name {
         true => Ok(()),
         false => bad(format!("{name:?} begins or ends with a blank")),
+    }
+}
+
+/// Refuses a person who goes by the node's own name: what such a one said would pass for the node's.
+pub fn check_person(officer: &str) -> Result<(), RecordError> {
+    match normalise_reference(officer) == normalise_reference(SYSTEM_OFFICER) {
+        true => Err(RecordError::BadValue {
+            field: "officer".into(),
+            why: format!("{SYSTEM_OFFICER} is the node itself: name the person"),
+        }),
+        false => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use wadi_log::{Lane, RecordId, Reference, Role, SshSignature};
 use wadi_reconcile::{Disposition, Fact, Life, RULE_FAILED, RULES, Sentence};
-use wadi_record::{Draft, Kind, normalise_reference, signature_event};
+use wadi_record::{Draft, Kind, hint, nearest, normalise_reference, signature_event};
 use wadi_store::{FindingFilter, FindingRow, RecordRow};
 
 /// Records with published findings that are read together.
@@ -437,6 +437,60 @@ impl Findings {
         })
     }
 
+    /// Refuses an act that names somebody who is no auditor, or an act that there is not: it would
+    /// be signed, and mean nothing.
+    fn check_named(
+        &self,
+        id: &str,
+        anchor: &RecordRow,
+        act: &FindingAct,
+        officer: &str,
+    ) -> Result<(), FindingError> {
+        match act {
+            FindingAct::Assign { to } => [officer, to.as_str()]
+                .into_iter()
+                .try_for_each(|who| self.check_auditor(who)),
+            FindingAct::Undo {
+                event: Some(event), ..
+            } => {
+                let facts = facts(anchor);
+                let mut acts = facts.of_findings();
+                match acts.any(|e| e.id() == event && e.text("finding") == Some(id)) {
+                    true => Ok(()),
+                    false => Err(FindingError::NoSuchAct {
+                        event: event.clone(),
+                    }),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses somebody whom the commission did not register as one of its own, where the policy
+    /// asks for that.
+    fn check_auditor(&self, who: &str) -> Result<(), FindingError> {
+        if !self.door.policy_in_force().1.registered_officers {
+            return Ok(());
+        }
+
+        let view = self.door.view();
+        let control = &view.control;
+
+        let why = match control.officer(who, |_| u64::MAX) {
+            Some(known) if known.revoked => format!("officer: {who} was revoked"),
+            Some(known) if known.department != "HUB" => {
+                format!("officer: {who} is of {}, not of HUB", known.department)
+            }
+            Some(_) => return Ok(()),
+            None => {
+                let all = control.officers().filter(|o| o.department == "HUB");
+                let near = nearest(who, all.map(|o| o.officer.as_str()));
+                format!("officer: no officer {who:?} is registered{}", hint(&near))
+            }
+        };
+        Err(FindingError::NotAnAuditor { why })
+    }
+
     /// The write that says an act, before it is written, as [`Self::act`] makes it.
     pub async fn drafted(
         &self,
@@ -459,6 +513,7 @@ impl Findings {
         }
 
         self.check_duplicate(id, act).await?;
+        self.check_named(id, &anchor, act, officer)?;
         let row = FindingRow {
             state: life.state.into(),
             ..row

@@ -4,7 +4,7 @@ use crate::{
     door::{
         error::{NodeError, WriteError},
         event::Event,
-        write::{check_given_name, check_name},
+        write::{check_given_name, check_name, check_person},
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
@@ -342,10 +342,14 @@ fn check_named(body: &Body) -> Result<(), RecordError> {
     match body {
         Body::Officer(officer) if !officer.revoked => {
             check_given_name("officer", &officer.officer)?;
+            check_person(&officer.officer)?;
             check_name("name", &officer.name)
         }
         // Where it names no officer, anybody of its department may spend it.
-        Body::ReleaseToken(token) => check_name("officer", &token.officer),
+        Body::ReleaseToken(token) => {
+            check_name("officer", &token.officer)?;
+            check_person(&token.officer)
+        }
         _ => Ok(()),
     }
 }

@@ -114,6 +114,8 @@ pub enum Right {
     /// To answer for the record: the directorate for a passage, customs for an entry, who may end
     /// it for a hold, the commission for any.
     AnswersForRecord,
+    /// To be the node itself, and no person.
+    Itself,
     /// To speak through one of its supervisors.
     Supervisor {
         /// The reason of the refusal of anybody else.

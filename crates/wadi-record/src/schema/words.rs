@@ -89,6 +89,7 @@ fn right(right: Right) -> Option<&'static str> {
             "if it is PORT for a passage, CUS for a customs entry, one that may end it for a hold, \
              or HUB"
         }
+        Right::Itself => "if the node itself says it, and no person",
         Right::Supervisor { .. } => "through a supervisor",
     })
 }

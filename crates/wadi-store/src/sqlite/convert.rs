@@ -129,6 +129,12 @@ pub async fn recode_sqlite(
     Ok(Some(done))
 }
 
+/// Takes away what a conversion that was cut off left: half a copy, of whatever is encrypted in
+/// clear. It is never gone on with.
+pub(super) fn discard_unfinished(dir: &Path) -> Result<(), StoreError> {
+    remove(&dir.join(COMING))
+}
+
 fn failed(path: &Path, why: impl ToString) -> StoreError {
     StoreError::Open {
         path: path.display().to_string(),

@@ -119,6 +119,7 @@ impl SqliteStore {
         check_node(&mut conn, node).await?;
         check_readable(&mut conn).await?;
         let cipher = open_cipher(&mut conn, key).await?;
+        convert::discard_unfinished(dir)?;
 
         let held = check_counters(&mut conn).await?;
         let (file, found) = AnchorFile::open(&dir.join("anchor"))?;

@@ -88,6 +88,7 @@ detail-bad_duplicate-missing = تُذكر الملاحظة الأخرى
 detail-bad_duplicate-self = لا تكون الملاحظة مكررة لنفسها
 detail-bad_duplicate-unknown = لا توجد ملاحظة أخرى بهذا الرقم
 detail-bad_duplicate-only = لا تُذكر ملاحظة أخرى إلا للمكررة
+detail-nothing_to_undo-unknown = لا إجراء { $event } على هذه المخالفة؛ تُذكر واقعة إجراء، أو لا تُذكر واقعة فيُلغى الأخير
 detail-nothing_to_undo-none = لم يُبت في شيء ولم يُقترح شيء؛ تُذكر الواقعة التي تُلغى
 detail-not_a_hub-found = تُرصد الملاحظات في المركز
 detail-not_a_hub-decided = تُسند الملاحظات ويُبت فيها في المركز

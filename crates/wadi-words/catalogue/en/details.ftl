@@ -89,6 +89,7 @@ detail-bad_duplicate-missing = name the other finding
 detail-bad_duplicate-self = a finding is no duplicate of itself
 detail-bad_duplicate-unknown = there is no such other finding
 detail-bad_duplicate-only = only a duplicate names another finding
+detail-nothing_to_undo-unknown = no act { $event } on this finding; name the event of one, or none for the last
 detail-nothing_to_undo-none = nothing was decided or proposed; name the event to undo
 detail-not_a_hub-found = findings are found at the hub
 detail-not_a_hub-decided = findings are assigned and decided at the hub

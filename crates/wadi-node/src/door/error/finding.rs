@@ -49,6 +49,18 @@ pub enum FindingError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Whoever is to look into it, or says so, is no auditor.
+    #[error("{why}")]
+    NotAnAuditor {
+        /// Who is meant, and what is wrong.
+        why: String,
+    },
+    /// The finding has no such act.
+    #[error("no act {event} on this finding; name the event of one, or none for the last")]
+    NoSuchAct {
+        /// The event that was named.
+        event: String,
+    },
     /// A person's desk is bounded.
     #[error("{most} {what} at most on one desk")]
     DeskFull {
@@ -107,7 +119,8 @@ impl FindingError {
             Self::AlreadyProposed => "already_proposed",
             Self::NothingProposed => "nothing_proposed",
             Self::OwnProposal => "own_proposal",
-            Self::NothingToUndo => "nothing_to_undo",
+            Self::NothingToUndo | Self::NoSuchAct { .. } => "nothing_to_undo",
+            Self::NotAnAuditor { .. } => "bad_value",
             Self::Moved { .. } => "finding_moved",
             Self::NoDisposition => "no_disposition",
             Self::BadDuplicate { .. } => "bad_duplicate",
@@ -124,6 +137,8 @@ impl FindingError {
         match self {
             Self::NoSuchFinding { .. } | Self::NoSuchView { .. } => ErrorClass::NotFound,
             Self::NoDisposition
+            | Self::NotAnAuditor { .. }
+            | Self::NoSuchAct { .. }
             | Self::BadDuplicate { .. }
             | Self::BadView { .. }
             | Self::BadSnooze { .. } => ErrorClass::Invalid,

@@ -1,5 +1,5 @@
-//! R08: one declarant reference, transit reference, registration number, receipt or container in two
-//! live entries; one day of a crossing kept twice.
+//! R08: one declarant reference, transit reference, registration number, receipt or container in
+//! two live entries; one day of a crossing kept twice.
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;

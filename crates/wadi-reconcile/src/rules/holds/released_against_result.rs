@@ -81,8 +81,8 @@ struct ResultAnswers<'a> {
 }
 
 impl<'a> ResultAnswers<'a> {
-    /// Those that whoever said this release could have read: what was written down after it answered
-    /// nothing, of whatever time it says that it is.
+    /// Those that whoever said this release could have read: what was written down after it
+    /// answered nothing, of whatever time it says that it is.
     fn by(hold: &'a Facts, release: &Fact<'_>, doubt_ms: i64) -> Self {
         let until_ms = release.entered_ms().saturating_add(doubt_ms);
         let written = |a: &Fact<'_>| a.entered_ms() <= until_ms;

@@ -119,7 +119,7 @@ pub(super) const ROWS: &[EventType] = &[
         kinds: &[Passage, QuarantineHold, CustomsEntry, SiteDay],
         departments: Only(&[Hub]),
         by_device: false,
-        right: Right::Department,
+        right: Right::Itself,
         revoked: Revoked::Refused,
         asks: Asks::Nothing,
         effect: Effect::Notes,

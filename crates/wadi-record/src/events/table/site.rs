@@ -114,7 +114,7 @@ pub(super) const ROWS: &[EventType] = &[
         kinds: &[SiteDay],
         departments: Only(&[It]),
         by_device: false,
-        right: Right::Department,
+        right: Right::Itself,
         revoked: Revoked::Refused,
         asks: Asks::Nothing,
         effect: Effect::Notes,

@@ -1,10 +1,10 @@
 //! Numbers as people type them: in digits of either script, with or without separators.
 
 /// What is wrong with a number that somebody typed, as a sentence of the console.
-pub(super) type WrongNumber = &'static str;
+pub(crate) type WrongNumber = &'static str;
 
 /// A text with its digits as Western ones; everything else as it stands.
-pub(super) fn latin(text: &str) -> String {
+pub(crate) fn latin(text: &str) -> String {
     let digit = |c: char, zero: char| {
         let n = u32::from(c).checked_sub(u32::from(zero))?;
         char::from_digit(n, 10)
@@ -65,7 +65,7 @@ fn typed(text: &str) -> Result<Typed, WrongNumber> {
 }
 
 /// A whole number.
-pub(super) fn whole(text: &str) -> Result<i64, WrongNumber> {
+pub(crate) fn whole(text: &str) -> Result<i64, WrongNumber> {
     let typed = typed(text)?;
     if typed.decimals.is_some() {
         return Err("today-wrong-whole");
@@ -76,7 +76,7 @@ pub(super) fn whole(text: &str) -> Result<i64, WrongNumber> {
 }
 
 /// A number, as the JSON number that says exactly what was typed.
-pub(super) fn number(text: &str) -> Result<serde_json::Number, WrongNumber> {
+pub(crate) fn number(text: &str) -> Result<serde_json::Number, WrongNumber> {
     const WRONG: WrongNumber = "today-wrong-number";
     let typed = typed(text)?;
     let sign = if typed.negative { "-" } else { "" };
@@ -92,13 +92,13 @@ pub(super) fn number(text: &str) -> Result<serde_json::Number, WrongNumber> {
 }
 
 /// Whole numbers, parted by semicolons, spaces or lines: the masses of axles.
-pub(super) fn wholes(text: &str) -> Result<Vec<i64>, WrongNumber> {
+pub(crate) fn wholes(text: &str) -> Result<Vec<i64>, WrongNumber> {
     let parts = text.split(|c: char| matches!(c, ';' | '\u{061B}') || c.is_whitespace());
     parts.filter(|part| !part.is_empty()).map(whole).collect()
 }
 
 /// A number with separators of thousands, to be read.
-pub(super) fn grouped(number: i64) -> String {
+pub(crate) fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut out = String::new();
     for (n, digit) in digits.chars().enumerate() {
