@@ -461,6 +461,18 @@ impl Control {
             .max_by_key(|(r, p)| (p.revision, r.leaf))
     }
 
+    /// Policies of the revision in force that lost to it: hubs signed them without knowing of each
+    /// other, and nobody meant what one of them says to be gone.
+    pub fn policies_lost(&self) -> impl Iterator<Item = &Reference> {
+        let held = self.policy(|_| u64::MAX);
+        let lost = move |p: &PolicyEntry| {
+            held.is_some_and(|(_, held)| p.revision == held.revision && p.text != held.text)
+        };
+        let all = self.policies.iter();
+        all.filter(move |(r, p)| lost(p) && self.fact_counts(r))
+            .map(|(r, _)| r)
+    }
+
     /// An officer's registrations in force for somebody who had taken in `covered` of each control
     /// log.
     pub fn officer(&self, officer: &str, covered: impl Fn(&LogId) -> u64) -> Option<&OfficerEntry> {

@@ -293,6 +293,27 @@ fn policy_and_officers_are_those_that_were_covered() {
 }
 
 #[test]
+fn a_policy_that_lost_to_another_of_its_revision_is_known() {
+    let mut n = network();
+    let hub = log(&n.hub, Lane::Control, "HUB");
+    let said = |text: &str, revision| {
+        entry(Body::Policy(PolicyEntry {
+            revision,
+            text: text.into(),
+        }))
+    };
+    let (one, other, next) = (said("{}", 1), said(r#"{"a":1}"#, 1), said("{}", 2));
+    for (seq, policy) in [&one, &other].into_iter().enumerate() {
+        n.control.learn(at(hub, seq as u64, policy), policy);
+        assert_eq!(n.control.policies_lost().count(), usize::from(seq == 1));
+    }
+
+    // Whoever sets it anew has seen both.
+    n.control.learn(at(hub, 3, &next), &next);
+    assert_eq!(n.control.policies_lost().count(), 0);
+}
+
+#[test]
 fn of_two_words_that_hubs_signed_apart_the_one_that_takes_away_holds() {
     // By the hash alone a registration would win about every second time.
     for n in 0..8 {

@@ -228,8 +228,7 @@ impl FieldAct<'_> {
                 self.with_reason(put)
             }
             (_, ChangedBy::Setters) => {
-                let why = format!("{} is set by nobody", put.key);
-                refuse(NO_AUTHORITY, why)
+                refuse(NO_AUTHORITY, format!("{} is set by nobody", put.key))
             }
         }
     }
@@ -410,20 +409,13 @@ impl FieldAct<'_> {
 
     fn registered(&self, put: &Put, department: Department) -> Result<(), Refusal> {
         let officer = &self.said.common.officer;
-        match registered(&self.said.judge, officer, Some(department)) {
-            Ok(()) if !officer.is_empty() => Ok(()),
-            Ok(()) => refuse(
-                GUARDED_FIELD,
-                format!("{} is set by an officer, and none is named", put.key),
-            ),
-            Err(refusal) => refuse(
-                GUARDED_FIELD,
-                format!(
-                    "{} is set by a registered officer only: {}",
-                    put.key, refusal.why
-                ),
-            ),
-        }
+        let why = match registered(&self.said.judge, officer, Some(department)) {
+            Ok(()) if !officer.is_empty() => return Ok(()),
+            Ok(()) => "is set by an officer, and none is named".into(),
+            Err(refusal) => format!("is set by a registered officer only: {}", refusal.why),
+        };
+
+        refuse(GUARDED_FIELD, format!("{} {why}", put.key))
     }
 
     /// Who places a hold owns its type. What a machine begins with its alarm is of the type that

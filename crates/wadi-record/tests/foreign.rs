@@ -397,7 +397,15 @@ fn what_the_hub_says_of_findings_is_not_said_with_a_sites_key() {
             );
         }
 
-        let said = event(&mut hub, "of-hub", "HUB");
+        // What its rules find the hub says by itself, and no officer of its.
+        let (officer, counts) = match kind {
+            "finding" => (SYSTEM_OFFICER, "no_authority"),
+            _ => ("of-hub", "counts"),
+        };
+        let by_officer = event(&mut hub, "of-hub", "HUB");
+        let told = codes(&build(&[&first, &by_officer]), &by_officer);
+        assert_eq!(told, [counts], "{kind}");
+        let said = event(&mut hub, officer, "HUB");
         assert_eq!(codes(&build(&[&first, &said]), &said), ["counts"], "{kind}");
     }
 }

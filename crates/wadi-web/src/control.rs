@@ -16,11 +16,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::{
     Admit, Body, Closure, Control, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry,
-    SshKey,
+    Reference, SshKey,
 };
 use wadi_node::{Node, check_name};
 use wadi_record::{
@@ -246,14 +246,13 @@ fn control_entry(node: &Node, body: ControlBody) -> Result<Body, Problem> {
             return Err(bad("a cut is made by itself".into()));
         }
         ControlBody::Admit { entries, reason } => {
-            let mut entries: Vec<_> = entries
+            let entries: BTreeSet<Reference> = entries
                 .iter()
                 .map(|e| e.parse())
                 .collect::<Result<_, _>>()
                 .map_err(|e: wadi_log::LogError| bad(e.to_string()))?;
+            let entries = entries.into_iter().collect();
 
-            entries.sort();
-            entries.dedup();
             check_reason(&reason)?;
             Body::Admit(Admit { entries, reason })
         }

@@ -89,6 +89,24 @@ fn what_a_finding_says_of_a_traveller_is_taken_out_wherever_it_stands() {
 }
 
 #[test]
+fn what_a_finding_says_of_a_lookout_is_taken_out_for_who_reads_none() {
+    let published = json!({
+        "type": "finding",
+        "rule": "R13",
+        "text": "target.term has 2 values: \"77S7001\", \"77S7002\"",
+        "sentence": r#"{"id": "R13-contested", "values": {"field": {"field": "target.term"}}}"#,
+    });
+    for reads in [false, true] {
+        let mut event = published.clone();
+        let mut tally = Tally::of(true, reads);
+        tally.take_raw_event(&mut event);
+        assert_eq!(event["text"].is_string(), reads);
+        assert_eq!(event["sentence"].is_string(), reads);
+        assert_eq!(tally.lookout_shown, reads);
+    }
+}
+
+#[test]
 fn a_warning_of_a_travellers_document_is_read_by_who_reads_of_travellers() {
     let container = "CSQU3054384: not a valid ISO 6346 container number (digit)";
     let document = wadi_record::warnings(

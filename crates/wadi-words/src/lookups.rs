@@ -138,6 +138,7 @@ mod tests {
             "certificate",
             "claimed control entries",
             "clock",
+            "a policy that lost",
             "closed crossings",
             "cost",
             "disk",

@@ -428,17 +428,17 @@ fn what_is_written_otherwise_is_found_held_and_contradicted_all_the_same() {
     );
 
     // One reference in two entries, and the hub finds it.
-    let declared = |reference: &str| {
+    let declared = |reference: &str, number: &str| {
         let fields = json!({"declarant": "D", "declarant_ref": reference});
         new(
             "customs-entry",
             "CUS",
             fields,
-            json!({"type": "registered", "registration_no": "N"}),
+            json!({"type": "registered", "registration_no": number}),
         )
     };
-    declared("103/2026");
-    declared("\u{200F}١٠٣-٢٠٢٦ ");
+    declared("103/2026", "N1");
+    declared("\u{200F}١٠٣-٢٠٢٦ ", "N2");
     world.wait("the hub finds it", || {
         hub.get("/v1/findings?rule=R08")
             .is_ok_and(|f| f["findings"].as_array().is_some_and(|all| all.len() == 1))

@@ -550,3 +550,51 @@ fn pages_without_a_limit_hold_what_one_answer_has_room_for_and_lead_to_every_rec
         }
     }
 }
+
+#[test]
+fn nobody_speaks_in_the_nodes_own_name_nor_signs_what_means_nothing() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub");
+    let refused = |path: &str, body: &Value, code: &str, why: &str| {
+        let problem = hub.post(path, body).expect_err(why);
+        assert_eq!(problem["code"], code, "{problem}");
+        assert!(problem["detail"].to_string().contains(why), "{problem}");
+    };
+
+    // A clerk who calls himself the node would have what he says taken for the node's.
+    for name in ["system", "SYSTEM", "Sys-Tem"] {
+        let day = json!({"kind": "site-day", "officer": name, "department": "IT"});
+        refused("/v1/records", &day, "bad_value", "is the node itself");
+        let officer = json!({"say": "officer", "officer": name, "department": "VET"});
+        refused("/v1/control", &officer, "bad_value", "is the node itself");
+        let scope = json!({"is": "officer", "officer": name, "department": "IT"});
+        let token = json!({"name": "x", "scope": scope});
+        refused("/v1/tokens", &token, "bad_value", "is the node itself");
+    }
+
+    // Findings are published by the hub, and typed in by nobody.
+    let auditor = json!({"say": "officer", "officer": "AU-1", "department": "HUB"});
+    hub.post("/v1/control", &auditor).expect("registered");
+    let truck = hub.truck("77-B-00042");
+    let finding = json!({
+        "officer": "AU-1", "department": "HUB",
+        "events": [{
+            "type": "finding", "finding": "ab".repeat(16), "rule": "R02", "phase": "FIRM",
+            "evidence": "ab".repeat(32), "text": "forged",
+        }],
+    });
+    let events = format!("/v1/records/{truck}/events");
+    refused(&events, &finding, "no_authority", "by no person");
+
+    // What counts is admitted by nobody: it would count past a cut that is made later.
+    let record = hub.record(&truck).expect("a record");
+    let entry = &record["heads"][0];
+    for (entries, why) in [
+        (json!([entry]), "in no quarantine"),
+        (json!([]), "there are none"),
+    ] {
+        let admit = json!({"say": "admit", "entries": entries, "reason": "r"});
+        refused("/v1/control", &admit, "bad_control", why);
+    }
+}

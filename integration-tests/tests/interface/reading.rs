@@ -122,6 +122,57 @@ fn a_traveller_and_a_lookout_are_shown_to_those_who_have_to_know() {
 }
 
 #[test]
+fn what_was_cleared_is_given_to_nobody_whole_and_who_moved_reads_no_longer() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub_at = world.site("hub").listen;
+    world.start("trb", &[("hub", hub_at)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let said = |officer: &str, department: &str| {
+        let body = json!({"say": "officer", "officer": officer, "department": department});
+        hub.post("/v1/control", &body).expect("said");
+    };
+
+    // A nationality that was typed in error, and taken out.
+    let bus = json!({
+        "kind": "passage", "officer": "OF-PORT", "department": "PORT",
+        "fields": {"direction": "in", "person.1.nationality": "IRN"},
+    });
+    let bus = trb.post("/v1/records", &bus).expect("written")["record"].clone();
+    let bus = format!("/v1/records/{}", bus.as_str().expect("an id"));
+    let away = json!({
+        "officer": "OF-PAS", "department": "PAS", "fields": {"person.1.nationality": null},
+    });
+    trb.post(&format!("{bus}/events"), &away).expect("cleared");
+
+    let clerk = officer(trb, "AGR");
+    let seen = trb.get_as(&clerk, &bus).expect("the bus");
+    assert_eq!(withheld(&seen), [""; 0], "nothing stands there");
+    for whole in ["document", "evidence"] {
+        let asked = trb.get_as(&clerk, &format!("{bus}/{whole}"));
+        assert_eq!(code(asked), "withheld", "{whole}");
+    }
+
+    // Security's officer becomes a clerk of the gate.
+    said("OF-SEC", "SEC");
+    let lookout = json!({
+        "kind": "hold", "officer": "OF-SEC", "department": "SEC",
+        "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},
+    });
+    world.wait("the registration has come", || {
+        trb.post("/v1/records", &lookout).is_ok()
+    });
+    let token = officer(trb, "SEC");
+    let list = "/v1/records?kind=hold";
+    let page = trb.get_as(&token, list).expect("a list").to_string();
+    assert!(page.contains("77B00042"), "{page}");
+
+    said("OF-SEC", "PORT");
+    world.wait("the move has come", || trb.get_as(&token, list).is_err());
+    assert_eq!(code(trb.get_as(&token, list)), "revoked_officer");
+}
+
+#[test]
 fn a_token_reads_what_its_issuer_named_and_a_machine_nothing() {
     let mut world = World::default();
     world.start_with_officer("OF-SEC", "SEC");

@@ -90,7 +90,8 @@ pub fn check_name(what: &str, name: &str) -> Result<(), RecordError> {
     }
 }
 
-/// Refuses a person who goes by the node's own name: what such a one said would pass for the node's.
+/// Refuses a person who goes by the node's own name: what such a one said would pass for the
+/// node's.
 pub fn check_person(officer: &str) -> Result<(), RecordError> {
     match normalise_reference(officer) == normalise_reference(SYSTEM_OFFICER) {
         true => Err(RecordError::BadValue {

@@ -186,6 +186,7 @@ impl Reconciler {
         if self.rests.is_multiple_of(LOOK_FOR_SILENT) {
             silent::alarm_of_silent_nodes(node, &heard).await?;
             silent::alarm_of_closed_crossings(node);
+            silent::alarm_of_lost_policies(node);
             claims::alarm_of_claimed_control(node).await?;
         }
         self.rests = self.rests.wrapping_add(1);

@@ -6,12 +6,13 @@
 //! takes it out.
 
 use crate::door::{Door, known_time::date};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_store::{FindingFilter, StoreError};
 
 /// The alarms, by what they are about.
 const ABOUT: &str = "silent nodes";
 const CLOSED: &str = "closed crossings";
+const LOST_POLICY: &str = "a policy that lost";
 /// How long after its crossing's end a node may still be heard, milliseconds: whoever closes a
 /// crossing takes down what stands there.
 const TAKEN_DOWN_MS: i64 = 3_600_000;
@@ -79,6 +80,28 @@ fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
             _ => "or ",
         }
     ))
+}
+
+/// Names the hubs of whose policies another one of the same revision is in force: each was said by
+/// somebody who was told that it holds.
+pub(crate) fn alarm_of_lost_policies(node: &Door) {
+    let view = node.view();
+    let hubs: BTreeSet<String> = view
+        .control
+        .policies_lost()
+        .map(|lost| node.name_of(&lost.log.node))
+        .collect();
+    let told = (!hubs.is_empty()).then(|| {
+        let hubs: Vec<String> = hubs.into_iter().take(NAMED_MAX).collect();
+        format!(
+            "a policy signed at {} has the revision of the one in force, which another hub \
+             signed without knowing of it: compare `wadi policy show` with what was meant, and set \
+             it anew",
+            hubs.join(", ")
+        )
+    });
+
+    node.set_alarm(LOST_POLICY, told);
 }
 
 /// Names the closed crossings whose nodes are heard on: somebody works where nobody should, or the

@@ -24,6 +24,7 @@ alarm-cost = أُوقف عضو مؤقتاً لفرط ما يكلفه
 alarm-disk_low = بقي في القرص متسع قليل
 alarm-disk_full = القرص ممتلئ
 alarm-silent_nodes = عقد صامتة تنتظرها ملاحظات
+alarm-a_policy_that_lost = سياسة وقّعها مركز غلبتها أخرى برقم المراجعة نفسه
 alarm-closed_crossings = عقدة معبر مغلق ما زالت تكتب
 alarm-claimed_control_entries = عقدة تستند إلى قيود تحكّم ليست عند أحد
 alarm-looks = سجل من اطّلع على بيانات شخصية لا يطابق ما أُبلغ عنه

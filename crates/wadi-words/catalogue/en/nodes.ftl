@@ -24,6 +24,7 @@ alarm-cost = a member is paused for what it costs
 alarm-disk_low = little room is left on the disk
 alarm-disk_full = the disk is full
 alarm-silent_nodes = nodes are silent, and findings wait for them
+alarm-a_policy_that_lost = a policy that a hub signed lost to another of its revision
 alarm-closed_crossings = a closed crossing's node is heard on
 alarm-claimed_control_entries = a node builds on control entries that nobody has
 alarm-looks = the list of who was shown personal data does not stand as it was told

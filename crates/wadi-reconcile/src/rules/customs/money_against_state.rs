@@ -96,17 +96,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
     }
 
-    if let (Some(then), Some(now)) = (due_at_release(entry), assessed.last()) {
-        let total = total(paid.iter().copied());
-        if *now < then && total < then {
-            let says = Says::Lowered {
-                entry: printed,
-                assessed: then,
-                lowered: *now,
-                paid: total,
-            };
-            found("lowered", entry.last_ms("assessed").unwrap_or(0), says);
-        }
+    if let Some(says) = lowered(entry, &assessed, &paid) {
+        found("lowered", entry.last_ms("assessed").unwrap_or(0), says);
     }
 
     if let Some(at_ms) = entry.last_ms("entry.released")
@@ -119,6 +110,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out.extend(unduly(entry));
     out.extend(under_hold(dossier));
     out
+}
+
+/// A duty that was lowered after the goods went, and was not paid as it was.
+fn lowered<'a>(entry: &'a Facts, assessed: &[i64], paid: &[i64]) -> Option<Says<'a>> {
+    let (then, now) = (due_at_release(entry)?, *assessed.last()?);
+    let paid = total(paid.iter().copied());
+    (now < then && paid < then).then(|| Says::Lowered {
+        entry: entry.printed(),
+        assessed: then,
+        lowered: now,
+        paid,
+    })
 }
 
 /// What the duty was when the goods were first let go: by what had been written down by then.

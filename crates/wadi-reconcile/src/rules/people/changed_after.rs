@@ -492,4 +492,38 @@ mod tests {
             "it stood by then"
         );
     }
+
+    #[test]
+    fn a_lookout_for_goods_is_not_shaken_off_by_another_origin() {
+        let goods = |field: &str, before: &str, now: (&str, &str)| {
+            let fields = json!({"goods.hs_code": now.0, "goods.origin": now.1});
+            let changes = json!([change(field, before, 5, None)]);
+            passage("P1", fields, &[]).with("changed_after", changes)
+        };
+        let sought = || vec![lookout("0701+EC", 1, &[])];
+
+        let origin = goods("goods.origin", "EC", ("0701.90", "TR"));
+        assert_eq!(firm("R32", origin, sought()), [Phase::Firm]);
+        let code = goods("goods.hs_code", "0701.90", ("252329", "EC"));
+        assert_eq!(firm("R32", code, sought()), [Phase::Firm]);
+
+        let other = goods("goods.origin", "CO", ("0701.90", "TR"));
+        assert_eq!(firm("R32", other, sought()), [], "nobody sought that");
+        let later = goods("goods.origin", "EC", ("0701.90", "TR"));
+        assert_eq!(firm("R32", later, vec![lookout("0701+EC", 9, &[])]), []);
+    }
+
+    #[test]
+    fn both_halves_of_what_goods_are_known_by_may_change_at_once() {
+        let changes = json!([
+            change("goods.1.hs_code", "0701", 5, None),
+            change("goods.1.origin", "EC", 5, None),
+        ]);
+        let fields = json!({"goods.1.hs_code": "2523", "goods.1.origin": "TR"});
+        let declared = entry("E1", fields, &[]).with("changed_after", changes);
+
+        let sought = || vec![lookout("0701+EC", 1, &[])];
+        assert_eq!(firm("R32", declared.clone(), sought()).len(), 1);
+        assert_eq!(firm("R32", declared, vec![lookout("0701+TR", 1, &[])]), []);
+    }
 }

@@ -133,10 +133,6 @@ pub(super) fn write_export(
         ));
     }
 
-    // What is refused at once leaves no file behind.
-    let mut first = Some(pages()?);
-    let mut pages = || first.take().map_or_else(&mut pages, Ok);
-
     let part = beside(output, "part");
     let failed =
         |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
@@ -145,6 +141,15 @@ pub(super) fn write_export(
         true => to_stdout(format, &closed),
         false => Box::new(std::fs::File::create(&part).map_err(failed)?),
     };
+
+    // What is refused at once leaves no file behind.
+    let first = pages().inspect_err(|_| {
+        if !is_stdout {
+            let _ = std::fs::remove_file(&part);
+        }
+    })?;
+    let mut first = Some(first);
+    let mut pages = || first.take().map_or_else(&mut pages, Ok);
 
     let filter = Value::Object(filter);
     let out = Hashing {
