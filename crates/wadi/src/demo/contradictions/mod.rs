@@ -9,6 +9,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +20,7 @@ use std::{
 /// Officers are registered at the hub, and that has to reach the crossings first.
 const REGISTRATION_PAUSE: Duration = Duration::from_secs(4);
 /// Times a story is told again whose last act was refused or did not get through.
-const ATTEMPTS_MAX: usize = 6;
+const ATTEMPTS_MAX: usize = 60;
 
 pub struct Contradictions {
     hub: Client,
@@ -58,7 +59,7 @@ impl Contradictions {
     /// Shows what defends, then tells all, one after the other, until done or stopped.
     pub fn run(self) {
         std::thread::sleep(REGISTRATION_PAUSE);
-        let stories: [(&str, fn(&Self) -> StoryEnd); 34] = [
+        let stories: [(&str, fn(&Self) -> StoryEnd); 33] = [
             ("field", Self::refused_field),
             ("token", Self::dark_release),
             ("R01", Self::released_unseen_hold),
@@ -89,24 +90,24 @@ impl Contradictions {
             ("R26", Self::inland_overdue),
             ("R27", Self::transit_open),
             ("R28", Self::undervalued),
-            ("R29", Self::replicas_differ),
             ("R30", Self::override_outlier),
             ("R31", Self::left_uncleared),
             ("R32", Self::changed_after),
         ];
 
-        for (rule, tell) in stories {
-            for _ in 0..ATTEMPTS_MAX {
-                if self.stop.load(Ordering::Relaxed) {
-                    return;
-                }
+        // What cannot be told yet, as at a dark crossing that has not heard of its officers, is told
+        // after all others.
+        let mut untold = VecDeque::from(stories.map(|(rule, tell)| (rule, tell, 0)));
+        while let Some((rule, tell, attempts)) = untold.pop_front() {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
 
-                match tell(&self) {
-                    Ok(()) => break,
-                    Err(failure) => {
-                        tracing::debug!(rule, code = failure.code, why = failure.why, "told again");
-                        std::thread::sleep(Duration::from_millis(700));
-                    }
+            if let Err(failure) = tell(&self) {
+                tracing::debug!(rule, code = failure.code, why = failure.why, "told again");
+                std::thread::sleep(Duration::from_millis(700));
+                if attempts < ATTEMPTS_MAX {
+                    untold.push_back((rule, tell, attempts + 1));
                 }
             }
         }
@@ -448,27 +449,6 @@ impl Contradictions {
                 "goods.1.statistical_value_minor": value * 100,
             });
             self.entry(goods)?;
-        }
-
-        Ok(())
-    }
-
-    fn replicas_differ(&self) -> StoryEnd {
-        for (at, documents) in [(&self.trb, "5a"), (&self.qam, "5b")] {
-            let digest = json!({
-                "type": "replica.digest",
-                "scope": "hold TRB",
-                "entries": "e7",
-                "documents": documents,
-                "states": "57",
-            });
-            self.new_record(
-                at,
-                ("system", "IT"),
-                "site-day",
-                json!({"date": "2026-03-01"}),
-                json!([digest]),
-            )?;
         }
 
         Ok(())
