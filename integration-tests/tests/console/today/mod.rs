@@ -390,6 +390,16 @@ fn a_mass_is_typed_in_arabic_digits_and_one_that_reads_in_two_ways_is_asked_agai
         ("m.scale", "S1"),
     ];
     scale.record(WEIGHED, &typed).shows(&second);
+
+    // Whoever types another plate after the choice means the other truck.
+    let third = trb.truck("12-B-99999");
+    let typed = [
+        ("on", "12-B-99999"),
+        ("pick", picked),
+        ("m.gross_kg", "41"),
+        ("m.scale", "S1"),
+    ];
+    scale.record(WEIGHED, &typed).shows(&third);
 }
 
 #[test]
