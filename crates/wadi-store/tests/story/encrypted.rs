@@ -258,6 +258,8 @@ async fn a_conversion_that_is_cut_off_anywhere_leaves_the_database_as_it_was() {
             "database_not_encrypted"
         );
         let store = sqlite(dir, None).await.unwrap();
+        let left = dir.join("node.sqlite.encrypting").exists();
+        assert!(!left, "half a copy, of whatever comes back in clear");
         assert_eq!(everything(&store).await, held);
         store.close().await;
     }
