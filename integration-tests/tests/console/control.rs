@@ -433,6 +433,7 @@ fn records_that_differ_are_shown_field_by_field_as_far_as_this_node_knows() {
     world.boot("trb");
     let trb = world.site("trb");
     let id = trb.truck("11-A-00001");
+    trb.set(&id, "lane", json!(1), None).unwrap();
     world.settle(&["hub", "trb"]);
     let mut state = 7_u64;
     let mut noise = || {
@@ -454,7 +455,7 @@ fn records_that_differ_are_shown_field_by_field_as_far_as_this_node_knows() {
             });
         }
     });
-    trb.set(&id, "purpose", json!("goods"), None).unwrap();
+    trb.set(&id, "lane", json!(2), None).unwrap();
 
     let told = trb.get("/v1/differences/hub").unwrap();
     assert_eq!(told["logs"][0]["state"], "ahead", "{told}");
@@ -462,8 +463,8 @@ fn records_that_differ_are_shown_field_by_field_as_far_as_this_node_knows() {
     let changed = records.iter().find(|r| r["id"] == id.as_str());
     let changed = changed.unwrap_or_else(|| panic!("{told}"));
     let fields = changed["fields"].as_array().expect("fields");
-    let purpose = json!({"field": "purpose", "here": "goods", "there": "passengers"});
-    assert!(fields.contains(&purpose), "{changed}");
+    let lane = json!({"field": "lane", "here": 2, "there": 1});
+    assert!(fields.contains(&lane), "{changed}");
     let page = Pages::of_operator(trb, "en").get("/console/control/compare?peer=hub&records=yes");
     assert_eq!(page.status, 200, "{}", page.html);
     let other = trb.get("/v1/differences/hub?scope=hold/TRB").unwrap();

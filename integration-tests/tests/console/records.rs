@@ -413,7 +413,7 @@ fn bad_input_is_answered_by_a_page_that_keeps_what_was_typed() {
         ("/console/records/none/history?page=x", 422),
         ("/console/people/sign-ins?before=x", 422),
         ("/console/people/looks?before=-1", 422),
-        ("/console/compare?before=1&a=1&a=2", 422),
+        ("/console/control/compare?peer=a&peer=b", 422),
         ("/console/findings/cases?kind=a&kind=b", 422),
         ("/console/records/none/proof", 400),
     ] {

@@ -443,6 +443,10 @@ fn every_answer_is_as_it_is_described() {
     let findings = hub.get("/v1/findings").expect("findings");
     let finding = findings["findings"][0]["finding"].clone();
     let acts = format!("/v1/findings/{}/acts", finding.as_str().expect("an id"));
+    for auditor in ["AU-0", "AU-1", "AU-2"] {
+        let said = json!({"say": "officer", "officer": auditor, "department": "HUB"});
+        hub.post("/v1/control", &said).expect("registered");
+    }
     let to = json!({"act": "assign", "to": "AU-1", "officer": "AU-0"});
     at_hub.post("/v1/findings/{id}/acts", &acts, &to);
     let route = "/v1/findings/{id}/statement";

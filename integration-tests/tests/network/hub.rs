@@ -263,6 +263,15 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     });
 
     let state = |want: &str| find(hub, "R22").is_some_and(|f| f["state"] == want);
+    for auditor in ["AU-1", "AU-2"] {
+        let said = json!({"say": "officer", "officer": auditor, "department": "HUB"});
+        hub.post("/v1/control", &said).unwrap();
+    }
+    // Of an auditor whom nobody registered the finding would lie with nobody.
+    let typo = json!({"findings": [finding["finding"]], "to": "AU-11", "officer": "AU-2"});
+    let told = hub.post("/v1/findings/assign", &typo).unwrap();
+    assert_eq!(told["refused"][0]["code"], "bad_value", "{told}");
+
     // In bulk: what cannot be assigned is named, and the rest is.
     let body = json!({"findings": [finding["finding"], "none"], "to": "AU-1", "officer": "AU-2"});
     let bulk = hub.post("/v1/findings/assign", &body).unwrap();
@@ -281,6 +290,10 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         act(hub, &second, &finding, decide()).unwrap_err()["code"],
         "nothing_proposed"
     );
+    let undo = json!({"act": "undo", "event": "nope", "reason": "r"});
+    let told = act(hub, &second, &finding, undo).unwrap_err();
+    assert_eq!(told["code"], "nothing_to_undo");
+    assert!(told["detail"].to_string().contains("no act nope"), "{told}");
 
     let proposal = json!({"act": "propose", "waive": true, "reason": "training"});
     act(hub, &first, &finding, proposal).unwrap();
