@@ -95,8 +95,8 @@ impl Contradictions {
             ("R32", Self::changed_after),
         ];
 
-        // What cannot be told yet, as at a dark crossing that has not heard of its officers, is told
-        // after all others.
+        // What cannot be told yet, as at a dark crossing that has not heard of its officers, is
+        // told after all others.
         let mut untold = VecDeque::from(stories.map(|(rule, tell)| (rule, tell, 0)));
         while let Some((rule, tell, attempts)) = untold.pop_front() {
             if self.stop.load(Ordering::Relaxed) {
