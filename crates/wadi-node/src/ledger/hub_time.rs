@@ -328,7 +328,10 @@ impl OwnTime {
     /// The time that it is by all that this hub knows.
     pub fn read(&mut self, others: &Others, now: Now) -> i64 {
         let machine_s = now.machine_s;
-        let born_out = now.machine_can_be() && others.bear_out(machine_s, None, now);
+        // Two clocks may be wrong alike: machines of one delivery, or of one image.
+        let past_s = self.signed_s.map_or(now.floor_s, |s| s.max(now.floor_s));
+        let can_be = now.machine_can_be() && machine_s <= past_s.saturating_add(FAR_S);
+        let born_out = can_be && others.bear_out(machine_s, None, now);
         let (time_s, by_machine) = match self.anchor {
             None if self.can_follow(self.signed_s, OFF_S, now) || born_out => (machine_s, true),
             None => (self.signed_s.unwrap_or(now.floor_s).max(now.floor_s), false),

@@ -340,6 +340,22 @@ fn sites_bear_a_hubs_clock_out_after_a_long_outage() {
 }
 
 #[test]
+fn nobody_bears_out_a_clock_that_lies_beyond_ten_years() {
+    for (off_s, is_taken) in [
+        (50 * YEAR_S, false),
+        (11 * YEAR_S, false),
+        (9 * YEAR_S, true),
+    ] {
+        let (mut hub, mut others) = (OwnTime::after(Some(FLOOR_S)), Others::default());
+        let at = |s| now(off_s, s);
+        others.shows(NEIGHBOUR, TRUE_S + off_s + 10, at(10));
+
+        let signed = hub.sign(&others, at(20));
+        assert_eq!(signed > TRUE_S + off_s / 2, is_taken, "{off_s}");
+    }
+}
+
+#[test]
 fn a_new_hub_takes_a_clock_that_its_papers_allow() {
     for off in errors() {
         let (mut hub, others) = (OwnTime::default(), Others::default());
