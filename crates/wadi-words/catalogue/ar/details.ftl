@@ -16,11 +16,13 @@ detail-no_authority-hold = ليس للدائرة { $department } أن ترفع �
 detail-no_authority-nobody = لا يضع أحد قيمة الحقل: { $field }
 detail-no_authority-device_field = لا يضع جهاز قيمة هذا الحقل هنا بل موظف: { $field }
 detail-no_authority-field = ليس للدائرة { $department } أن تضع قيمة الحقل { $field }، بل لهذه الدوائر: { $departments }
+detail-no_authority-itself = الواقعة { $event } تذكرها العقدة نفسها، ولا يذكرها شخص
 detail-no_authority-findings = البت في الملاحظات الرقابية لمدققي الهيئة
 detail-no_authority-desk = العمل على الملاحظات الرقابية لمدققي الهيئة
 detail-unknown_department-name = لا توجد دائرة بهذا الرمز: { $name }
 detail-unregistered_officer-name = لم يكن المركز قد سجّل الموظف { $officer } حين قيل ذلك
 detail-revoked_officer-name = انتهى تسجيل الموظف { $officer }
+detail-revoked_officer-moved = الموظف { $officer } من الدائرة { $now } الآن، ولا يقرأ بعد باسم الدائرة { $department }
 detail-revoked_officer-reads = { $officer }: أُلغي تسجيله، ولا يطّلع على شيء بعد ذلك
 
 # رفع الحجز
@@ -57,6 +59,7 @@ detail-guarded_field-device = لا يضع جهاز قيمة هذا الحقل ه
 detail-guarded_field-owner = الحقل { $field } تضع قيمته الدائرة صاحبة الحجز
 detail-guarded_field-type = الدائرة { $department } ليست صاحبة حجوزات من نوع { $type }، فليس لها أن تضع قيمة الحقل { $field }
 detail-guarded_field-none = الدائرة { $department } ليست صاحبة أي نوع من الحجوزات، فليس لها أن تضع قيمة الحقل { $field }
+detail-guarded_field-stands = ما يطلبه الحقل «{ $field }» لا يُغيَّر: يُرفع الحجز ويُقرَّر غيره
 detail-guarded_field-hold = الدائرة { $department } ليست صاحبة هذا الحجز، فليس لها أن تضع قيمة الحقل { $field }
 
 # السجلات
@@ -168,6 +171,8 @@ detail-unknown_name-near = لا يوجد جدول ولا نوع سجل ولا و
 detail-unknown_name-name = لا يوجد جدول ولا نوع سجل ولا واقعة ولا حقل باسم { $name }
 detail-malformed_event-form = الواقعة ليست كائن JSON بالصيغة المعتمدة وله نوع
 detail-malformed_event-why = الواقعة غير سليمة الصيغة: { $why }
+detail-bad_control-admit_none = القيود: لا قيد مذكوراً
+detail-bad_control-admit_absent = القيود: القيد { $entry } ليس في الحجر هنا
 detail-bad_value-whole = { $name }: يلزم عدد صحيح، والمعطى: { $found }
 detail-bad_value-text = { $name }: يلزم نص، والمعطى: { $found }
 detail-bad_value-one_of = { $name }: القيمة { $value } ليست من القيم المقبولة: { $names }
@@ -185,6 +190,9 @@ detail-bad_value-hs_zero = { $name }: القيمة { $value } ليست رمزً�
 detail-bad_value-hs_end = { $name }: القيمة { $value } ليست رمزًا في النظام المنسق: عدد أرقامها فردي ({ $n })؛ ربما سقط الصفر من آخرها (والصواب { $meant })، أو فيها رقم ناقص أو زائد
 detail-bad_value-hs_length = { $name }: القيمة { $value } ليست رمزًا في النظام المنسق: أرقامه من { $least } إلى { $most }، والفصل من 01 إلى 97
 detail-bad_value-hs_chapter = { $name }: القيمة { $value } ليست رمزًا في النظام المنسق: لا يوجد فصل برقم { $chapter }، والفصول من 01 إلى 97
+detail-bad_value-not_hold = النطاق: السجل { $record } من نوع { $kind } وليس حجزاً
+detail-bad_value-hold_over = النطاق: الحجز { $record } لم يعد يوقف شيئاً
+detail-bad_value-system = الحقل «{ $name }»: { $value } هي العقدة نفسها: يُذكر اسم الشخص
 detail-bad_value-day = { $name }: القيمة { $value } ليست يومًا؛ يُكتب اليوم هكذا: 2026-03-01
 detail-bad_value-lookout_origin = { $name }: القيمة { $value }: يُكتب بعد علامة الزائد بلد المنشأ، مثل 0803+EC
 detail-bad_value-lookout = { $name }: القيمة { $value } ليس فيها حرف ولا رقم: فلا يطابقها شيء

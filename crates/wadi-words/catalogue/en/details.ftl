@@ -17,11 +17,13 @@ detail-no_authority-hold = { $department } may not release hold { $hold } here
 detail-no_authority-nobody = { $field } is set by nobody
 detail-no_authority-device_field = a device cannot set { $field } here: an officer has to
 detail-no_authority-field = { $department } may not set { $field }: { $departments } may
+detail-no_authority-itself = { $event } is said by the node itself, and by no person
 detail-no_authority-findings = findings are the commission's auditors' to decide
 detail-no_authority-desk = findings are the commission's auditors' to work on
 detail-unknown_department-name = "{ $name }" is no department
 detail-unregistered_officer-name = "{ $officer }" was not registered by the hub when this was said
 detail-revoked_officer-name = { $officer } was revoked
+detail-revoked_officer-moved = { $officer } is of { $now } by now, and reads nothing for { $department } any more
 detail-revoked_officer-reads = { $officer } was revoked, and reads nothing any more
 
 # Releases
@@ -58,6 +60,7 @@ detail-guarded_field-device = a device cannot set { $field } here: an officer ha
 detail-guarded_field-owner = { $field } is set by the department that owns the hold
 detail-guarded_field-type = { $department } does not own { $type } holds and may not set { $field }
 detail-guarded_field-none = { $department } owns no type of hold and may not set { $field }
+detail-guarded_field-stands = what { $field } seeks stands: let the hold go, and place another
 detail-guarded_field-hold = { $department } does not own this hold and may not set { $field }
 
 # Records
@@ -169,6 +172,8 @@ detail-unknown_name-near = no table, kind of record, event or field "{ $name }";
 detail-unknown_name-name = no table, kind of record, event or field "{ $name }"
 detail-malformed_event-form = it is no canonical JSON object with a type
 detail-malformed_event-why = { $why }
+detail-bad_control-admit_none = entries: there are none
+detail-bad_control-admit_absent = entries: { $entry } is in no quarantine here
 detail-bad_value-whole = { $name }: expected a whole number, found { $found }
 detail-bad_value-text = { $name }: expected text, found { $found }
 detail-bad_value-one_of = { $name }: "{ $value }" is none of { $names }
@@ -186,6 +191,9 @@ detail-bad_value-hs_zero = { $name }: "{ $value }" is not an HS code: { $n } dig
 detail-bad_value-hs_end = { $name }: "{ $value }" is not an HS code: { $n } digits, an odd number; a zero at its end was lost ({ $meant }?), or one is missing or too many
 detail-bad_value-hs_length = { $name }: "{ $value }" is not an HS code: { $least } to { $most } digits, chapter 01 to 97
 detail-bad_value-hs_chapter = { $name }: "{ $value }" is not an HS code: there is no chapter { $chapter }, but 01 to 97
+detail-bad_value-not_hold = scope: { $record } is a { $kind }, and no hold
+detail-bad_value-hold_over = scope: { $record } holds nothing back any more
+detail-bad_value-system = { $name }: { $value } is the node itself: name the person
 detail-bad_value-day = { $name }: "{ $value }" is no day, as 2026-03-01
 detail-bad_value-lookout_origin = { $name }: "{ $value }": after the plus stands the country of origin, as in 0803+EC
 detail-bad_value-lookout = { $name }: "{ $value }" holds neither a letter nor a digit: nothing matches it
