@@ -164,7 +164,7 @@ impl Contradictions {
 
     fn impossible_journey(&self) -> StoryEnd {
         let plate = json!({"vehicle.plate_raw": format!("32-A-{}", self.number())});
-        self.truck(&self.qam, plate.clone())?;
+        self.truck_let_in_by(&self.qam, QAM_GATE, plate.clone())?;
         self.truck(&self.trb, plate).map(drop)
     }
 
@@ -489,5 +489,6 @@ impl Contradictions {
 }
 
 const GATE: (&str, &str) = ("TRB-gate-2", "PORT");
+const QAM_GATE: (&str, &str) = ("QAM-gate-2", "PORT");
 const CUSTOMS: (&str, &str) = ("TRB-cus-1", "CUS");
 const OPERATOR: (&str, &str) = ("TRB-ops-1", "OPS");

@@ -72,6 +72,16 @@ impl Contradictions {
     }
 
     pub(super) fn truck(&self, at: &Client, fields: Value) -> Result<String, Failure> {
+        self.truck_let_in_by(at, GATE, fields)
+    }
+
+    /// The same through another crossing's gate, which its own officers keep.
+    pub(super) fn truck_let_in_by(
+        &self,
+        at: &Client,
+        gate: (&str, &str),
+        fields: Value,
+    ) -> Result<String, Failure> {
         let mut all = json!({
             "direction": "in", "purpose": "passengers", "vehicle.plate_country": "JO",
             "vehicle.plate_raw": format!("31-A-{}", self.number()),
@@ -83,7 +93,7 @@ impl Contradictions {
         }
 
         let came = json!([{"type": "gate.in", "gate": "G1", "read": "ANPR"}]);
-        let id = self.new_record(at, GATE, "passage", all, came)?;
+        let id = self.new_record(at, gate, "passage", all, came)?;
 
         // Seals are read by customs.
         if let Some(seal) = seal {
