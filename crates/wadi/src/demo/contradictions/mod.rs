@@ -19,8 +19,10 @@ use std::{
 
 /// Officers are registered at the hub, and that has to reach the crossings first.
 const REGISTRATION_PAUSE: Duration = Duration::from_secs(4);
-/// Times a story is told again whose last act was refused or did not get through.
-const ATTEMPTS_MAX: usize = 60;
+/// Times a story is told at once whose last act was refused or did not get through, and how often
+/// it is come back to.
+const ATTEMPTS_MAX: usize = 6;
+const ROUNDS_MAX: usize = 10;
 
 pub struct Contradictions {
     hub: Client,
@@ -97,20 +99,32 @@ impl Contradictions {
 
         // What cannot be told yet, as at a dark crossing that has not heard of its officers, is
         // told after all others.
-        let mut untold = VecDeque::from(stories.map(|(rule, tell)| (rule, tell, 0)));
-        while let Some((rule, tell, attempts)) = untold.pop_front() {
+        let mut untold = VecDeque::from(stories.map(|(rule, tell)| (rule, tell, 1)));
+        while let Some((rule, tell, round)) = untold.pop_front() {
+            if !self.is_told(rule, tell) && round < ROUNDS_MAX {
+                untold.push_back((rule, tell, round + 1));
+            }
+        }
+    }
+
+    /// Tells a story, some times over where it is refused or does not get through; whether it was
+    /// told, or the demonstration ends.
+    fn is_told(&self, rule: &str, tell: fn(&Self) -> StoryEnd) -> bool {
+        for _ in 0..ATTEMPTS_MAX {
             if self.stop.load(Ordering::Relaxed) {
-                return;
+                return true;
             }
 
-            if let Err(failure) = tell(&self) {
-                tracing::debug!(rule, code = failure.code, why = failure.why, "told again");
-                std::thread::sleep(Duration::from_millis(700));
-                if attempts < ATTEMPTS_MAX {
-                    untold.push_back((rule, tell, attempts + 1));
+            match tell(self) {
+                Ok(()) => return true,
+                Err(failure) => {
+                    tracing::debug!(rule, code = failure.code, why = failure.why, "told again");
+                    std::thread::sleep(Duration::from_millis(700));
                 }
             }
         }
+
+        false
     }
 
     fn released_unseen_hold(&self) -> StoryEnd {
