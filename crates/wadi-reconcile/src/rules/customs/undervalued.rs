@@ -71,26 +71,36 @@ fn currency(entry: &Facts) -> Option<&str> {
     entry.field("currency").filter(|code| is_currency(code))
 }
 
-/// The medians of a price's peers, by currency, where they are many enough.
-fn medians<'a>(dossier: &'a Dossier, price: &Price) -> BTreeMap<&'a str, f64> {
+/// What the peers of an entry cost, each with its currency.
+fn peer_prices(dossier: &Dossier) -> Vec<(&str, Price)> {
     let entries = dossier.peers.iter().chain(&dossier.linked);
-    let mut peers: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for entry in entries.filter(|e| e.is_customs_entry()) {
-        let Some(money) = currency(entry) else {
-            continue;
-        };
+    let valued = entries
+        .filter(|e| e.is_customs_entry())
+        .filter_map(|e| Some((currency(e)?, e)));
 
-        let alike = prices(entry).into_iter();
-        let alike = alike.filter(|p| p.hs_code == price.hs_code && p.mass == price.mass);
-        peers
-            .entry(money)
-            .or_default()
-            .extend(alike.map(|p| p.per_kg));
+    valued
+        .flat_map(|(money, e)| prices(e).into_iter().map(move |price| (money, price)))
+        .collect()
+}
+
+/// The medians of a price's peers, by currency, where they are many enough.
+fn medians<'a>(
+    peers: &[(&'a str, Price)],
+    price: &Price,
+    dossier: &Dossier,
+) -> BTreeMap<&'a str, f64> {
+    let mut by_currency: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (money, peer) in peers {
+        if peer.hs_code == price.hs_code && peer.mass == price.mass {
+            by_currency.entry(money).or_default().push(peer.per_kg);
+        }
     }
 
     // A policy that asks for no peers has no median either.
     let enough = (dossier.policy.peers_min as usize).max(1);
-    let many = peers.into_iter().filter(|(_, all)| all.len() >= enough);
+    let many = by_currency
+        .into_iter()
+        .filter(|(_, all)| all.len() >= enough);
     many.map(|(money, mut all)| {
         all.sort_by(f64::total_cmp);
         (money, all[all.len() / 2])
@@ -105,9 +115,10 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     let permille = f64::from(dossier.policy.undervalue_permille);
+    let peers = peer_prices(dossier);
     let mut found: BTreeMap<String, Contradiction> = BTreeMap::new();
     for price in prices(anchor) {
-        let medians = medians(dossier, &price);
+        let medians = medians(&peers, &price, dossier);
 
         // Whoever leaves the currency out is held against the one that speaks for him most.
         let (money, median) = match currency(anchor) {

@@ -24,9 +24,15 @@ fn forced(p: &Facts) -> impl Iterator<Item = crate::Fact<'_>> {
 
 /// Whether with this act an officer's forced ones reach the limit within the window that ends with
 /// it. The act that reaches it carries the finding: a busy officer is one line and not twenty.
-fn reaches_limit(acts: &[(i64, &str)], own: (i64, &str), window_ms: i64, limit: u32) -> bool {
-    let within = |o: &&(i64, &str)| **o <= own && own.0.saturating_sub(o.0) <= window_ms;
-    acts.iter().filter(within).count() as u32 == limit
+fn reaches_limit(
+    acts: &BTreeSet<(i64, &str)>,
+    own: (i64, &str),
+    window_ms: i64,
+    limit: u32,
+) -> bool {
+    let until = acts.range(..=own);
+    let within = until.filter(|act| own.0.saturating_sub(act.0) <= window_ms);
+    within.count() as u32 == limit
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -48,7 +54,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             let own = (clock(&act), act.entry());
             let all: BTreeSet<(i64, &str)> =
                 by_same.iter().map(|o| (clock(o), o.entry())).collect();
-            let all: Vec<(i64, &str)> = all.into_iter().collect();
             reaches_limit(&all, own, window_ms, limit).then_some(own.0)
         };
 
