@@ -276,6 +276,11 @@ fn auditors_see_how_often_each_token_was_shown_what_is_not_everybodys() {
         "nothing was shown to it"
     );
     assert_eq!(code(trb.get_as(&clerk, "/v1/reads")), "operator_only");
+
+    // What is given whole is one look, and no JSON.
+    let _ = trb.get_as(&passports, &format!("/v1/records/{bus}/document"));
+    world.wait("reads are counted", || counted("PAS").0 > Some(3));
+    assert_eq!(counted("PAS"), (Some(4), Some(0)));
 }
 
 #[test]
