@@ -159,12 +159,12 @@ impl Session {
             }
         };
 
-        start.frontier.0.iter().map(lacks).sum()
+        start.frontier.0.iter().map(lacks).fold(0, u64::saturating_add)
     }
 
     /// Of each lane, the entries that the peer is known to lack, of what it may take, and those
-    /// that it is known to hold and this node lacks. Lanes of which nothing is lacking are left
-    /// out.
+    /// that it says to hold and this node lacks. Lanes of which nothing is lacking are left out.
+    /// What a peer says may be any number: the sums stop at the largest one.
     pub fn lanes(&self) -> BTreeMap<Lane, (u64, u64)> {
         let mut lanes: BTreeMap<Lane, (u64, u64)> = BTreeMap::new();
         let Some(start) = &self.start else {
@@ -175,13 +175,15 @@ impl Session {
             let theirs = self.logs.get(log).map_or(0, |l| l.theirs);
             let lacks = tip.size.saturating_sub(theirs);
             if lacks > 0 && self.visible(log) {
-                lanes.entry(log.lane).or_default().0 += lacks;
+                let (send, _) = lanes.entry(log.lane).or_default();
+                *send = send.saturating_add(lacks);
             }
         }
         for (log, peer) in &self.logs {
             let ahead = peer.theirs.saturating_sub(self.own_tip(log).size);
             if ahead > 0 {
-                lanes.entry(log.lane).or_default().1 += ahead;
+                let (_, fetch) = lanes.entry(log.lane).or_default();
+                *fetch = fetch.saturating_add(ahead);
             }
         }
         lanes

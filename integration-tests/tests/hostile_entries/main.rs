@@ -22,6 +22,7 @@ use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 use world::WorldPlan;
@@ -53,10 +54,26 @@ async fn one_world() {
         entries: entries.parse().expect("a number"),
     };
 
+    let panicked = note_panics();
     let dir = Path::new(dir);
-    let told = world::run(plan, &dir.join(format!("{name}-{order}.records"))).await;
+    let mut told = world::run(plan, &dir.join(format!("{name}-{order}.records"))).await;
+    told["panicked"] = json!(*panicked.lock().expect("no panic holds it"));
     let out = dir.join(format!("{name}-{order}.json"));
     std::fs::write(out, told.to_string()).expect("written");
+}
+
+/// Where each panic of this process is told from now on: one that is contained is one all the same.
+fn note_panics() -> Arc<Mutex<Vec<String>>> {
+    let panicked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (told, shown) = (panicked.clone(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        told.lock()
+            .expect("no panic holds it")
+            .push(panic.to_string());
+        shown(panic);
+    }));
+
+    panicked
 }
 
 /// A world in a process of its own.
@@ -139,7 +156,7 @@ fn run_pair(name: &'static str, seed: u64, entries: u64, dir: &Path) -> PairOutc
     for world in worlds.iter().flatten() {
         println!("{name}: {world}");
         let count = |member: &str| world[member].as_array().map_or(0, Vec::len) as u64;
-        out.exits += u64::from(!world["ended"].is_null());
+        out.exits += u64::from(!world["ended"].is_null()) + count("panicked");
         out.lost += count("poisoned") + count("refused_honest");
         out.kinds = world["counts"].clone();
         out.thrown = world["thrown"].clone();

@@ -34,7 +34,7 @@ fn ahead_of(lane: Lane, lanes: impl Iterator<Item = (Lane, u64)>) -> u64 {
     lanes
         .filter(|(other, _)| *other <= lane)
         .map(|(_, entries)| entries)
-        .sum()
+        .fold(0, u64::saturating_add)
 }
 
 /// Entries of each lane.

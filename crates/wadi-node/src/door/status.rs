@@ -178,10 +178,12 @@ impl PeerStatus {
 
     /// Takes in what each side lacks of each lane now.
     pub(crate) fn note_lanes(&mut self, lanes: BTreeMap<Lane, (u64, u64)>, now_ms: i64) {
-        self.unsent = lanes.values().map(|(send, _)| send).sum();
+        let sum = |all: &mut dyn Iterator<Item = u64>| all.fold(0, u64::saturating_add);
+        self.unsent = sum(&mut lanes.values().map(|(send, _)| *send));
+        let unfetched = sum(&mut lanes.values().map(|(_, fetch)| *fetch));
+
         self.sending.note(self.unsent, now_ms);
-        self.fetching
-            .note(lanes.values().map(|(_, fetch)| fetch).sum(), now_ms);
+        self.fetching.note(unfetched, now_ms);
         self.lanes = lanes;
     }
 }

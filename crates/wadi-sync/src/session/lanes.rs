@@ -331,6 +331,18 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_says_to_hold_more_than_can_be_counted_is_counted_to_the_most() {
+        let mut session = in_step(None);
+        let claimed = (0..3).map(|epoch| {
+            let epoch = Epoch([epoch; 8]);
+            let log = log(Lane::Hold);
+            (LogId { epoch, ..log }, u64::MAX)
+        });
+        session.handle(Input::PeerHolds(claimed.collect()));
+        assert_eq!(session.lanes()[&Lane::Hold].1, u64::MAX);
+    }
+
+    #[test]
     fn a_peer_that_knows_of_no_links_compares_everything() {
         let mut session = in_step(link(LinkCost::Metered, LinkPurpose::Urgent));
         session.note_link(None);
