@@ -55,7 +55,7 @@ pub use postgres::{Looked, PostgresStore, recode_postgres};
 pub use rows::{
     AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow,
     ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow,
-    HoldHit, HoldTerms, LocalKey, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose,
+    HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow, RawCosignature, RawEntry, RawLoose,
     RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery,
     Waiting,
 };

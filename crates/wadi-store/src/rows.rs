@@ -147,6 +147,8 @@ pub struct HoldTerms {
     pub sought: Vec<&'static str>,
     /// Terms that a customs entry shares with the passages that carry its goods.
     pub carried: Vec<CarriedWithin>,
+    /// Terms of a passage by which those are found that its goods went on to.
+    pub moved: Vec<MovedWithin>,
 }
 
 /// A term that a customs entry shares with the passages that carry its goods.
@@ -158,6 +160,17 @@ pub struct CarriedWithin {
     pub within_ms: i64,
 }
 
+/// A term of a passage by which the one is found that its goods went on to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MovedWithin {
+    /// Its name on the first passage.
+    pub from: &'static str,
+    /// Its name on the other one.
+    pub to: &'static str,
+    /// Only where both passages were born within so many milliseconds; at most 10^15.
+    pub within_ms: i64,
+}
+
 /// An open hold that holds a record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Detention {
@@ -165,7 +178,8 @@ pub struct Detention {
     pub record: RecordId,
     /// The hold.
     pub hold: RecordId,
-    /// The printed id of the customs entry through which it is held; none where it is held itself.
+    /// The printed id of the customs entry, or of the other passage, through which it is held; none
+    /// where it is held itself.
     pub through: Option<String>,
 }
 

@@ -391,13 +391,17 @@ fn officer_key(
     taken_back: bool,
 ) -> Result<OfficerKeyEntry, Problem> {
     let key = SshKey::from_openssh(line).map_err(|e| bad_control(e.to_string()))?;
-    let (is_known, revision) = node.with_control(|c| {
-        let is_known = c.officer(&officer, |_| u64::MAX).is_some();
-        (is_known, c.officer_key_revision(&officer, &key))
+    registration(node, &officer).map_err(bad_control)?;
+    let (revision, other) = node.with_control(|c| {
+        let other = c.other_holder(&key, &officer, |_| u64::MAX);
+        let revision = c.officer_key_revision(&officer, &key);
+        (revision, other.map(str::to_string))
     });
 
-    if !is_known {
-        let why = format!("no officer {officer:?} is registered; `wadi say officer` registers one");
+    if let Some(other) = other.filter(|_| !taken_back) {
+        let why = format!(
+            "{key} is a key of {other}: each officer has keys of their own; `--take-back` ends it"
+        );
         return Err(bad_control(why));
     }
 

@@ -27,7 +27,7 @@ use std::{
 use unicode_normalization::UnicodeNormalization;
 use wadi_log::{Hash, RecordId};
 use wadi_node::LocalScope;
-use wadi_node::{Node, Target, Write, Written, check_person};
+use wadi_node::{Node, NodeError, Target, Write, Written, check_person};
 use wadi_words::Language;
 
 /// Operations of one request at most.
@@ -188,6 +188,10 @@ impl<'a> Run<'a> {
             let content = content_hash(&[&Value::Object(map.clone())]);
             let of_request = || Some(format!("{}#{}", self.key.as_ref()?, n + 1));
             let key = take_key(&mut map)?.or_else(of_request);
+            if let Some(key) = &key {
+                check_own_key(self.node, key).await?;
+            }
+
             let draft: DraftBody = read_members(Value::Object(map))?;
             let mut warnings = draft.zone_warnings(self.node);
             if key.is_none() {
@@ -206,6 +210,7 @@ impl<'a> Run<'a> {
         let (id, is_new, draft, officer) = operation_writes(&map)?;
         check_person(&officer)?;
         let target = if is_new {
+            check_own_key(self.node, &id).await?;
             Target::New(None)
         } else {
             Target::On(imported(self.node, &id).await?)
@@ -405,6 +410,7 @@ impl Edits {
 }
 
 /// The record that a sender's key stands for: begun by an import here, or found by its printed id.
+/// Where it is one record's key and another's id, somebody chose it so: neither is written to.
 async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
     // A key with such a character begins nothing, and no database has to be asked for it.
     if id.chars().any(char::is_control) {
@@ -414,8 +420,14 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
         ));
     }
 
-    if let Some(record) = node.reads().imported_record(id).await? {
-        return Ok(record);
+    let by_key = node.reads().imported_record(id).await?;
+    match (by_key, of_id(node, id).await?) {
+        (Some(key), Some(named)) if key != named => {
+            let all = [key, named].map(|record| record.to_string()).into();
+            return Err(NodeError::Ambiguous { id: id.into(), all }.into());
+        }
+        (Some(record), _) | (None, Some(record)) => return Ok(record),
+        (None, None) => {}
     }
 
     if id.len() == 64 || id.contains('-') {
@@ -432,6 +444,34 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
         "unknown_sender_key",
         why,
     ))
+}
+
+/// The record here whose printed or full id a text is.
+async fn of_id(node: &Node, text: &str) -> Result<Option<RecordId>, Problem> {
+    match node.reads().find_record(text).await {
+        Ok(record) => {
+            let row = node.store().record(&record).await.map_err(NodeError::from)?;
+            Ok(row.map(|_| record))
+        }
+        Err(error @ (NodeError::Ambiguous { .. } | NodeError::Store(_))) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Refuses a sender's key that is the id of another record: what is meant for that one would be
+/// written to the one that the key begins.
+async fn check_own_key(node: &Node, key: &str) -> Result<(), Problem> {
+    let by_key = node.reads().imported_record(key).await?;
+    match of_id(node, key).await? {
+        Some(other) if by_key.is_none() => {
+            let why = format!(
+                "id: {key:?} is the id of a record here, {other}: `\"op\":\"set\"` writes on \
+                 that one; what begins a record has a key of the sender's own"
+            );
+            Err(unprocessable("bad_value", why))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,31 @@ fn an_import_that_is_sent_again_with_its_key_writes_nothing_twice() {
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 2);
 }
 
+/// Whoever makes a file chooses its ids: none of them is another record's.
+#[test]
+fn an_import_takes_over_nothing_that_is_meant_for_another_record() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let begun = trb.post("/v1/records", &passage(json!({}))).unwrap();
+    let full = begun["record"].as_str().unwrap().to_string();
+    let printed = trb.record(&full).unwrap()["id"].clone();
+    let import = |line: Value| trb.post("/v1/imports", &line).unwrap()["lines"][0].clone();
+
+    for id in [&json!(full), &printed] {
+        let line = json!({"op": "new", "id": id, "set": {"plate": "72-EV-1"}});
+        assert_eq!(import(line)["code"], "bad_value", "{id}");
+        let line = passage(json!({"key": id}));
+        assert_eq!(import(line)["code"], "bad_value", "{id}");
+    }
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 1);
+
+    let line = json!({"op": "set", "id": printed, "set": {"note": "seen"}});
+    let written = trb.post("/v1/imports", &line).unwrap();
+    assert_eq!(written["written"], 1, "{written}");
+    assert_eq!(trb.record(&full).unwrap()["fields"]["note"], "seen");
+}
+
 #[test]
 fn what_would_be_dropped_is_refused() {
     let mut world = World::default();

@@ -320,15 +320,20 @@ fn a_node_that_ran_for_years_encrypts_its_database_however_often_that_is_cut_off
     }
     assert!(cut_off > 0, "none was cut off: the test can fail");
 
+    // So does a restore from a backup in clear that was cut off: its half copy goes, too.
+    let restoring = trb.dir.join("node.sqlite.restoring");
+    std::fs::copy(trb.dir.join("node.sqlite"), &restoring).unwrap();
     run_json(&trb.dir, &["node", "encrypt"]);
-    assert!(!coming.exists());
+    assert!(!coming.exists() && !restoring.exists());
     let told: Vec<String> = told_below(&trb.dir)
         .into_iter()
         .filter(|line| !line.contains("/spool/") && !line.contains("node.toml"))
         .collect();
     assert_eq!(told, Vec::<String>::new());
 
+    std::fs::write(&restoring, "plates in clear").unwrap();
     world.boot("trb");
+    assert!(!restoring.exists());
     all_is_there(trb, &records);
     world.settle(&["hub", "trb"]);
     trb.stop();

@@ -461,6 +461,46 @@ fn a_nodes_tls_key_is_changed_and_whoever_has_the_old_one_is_let_go() {
     );
 }
 
+/// A stick is full, or is lost: the same request is answered again, and nothing of it shuts the
+/// node out.
+#[test]
+fn an_answer_that_was_lost_is_written_again_and_the_node_is_not_shut_out_for_it() {
+    let machines = Machines::new();
+    let asked = machines.request("trb", "TRB", &[]);
+    let machine = machines.machine("trb");
+    let (no_stick, answer) = (machines.dir().join("stick/answer"), machine.join("answer"));
+    let failed = machines.try_issue("trb", "TRB", &asked, &no_stick);
+    assert!(failed["error"].is_string(), "{failed}");
+
+    let issued = machines.issue("trb", "TRB", &asked, &answer);
+    let again = machines.issue("trb", "TRB", &asked, &answer);
+    assert_eq!(issued["serial"], again["serial"], "the same papers");
+    let accepted = accept(&machine, &answer, issued["root"].as_str().unwrap());
+    assert_eq!(accepted["node"], issued["node"]);
+
+    let elsewhere = Machines::new();
+    let other = elsewhere.request("trb", "TRB", &[]);
+    let refused = machines.try_issue("trb", "TRB", &other, &answer);
+    assert_eq!(refused["error"], "node_exists", "{refused}");
+
+    // A renewal for the same key replaces no key: the certificate that the node goes by stays.
+    let file = asked.file.to_str().unwrap();
+    let renewed = machines.dir().join("renewed");
+    machines.pki(&[
+        "pki",
+        "renew",
+        "trb",
+        "--request",
+        file,
+        "--fingerprint",
+        &asked.fingerprint,
+        "-o",
+        renewed.to_str().unwrap(),
+    ]);
+    let nothing = told(machines.dir(), &["pki", "revoke", "trb", "--replaced"]);
+    assert_eq!(nothing["error"], "nothing_replaced", "{nothing}");
+}
+
 /// A log key is replaced: another node succeeds, and the crossing goes on with all its records.
 #[test]
 fn a_crossings_log_key_is_replaced_by_a_successor_that_the_end_of_the_old_node_names() {

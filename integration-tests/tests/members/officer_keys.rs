@@ -96,6 +96,9 @@ fn network(world: &mut World) -> Cable {
     run_json(&hub.dir, &["say", "officer-key", "OF-7", "of7.pub"]);
     let unknown = run(&hub.dir, &["say", "officer-key", "OF-9", "of7.pub"]);
     assert!(!unknown.status.success(), "nobody registered OF-9");
+    let shared = run(&hub.dir, &["say", "officer-key", "OF-8", "of7.pub"]);
+    assert!(!shared.status.success(), "one key is one person");
+    assert!(said(&shared).contains("OF-7"), "{}", said(&shared));
     run_json(&hub.dir, &["policy", "set", "signed_decisions=required"]);
 
     world.wait("the site has heard of the key and the policy", || {

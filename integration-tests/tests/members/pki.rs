@@ -44,12 +44,18 @@ fn a_revoked_certificate_is_not_let_in_and_a_renewed_one_is() {
     // The commission finds the node in good hands and renews its certificate: the same keys,
     // another serial number.
     world.site("trb").stop();
-    run_json(ca.path(), &["pki", "renew", "trb"]);
+    let listed = run_json(ca.path(), &["pki", "list"]);
+    assert_eq!(listed["nodes"][1]["revoked"], true, "{listed}");
+    let yearly = run(ca.path(), &["--json", "pki", "renew", "trb"]);
+    assert!(String::from_utf8_lossy(&yearly.stdout).contains("node_revoked"));
+
+    run_json(ca.path(), &["pki", "renew", "trb", "--readmit"]);
     world.boot("trb");
     world.wait("the hub hears it again", || hub.record(&id).is_ok());
 
     let listed = run_json(ca.path(), &["pki", "list"]);
     assert_eq!(listed["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["nodes"][1]["revoked"], false, "{listed}");
 }
 
 /// Papers are copied onto a machine that nobody restarts.

@@ -4,9 +4,20 @@ use super::Control;
 use crate::{LogId, OfficerKeyEntry, Reference, SshKey};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was said of keys, by officer, each with the clock of the hub that said it, Unix
-/// milliseconds.
-pub(super) type OfficerKeys = BTreeMap<String, BTreeMap<Reference, (OfficerKeyEntry, i64)>>;
+/// What was said of officers' keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfficerKeys {
+    /// By officer, each word with the clock of the hub that said it, Unix milliseconds.
+    by_officer: BTreeMap<String, BTreeMap<Reference, (OfficerKeyEntry, i64)>>,
+    /// The officers for whom each key was ever named.
+    named_for: BTreeMap<SshKey, BTreeSet<String>>,
+}
+
+impl OfficerKeys {
+    fn said_of(&self, officer: &str) -> impl Iterator<Item = (&Reference, &(OfficerKeyEntry, i64))> {
+        self.by_officer.get(officer).into_iter().flatten()
+    }
+}
 
 impl Control {
     pub(super) fn learn_officer_key(
@@ -15,7 +26,11 @@ impl Control {
         said: &OfficerKeyEntry,
         wall_ms: i64,
     ) -> bool {
-        let of = self.officer_keys.entry(said.officer.clone()).or_default();
+        let keys = &mut *self.officer_keys;
+        let named_for = keys.named_for.entry(said.key).or_default();
+        named_for.insert(said.officer.clone());
+
+        let of = keys.by_officer.entry(said.officer.clone()).or_default();
         of.insert(at, (said.clone(), wall_ms)).is_none()
     }
 
@@ -28,7 +43,7 @@ impl Control {
     ) -> BTreeMap<SshKey, (&OfficerKeyEntry, i64)> {
         let mut newest: BTreeMap<SshKey, ((u64, bool, crate::Hash), &OfficerKeyEntry, i64)> =
             BTreeMap::new();
-        let all = self.officer_keys.get(officer).into_iter().flatten();
+        let all = self.officer_keys.said_of(officer);
         let heard = all.filter(|(at, _)| at.seq < covered(&at.log) && self.fact_counts(at));
 
         for (at, (said, ms)) in heard {
@@ -47,13 +62,34 @@ impl Control {
     }
 
     /// The keys that an officer may sign with, for somebody who had taken in `covered` of each
-    /// control log.
-    pub fn officer_keys(&self, officer: &str, covered: impl Fn(&LogId) -> u64) -> BTreeSet<SshKey> {
+    /// control log. One key is one person: what is named for two officers signs for neither, until
+    /// it is taken back from one of them.
+    pub fn officer_keys(
+        &self,
+        officer: &str,
+        covered: impl Fn(&LogId) -> u64 + Copy,
+    ) -> BTreeSet<SshKey> {
         let words = self.key_words(officer, covered).into_iter();
         words
             .filter(|(_, (said, _))| !said.taken_back)
             .map(|(key, _)| key)
+            .filter(|key| self.other_holder(key, officer, covered).is_none())
             .collect()
+    }
+
+    /// Another officer than this one who may sign with a key.
+    pub fn other_holder(
+        &self,
+        key: &SshKey,
+        officer: &str,
+        covered: impl Fn(&LogId) -> u64 + Copy,
+    ) -> Option<&str> {
+        let named_for = self.officer_keys.named_for.get(key).into_iter().flatten();
+        let mut others = named_for.map(String::as_str).filter(|of| *of != officer);
+        others.find(|other| {
+            let words = self.key_words(other, covered);
+            words.get(key).is_some_and(|(said, _)| !said.taken_back)
+        })
     }
 
     /// What is in force of all keys of an officer, those taken back among them.
@@ -64,7 +100,7 @@ impl Control {
 
     /// The revision of the newest word on a key, 0 where there is none.
     pub fn officer_key_revision(&self, officer: &str, key: &SshKey) -> u64 {
-        let all = self.officer_keys.get(officer).into_iter().flatten();
+        let all = self.officer_keys.said_of(officer);
         let of_key = all.filter(|(_, (said, _))| said.key == *key);
         of_key
             .map(|(_, (said, _))| said.revision)
@@ -84,7 +120,7 @@ impl Control {
 
     /// The control entries that name or take back keys of an officer.
     pub(super) fn officer_key_entries(&self, officer: &str) -> impl Iterator<Item = Reference> {
-        let all = self.officer_keys.get(officer).into_iter().flatten();
+        let all = self.officer_keys.said_of(officer);
         all.map(|(at, _)| *at)
     }
 }

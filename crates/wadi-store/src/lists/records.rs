@@ -161,13 +161,22 @@ fn name_list(names: impl Iterator<Item = &'static str>) -> String {
     format!("({})", quoted.join(", "))
 }
 
-/// Whether a term that is at hand and the same term of another record are near enough in time. With
-/// the sign, no planner takes the bounds of all times for those that the index is asked for.
-fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
+/// Whether the records of two terms were born within so many milliseconds of each other. With the
+/// sign, no planner takes the bounds of all times for those that the index is asked for.
+fn born_near(at_hand: char, other: char, within: &str) -> String {
     let about = format!(
         "CASE WHEN {at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
          THEN {at_hand}.born_ms ELSE 0 END"
     );
+    format!(
+        "{other}.born_ms BETWEEN {about} - {within} AND {about} + {within} \
+         AND +{at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         AND +{other}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX}"
+    )
+}
+
+/// Whether a term that is at hand and the same term of another record are near enough in time.
+fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
     let mut within = format!("CASE {at_hand}.what");
     for term in &terms.carried {
         within += &format!(" WHEN '{}' THEN {}", term.what, term.within_ms);
@@ -175,69 +184,121 @@ fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
     within += " END";
 
     let carried = name_list(terms.carried.iter().map(|term| term.what));
+    let near = born_near(at_hand, other, &within);
     format!(
         "{at_hand}.what IN {carried} AND {other}.what = {at_hand}.what \
-         AND {other}.value = {at_hand}.value \
-         AND {other}.born_ms BETWEEN {about} - {within} AND {about} + {within} \
-         AND +{at_hand}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
-         AND +{other}.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX}"
+         AND {other}.value = {at_hand}.value AND {near}"
     )
 }
 
+/// The same of the terms by which goods are found that went on from one passage (`e`) to another
+/// (`p`), one condition for each.
+fn moved_near(
+    terms: &HoldTerms,
+    at_hand: char,
+    other: char,
+) -> impl Iterator<Item = String> + use<'_> {
+    terms.moved.iter().map(move |term| {
+        let near = born_near(at_hand, other, &term.within_ms.to_string());
+        let (from, to) = (term.from, term.to);
+        format!("e.what = '{from}' AND p.what = '{to}' AND p.value = e.value AND {near}")
+    })
+}
+
+/// When a passage is said to have left; nothing for one that did not.
+fn left_ms(passage: char) -> String {
+    format!("CASE WHEN {passage}.state LIKE 'EXITED%' THEN {passage}.at_ms END")
+}
+
 /// Few holds are open at once: it begins with them and not with all that was ever let in. From
-/// them it goes to what they name or look out for, and from entries to the passages that carry
-/// their goods. The order of its joins is the one written: a planner without figures takes others,
-/// which walk all terms.
+/// them it goes to what they name or look out for, from entries to the passages that carry their
+/// goods, and from passages to those that theirs went on to. The order of its joins is the one
+/// written: a planner without figures takes others, which walk all terms.
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'e', 'p');
+    let left = left_ms('k');
+    let went_on: String = moved_near(terms, 'e', 'p')
+        .map(|near| {
+            format!(
+                "UNION SELECT p.record, n.born_ms, n.since FROM firsts n CROSS JOIN terms e \
+                 CROSS JOIN terms p WHERE e.record = n.id AND {near} AND p.record <> n.id \
+                 AND (n.left_ms IS NULL OR n.left_ms >= p.born_ms) "
+            )
+        })
+        .collect();
+
     format!(
         "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS MATERIALIZED (\
-         SELECT unhex(l.value) AS id FROM records h CROSS JOIN terms l \
+         SELECT unhex(l.value) AS id, h.born_ms AS since FROM records h CROSS JOIN terms l \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} \
          AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
-         UNION SELECT t.record FROM records h CROSS JOIN terms g CROSS JOIN terms t \
+         UNION SELECT t.record, h.born_ms FROM records h CROSS JOIN terms g CROSS JOIN terms t \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} AND g.record = h.id AND g.what = 'target' \
          AND t.what IN {sought} AND t.value = g.value), \
-         entries AS MATERIALIZED (SELECT k.id FROM named CROSS JOIN records k \
-         WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
-         carrying AS MATERIALIZED (SELECT p.record AS id FROM entries n CROSS JOIN terms e \
-         CROSS JOIN terms p WHERE e.record = n.id AND {near} \
-         UNION SELECT unhex(l.value) FROM entries n CROSS JOIN terms l \
+         entries AS MATERIALIZED (SELECT k.id, k.born_ms, named.since \
+         FROM named CROSS JOIN records k WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
+         firsts AS MATERIALIZED (SELECT k.id, k.born_ms, named.since, {left} AS left_ms \
+         FROM named CROSS JOIN records k WHERE k.id = named.id AND k.lane = {PASSAGE_LANE}), \
+         carrying AS MATERIALIZED (SELECT p.record AS id, n.born_ms, n.since \
+         FROM entries n CROSS JOIN terms e CROSS JOIN terms p WHERE e.record = n.id AND {near} \
+         UNION SELECT unhex(l.value), n.born_ms, n.since FROM entries n CROSS JOIN terms l \
          WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
-         UNION SELECT l.record FROM entries n CROSS JOIN terms l \
-         WHERE l.what = 'link' AND l.value = lower(hex(n.id))) \
+         UNION SELECT l.record, n.born_ms, n.since FROM entries n CROSS JOIN terms l \
+         WHERE l.what = 'link' AND l.value = lower(hex(n.id)) {went_on}) \
          SELECT named.id FROM named UNION SELECT k.id FROM carrying CROSS JOIN records k \
-         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE})",
+         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE} AND NOT (k.state LIKE 'EXITED%' \
+         AND (k.at_ms < carrying.born_ms OR k.at_ms < carrying.since)))",
     )
 }
 
 /// The open holds that hold each of the records that `each` gives by their ids, and through which
-/// entry: the same as [`detained`], begun with the records.
+/// entry, or which other passage: the same as [`detained`], begun with the records.
 pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'p', 'e');
+    let left = left_ms('r');
+    // What had left before the other began carries nothing of it, and before the hold began is
+    // held by it no more.
+    let is_here = "(a.left_ms IS NULL OR a.left_ms >= k.born_ms)";
+    let is_held = "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms)";
+    let went_on: String = moved_near(terms, 'p', 'e')
+        .map(|near| {
+            format!(
+                "UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a \
+                 CROSS JOIN terms p CROSS JOIN terms e CROSS JOIN records k \
+                 WHERE a.lane = {PASSAGE_LANE} AND p.record = a.id AND {near} \
+                 AND k.id = e.record AND k.lane = {PASSAGE_LANE} AND k.id <> a.id AND {is_here} \
+                 AND NOT (k.state LIKE 'EXITED%' AND k.at_ms < p.born_ms) "
+            )
+        })
+        .collect();
+
     format!(
-        "WITH asked AS MATERIALIZED (SELECT r.id, r.lane, j.value ->> 0 AS text FROM {each} \
+        "WITH asked AS MATERIALIZED (SELECT r.id, r.lane, j.value ->> 0 AS text, \
+         {left} AS left_ms FROM {each} \
          CROSS JOIN records r WHERE r.id = unhex(j.value ->> 0) AND r.lane IN {HELD_LANES:?}), \
-         via AS MATERIALIZED (SELECT id AS record, id AS entry, text FROM asked \
-         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms p \
+         via AS MATERIALIZED (SELECT id AS record, id AS entry, text, \
+         CAST(NULL AS BIGINT) AS left_ms FROM asked \
+         UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms p \
          CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
          AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
-         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         AND {is_here} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms l \
          CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.record = a.id \
          AND l.what = 'link' AND l.value = lower(l.value) \
-         AND k.id = unhex(l.value) AND k.lane = {ENTRY_LANE} \
-         UNION SELECT a.id, k.id, lower(hex(k.id)) FROM asked a CROSS JOIN terms l \
+         AND k.id = unhex(l.value) AND k.lane = {ENTRY_LANE} AND {is_here} \
+         UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms l \
          CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.what = 'link' \
-         AND l.value = a.text AND k.id = l.record AND k.lane = {ENTRY_LANE}), \
+         AND l.value = a.text AND k.id = l.record AND k.lane = {ENTRY_LANE} AND {is_here} \
+         {went_on}), \
          found AS MATERIALIZED (SELECT v.record, v.entry, h.id AS hold FROM via v \
          CROSS JOIN terms l CROSS JOIN records h WHERE l.what = 'link' AND l.value = v.text \
-         AND h.id = l.record AND h.lane = {HOLD_LANE} AND h.open \
+         AND h.id = l.record AND h.lane = {HOLD_LANE} AND {is_held} \
          UNION SELECT v.record, v.entry, h.id FROM via v CROSS JOIN terms t \
          CROSS JOIN terms g CROSS JOIN records h WHERE t.record = v.entry AND t.what IN {sought} \
          AND g.what = 'target' AND g.value = t.value \
-         AND h.id = g.record AND h.lane = {HOLD_LANE} AND h.open) \
+         AND h.id = g.record AND h.lane = {HOLD_LANE} AND {is_held}) \
          SELECT f.record, f.hold, CASE WHEN f.entry <> f.record THEN k.printed END AS through \
          FROM found f CROSS JOIN records k WHERE k.id = f.entry \
          ORDER BY f.record, f.hold, f.entry <> f.record, k.printed",

@@ -104,7 +104,7 @@ pub async fn recode_sqlite(
 ) -> Result<Option<Recoded>, StoreError> {
     let (path, coming) = (dir.join("node.sqlite"), dir.join(COMING));
     check_in_order(dir)?;
-    remove(&coming)?;
+    discard_unfinished(dir)?;
 
     let mut conn = super::connect(&path, super::there(&path)).await?;
     check_library(&mut conn).await?;
@@ -129,10 +129,15 @@ pub async fn recode_sqlite(
     Ok(Some(done))
 }
 
-/// Takes away what a conversion that was cut off left: half a copy, of whatever is encrypted in
-/// clear. It is never gone on with.
+/// Takes away what a conversion or a restore that was cut off left: half a copy, of whatever is
+/// encrypted in clear. Neither is ever gone on with. A restore that had begun to put its copy in
+/// place is another matter: nothing starts before it is done.
 pub(super) fn discard_unfinished(dir: &Path) -> Result<(), StoreError> {
-    remove(&dir.join(COMING))
+    remove(&dir.join(COMING))?;
+    match backup::restore_unfinished(dir) {
+        true => Ok(()),
+        false => remove(&dir.join(backup::COMING)),
+    }
 }
 
 fn failed(path: &Path, why: impl ToString) -> StoreError {

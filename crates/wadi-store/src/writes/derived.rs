@@ -10,6 +10,9 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{RecordId, Reference};
 
+/// Rows of what is waited for that one statement takes away at most.
+const WAITING_ROWS: u64 = 1_000;
+
 /// Which record each entry is about, and entries of a kind.
 pub(super) async fn write_index(
     conn: &mut dyn WriteConnection,
@@ -83,16 +86,26 @@ pub(super) async fn write_records(
     if !anything_waits(conn).await? {
         return Ok(());
     }
+    end_waiting(conn, &ids).await
+}
 
+/// Takes away what is waited for by records, some rows a statement: what undoes a statement lies in
+/// memory until it is done, and one record may wait for thousands of entries.
+async fn end_waiting(conn: &mut dyn WriteConnection, ids: &str) -> Result<(), StoreError> {
     let sql = format!(
-        "DELETE FROM waiting WHERE record IN (SELECT unhex(j.value ->> 0) FROM {})",
+        "DELETE FROM waiting WHERE (log, seq, leaf) IN (SELECT log, seq, leaf FROM waiting \
+         WHERE record IN (SELECT unhex(j.value ->> 0) FROM {}) LIMIT {WAITING_ROWS})",
         conn.each()
     );
-    if conn.execute(&sql, &[Arg::Text(&ids)]).await? > 0 {
-        conn.known().waiting = None;
+    loop {
+        let gone = conn.execute(&sql, &[Arg::Text(ids)]).await?;
+        if gone > 0 {
+            conn.known().waiting = None;
+        }
+        if gone < WAITING_ROWS {
+            return Ok(());
+        }
     }
-
-    Ok(())
 }
 
 /// The cursor of the newest change; that of a transaction's own is in no table yet.

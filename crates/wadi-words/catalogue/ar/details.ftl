@@ -191,6 +191,7 @@ detail-bad_value-hs_end = { $name }: القيمة { $value } ليست رمزًا
 detail-bad_value-hs_length = { $name }: القيمة { $value } ليست رمزًا في النظام المنسق: أرقامه من { $least } إلى { $most }، والفصل من 01 إلى 97
 detail-bad_value-hs_chapter = { $name }: القيمة { $value } ليست رمزًا في النظام المنسق: لا يوجد فصل برقم { $chapter }، والفصول من 01 إلى 97
 detail-bad_value-not_hold = النطاق: السجل { $record } من نوع { $kind } وليس حجزاً
+detail-bad_value-id_of_record = id: { $id } معرّف سجل موجود هنا، { $record }: يكتب `"op":"set"` عليه؛ أما ما يبدأ سجلًا فله مفتاح يخص المرسل
 detail-bad_value-hold_over = النطاق: الحجز { $record } لم يعد يوقف شيئاً
 detail-bad_value-system = الحقل «{ $name }»: { $value } هي العقدة نفسها: يُذكر اسم الشخص
 detail-bad_value-day = { $name }: القيمة { $value } ليست يومًا؛ يُكتب اليوم هكذا: 2026-03-01
@@ -364,8 +365,8 @@ detail-console_failed-why = تعذر إعداد الصفحة: { $why }
 detail-look_not_kept-wait = يتعذر الآن تسجيل الاطلاع على البيانات الشخصية، والمنتظر منه كثير
 
 # قرارات المركز: الأعضاء والقطع والسياسة
-detail-bad_control-officer = لا يوجد موظف مسجّل برقم { $officer }؛ ويُسجّل بالأمر `wadi say officer`
 detail-bad_control-key = لم يكن { $key } قط من مفاتيح الموظف { $officer }
+detail-bad_control-key_of_other = { $key } مفتاح الموظف { $officer }: لكل موظف مفاتيحه الخاصة؛ و`--take-back` ينهيه
 detail-bad_control-policy = السياسة policy: يلزم كائن فيه القيم
 detail-bad_control-policy_value = السياسة: { $name }: { $why }
 detail-bad_control-names = السياسة policy: لا توجد واقعة ولا حقل باسم { $names }؛ ويعرضها الأمر `wadi schema`

@@ -192,6 +192,7 @@ detail-bad_value-hs_end = { $name }: "{ $value }" is not an HS code: { $n } digi
 detail-bad_value-hs_length = { $name }: "{ $value }" is not an HS code: { $least } to { $most } digits, chapter 01 to 97
 detail-bad_value-hs_chapter = { $name }: "{ $value }" is not an HS code: there is no chapter { $chapter }, but 01 to 97
 detail-bad_value-not_hold = scope: { $record } is a { $kind }, and no hold
+detail-bad_value-id_of_record = id: "{ $id }" is the id of a record here, { $record }: `"op":"set"` writes on that one; what begins a record has a key of the sender's own
 detail-bad_value-hold_over = scope: { $record } holds nothing back any more
 detail-bad_value-system = { $name }: { $value } is the node itself: name the person
 detail-bad_value-day = { $name }: "{ $value }" is no day, as 2026-03-01
@@ -365,8 +366,8 @@ detail-console_failed-why = { $why }
 detail-look_not_kept-wait = looks at personal data cannot be written down at this moment, and too many wait
 
 # Decisions of the hub: members, cuts and the policy
-detail-bad_control-officer = no officer "{ $officer }" is registered; `wadi say officer` registers one
 detail-bad_control-key = { $key } was never a key of { $officer }
+detail-bad_control-key_of_other = { $key } is a key of { $officer }: each officer has keys of their own; `--take-back` ends it
 detail-bad_control-policy = policy: an object of values is needed
 detail-bad_control-policy_value = policy: { $name }: { $why }
 detail-bad_control-names = policy: no event or field { $names }; `wadi schema` lists them

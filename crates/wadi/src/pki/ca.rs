@@ -13,6 +13,7 @@ use rcgen::{
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     PKCS_ED25519, PublicKeyData, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
 };
+use sha2::{Digest, Sha256};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -243,7 +244,8 @@ impl Ca {
         let dir = self.dir.join("nodes").join(name);
         if dir.exists() {
             let why = format!(
-                "{} exists: a node that is replaced gets another name",
+                "{} exists: {name} has papers already. A node that is replaced gets another name; \
+                 `wadi pki renew {name}` makes a new certificate for the same one",
                 dir.display()
             );
             return Err(Failure::usage("node_exists", why));
@@ -360,12 +362,32 @@ impl Ca {
     }
 
     /// Notes that a node's certificate is replaced by one for a new key: it can be revoked by
-    /// itself, once the node goes by the new one, and so can those before it for the same key.
-    pub(super) fn note_replaced(&self, name: &str) -> Result<(), Failure> {
+    /// itself, once the node goes by the new one, and so can those before it for the same key. One
+    /// for the same key replaces nothing: the node may go by either.
+    pub(super) fn note_replaced(&self, name: &str, new: &MadeCertificate) -> Result<(), Failure> {
         let dir = self.dir.join("nodes").join(name);
+        let serial = serial_in(&dir.join("tls.pem"))?;
+        if certified_key(&dir)? == wadi_net::spki_hash(&new.der)? {
+            return note_serials(&dir.join(RENEWED_FILE), &[serial]);
+        }
+
         let mut serials = noted_serials(&dir.join(RENEWED_FILE));
-        serials.push(serial_in(&dir.join("tls.pem"))?);
+        serials.push(serial);
         note_serials(&dir.join(REPLACED_FILE), &serials)
+    }
+
+    /// Whether a node may have another certificate: whoever was put out is let in again by nobody
+    /// who does not mean it.
+    pub(super) fn check_renewable(&self, name: &str, readmit: bool) -> Result<(), Failure> {
+        if readmit || !is_revoked(&self.dir, name)? {
+            return Ok(());
+        }
+
+        let why = format!(
+            "{name} was put on the revocation list: a new certificate lets whoever has its keys in \
+             again. If that is meant, add --readmit; a node that is replaced gets another name"
+        );
+        Err(Failure::usage("node_revoked", why))
     }
 
     /// The names under which a node's HTTP API is called, as its papers were made with.
@@ -379,10 +401,19 @@ impl Ca {
     /// those alone that a new key replaced.
     pub(super) fn revoke(&self, name: &str, replaced: bool) -> Result<PathBuf, Failure> {
         let dir = self.dir.join("nodes").join(name);
+        let current = serial_in(&dir.join("tls.pem"))?;
         let mut serials = noted_serials(&dir.join(REPLACED_FILE));
+        if replaced && serials.contains(&current) {
+            let why = format!(
+                "the last `wadi pki renew {name}` was cut off: the certificate that the node goes \
+                 by would be revoked. Run that again, with the same request"
+            );
+            return Err(Failure::usage("renewal_unfinished", why));
+        }
+
         if !replaced {
             serials.extend(noted_serials(&dir.join(RENEWED_FILE)));
-            serials.push(serial_in(&dir.join("tls.pem"))?);
+            serials.push(current);
         }
         if serials.is_empty() {
             let why = format!("no certificate of {name} was replaced for a new key");
@@ -430,6 +461,22 @@ impl Ca {
 
         Ok(path)
     }
+}
+
+/// Whether the certificate that a node goes by is on the revocation list.
+pub(super) fn is_revoked(dir: &Path, name: &str) -> Result<bool, Failure> {
+    let serial = hex(&serial_in(&dir.join("nodes").join(name).join("tls.pem"))?);
+    let revoked = std::fs::read_to_string(dir.join("revoked")).unwrap_or_default();
+    let mut serials = revoked.lines().filter_map(|line| line.split(' ').next());
+    Ok(serials.any(|revoked| revoked == serial))
+}
+
+/// The hash of the key that a node's certificate is for.
+pub(super) fn certified_key(dir: &Path) -> Result<[u8; 32], Failure> {
+    let path = dir.join("tls.pem");
+    let pem = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+    let key = wadi_net::public_key_of_pem(&pem).map_err(|e| unreadable(&path, e))?;
+    Ok(Sha256::digest(key).into())
 }
 
 /// The serial numbers that a file of them lists, a line each in hexadecimal digits.

@@ -14,7 +14,7 @@ mod sealed;
 
 use crate::failure::{Exit, Failure};
 use age::secrecy::{ExposeSecret, SecretString};
-use ca::nodes;
+use ca::{is_revoked, nodes};
 use clap::Subcommand;
 use exchange::root_fingerprint;
 use requested::{MeantPapers, RequestArgs, issue_requested, renew_requested};
@@ -65,6 +65,9 @@ pub enum PkiCommand {
         /// Days that it is valid; at most as many as usual.
         #[arg(long, value_parser = clap::value_parser!(u32).range(..=i64::from(NODE_DAYS)))]
         days: Option<u32>,
+        /// Although the node was put on the revocation list: it is let in again.
+        #[arg(long)]
+        readmit: bool,
         #[command(flatten)]
         request: RequestArgs,
         #[command(flatten)]
@@ -321,27 +324,19 @@ pub fn run(command: PkiCommand, json: bool) -> Result<Exit, Failure> {
         PkiCommand::Renew {
             name,
             days,
+            readmit,
             request,
             ca,
         } => {
-            let days = days.unwrap_or(NODE_DAYS);
-            if let Some(requested) = request.read()? {
-                renew_requested(&requested, &name, days, &ca, json)?;
-                return Ok(Exit::Done);
+            let renewal = Renewal {
+                name: &name,
+                days: days.unwrap_or(NODE_DAYS),
+                readmit,
+            };
+            match request.read()? {
+                Some(requested) => renew_requested(&requested, &renewal, &ca, json)?,
+                None => renew(&renewal, &ca, json)?,
             }
-
-            let dir = Ca::open(&ca.dir, &ca.passphrase(false)?)?.renew(&name, days)?;
-            let text = format!(
-                "A new certificate is in {}: copy tls.pem into the papers on the node's machine. \
-                 The node takes it up while it runs.",
-                dir.display()
-            );
-
-            print_text_or_json(
-                json,
-                &text,
-                &json!({"name": name, "papers": dir.display().to_string()}),
-            );
         }
         PkiCommand::Revoke { name, replaced, ca } => {
             let path = Ca::open(&ca.dir, &ca.passphrase(false)?)?.revoke(&name, replaced)?;
@@ -393,6 +388,33 @@ fn init(work_factor: Option<u8>, force: bool, ca: &CaArgs, json: bool) -> Result
 
     let value = json!({"dir": ca.dir.display().to_string(), "root": root});
     print_text_or_json(json, &text, &value);
+    Ok(())
+}
+
+/// A certificate that is to be made anew.
+struct Renewal<'a> {
+    name: &'a str,
+    days: u32,
+    /// Although the one before was revoked.
+    readmit: bool,
+}
+
+fn renew(renewal: &Renewal<'_>, ca: &CaArgs, json: bool) -> Result<(), Failure> {
+    let name = renewal.name;
+    let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
+    opened.check_renewable(name, renewal.readmit)?;
+    let dir = opened.renew(name, renewal.days)?;
+    let text = format!(
+        "A new certificate is in {}: copy tls.pem into the papers on the node's machine. The node \
+         takes it up while it runs.",
+        dir.display()
+    );
+
+    print_text_or_json(
+        json,
+        &text,
+        &json!({"name": name, "papers": dir.display().to_string()}),
+    );
     Ok(())
 }
 
@@ -486,24 +508,27 @@ fn role_and_crossing(
 
 fn list(ca: &CaArgs, json: bool) -> Result<(), Failure> {
     let all = nodes(&ca.dir)?;
+    let mut rows = Vec::new();
     for (name, e) in &all {
         let crossing = e.crossing.map(|c| c.to_string()).unwrap_or_default();
+        let revoked = is_revoked(&ca.dir, name)?;
         if !json {
-            crate::print::print_line!("{name:<24} {:<9} {crossing:<4} {}", e.role.name(), e.node());
+            let mark = if revoked { " revoked" } else { "" };
+            crate::print::print_line!(
+                "{name:<24} {:<9} {crossing:<4} {}{mark}",
+                e.role.name(),
+                e.node()
+            );
         }
+        rows.push(json!({
+            "name": name,
+            "role": e.role.name(),
+            "node": e.node().to_string(),
+            "revoked": revoked,
+        }));
     }
 
     if json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|(name, e)| {
-                json!({
-                    "name": name,
-                    "role": e.role.name(),
-                    "node": e.node().to_string(),
-                })
-            })
-            .collect();
         crate::print::print_line!("{}", json!({"nodes": rows}));
     }
 

@@ -1,15 +1,18 @@
 //! Papers for keys that a node made on its own machine: asked for by a request, given by an answer.
 
 use super::{
-    Ca, CaArgs, NODE_DAYS,
-    ca::{NewMember, now_s},
+    Ca, CaArgs, NODE_DAYS, Renewal,
+    ca::{NewMember, is_revoked, now_s},
     exchange::{PapersAnswer, PapersRequest, is_fingerprint, root_fingerprint, told_fingerprint},
     papers::read_enrolment,
     print_text_or_json, scope_of,
     sealed::write,
+    unreadable,
 };
 use crate::{failure::Failure, output};
+use rcgen::PublicKeyData;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, Enrolment, Role, RootKey, hex};
 
@@ -127,7 +130,7 @@ impl Requested<'_> {
         }
     }
 
-    fn tls_key(&self) -> Result<impl rcgen::PublicKeyData + use<>, Failure> {
+    fn tls_key(&self) -> Result<impl PublicKeyData + use<>, Failure> {
         let key = self.request.tls_key();
         key.map_err(|why| Failure::usage("bad_request_file", why))
     }
@@ -170,6 +173,10 @@ pub(super) fn issue_requested(
     requested.confirm()?;
 
     let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
+    if let Some(answer) = opened.answered(requested, meant.name)? {
+        return requested.write(&opened, &answer, json);
+    }
+
     opened.check_new(meant.name)?;
     let member = NewMember {
         name: meant.name,
@@ -196,11 +203,11 @@ pub(super) fn issue_requested(
 /// the same.
 pub(super) fn renew_requested(
     requested: &Requested<'_>,
-    name: &str,
-    days: u32,
+    renewal: &Renewal<'_>,
     ca: &CaArgs,
     json: bool,
 ) -> Result<(), Failure> {
+    let name = renewal.name;
     let dir = ca.dir.join("nodes").join(name);
     let known = read_enrolment(&dir.join("enrolment"))?;
     let asks = &requested.request;
@@ -220,6 +227,7 @@ pub(super) fn renew_requested(
 
     requested.confirm()?;
     let opened = Ca::open(&ca.dir, &ca.passphrase(false)?)?;
+    opened.check_renewable(name, renewal.readmit)?;
     let member = NewMember {
         name,
         role: known.role,
@@ -228,7 +236,7 @@ pub(super) fn renew_requested(
         hosts: &asks.hosts,
     };
     let key = requested.tls_key()?;
-    let certificate = opened.certificate(name, &asks.node(), &asks.hosts, (&key, days))?;
+    let certificate = opened.certificate(name, &asks.node(), &asks.hosts, (&key, renewal.days))?;
 
     // A larger serial replaces a smaller one everywhere, whatever this machine's clock shows.
     let serial = now_s().max(known.serial.saturating_add(1));
@@ -237,7 +245,7 @@ pub(super) fn renew_requested(
     opened.check_unused(&enrolment)?;
 
     // What the CA keeps of the node is public: a secret that was made here is the old key's.
-    opened.note_replaced(name)?;
+    opened.note_replaced(name, &certificate)?;
     write(&dir.join("tls.pem"), &certificate.pem)?;
     write(&dir.join("hosts"), asks.hosts.join("\n"))?;
     write(&dir.join("enrolment"), hex(&enrolment.to_bytes()) + "\n")?;
@@ -254,6 +262,33 @@ pub(super) fn renew_requested(
 }
 
 impl Ca {
+    /// The answer to a request that was answered already: the medium was full, or was lost. The
+    /// same request has the same papers again.
+    fn answered(
+        &self,
+        requested: &Requested<'_>,
+        name: &str,
+    ) -> Result<Option<PapersAnswer>, Failure> {
+        let dir = self.dir.join("nodes").join(name);
+        if !dir.exists() {
+            return Ok(None);
+        }
+
+        let known = read_enrolment(&dir.join("enrolment"))?;
+        let asks = &requested.request;
+        let key = Sha256::digest(requested.tls_key()?.subject_public_key_info());
+        let is_same = known.log_key == asks.log_key
+            && known.tls_key == <[u8; 32]>::from(key)
+            && self.hosts_of(name) == asks.hosts;
+        if !is_same || is_revoked(&self.dir, name)? {
+            return Ok(None);
+        }
+
+        let path = dir.join("tls.pem");
+        let pem = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+        self.answer(known, pem, &asks.hosts).map(Some)
+    }
+
     /// Whether no other node was enrolled with these keys: two names of one key are one node, which
     /// would be whichever was heard last.
     fn check_unused(&self, new: &Enrolment) -> Result<(), Failure> {
