@@ -2,7 +2,11 @@
 
 use crate::{PATIENCE, Site};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 use ureq::{Body, http::Response};
+
+/// The person who acts with the machines' own tokens, which are nobody's.
+pub const OPERATOR: &str = "Layla Hasan";
 
 /// What an answer says; a problem is the error.
 fn answer_of(mut response: Response<Body>) -> Result<Value, Value> {
@@ -25,6 +29,25 @@ impl Site {
         });
         let (status, answer) = self.send(method, path, text.as_deref());
         (status.unwrap_or(0), answer)
+    }
+
+    /// A file that it serves.
+    pub fn bytes(&self, path: &str) -> Vec<u8> {
+        let mut response = ureq::get(format!("http://{}{path}", self.http))
+            .header("authorization", format!("Bearer {}", self.token()))
+            .call()
+            .expect("a file");
+
+        response.body_mut().read_to_vec().expect("it comes whole")
+    }
+
+    /// A fresh operator's token of a person's own.
+    pub fn token_of(&self, person: &str) -> String {
+        static ISSUED: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{person} {}", ISSUED.fetch_add(1, Ordering::Relaxed));
+        let body = json!({"name": name, "scope": {"is": "operator"}, "person": person});
+        let issued = self.post("/v1/tokens", &body).expect("a token");
+        issued["token"].as_str().expect("a token").into()
     }
 
     /// POST of a file as the operator; a problem is the error.

@@ -11,6 +11,7 @@ pub mod passkey;
 mod ports;
 
 pub use cable::Cable;
+pub use exchange::OPERATOR;
 pub use ports::reserve_address;
 
 use rand::RngExt;
@@ -55,12 +56,13 @@ pub fn wadi() -> PathBuf {
     binary
 }
 
-/// Runs a wadi command to its end.
+/// Runs a wadi command to its end, in the name of [`OPERATOR`] where it needs one.
 pub fn run(dir: &Path, arguments: &[&str]) -> Output {
     let output = Command::new(wadi())
         .current_dir(dir)
         .args(arguments)
         .env("WADI_PASSPHRASE", "correct horse")
+        .env("WADI_PERSON", OPERATOR)
         .env("LC_ALL", "C")
         .env_remove("COLUMNS")
         .stdin(Stdio::null())
@@ -402,16 +404,6 @@ impl Site {
             .unwrap_or_default()
             .trim()
             .into()
-    }
-
-    /// A file that it serves.
-    pub fn bytes(&self, path: &str) -> Vec<u8> {
-        let mut response = ureq::get(format!("http://{}{path}", self.http))
-            .header("authorization", format!("Bearer {}", self.token()))
-            .call()
-            .expect("a file");
-
-        response.body_mut().read_to_vec().expect("it comes whole")
     }
 
     fn succeed(&self, method: &str, path: &str, body: Option<&str>) -> Result<Value, Value> {

@@ -1,6 +1,6 @@
 //! The console's pages as a browser without script reads them: over HTTP, with a session's cookie.
 
-use crate::Site;
+use crate::{OPERATOR, Site};
 use std::time::Duration;
 
 /// A session at a site's console.
@@ -22,9 +22,9 @@ pub struct Page {
 }
 
 impl Pages {
-    /// Signs in with the operator's token, and reads pages in a language, `ar` or `en`.
+    /// Signs an operator in with a token of their own, and reads pages in a language, `ar` or `en`.
     pub fn of_operator(site: &Site, language: &'static str) -> Self {
-        Self::with_token(site, &site.token(), language)
+        Self::with_token(site, &site.token_of(OPERATOR), language)
     }
 
     /// Signs in with a token.

@@ -149,7 +149,7 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
 
     // An approved plan is approved once, and a report is an entry that the hub holds.
     let twice = trb
-        .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
+        .post(&format!("/v1/resyncs/{id}/run"), &json!({"by": "OP-2"}))
         .unwrap_err();
     assert_eq!(twice["code"], "resync_not_planned");
 
@@ -167,6 +167,88 @@ fn what_rots_on_a_disk_is_found_by_a_plan_that_changes_nothing_and_mended_by_its
     }
 }
 
+/// A plan under a token, in the name of somebody whom it names, once it is made; else the problem.
+fn plan_as(world: &World, site: &Site, token: &str, by: &str) -> Result<String, Value> {
+    let body = json!({"reason": "after the outage", "by": by});
+    let begun = site.post_as(token, None, "/v1/resyncs", &body)?;
+    let id = begun["id"].as_str().unwrap().to_string();
+    assert_eq!(resync_ends(world, site, &id)["state"], "planned");
+    Ok(id)
+}
+
+#[test]
+fn who_plans_a_resync_and_who_approves_it_are_two_persons_by_their_tokens() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let trb = world.site("trb");
+    world.settle(&["hub", "trb"]);
+    let machines = trb.token();
+    let run = |token: &str, id: &str, by: &str| {
+        let path = format!("/v1/resyncs/{id}/run");
+        trb.post_as(token, None, &path, &json!({"by": by}))
+    };
+    let refused = |answer: Result<Value, Value>| answer.unwrap_err()["code"].clone();
+
+    // A machine's own token is nobody's: it names a person, who is told to be named by it.
+    let body = json!({"reason": "after the outage"});
+    let nobody = trb.post("/v1/resyncs", &body).unwrap_err();
+    assert_eq!(nobody["code"], "person_missing", "{nobody}");
+    let id = plan_as(&world, trb, &machines, "Layla").unwrap();
+    assert_eq!(refused(run(&machines, &id, "")), "person_missing");
+    run(&machines, &id, "Layla").unwrap();
+    let done = resync_ends(&world, trb, &id);
+    let told = [
+        "planned_by",
+        "planned_by_token",
+        "approved_by",
+        "approved_by_token",
+    ];
+    assert_eq!(
+        told.map(|member| done[member].clone()),
+        ["Layla", "operator", "Layla", "operator"].map(Value::from),
+        "one person suffices where the machine knows no second one"
+    );
+
+    // Of two persons with tokens of their own, neither is both.
+    let (layla, omar) = (trb.token_of("Layla"), trb.token_of("Omar"));
+    let id = plan_as(&world, trb, &layla, "").unwrap();
+    assert_eq!(refused(run(&layla, &id, "")), "own_proposal");
+    assert_eq!(refused(run(&layla, &id, "Omar")), "other_person");
+    assert_eq!(refused(run(&machines, &id, "Omar")), "own_token_needed");
+    let second = trb.token_of("LAYLA");
+    assert_eq!(
+        refused(run(&second, &id, "")),
+        "own_proposal",
+        "written otherwise"
+    );
+
+    let claimed = plan_as(&world, trb, &machines, "Omar").unwrap();
+    assert_eq!(refused(run(&layla, &claimed, "")), "own_token_needed");
+
+    run(&omar, &id, "").unwrap();
+    let done = resync_ends(&world, trb, &id);
+    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!(
+        told.map(|member| done[member].clone()),
+        ["Layla", "", "Omar", ""].map(Value::from)
+    );
+
+    // Once a token is revoked, its person approves nothing, and is nobody's second.
+    let tokens = trb.get("/v1/tokens").unwrap()["tokens"].clone();
+    for token in tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|t| t["person"] == "Omar")
+    {
+        let name = token["name"].as_str().unwrap().replace(' ', "%20");
+        trb.delete(&format!("/v1/tokens/{name}")).unwrap();
+    }
+    let id = plan_as(&world, trb, &layla, "").unwrap();
+    run(&layla, &id, "").unwrap();
+}
+
 #[test]
 fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() {
     let mut world = World::default();
@@ -181,11 +263,11 @@ fn a_hub_orders_a_resync_and_the_dark_site_carries_it_out_at_its_next_contact() 
 
     let late: Vec<String> = (0..5).map(|n| qam.truck(&format!("33-C-{n:05}"))).collect();
     let refused = qam
-        .post("/v1/resyncs", &json!({"site": "TRB"}))
+        .post("/v1/resyncs", &json!({"site": "TRB", "by": "OP-7"}))
         .unwrap_err();
     assert_eq!(refused["code"], "not_a_hub");
     assert_eq!(
-        hub.post("/v1/resyncs", &json!({"site": "XXX"}))
+        hub.post("/v1/resyncs", &json!({"site": "XXX", "by": "OP-7"}))
             .unwrap_err()["code"],
         "unknown_site"
     );
@@ -281,7 +363,8 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
             .contains("in contact")
     });
 
-    let steer = |act: &str| trb.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}));
+    let body = json!({"by": "OP-1"});
+    let steer = |act: &str| trb.post(&format!("/v1/resyncs/{id}/{act}"), &body);
     assert_eq!(steer("pause").unwrap()["state"], "paused");
     assert_eq!(steer("pause").unwrap_err()["code"], "resync_state");
     assert_eq!(steer("dance").unwrap_err()["code"], "unknown_act");
@@ -311,7 +394,7 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     world.boot("trb");
 
     let gone = trb
-        .post(&format!("/v1/resyncs/{id}/run"), &json!({}))
+        .post(&format!("/v1/resyncs/{id}/run"), &body)
         .unwrap_err();
     assert_eq!(
         (&gone["code"], &gone["status"]),
@@ -329,7 +412,7 @@ fn a_plan_is_stale_once_the_world_moved_on_and_a_resync_is_paused_resumed_and_ca
     world.boot("trb");
 
     let cancelled = trb
-        .post(&format!("/v1/resyncs/{id}/cancel"), &json!({}))
+        .post(&format!("/v1/resyncs/{id}/cancel"), &body)
         .unwrap();
     assert_eq!(cancelled["state"], "cancelled");
 

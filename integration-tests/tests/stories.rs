@@ -365,52 +365,6 @@ fn a_node_restored_from_an_old_copy_goes_on_without_fork_or_loss() {
 }
 
 #[test]
-fn a_strangers_certificate_is_not_let_in() {
-    let mut world = World::default();
-    world.start("hub", &[]);
-
-    // The stranger's own CA knows no hub; give it the hub's enrolment to dial.
-    let forged = tempfile::tempdir().unwrap();
-    let from = papers().join("other/nodes/stranger");
-    for entry in std::fs::read_dir(&from)
-        .unwrap()
-        .filter_map(Result::ok)
-        .filter(|e| e.path().is_file())
-    {
-        std::fs::copy(entry.path(), forged.path().join(entry.file_name())).unwrap();
-    }
-
-    std::fs::create_dir(forged.path().join("known")).unwrap();
-    std::fs::copy(
-        papers().join("certs/nodes/hub/enrolment"),
-        forged.path().join("known/hub"),
-    )
-    .unwrap();
-
-    // It even trusts the commission's CA; the commission does not trust it.
-    std::fs::copy(papers().join("certs/ca.pem"), forged.path().join("ca.pem")).unwrap();
-    world.start_with(
-        "stranger",
-        forged.path(),
-        &[("hub", world.site("hub").listen)],
-    );
-
-    world.site("stranger").truck("99-Z-00001");
-    let hub = world.site("hub");
-    world.wait("the hub shows that somebody was not let in", || {
-        hub.refusals().contains(&"not_let_in".to_string())
-    });
-    assert_eq!(hub.get("/v1/sites").unwrap()["records"], 0);
-
-    // The honest rest flows on.
-    world.start("trb", &[("hub", world.site("hub").listen)]);
-    let id = world.site("trb").truck("11-A-00001");
-    world.wait("the hub hears Traibeel", || {
-        world.site("hub").record(&id).is_ok()
-    });
-}
-
-#[test]
 fn a_paper_backlog_is_placed_by_when_it_happened() {
     let mut world = World::default();
     world.start("trb", &[]);

@@ -137,6 +137,12 @@ impl PageFrame {
             .sentence(name, [("what", Filling::from(what))])
     }
 
+    /// What an alarm says, which nodes tell in English, as far as the catalogue has it.
+    pub(crate) fn say_alarm(&self, english: &str) -> String {
+        let told = self.language.alarm_text(english);
+        told.unwrap_or_else(|| english.into())
+    }
+
     /// A crossing's name.
     pub(crate) fn crossing(&self, code: &str) -> String {
         crossing_name(self.language, code)

@@ -13,7 +13,7 @@ mod spares;
 use crate::{
     Body, Crossing, Cut, Enrolment, Entry, ForkProof, Hash, Lane, LogError, LogId, NodeId,
     OfficerEntry, PolicyEntry, Reference, Role, RootKey,
-    entry::{Closure, ReleaseToken},
+    entry::{Closure, IssuedToken},
     frontier::Tip,
     shared::Shared,
 };
@@ -71,7 +71,7 @@ pub struct Control {
     officer_keys: Shared<officer_keys::OfficerKeys>,
     policies: Shared<BTreeMap<Reference, PolicyEntry>>,
     closures: Shared<BTreeMap<Reference, Closure>>,
-    tokens: Shared<BTreeMap<Reference, ReleaseToken>>,
+    tokens: Shared<BTreeMap<Reference, IssuedToken>>,
     forks: Shared<BTreeMap<LogId, ForkProof>>,
     cosigned: Shared<BTreeMap<LogId, Shared<BTreeMap<NodeId, Tip>>>>,
     standing: Shared<BTreeMap<LogId, u64>>,
@@ -204,7 +204,15 @@ impl Control {
                 .insert(reference, a.entries.iter().copied().collect())
                 .is_none(),
             Body::Closure(c) => self.closures.insert(reference, c.clone()).is_none(),
-            Body::ReleaseToken(t) => self.tokens.insert(reference, t.clone()).is_none(),
+            Body::ReleaseToken(t) => {
+                let issued = IssuedToken {
+                    token: t.clone(),
+                    officer: entry.common.officer.clone(),
+                    department: entry.common.department.clone(),
+                    by_token: entry.common.device.clone(),
+                };
+                self.tokens.insert(reference, issued).is_none()
+            }
             Body::Spare(s) => self.spares.learn(reference, s),
             Body::OfficerKey(k) => self.learn_officer_key(reference, k, entry.common.wall_ms),
             // A boot is the first entry of its epoch, and speaks of another one.

@@ -2,10 +2,11 @@
 //! is kept.
 
 use crate::{endpoint::Crypto, link_rate::LinkRate, porch::Porch};
-use quinn::{Endpoint, Incoming, ServerConfig};
+use quinn::{ConnectionError, Endpoint, Incoming, ServerConfig};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv6Addr},
+    ops::Range,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,6 +22,10 @@ const PROVEN_MAX: usize = 32;
 const PROVEN_PER_ADDRESS_MAX: usize = 8;
 /// How long a handshake may take. A dialler gives up sooner.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Codes of connections that TLS itself ended, with the alert in the last byte (RFC 9001, 4.8).
+const TLS_ALERTS: Range<u64> = 0x100..0x200;
+/// The alert that the caller speaks another protocol (RFC 7301, 3.2).
+const NO_SUCH_PROTOCOL: u64 = 120;
 /// Callers that quinn keeps before they are looked at, and bytes of what they sent.
 const WAITING_CALLERS_MAX: usize = 64;
 const WAITING_BYTES_MAX: u64 = 8 * 1024;
@@ -84,6 +89,9 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
 
     match shaken {
         Ok(Ok(connection)) => drop(porch.serve(connection, None, rate).await),
+        Ok(Err(error)) if is_refusal(&error) => {
+            porch.turn_away(address.ip(), &error.to_string()).await
+        }
         Ok(Err(error)) => {
             porch
                 .refuse_stranger(address.ip(), &error.to_string())
@@ -95,6 +103,17 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
                 .await
         }
     }
+}
+
+/// Whether a handshake failed because this node did not accept what the caller showed: a thin link
+/// that broke, and a program that looked for something else at this port, are nobody's to look into.
+fn is_refusal(error: &ConnectionError) -> bool {
+    let ConnectionError::TransportError(error) = error else {
+        return false;
+    };
+
+    let code = u64::from(error.code);
+    TLS_ALERTS.contains(&code) && code != TLS_ALERTS.start + NO_SUCH_PROTOCOL
 }
 
 /// Handshakes going on.
@@ -220,6 +239,24 @@ mod tests {
         drop((held, greedy, honest));
         let taken = slots.0.lock().unwrap();
         assert_eq!((taken.unproven, taken.proven.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_hold_is_a_refusal_and_a_link_that_broke_is_none() {
+        let tls = |alert: u8| {
+            let reason = "the handshake failed".to_string();
+            ConnectionError::TransportError(quinn_proto::TransportError {
+                code: quinn_proto::TransportErrorCode::crypto(alert),
+                frame: None,
+                reason,
+            })
+        };
+        let unknown_ca = 48;
+        assert!(is_refusal(&tls(unknown_ca)));
+        assert!(!is_refusal(&tls(NO_SUCH_PROTOCOL as u8)));
+        for broke in [ConnectionError::TimedOut, ConnectionError::Reset] {
+            assert!(!is_refusal(&broke));
+        }
     }
 
     #[test]

@@ -166,9 +166,12 @@ impl Identity {
 
     /// TLS 1.3 on both sides, certificates on both sides, no resumption, no early data.
     pub(crate) fn configs(&self, time: Arc<KnownTime>) -> Result<Configs, NetError> {
+        self.configs_by(Arc::new(PapersTime(time)))
+    }
+
+    fn configs_by(&self, clock: Arc<dyn TimeProvider>) -> Result<Configs, NetError> {
         let bad = |what: &str, why: String| NetError::Identity(format!("{what}: {why}"));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let clock = Arc::new(PapersTime(time));
         let ca = CertificateDer::from_pem_slice(self.ca_pem.as_bytes())
             .map_err(|e| bad("the CA's certificate does not read", e.to_string()))?;
         let mut roots = RootCertStore::empty();
@@ -239,4 +242,26 @@ pub fn serial_of(pem: &str) -> Option<Vec<u8>> {
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
     let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
     Some(parsed.raw_serial().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::time_provider::DefaultTimeProvider;
+
+    #[test]
+    fn links_resume_nothing_and_send_nothing_early() {
+        let signed = rcgen::generate_simple_self_signed(vec!["hub.node.wadi".into()]).unwrap();
+        let papers = Identity {
+            ca_pem: signed.cert.pem(),
+            certificate_pem: signed.cert.pem(),
+            key_pem: signed.signing_key.serialize_pem(),
+            crls_pem: vec![],
+        };
+
+        let (server, client) = papers.configs_by(Arc::new(DefaultTimeProvider)).unwrap();
+        let handed_out = (server.send_tls13_tickets, server.max_early_data_size);
+        assert_eq!(handed_out, (0, 0));
+        assert!(!client.enable_early_data);
+    }
 }

@@ -62,6 +62,9 @@ pub(crate) struct Porch {
 /// How often it is noted how a contact goes on.
 const CONTACT_PERIOD: Duration = Duration::from_secs(2);
 
+/// What strangers are called among the refusals: who never said who it is has no name.
+const STRANGER: &str = "a caller";
+
 /// How long a caller may take to say over which link it comes.
 const GREETING_MAX: Duration = Duration::from_secs(20);
 
@@ -126,6 +129,13 @@ impl Porch {
         }
     }
 
+    /// Counts a caller whose papers do not hold here, for the alarm, too.
+    pub(crate) async fn turn_away(&self, address: IpAddr, why: &str) {
+        self.node
+            .note_refused_caller(STRANGER, "not_let_in", address, why);
+        self.refuse_stranger(address, why).await;
+    }
+
     /// Counts a caller who never said who it is; it is noted now and then.
     pub(crate) async fn refuse_stranger(&self, address: IpAddr, why: &str) {
         tracing::debug!(%address, why, "a caller was not let in");
@@ -137,8 +147,7 @@ impl Porch {
             _ => format!("{address}: {why} ({times} times in the last minutes)"),
         };
 
-        self.note_refusal("a caller".into(), "not_let_in", why)
-            .await;
+        self.note_refusal(STRANGER.into(), "not_let_in", why).await;
     }
 
     /// Counts a member that was turned away; it is noted now and then.
@@ -317,7 +326,10 @@ impl Porch {
                     VarInt::from_u32(STRANGER_CODE),
                     b"no node in the certificate",
                 );
-                self.refuse_stranger(address, &error.to_string()).await;
+                match expected {
+                    None => self.turn_away(address, &error.to_string()).await,
+                    Some(_) => self.refuse_stranger(address, &error.to_string()).await,
+                }
                 return None;
             }
         };
@@ -342,7 +354,12 @@ impl Porch {
         // A node that was cut as a whole is captured: nothing more is said to it.
         if self.node.with_control(|c| c.is_cut(&peer)) {
             connection.close(VarInt::from_u32(CUT_CODE), b"cut");
-            self.refuse_member(peer, "cut_node", "a node that was cut called".into())
+            let why = "a node that was cut called";
+            if expected.is_none() {
+                self.node
+                    .note_refused_caller(&peer.to_string(), "cut_node", address, why);
+            }
+            self.refuse_member(peer, "cut_node", format!("{address}: {why}"))
                 .await;
             return None;
         }

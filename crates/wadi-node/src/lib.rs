@@ -76,7 +76,7 @@ pub use api::{
     local_table::LocalTable,
     outages::SiteOutage,
     quarantine::Quarantined,
-    read::{DETAINED, Safety},
+    read::{DETAINED, Safety, SaidBy},
     statement::StatementToSign,
     status::Status,
     tokens::{KeptToken, SensitiveReads, Tokens},
@@ -104,11 +104,15 @@ pub use door::{
     pace::{Pace, PeerBacklog},
     resync_state::{ResyncAct, ResyncState},
     scopes::ScopeDigest,
+    signatory::Signatory,
     status::{CountryStanding, Damage, LinkStatus, PeerStatus, ScrubStatus, WitnessStanding},
     suspects::{Suspect, Suspects, TaskEnd},
     tasks::Tasks,
     traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},
-    write::{Based, Target, Write, Written, check_given_name, check_name, check_person, is_hidden},
+    write::{
+        Based, Changed, ChangedField, Target, Write, Written, check_given_name, check_name,
+        check_person, is_hidden,
+    },
 };
 pub use hub::{
     country::{Country, CountryPlan, CountryProofs, WitnessPlan, WitnessTransport},
@@ -133,6 +137,6 @@ pub use wadi_reconcile::Disposition;
 /// Rows as the store has them: plain data, for whoever asks a node.
 pub use wadi_store::{
     BornFilter, CaseFilter, CaseRow, ChangeRow, ChosenFindings, CompareRow, FindingFilter,
-    FindingRow, HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalRow, SoughtBy,
-    entries_digest,
+    FindingRow, HoldTerms, LocalScope, RecordFilter, RecordRow, RefusalPage, RefusalPlace,
+    RefusalRow, SoughtBy, entries_digest,
 };

@@ -38,6 +38,8 @@ use wadi_store::LocalScope;
 const LOOKS_MAX: u64 = 2_000_000;
 /// Lines of the audit of sign-ins that are kept.
 const SIGN_INS_MAX: u64 = 20_000;
+/// Lines about bundles that are kept.
+const BUNDLE_ACTS_MAX: u64 = 20_000;
 
 /// A running node: its door, and a handle for each of its parts.
 pub struct Node {
@@ -49,6 +51,7 @@ pub struct Node {
     dismissals: LocalTable,
     sign_ins: Arc<LocalChain>,
     looks: Arc<LocalChain>,
+    bundle_acts: Arc<LocalChain>,
     bundles: Bundles,
     findings: Findings,
     scrub: Arc<Scrub>,
@@ -120,7 +123,8 @@ impl Node {
         let chain = |scope, max| Arc::new(LocalChain::new(door.clone(), scope, max));
         let sign_ins = chain(LocalScope::SignIn, SIGN_INS_MAX);
         let looks = chain(LocalScope::Look, LOOKS_MAX);
-        let chains = [sign_ins.clone(), looks.clone()];
+        let bundle_acts = chain(LocalScope::BundleAct, BUNDLE_ACTS_MAX);
+        let chains = [sign_ins.clone(), looks.clone(), bundle_acts.clone()];
         others.extend(door.spawn_watched("chain_heads", tell_chain_heads(door.clone(), chains)));
 
         Ok(Arc::new(Self {
@@ -131,6 +135,7 @@ impl Node {
             dismissals: LocalTable::new(door.clone(), LocalScope::RefusalDismissed),
             sign_ins,
             looks,
+            bundle_acts,
             bundles: Bundles::new(door.clone()),
             findings: Findings::new(door.clone()),
             salvager: Arc::new(Salvager::new(door.clone())),
@@ -181,6 +186,11 @@ impl Node {
     /// Who looked at personal data.
     pub fn looks(&self) -> &LocalChain {
         &self.looks
+    }
+
+    /// Who made a bundle, and who took one in.
+    pub fn bundle_acts(&self) -> &LocalChain {
+        &self.bundle_acts
     }
 
     /// How many times as fast as people's time this node's clock runs.

@@ -190,6 +190,7 @@ impl SharedParts {
             hub_holdings: Default::default(),
             links: PeerLinks::default(),
             alarms: Mutex::default(),
+            refused_callers: Default::default(),
             orders: self.orders,
             wants: self.wants,
             scrub: Mutex::default(),

@@ -51,6 +51,9 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
                 .into_iter()
                 .for_each(|w| ask(w, value, false)),
             "carried" => ask("was", value, false),
+            // Goods went on from one vehicle to the other.
+            "plate" => ask("moved_to", value, false),
+            "moved_to" => ask("plate", value, false),
             // Two lookouts for one thing belong to each other, too.
             "target" => [
                 "plate",

@@ -138,20 +138,29 @@ impl Dossier {
     /// within the time that a counterpart has. A truck comes back, and a declarant has one
     /// reference, or one certificate, for many.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
-        let near_ms = numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2);
         let anchor = &self.anchor;
         // What was recorded in error went nowhere.
         let stood = self
             .of(kind)
             .filter(|r| !matches!(r.state(), "VOID" | "CANCELLED"));
         stood.filter(move |r| {
-            r.links().contains(&anchor.id.as_str())
-                || anchor.links().contains(&r.id.as_str())
+            r.is_linked_to(anchor)
                 || anchor.shares_any(r, "container")
                 || anchor.shares(r, "transit.ref")
-                || numbers::apart(r.began_ms(), anchor.began_ms()) <= near_ms
+                || self.is_near(r, anchor)
                     && (anchor.shares_vehicle(r) || anchor.shares_any(r, "seal"))
         })
+    }
+
+    /// Whether two records began so near to each other that what they share, and what comes back,
+    /// is of one journey.
+    pub(crate) fn is_near(&self, one: &Facts, other: &Facts) -> bool {
+        numbers::apart(one.began_ms(), other.began_ms()) <= self.near_ms()
+    }
+
+    /// How far apart records of one journey begin, milliseconds.
+    pub(crate) fn near_ms(&self) -> i64 {
+        numbers::hours_ms(self.policy.counterpart_h).saturating_mul(2)
     }
 
     /// Where it was cut; nothing for a whole one.

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use wadi_record::{KnownBy, field_term, held_at, held_now};
+use wadi_record::{KnownBy, SpeaksAgainst, evidence_against, field_term, held_at, held_now};
 
 /// Fields that say which vehicle a record is about.
 const VEHICLE_FIELDS: [&str; 4] = [
@@ -113,6 +113,14 @@ impl<'a> Fact<'a> {
     pub fn refused(&self) -> Option<(&'a str, &'a str)> {
         let r = &self.0["refused"];
         Some((r["code"].as_str()?, r["why"].as_str().unwrap_or_default()))
+    }
+
+    /// Whether it says that goods are bad: what nobody should let go.
+    pub(crate) fn says_bad(&self) -> bool {
+        let members = self.0["data"].as_object();
+        members.is_some_and(|members| {
+            evidence_against(self.kind(), members) == Some(SpeaksAgainst::Bad)
+        })
     }
 
     /// A member's text.
@@ -388,6 +396,12 @@ impl Facts {
             .filter(move |e| e.counts() && wadi_record::event_type(e.kind()).is_some_and(&says))
     }
 
+    /// Decisions that count: before one its node writes down what it had taken in. An assessment is
+    /// among them, for duties rest on it.
+    pub fn decisions(&self) -> impl Iterator<Item = Fact<'_>> {
+        self.of_types(|t| t.decision || t.name == "assessed")
+    }
+
     /// Acts of legal weight that lack what they need, as the fold of states has them, each with the
     /// names of what it lacks.
     pub(crate) fn unfounded(&self) -> impl Iterator<Item = (Fact<'_>, Vec<&str>)> {
@@ -423,6 +437,24 @@ impl Facts {
     pub fn began_ms(&self) -> i64 {
         let first = self.said().filter(Fact::counts).map(|e| e.at_ms()).min();
         first.or_else(|| self.json["born_ms"].as_i64()).unwrap_or(0)
+    }
+
+    /// When it was first written down, by the clock of the node that wrote it, Unix milliseconds:
+    /// no claim moves this.
+    pub(crate) fn written_ms(&self) -> i64 {
+        let first = || {
+            let counting = self.said().filter(Fact::counts);
+            counting.map(|e| e.entered_ms()).min()
+        };
+        let told = self.json["written_ms"].as_i64().or_else(first);
+        told.unwrap_or_else(|| self.began_ms())
+    }
+
+    /// Whether it was written down before another one. Of two that contradict each other the later
+    /// one carries the finding: who writes one today cannot have been there before, whatever time
+    /// he says it is of.
+    pub(crate) fn was_written_before(&self, other: &Facts) -> bool {
+        (self.written_ms(), &self.id) < (other.written_ms(), &other.id)
     }
 
     /// When something was last said of it, as claimed, Unix milliseconds.
@@ -478,5 +510,57 @@ impl Facts {
             .into_iter()
             .flatten()
             .filter_map(|p| p["entry"].as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::*;
+    use serde_json::json;
+    use wadi_record::Policy;
+
+    #[test]
+    fn what_says_that_there_is_none_joins_nobody() {
+        let both = |text: &str| {
+            let fields = json!({
+                "vehicle.plate": text,
+                "trailer.plate": text,
+                "transit.ref": text,
+                "container.1": text,
+                "seal.1": text,
+            });
+            (passage("P1", fields.clone(), &[]), entry("E1", fields, &[]))
+        };
+        let is_joined = |text: &str| {
+            let (truck, entry) = both(text);
+            let carries = truck
+                .known_by()
+                .carries(&entry.known_by(), &Policy::default());
+            let shares = truck.shares(&entry, "transit.ref")
+                || truck.shares_vehicle(&entry)
+                || truck.shares_any(&entry, "container")
+                || truck.has_among("seal", text);
+            let journey = dossier(entry, vec![truck], 0);
+            let meets = journey.journey("passage").next().is_some();
+
+            assert!(carries == shares && shares == meets, "{text}");
+            meets
+        };
+
+        for none in [
+            "N/A",
+            "none",
+            "UNKNOWN",
+            "0",
+            "NO PLATE",
+            "XXX",
+            "بدون",
+            "غير معروف",
+        ] {
+            assert!(!is_joined(none), "{none}");
+        }
+        for number in ["22 A 12345", "00100", "٧"] {
+            assert!(is_joined(number), "{number}");
+        }
     }
 }

@@ -8,7 +8,6 @@ use crate::{
     Asks, Department, EventType, Gives, HoldType, Policy, Revoked, Right, SYSTEM_OFFICER,
     event_index::{EvidenceKind, Owned, begun_hold, owned},
     event_type,
-    events::SATISFACTORY,
     held::UNPLACED,
     judged_change::{EventView, JudgedChange},
     normal::normalise_reference,
@@ -18,7 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use wadi_log::{Crossing, NodeId, ReleaseToken, Role, SshKey, defence};
+use wadi_log::{Crossing, IssuedToken, NodeId, Role, SshKey, defence};
 
 /// The node that wrote an entry, as its enrolment has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,7 +66,7 @@ pub struct Judge {
     /// Registrations, then in force, of the officers whom the entry names.
     pub officers: Arc<BTreeMap<String, Officer>>,
     /// Tokens for releases that its events name and that its author had taken in, by their ids.
-    pub tokens: Arc<BTreeMap<String, ReleaseToken>>,
+    pub tokens: Arc<BTreeMap<String, IssuedToken>>,
 }
 
 impl Judge {
@@ -204,7 +203,7 @@ impl Act<'_> {
                 None => Ok(()),
             },
             Right::OwnerOfHold if by_commission || self.all_seen(owns_seen) => Ok(()),
-            Right::EndsHolds if self.ends_all_seen() => Ok(()),
+            Right::EndsHolds if self.ends_all_seen() => self.names_other_officer(),
             Right::OwnerOfHold | Right::EndsHolds => refuse(
                 "no_authority",
                 format!("{department} may not say {kind} of this hold"),
@@ -239,6 +238,14 @@ impl Act<'_> {
 
     fn ends_all_seen(&self) -> bool {
         self.all_seen(|p| may_end(p, &self.said.judge, self.department))
+    }
+
+    /// Whoever ends a hold may do so alone. Who is named beside him is another, registered officer.
+    fn names_other_officer(&self) -> Result<(), Refusal> {
+        match self.event.text("second_officer") {
+            Some(second) => other_officer(self.said, second),
+            None => Ok(()),
+        }
     }
 
     fn closes_own_check(&self) -> bool {
@@ -331,6 +338,17 @@ pub(crate) fn may_end(placed: Owned, judge: &Judge, department: Department) -> b
             .is_some_and(|t| judge.policy.owns(department, t))
 }
 
+/// Whether a second officer is a registered one, and another than the one who speaks.
+fn other_officer(said: &JudgedChange, second: &str) -> Result<(), Refusal> {
+    // Whoever writes a name otherwise is no second person.
+    let is_own = normalise_reference(second) == normalise_reference(&said.common.officer);
+    if second.is_empty() || is_own {
+        return refuse("no_second_officer", "a release needs a second officer");
+    }
+
+    registered(&said.judge, second, None)
+}
+
 fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
     let Act {
         record,
@@ -341,14 +359,7 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
         department,
     } = *act;
     let judge = &said.judge;
-    let second = event.text("second_officer").unwrap_or_default();
-    // Whoever writes a name otherwise is no second person.
-    let is_own = normalise_reference(second) == normalise_reference(&said.common.officer);
-    if second.is_empty() || is_own {
-        return refuse("no_second_officer", "a release needs a second officer");
-    }
-
-    registered(judge, second, None)?;
+    other_officer(said, event.text("second_officer").unwrap_or_default())?;
     let token = event.text("token");
     let token = token.map(|id| spendable(act, id)).transpose()?;
     let named: BTreeSet<&str> = event.texts("holds").into_iter().collect();
@@ -377,7 +388,7 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
             );
         };
 
-        let by_token = token.is_some_and(|t| covers(t, record, placed));
+        let by_token = token.is_some_and(|t| covers(t, judge, record, placed));
         if !may_end(placed, judge, department) && !by_token {
             return refuse(
                 "no_authority",
@@ -399,14 +410,15 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
 
 /// The token that a release spends, where this author may: it had it, it is for this crossing and
 /// officer, it has not ended, and was not spent on this record before.
-fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a ReleaseToken, Refusal> {
+fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a IssuedToken, Refusal> {
     let (common, judge) = (&act.said.common, &act.said.judge);
     let no = |code, why: String| Err(Refusal { code, why });
-    let Some(token) = judge.tokens.get(id) else {
+    let Some(issued) = judge.tokens.get(id) else {
         let why = format!("no token {id} of the hub's is held here");
         return no("token_unknown", why);
     };
 
+    let token = &issued.token;
     let is_here = token.crossing.is_none() || token.crossing == judge.author.crossing;
     let is_his = token.officer.is_empty() || token.officer == common.officer;
     if !is_here || !is_his || token.department != act.department.code() {
@@ -423,13 +435,19 @@ fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a ReleaseToken, Refusal> {
         return no("token_spent", format!("token {id} was spent before"));
     }
 
-    Ok(token)
+    Ok(issued)
 }
 
-/// Whether a token lets a hold of a record go.
-fn covers(token: &ReleaseToken, record: &Settled, placed: Owned) -> bool {
-    token.scope == record.id.to_string()
-        || placed.hold.is_some_and(|hold| token.scope == hold.name())
+/// Whether a token lets a hold of a record go: its scope names it, and whoever issued it may let
+/// it go.
+fn covers(issued: &IssuedToken, judge: &Judge, record: &Settled, placed: Owned) -> bool {
+    let scope = &issued.token.scope;
+    let is_named =
+        *scope == record.id.to_string() || placed.hold.is_some_and(|hold| *scope == hold.name());
+
+    let policy = &judge.policy;
+    let may = |by| policy.may_issue(by, placed.hold, placed.by_commission);
+    is_named && issued.department.parse::<Department>().is_ok_and(may)
 }
 
 /// Whether the evidence that the officer had seen, and somebody attested, allows a release.
@@ -472,22 +490,6 @@ fn result_allows(
 /// What evidence an event is.
 pub(crate) fn given(e: &EventView) -> Gives {
     event_type(e.kind()).map_or(Gives::Nothing, |t| t.gives)
-}
-
-/// Whether a result, attested or not, speaks against a release: unattested evidence may restrict.
-pub(crate) fn speaks_against(e: &EventView) -> bool {
-    match given(e) {
-        Gives::Result | Gives::Amendment => e.text("outcome") != Some(SATISFACTORY),
-        Gives::Adjudication => {
-            e.int("code").is_none_or(|c| c <= 2 || c == 10)
-                || e.text("secondary") == Some("REQUESTED")
-        }
-        Gives::Alarm | Gives::Indication => true,
-        Gives::Search => {
-            e.members.get("contraband") == Some(&true.into()) || e.text("seizure_no").is_some()
-        }
-        Gives::AllClear | Gives::Nothing => false,
-    }
 }
 
 /// Whether somebody other than the performer, of a supervising department, stands for a

@@ -3,18 +3,35 @@
 //! A hold holds what its links name and what carries a term that it looks out for. One that holds a
 //! customs entry holds the passages that carry the goods of it, too: those that the entry names, or
 //! that name it, and those that share a container or a transit reference with it, or a plate within
-//! the time that a counterpart has. Contested values count, and what a gate's camera read: what may
-//! be meant is held.
+//! the time that a counterpart has. One that holds a passage holds those that its goods went on to,
+//! too: the vehicle that a transhipment names, and whatever has a container of it, within the same
+//! time, unless the one had left before the other began; and the same vehicle wherever it comes
+//! after it was diverted. Contested values count, and what a gate's camera read: what may be meant
+//! is held. A passage that had left before the entry began, or before the hold, is held no more;
+//! whether it carried the goods, and passed, R02 asks. Nor is one that has nothing of the entry but
+//! a container which the entry's own vehicle had given up before: containers go round.
 //!
-//! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`] and
-//! [`carried_terms`] from here, and asks its index of terms the same.
+//! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`],
+//! [`carried_terms`], [`moved_terms`] and [`emptied_terms`] from here, and asks its index of terms
+//! the same. It knows when a record is said to have ended, and not when that was written.
 
-use crate::{Kind, Policy, TermValue, event_type, normal::member_term, project::terms_of_texts};
+use crate::{
+    Kind, Policy, TermValue, event_type,
+    normal::member_term,
+    project::{Terms, terms_of_texts},
+    record::Record,
+};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Terms that a lookout may look for.
 pub const SOUGHT: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
+/// What a diverted passage is known by where its vehicle comes next.
+const SENT_ON: &str = "sent_on";
+/// What a passage is known by whose containers were emptied, or gone with it.
+const EMPTIED: &str = "emptied";
+/// Events after which the goods are no more where they were.
+const EMPTYING: [&str; 2] = ["unloaded", "transhipped"];
 /// Times further from 1970 than this are near none, milliseconds: 31,000 years.
 const CARRIAGE_TIME_MS_MAX: i64 = 1_000_000_000_000_000;
 
@@ -30,11 +47,124 @@ pub struct CarriedTerm {
     pub within_ms: i64,
 }
 
+/// A term of a passage by which the one is found that its goods went on to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MovedTerm {
+    /// Its name on the first passage.
+    pub from: &'static str,
+    /// Its name on the other one.
+    pub to: &'static str,
+    /// Only where both passages began within so many milliseconds.
+    pub within_ms: i64,
+}
+
+/// The time within which a plate is of one journey: a truck comes back, with other goods.
+fn near_ms(policy: &Policy) -> i64 {
+    i64::from(policy.counterpart_h).saturating_mul(2 * HOUR_MS)
+}
+
+/// The terms by which passages are found that the goods of another went on to.
+pub fn moved_terms(policy: &Policy) -> [MovedTerm; 4] {
+    let near_ms = near_ms(policy);
+    let journey_ms = i64::from(policy.diversion_h).saturating_mul(HOUR_MS);
+    let sent_on_ms = near_ms.saturating_add(journey_ms);
+    let term = |from, to, within_ms: i64| MovedTerm {
+        from,
+        to,
+        within_ms: within_ms.min(CARRIAGE_TIME_MS_MAX),
+    };
+
+    [
+        term("moved_to", "plate", near_ms),
+        term("container", "container", near_ms),
+        term(SENT_ON, "plate", sent_on_ms),
+        term(SENT_ON, "vin", sent_on_ms),
+    ]
+}
+
+/// How a container is known that the vehicle of a customs entry gave up: what has it since carries
+/// nothing of that entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EmptiedTerm {
+    /// The term that the entry, and what has its container, are known by.
+    pub what: &'static str,
+    /// The term of the passage that gave it up.
+    pub emptied: &'static str,
+    /// The term that makes that passage the entry's own.
+    pub own: &'static str,
+    /// Where it did not leave, the container still holds for so many milliseconds: what was
+    /// unloaded may be loaded again.
+    pub after_ms: i64,
+}
+
+/// How containers are known that were given up.
+pub fn emptied_terms(policy: &Policy) -> EmptiedTerm {
+    EmptiedTerm {
+        what: "container",
+        emptied: EMPTIED,
+        own: "plate",
+        after_ms: near_ms(policy).min(CARRIAGE_TIME_MS_MAX),
+    }
+}
+
+/// What follows from the other terms of a record: what the vehicle of a passage is known by once it
+/// was sent to another crossing, and which of its containers were given up.
+pub(crate) fn terms_that_follow(record: &Record, terms: &[(String, String)]) -> Terms {
+    if record.kind() != Some(Kind::Passage) {
+        return Vec::new();
+    }
+
+    let counting = record.events().filter(|e| e.counts());
+    let is_emptied = is_emptied(counting.map(|e| (e.kind(), e.at_ms)));
+    following(terms.iter(), is_emptied)
+}
+
+fn following<'a>(
+    terms: impl Iterator<Item = &'a (String, String)> + Clone,
+    is_emptied: bool,
+) -> Terms {
+    let is_diverted = terms.clone().any(|(what, _)| what == "diverted");
+    let follows = |(what, value): &(String, String)| match what.as_str() {
+        "plate" | "vin" if is_diverted => Some((SENT_ON.to_string(), value.clone())),
+        "container" if is_emptied => Some((EMPTIED.to_string(), value.clone())),
+        _ => None,
+    };
+
+    terms.filter_map(follows).collect()
+}
+
+/// Whether the vehicle of a passage gave its containers up, or is gone with them: by the types of
+/// its events that count, and when they are said to have happened, Unix milliseconds.
+fn is_emptied<'a>(events: impl Iterator<Item = (&'a str, i64)>) -> bool {
+    let mut came_ms: Option<i64> = None;
+    let mut went_ms: Option<i64> = None;
+    for (kind, at_ms) in events {
+        match kind {
+            "gate.in" => came_ms = came_ms.max(Some(at_ms)),
+            "gate.out" => went_ms = went_ms.max(Some(at_ms)),
+            kind if EMPTYING.contains(&kind) => return true,
+            _ => {}
+        }
+    }
+
+    went_ms.is_some() && came_ms <= went_ms
+}
+
+/// When the containers of a passage were given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Emptied {
+    /// When it happened, as claimed, Unix milliseconds.
+    at_ms: i64,
+    /// The same, or when it was written down, whichever is later.
+    known_ms: i64,
+    /// The vehicle was gone, too.
+    is_gone: bool,
+}
+
 /// The terms that a customs entry shares with the passages that carry its goods.
 pub fn carried_terms(policy: &Policy) -> [CarriedTerm; 3] {
     let far_ms = i64::from(policy.dossier_window_h).saturating_mul(HOUR_MS);
-    // A truck comes back, with other goods.
-    let near_ms = i64::from(policy.counterpart_h).saturating_mul(2 * HOUR_MS);
+    let near_ms = near_ms(policy);
     let term = |what, within_ms: i64| CarriedTerm {
         what,
         within_ms: within_ms.min(CARRIAGE_TIME_MS_MAX),
@@ -53,6 +183,10 @@ pub struct KnownBy {
     id: String,
     kind: Option<Kind>,
     born_ms: i64,
+    /// When it left, where it did and has not come back.
+    left_ms: Option<i64>,
+    /// When its containers were given up.
+    emptied: Vec<Emptied>,
     terms: BTreeSet<(String, String)>,
 }
 
@@ -68,12 +202,18 @@ impl KnownBy {
         let events = projection["events"].as_array().into_iter().flatten();
         terms.extend(events.filter(|e| restricts(e)).flat_map(terms_said));
 
+        let emptied = emptied(projection);
+        let following = following(terms.iter(), !emptied.is_empty());
+        terms.extend(following);
+
         Self {
             id: id.into(),
             kind: Kind::ALL
                 .into_iter()
                 .find(|kind| projection["kind"] == kind.name()),
             born_ms,
+            left_ms: left_ms(projection),
+            emptied,
             terms,
         }
     }
@@ -90,25 +230,83 @@ impl KnownBy {
             || targets.any(|target| SOUGHT.iter().any(|what| self.has(what, target)))
     }
 
-    /// Whether it is a passage that carries the goods of a customs entry.
+    /// Whether it is a passage that carries the goods of a customs entry, as far as the two tell.
     pub fn carries(&self, entry: &KnownBy, policy: &Policy) -> bool {
+        self.carries_beside(entry, &[], policy)
+    }
+
+    /// The same, beside other passages, one of which may have given up a container before.
+    pub fn carries_beside(&self, entry: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
         if self.kind != Some(Kind::Passage) || entry.kind != Some(Kind::CustomsEntry) {
             return false;
         }
 
-        let is_told =
-            |of: &KnownBy| of.born_ms.unsigned_abs() <= CARRIAGE_TIME_MS_MAX.unsigned_abs();
-        let apart_ms = entry.born_ms.abs_diff(self.born_ms);
+        let given_up = emptied_terms(policy);
+        let is_given_up = |term: &CarriedTerm, value: &str| {
+            let mut others = others.iter();
+            term.what == given_up.what
+                && others.any(|other| other.had_given_up(value, entry, self, &given_up))
+        };
         let shares = |term: &CarriedTerm| {
-            let is_near = apart_ms <= term.within_ms.unsigned_abs();
             let mut values = entry.values(term.what);
-            is_near
-                && is_told(entry)
-                && is_told(self)
-                && values.any(|value| self.has(term.what, value))
+            entry.is_near(self, term.within_ms)
+                && values.any(|value| self.has(term.what, value) && !is_given_up(term, value))
         };
 
         entry.links_to(self) || self.links_to(entry) || carried_terms(policy).iter().any(shares)
+    }
+
+    /// Whether it is the entry's own vehicle, by its plate, and had given up a container of the
+    /// entry before another passage began.
+    fn had_given_up(
+        &self,
+        container: &str,
+        entry: &KnownBy,
+        later: &KnownBy,
+        terms: &EmptiedTerm,
+    ) -> bool {
+        let is_before = |emptied: &Emptied| {
+            let after_ms = if emptied.is_gone { 0 } else { terms.after_ms };
+            emptied.at_ms >= entry.born_ms
+                && emptied.known_ms.saturating_add(after_ms) < later.born_ms
+        };
+        let is_own = |plate| self.has(terms.own, plate);
+
+        self.id != later.id
+            && self.has(terms.emptied, container)
+            && entry.values(terms.own).any(is_own)
+            && self.emptied.iter().any(is_before)
+    }
+
+    /// Whether it is a passage that the goods of another one went on to.
+    pub fn took_over(&self, first: &KnownBy, policy: &Policy) -> bool {
+        let are_passages = [self, first].map(|of| of.kind == Some(Kind::Passage));
+        if are_passages != [true; 2] || self.id == first.id {
+            return false;
+        }
+
+        let has_of = |term: &MovedTerm| {
+            let mut values = first.values(term.from);
+            first.is_near(self, term.within_ms) && values.any(|value| self.has(term.to, value))
+        };
+
+        moved_terms(policy).iter().any(has_of)
+            && !self.left_before(first, 0)
+            && !first.left_before(self, 0)
+    }
+
+    /// Whether both began within so many milliseconds of each other, at times that can be.
+    fn is_near(&self, other: &KnownBy, within_ms: i64) -> bool {
+        let is_told =
+            |of: &KnownBy| of.born_ms.unsigned_abs() <= CARRIAGE_TIME_MS_MAX.unsigned_abs();
+        let apart_ms = self.born_ms.abs_diff(other.born_ms);
+        apart_ms <= within_ms.unsigned_abs() && is_told(self) && is_told(other)
+    }
+
+    /// Whether it had left for good more than so many milliseconds before another one began.
+    pub fn left_before(&self, other: &KnownBy, by_ms: i64) -> bool {
+        let left_ms = self.left_ms.map(|left_ms| left_ms.saturating_add(by_ms));
+        left_ms.is_some_and(|left_ms| left_ms < other.born_ms)
     }
 
     fn values<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a str> {
@@ -123,6 +321,60 @@ impl KnownBy {
     fn links_to(&self, other: &KnownBy) -> bool {
         self.has("link", &other.id)
     }
+}
+
+/// When a passage left, by what is said and by when that was written, Unix milliseconds: its last
+/// exit, where it did not come back after it.
+fn left_ms(projection: &Json) -> Option<i64> {
+    let times = |kind: &'static str, written: bool| {
+        let events = projection["events"].as_array().into_iter().flatten();
+        let of_kind = events.filter(move |e| e["type"] == kind && e["counts"] == true);
+        of_kind.filter_map(move |e| {
+            let at_ms = e["at_ms"].as_i64()?;
+            let entered_ms = e["entered_ms"].as_i64().filter(|_| written);
+            Some(entered_ms.map_or(at_ms, |entered_ms| entered_ms.max(at_ms)))
+        })
+    };
+
+    let came_ms = times("gate.in", false).max();
+    let went_ms = times("gate.out", false).max()?;
+    let is_back = came_ms.is_some_and(|came_ms| came_ms > went_ms);
+    times("gate.out", true).max().filter(|_| !is_back)
+}
+
+/// When the containers of a passage were given up: with every unloading, and with its exit, where
+/// it did not come back.
+fn emptied(projection: &Json) -> Vec<Emptied> {
+    let counting = || {
+        let events = projection["events"].as_array().into_iter().flatten();
+        events.filter(|e| e["counts"] == true).filter_map(|e| {
+            let (kind, at_ms) = (e["type"].as_str()?, e["at_ms"].as_i64()?);
+            let known_ms = e["entered_ms"].as_i64().map_or(at_ms, |ms| ms.max(at_ms));
+            Some((kind, at_ms, known_ms))
+        })
+    };
+    if !is_emptied(counting().map(|(kind, at_ms, _)| (kind, at_ms))) {
+        return Vec::new();
+    }
+
+    let unloaded = counting().filter(|(kind, ..)| EMPTYING.contains(kind));
+    let unloaded = unloaded.map(|(_, at_ms, known_ms)| Emptied {
+        at_ms,
+        known_ms,
+        is_gone: false,
+    });
+
+    let went_ms = counting()
+        .filter(|(kind, ..)| *kind == "gate.out")
+        .map(|(_, at_ms, _)| at_ms)
+        .max();
+    let gone = went_ms.zip(left_ms(projection));
+    let gone = gone.map(|(at_ms, known_ms)| Emptied {
+        at_ms,
+        known_ms,
+        is_gone: true,
+    });
+    unloaded.chain(gone).collect()
 }
 
 /// The terms that the members of an event make, in their normal forms: what it links, and the
@@ -159,4 +411,98 @@ fn texts_of(projection: &Json) -> BTreeMap<&str, Vec<&str>> {
     }
 
     texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const DAY_MS: i64 = 24 * HOUR_MS;
+
+    fn event(kind: &str, at_ms: i64, data: Json) -> Json {
+        json!({"type": kind, "at_ms": at_ms, "entered_ms": at_ms, "counts": true, "data": data})
+    }
+
+    fn known(id: &str, kind: Kind, born_ms: i64, fields: Json, events: &[Json]) -> KnownBy {
+        let projection = json!({"kind": kind.name(), "fields": fields, "events": events});
+        KnownBy::of(id, born_ms, &projection)
+    }
+
+    fn passage(id: &str, born_ms: i64, plate: &str, events: &[Json]) -> KnownBy {
+        let fields = json!({"vehicle.plate": plate, "container.1": "C1"});
+        known(id, Kind::Passage, born_ms, fields, events)
+    }
+
+    fn diverted(at_ms: i64) -> Json {
+        event("diverted", at_ms, json!({"to": "QAM"}))
+    }
+
+    #[test]
+    fn a_diverted_vehicle_is_known_wherever_it_comes_next() {
+        let policy = Policy::default();
+        let vehicle = |id: &str, born_ms: i64, plate: &str, events: &[Json]| {
+            known(
+                id,
+                Kind::Passage,
+                born_ms,
+                json!({"vehicle.plate": plate}),
+                events,
+            )
+        };
+        let took_over = |first: &KnownBy, born_ms: i64, plate: &str| {
+            vehicle("P2", born_ms, plate, &[]).took_over(first, &policy)
+        };
+
+        let sent = vehicle("P1", 0, "22 A 1", &[diverted(HOUR_MS)]);
+        assert!(took_over(&sent, 3 * DAY_MS, "22-A-1"));
+        assert!(!took_over(&sent, 3 * DAY_MS, "22-A-2"), "another vehicle");
+        assert!(!took_over(&sent, 5 * DAY_MS, "22-A-1"), "another journey");
+
+        let stayed = vehicle("P1", 0, "22 A 1", &[]);
+        assert!(!took_over(&stayed, DAY_MS, "22-A-1"), "it was sent nowhere");
+        let out = event("gate.out", HOUR_MS, json!({}));
+        let gone = vehicle("P1", 0, "22 A 1", &[out, diverted(0)]);
+        assert!(!took_over(&gone, DAY_MS, "22-A-1"), "it had left before");
+    }
+
+    #[test]
+    fn a_container_that_the_entrys_vehicle_gave_up_carries_nothing_of_it() {
+        let policy = Policy::default();
+        let fields = json!({"vehicle.plate": "11A1", "container.1": "C1"});
+        let entry = known("E1", Kind::CustomsEntry, DAY_MS, fields, &[]);
+        let later = passage("P2", 20 * DAY_MS, "22B2", &[]);
+        let carries = |events: &[Json], plate: &str| {
+            let first = passage("P1", DAY_MS, plate, events);
+            later.carries_beside(&entry, &[first], &policy)
+        };
+        let unloaded = |at_ms| event("unloaded", at_ms, json!({"packages": 9}));
+        let out = |at_ms| event("gate.out", at_ms, json!({}));
+
+        assert!(later.carries(&entry, &policy));
+        assert!(carries(&[], "11A1"), "nobody said that it was emptied");
+        assert!(!carries(&[unloaded(2 * DAY_MS)], "11A1"));
+        assert!(!carries(&[out(20 * DAY_MS - 1)], "11A1"));
+
+        assert!(
+            carries(&[unloaded(19 * DAY_MS)], "11A1"),
+            "it may be laden again"
+        );
+        assert!(carries(&[unloaded(21 * DAY_MS)], "11A1"), "it was laden");
+        assert!(carries(&[out(DAY_MS - 1)], "11A1"), "an earlier journey");
+        assert!(carries(&[unloaded(2 * DAY_MS)], "33C3"), "a stranger's");
+        let back = event("gate.in", 3 * DAY_MS, json!({}));
+        assert!(carries(&[out(2 * DAY_MS), back], "11A1"), "it came back");
+
+        let mut claimed = unloaded(2 * DAY_MS);
+        claimed["entered_ms"] = (21 * DAY_MS).into();
+        assert!(carries(&[claimed], "11A1"), "said after the other had come");
+
+        let own = passage("P2", 20 * DAY_MS, "22B2", &[]);
+        let link = event("link", 20 * DAY_MS, json!({"record": "E1"}));
+        let linked = passage("P2", 20 * DAY_MS, "22B2", &[link]);
+        let first = || [passage("P1", DAY_MS, "11A1", &[unloaded(2 * DAY_MS)])];
+        assert!(!own.carries_beside(&entry, &first(), &policy));
+        assert!(linked.carries_beside(&entry, &first(), &policy));
+    }
 }

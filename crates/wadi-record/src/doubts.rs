@@ -7,8 +7,9 @@ use crate::{
     event_type,
     fields::known_field,
     normal::{
-        StrangeLetter, country_doubt, currency_doubt, field_term, hs_doubt, is_digest,
-        normalise_plate, says_nothing, strange_letter, target_doubt, unit_doubt,
+        NoTerm, OtherNumbers, StrangeLetter, country_doubt, currency_doubt, field_has_no_term,
+        field_term, hs_doubt, is_digest, is_hash_of_nothing, no_term, normalise_plate,
+        says_nothing, strange_letter, target_doubt, unit_doubt,
     },
     ranges::{time_ahead, unlikely_day, unlikely_time},
 };
@@ -22,17 +23,21 @@ const HEXADECIMAL_MAX: usize = 24;
 /// What is looked up by a hash: its letters are digits.
 const HASHED: &str = "document";
 
-/// Members of events that hold what is read off things, or a reference. Fields of that kind are
-/// those by which records are looked up.
-const READ_OFF_THINGS: [&str; 8] = [
-    "plate",
-    "plate_raw",
-    "to_plate",
-    "container",
-    "seals",
-    "seal_before",
-    "seal_after",
-    "registration_no",
+/// What an act rests on: an order, or a law.
+const LEGAL_BASIS: &str = "legal_basis";
+
+/// Members of events that hold what is read off things, or a reference, each with what its text is
+/// compared as. Fields of that kind are those by which records are looked up.
+const READ_OFF_THINGS: [(&str, &str); 9] = [
+    ("plate", "plate"),
+    ("plate_raw", "plate"),
+    ("to_plate", "plate"),
+    ("container", "container"),
+    ("seals", "seal"),
+    ("seal_before", "seal"),
+    ("seal_after", "seal"),
+    ("registration_no", "registration"),
+    ("receipt", "receipt"),
 ];
 
 /// Times that may lie ahead, until which something holds or by which it is due: fields, and events
@@ -111,7 +116,43 @@ impl Draft {
             .into_iter()
             .chain(of_masses)
             .chain(self.has_no_currency(record))
+            .chain(self.has_no_direction(record))
+            .chain(self.certificates_of_another_field(record))
             .collect()
+    }
+
+    /// Certificates that the draft names by what another field holds.
+    fn certificates_of_another_field(&self, record: Option<&Record>) -> Vec<String> {
+        let named = self.fields.iter().filter_map(|(name, value)| match value {
+            Value::Text(text) if name.starts_with("certificate.") => Some((name, text)),
+            _ => None,
+        });
+        let mut named = named.peekable();
+        if named.peek().is_none() {
+            return Vec::new();
+        }
+
+        let of_record = record.map(Record::field_names).unwrap_or_default();
+        let names: BTreeSet<&String> = self.fields.keys().chain(&of_record).collect();
+        let others: Vec<(&String, OtherNumbers)> = names
+            .into_iter()
+            .map(|name| {
+                let values = self.values(name, record);
+                let texts = values.iter().filter_map(|value| match value {
+                    Value::Text(text) => Some((name.as_str(), text.as_str())),
+                    _ => None,
+                });
+                (name, OtherNumbers::of(texts))
+            })
+            .collect();
+
+        let told = named.filter_map(|(name, text)| {
+            let (other, _) = others.iter().find(|(_, numbers)| numbers.has(text))?;
+            Some(format!(
+                "{name}: {text:?} is what {other} holds: it is no certificate, and counts as none"
+            ))
+        });
+        told.collect()
     }
 
     /// Where a value is put and no currency says of what.
@@ -122,6 +163,26 @@ impl Draft {
         let says = |value: &Value| matches!(value, Value::Text(text) if !text.is_empty());
         (!self.values("currency", record).iter().any(says))
             .then(|| format!("{name}: an amount without a currency is compared with no other"))
+    }
+
+    /// Where a vehicle is let out and nobody ever told whether it goes in or out.
+    fn has_no_direction(&self, record: Option<&Record>) -> Option<String> {
+        let record = record?;
+        let mut own = self.events.iter();
+        if !own.any(|event| event.get("type").and_then(Json::as_str) == Some("gate.out")) {
+            return None;
+        }
+
+        let is_text = |value: &Value| matches!(value, Value::Text(text) if !text.is_empty());
+        let mut own = self.events.iter();
+        let mut said = record.events();
+        let is_told = self.values("direction", Some(record)).iter().any(is_text)
+            || own.any(|event| event.contains_key("direction"))
+            || said.any(|event| event.counts() && event.text("direction").is_some());
+
+        (!is_told).then(|| {
+            "direction: nobody told whether it goes in or out, and it is taken for going in".into()
+        })
     }
 
     /// Where the plate that a draft leaves is none of those that were read.
@@ -218,27 +279,52 @@ fn is_cut_digest(term: &str) -> bool {
     hexadecimal_digits(term) > HEXADECIMAL_MAX && !is_digest(term)
 }
 
-/// Fields that stand for a thing by its number.
-const NUMBERED: [&str; 4] = ["certificate.", "seal.", "container.", "transit.ref"];
-
 /// What is strange about a text by which records are looked up.
 fn text_doubts(name: &str, text: &str) -> Vec<String> {
-    // What is looked up by its field, and says nothing: any text that does has a term there.
-    if field_term(name, "1").is_some() && field_term(name, text).is_none() {
-        return vec![format!(
-            "{text:?} holds neither a letter nor a digit: nothing is found by it"
-        )];
+    if let Some(why) = field_has_no_term(name, text) {
+        let told = no_term_told(text, why);
+        return match why {
+            NoTerm::SaysNone => vec![format!("{told}: leave the field out")],
+            _ => vec![told],
+        };
     }
 
-    if NUMBERED.iter().any(|prefix| name.starts_with(prefix)) && says_nothing(text) {
-        return vec![format!(
-            "{text:?} says that there is none, and counts as none: leave the field out"
-        )];
+    if name == LEGAL_BASIS {
+        return legal_basis_doubt(text).into_iter().collect();
     }
 
     let is_compared = field_term(name, text).is_some_and(|(what, _)| what != HASHED);
     let told = is_compared.then(|| letter_doubt(text)).flatten();
     told.into_iter().collect()
+}
+
+/// Why nothing is found by a text, in a sentence.
+fn no_term_told(text: &str, why: NoTerm) -> String {
+    match why {
+        NoTerm::Signs => {
+            format!("{text:?} holds neither a letter nor a digit: nothing is found by it")
+        }
+        NoTerm::SaysNone => format!("{text:?} says that there is none, and counts as none"),
+        NoTerm::HashOfNothing => hash_of_nothing_told(text),
+        NoTerm::NoNumber(why) => format!("{text:?} {why}"),
+    }
+}
+
+fn hash_of_nothing_told(text: &str) -> String {
+    format!("{text:?} is a hash of nothing: whatever made it had read nothing")
+}
+
+/// Why nobody can look up what an act rests on.
+fn legal_basis_doubt(text: &str) -> Option<String> {
+    says_nothing(text).then(|| format!("{text:?} names neither an order nor a law"))
+}
+
+/// What is strange about a member's text that is read off a thing, or a reference.
+fn read_off_doubt(what: &str, text: &str) -> Option<String> {
+    match no_term(what, text) {
+        Some(why) => Some(no_term_told(text, why)),
+        None => letter_doubt(text),
+    }
 }
 
 /// What is strange about the letters of a number or a reference.
@@ -338,16 +424,33 @@ fn member_doubts(
             doubt.into_iter().collect()
         }
 
-        ValueType::Text | ValueType::Texts if READ_OFF_THINGS.contains(&member.name) => {
+        ValueType::Digest => {
+            let hash = value.as_str().filter(|text| is_hash_of_nothing(text));
+            hash.map(hash_of_nothing_told).into_iter().collect()
+        }
+
+        ValueType::Text | ValueType::Texts => {
             let all = value
                 .as_array()
                 .map_or(std::slice::from_ref(value), Vec::as_slice);
             let texts = all.iter().filter_map(Json::as_str);
-            texts.filter_map(letter_doubt).collect()
+            texts
+                .filter_map(|text| member_text_doubt(member.name, text))
+                .collect()
         }
         ValueType::Day => value.as_str().and_then(unlikely_day).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+fn member_text_doubt(member: &str, text: &str) -> Option<String> {
+    if member == LEGAL_BASIS {
+        return legal_basis_doubt(text);
+    }
+
+    let mut read_off = READ_OFF_THINGS.iter();
+    let (_, what) = read_off.find(|(name, _)| *name == member)?;
+    read_off_doubt(what, text)
 }
 
 #[cfg(test)]

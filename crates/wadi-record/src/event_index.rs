@@ -4,10 +4,12 @@
 use crate::{
     Begins, Department, EventType, Gives, HoldType,
     ancestry::Past,
-    authority::{given, speaks_against},
+    authority::given,
     event_type,
     events::is_asked_for,
+    evidence::speaks_against,
     judged_change::EventView,
+    normal::normalise_label,
 };
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::Reference;
@@ -267,10 +269,9 @@ impl Events {
 fn answers(better: &EventView, bad: &EventView) -> bool {
     match (given(bad), given(better)) {
         (Gives::Result | Gives::Amendment, Gives::Amendment) => {
-            better.department == bad.department
-                && bad
-                    .text("sample")
-                    .is_some_and(|s| better.text("sample") == Some(s))
+            let sample = |result: &EventView| result.text("sample").map(normalise_label);
+            let same = sample(bad).is_some_and(|named| sample(better) == Some(named));
+            better.department == bad.department && same
         }
         (Gives::Alarm | Gives::Adjudication, Gives::Adjudication) => true,
         (Gives::Indication, Gives::Search | Gives::AllClear) => true,

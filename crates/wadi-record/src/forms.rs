@@ -6,9 +6,13 @@
 //! its author had seen; what speaks against it counts from what its own log had said before, too,
 //! so that nobody gets around it by being based on an old screen.
 
+mod assessments;
+mod goods;
+
 use crate::{
     Guarded, Kind,
     ancestry::Past,
+    clearings::Clearings,
     events::guarding,
     fields::known_field,
     judged_change::{EventView, Verdict},
@@ -16,6 +20,8 @@ use crate::{
     sight::Sight,
     state::{Checks, counted, restricting},
 };
+use assessments::Assessments;
+use goods::DeclaredGoods;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wadi_log::{LogId, Reference};
@@ -29,13 +35,22 @@ pub enum Lack {
     /// An assessment, seen by whoever takes money or lets goods go; or it was opened again by a
     /// change that nobody has assessed.
     Assessment,
+    /// Goods to assess: an item at least, each with its code, a mass and a value.
+    Goods,
+    /// The registration of the entry, from which on somebody is liable for what it says.
+    Registration,
+    /// A supervisor's reason to assess less than stood before, or in another currency.
+    ReasonToLower,
+    /// A supervisor's reason to assess less than the items themselves say.
+    ReasonBelowItems,
     /// The settling of legal fields that were contested.
     SettledFields,
     /// The answer to a question of customs.
     Answer,
     /// The release of the entry.
     Release,
-    /// The clearing of the passage.
+    /// The clearing of the passage: one that its limit has not ended, and with which the vehicle did
+    /// not go out and come back before.
     Clearance,
     /// The closing of a check.
     ClosedCheck,
@@ -48,6 +63,10 @@ impl Lack {
     pub fn name(self) -> &'static str {
         match self {
             Self::Assessment => "assessment",
+            Self::Goods => "declared goods",
+            Self::Registration => "registration",
+            Self::ReasonToLower => "reason to lower",
+            Self::ReasonBelowItems => "reason below items",
             Self::SettledFields => "settled fields",
             Self::Answer => "answer",
             Self::Release => "release",
@@ -91,9 +110,9 @@ fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'
     }
 
     let checks = Checks::of(record);
-    let clearing = sight.entries(counted(record, &["cleared"]));
+    let clearings = Clearings::of(record, sight);
     let exits = exits.filter_map(|event| {
-        let lacks = checks.lacking(record, sight, event, &clearing)?;
+        let lacks = checks.lacking(record, sight, event, &clearings)?;
         Some(Unfounded {
             event,
             lacks: vec![lacks],
@@ -105,11 +124,14 @@ fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'
 
 fn unfounded_forms<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'a>> {
     let mut by_entry: BTreeMap<Reference, Vec<&EventView>> = BTreeMap::new();
-    for event in counted(record, &["paid", "entry.released", "entry.exited"]) {
+    for event in counted(
+        record,
+        &["assessed", "paid", "entry.released", "entry.exited"],
+    ) {
         by_entry.entry(event.reference).or_default().push(event);
     }
 
-    // Most entries were neither paid nor let go yet.
+    // Many entries were not even assessed yet.
     if by_entry.is_empty() {
         return Vec::new();
     }
@@ -124,21 +146,30 @@ struct Declaration<'a, 'r> {
     /// Entries with an assessment, and with a release, that count.
     assessed: Past,
     released: Past,
+    /// Entries that register it.
+    registered: Past,
     /// Entries with a present value that an assessment would rest on and that nobody has assessed.
     unassessed: Past,
     /// Questions, and the entries that answer each.
     queries: Vec<(&'a EventView, Past)>,
+    assessments: Assessments<'a>,
+    goods: DeclaredGoods<'a>,
 }
 
 /// What the author of an entry had seen of an assessment and of what speaks against it.
 struct Screen {
     assessed: bool,
     released: bool,
+    registered: bool,
     /// A change after the last assessment.
     changed: bool,
     contested: bool,
     /// A question that nobody had answered.
     asked: bool,
+    /// What it shows, with what the entry itself puts.
+    shown: Past,
+    /// The same, with all that its log knew of.
+    known: Past,
 }
 
 impl<'a, 'r> Declaration<'a, 'r> {
@@ -161,8 +192,11 @@ impl<'a, 'r> Declaration<'a, 'r> {
             sight,
             assessed: sight.entries(counted(record, &["assessed"])),
             released: sight.entries(counted(record, &["entry.released"])),
+            registered: sight.entries(counted(record, &["registered"])),
             unassessed: unassessed(record, sight),
             queries: queries.collect(),
+            assessments: Assessments::of(record, sight),
+            goods: DeclaredGoods::of(record),
         }
     }
 
@@ -182,7 +216,7 @@ impl<'a, 'r> Declaration<'a, 'r> {
             let known = own.entry(reference.log).or_default();
             known.unite(shown);
             if let Some(forms) = by_entry.get(reference) {
-                let screen = self.screen(shown, known);
+                let screen = self.screen(number, shown, known);
                 let found = forms.iter().map(|event| Unfounded {
                     event,
                     lacks: self.lacking(event, &screen),
@@ -203,8 +237,14 @@ impl<'a, 'r> Declaration<'a, 'r> {
         out
     }
 
-    /// What somebody had seen who had these entries on the screen, and whose log knew of those.
-    fn screen(&self, shown: &Past, known: &Past) -> Screen {
+    /// What somebody had seen who wrote this entry with these on the screen, and whose log knew of
+    /// those.
+    fn screen(&self, own: u32, shown: &Past, known: &Past) -> Screen {
+        let with_own = |past: &Past| {
+            let mut past = past.clone();
+            past.insert(own);
+            past
+        };
         let is_open = |(query, answers): &(&EventView, Past)| {
             known.contains(self.sight.number(query)) && !answers.meets(known)
         };
@@ -212,9 +252,12 @@ impl<'a, 'r> Declaration<'a, 'r> {
         Screen {
             assessed: shown.meets(&self.assessed),
             released: shown.meets(&self.released),
+            registered: shown.meets(&self.registered),
             changed: known.meets(&self.unassessed),
             contested: self.knew_contested(known),
             asked: self.queries.iter().any(is_open),
+            shown: with_own(shown),
+            known: with_own(known),
         }
     }
 
@@ -224,28 +267,49 @@ impl<'a, 'r> Declaration<'a, 'r> {
             with_it.any(|e| e.ordinal < event.ordinal && e.kind() == kind && e.counts())
         };
 
-        if event.kind() == "entry.exited" {
-            let is_released = screen.released || said_before("entry.released");
-            return if is_released {
-                Vec::new()
-            } else {
-                vec![Lack::Release]
-            };
+        match event.kind() {
+            "entry.exited" => {
+                let is_released = screen.released || said_before("entry.released");
+                return those_lacking([(!is_released, Lack::Release)]);
+            }
+            "assessed" => return self.lacking_to_assess(event, screen),
+            _ => {}
         }
 
         let is_assessed = (screen.assessed || said_before("assessed")) && !screen.changed;
-        // Money may be taken while a question is open; goods stay.
-        let is_asked =
-            event.kind() == "entry.released" && screen.asked && !said_before("query.answered");
+        // Money may be taken while a question is open, or before the registration; goods stay.
+        let is_release = event.kind() == "entry.released";
+        let is_asked = is_release && screen.asked && !said_before("query.answered");
+        let is_registered = screen.registered || said_before("registered");
 
-        [
+        those_lacking([
             (!is_assessed, Lack::Assessment),
+            (!self.goods.are_declared(&screen.shown), Lack::Goods),
+            (is_release && !is_registered, Lack::Registration),
             (screen.contested, Lack::SettledFields),
             (is_asked, Lack::Answer),
-        ]
-        .into_iter()
-        .filter_map(|(is_lacking, lack)| is_lacking.then_some(lack))
-        .collect()
+        ])
+    }
+
+    /// Whoever assesses less than stood before, or than the items say, has a supervisor's reason.
+    fn lacking_to_assess(&self, event: &EventView, screen: &Screen) -> Vec<Lack> {
+        if self.assessments.is_stood_for(self.sight, event, screen) {
+            return Vec::new();
+        }
+
+        let duty = event.int("duty_minor").unwrap_or_default();
+        let of_items = self
+            .goods
+            .duty(&screen.known, duty, event.text("currency"))
+            .unwrap_or(duty);
+
+        those_lacking([
+            (
+                self.assessments.are_lowered(self.sight, event, screen),
+                Lack::ReasonToLower,
+            ),
+            (duty < of_items, Lack::ReasonBelowItems),
+        ])
     }
 
     fn knew_contested(&self, known: &Past) -> bool {
@@ -261,6 +325,12 @@ impl<'a, 'r> Declaration<'a, 'r> {
                     .is_some_and(|first| values.any(|v| v != first))
             })
     }
+}
+
+fn those_lacking(all: impl IntoIterator<Item = (bool, Lack)>) -> Vec<Lack> {
+    all.into_iter()
+        .filter_map(|(is_lacking, lack)| is_lacking.then_some(lack))
+        .collect()
 }
 
 /// Entries with a present value that an assessment rests on, put by somebody whom no assessor had

@@ -7,9 +7,9 @@
 use crate::{
     Begins, Department, Effect, EventType, HoldType, Kind, Right,
     ancestry::Past,
-    authority::speaks_against,
     event_index::{Owned, begun_hold},
     event_type,
+    evidence::speaks_against,
     foreign::Beginning,
     judged_change::EventView,
     record::Record,
@@ -37,12 +37,10 @@ pub struct Placement {
     pub department: Option<Department>,
     /// When it was placed, as claimed, Unix milliseconds.
     pub placed_ms: i64,
-    /// Whether nothing has ended it.
+    /// Whether nothing has ended it, and nothing let it go.
     pub open: bool,
-    /// Whether a release ended it, and was overtaken by a recall or a result.
+    /// Whether it was let go, and that was overtaken by a recall or a result.
     pub reopened: bool,
-    /// Whether a condition was set under which it lets go.
-    pub conditional: bool,
     /// What let it go or ended it.
     pub ends: Vec<End>,
 }
@@ -106,7 +104,6 @@ fn placement(event: &EventView) -> Placement {
         placed_ms: event.at_ms,
         open: true,
         reopened: false,
-        conditional: false,
         ends: Vec::new(),
     }
 }
@@ -134,7 +131,6 @@ fn unplaced(record: &Record, ends: &[&EventView]) -> Placement {
         placed_ms,
         open: ends.is_empty(),
         reopened: false,
-        conditional: false,
         ends: earliest.map(|e| end(e, None)).into_iter().collect(),
     }
 }
@@ -149,8 +145,9 @@ fn end(event: &EventView, reopened_ms: Option<i64>) -> End {
     }
 }
 
-/// A release ends the holds that it names. A recall, or a result that speaks against it, reopens
-/// what was released by somebody who did not know of it.
+/// A release, with or without conditions, lets go the holds that it names. A recall, or a result
+/// that speaks against it, reopens what was let go by somebody who did not know of it; so does a
+/// rejection, of what was let go under conditions.
 fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement]) {
     // Of all evidence only a laboratory's and an adjudication come in after a release: what a
     // search or a dog found later is of what was released no more. A machine's new alarm holds
@@ -159,7 +156,8 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
         let row = event_type(e.kind());
         let is_result = row.is_some_and(EventType::is_of_laboratory) && speaks_against(e);
         let is_alarm = row.is_some_and(|row| matches!(row.begins, Begins::Alarm(_)));
-        e.restricts() && (e.kind() == "recalled" || is_result || is_alarm)
+        let is_withdrawn = matches!(e.kind(), "recalled" | "rejected");
+        e.restricts() && (is_withdrawn || is_result || is_alarm)
     };
 
     let against: Vec<(u32, &EventView)> = record
@@ -180,28 +178,30 @@ fn take_releases(record: &Record, sight: &Sight<'_>, placements: &mut [Placement
         let is_unseen = |number: u32, bad: &EventView| {
             let is_said_before =
                 bad.reference == release.reference && bad.ordinal < release.ordinal;
-            !shown.contains(number) && !is_said_before
+            // Goods that went free are called back, and not rejected.
+            let concerns_it = bad.kind() != "rejected" || release.kind() != "released";
+            concerns_it && !shown.contains(number) && !is_said_before
         };
 
-        let reopened_ms = if shown.has_all_of(&all_against) {
-            None
+        let unseen: Vec<&EventView> = if shown.has_all_of(&all_against) {
+            Vec::new()
         } else {
-            against
+            let unseen = against
                 .iter()
-                .filter(|(number, bad)| is_unseen(*number, bad))
-                .map(|(_, bad)| bad.at_ms)
-                .min()
+                .filter(|(number, bad)| is_unseen(*number, bad));
+            unseen.map(|(_, bad)| *bad).collect()
         };
+        let reopened_ms = unseen.iter().map(|bad| bad.at_ms).min();
+        // What was rejected is held as such.
+        let is_recalled = unseen.iter().any(|bad| bad.kind() != "rejected");
 
         let named: BTreeSet<&str> = release.texts("holds").into_iter().collect();
         for placement in named.into_iter().filter_map(|id| by_id.get(id)) {
             let placement = &mut placements[*placement];
             placement.ends.push(end(release, reopened_ms));
-            // Whatever else names holds lets them go under conditions at most.
-            match (release.kind(), reopened_ms) {
-                ("released", None) => placement.open = false,
-                ("released", Some(_)) => placement.reopened = true,
-                _ => placement.conditional = true,
+            match reopened_ms {
+                None => placement.open = false,
+                Some(_) => placement.reopened |= is_recalled,
             }
         }
     }
@@ -288,6 +288,12 @@ impl Settled {
 }
 
 impl Placement {
+    /// Whether it was let go under conditions, and by nothing else.
+    pub fn is_conditional(&self) -> bool {
+        let mut lets_go = self.ends.iter().filter(|e| e.reopened_ms.is_none());
+        !self.open && lets_go.all(|e| e.kind == "conditional")
+    }
+
     /// Whether it held something back at a time: placed by then, and neither let go nor ended by
     /// then, or reopened since.
     pub fn held_at(&self, at_ms: i64) -> bool {

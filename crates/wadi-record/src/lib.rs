@@ -14,14 +14,18 @@ mod authority;
 mod blame;
 mod carriage;
 mod check_digits;
+mod clearings;
+mod come_to;
 mod contained;
 mod decision;
+mod device_numbers;
 mod document;
 mod doubts;
 mod drafts;
 mod error;
 mod event_index;
 mod events;
+mod evidence;
 mod field_rights;
 mod fields;
 mod foreign;
@@ -39,6 +43,7 @@ mod reading;
 mod record;
 pub mod schema;
 mod settle;
+mod shifts;
 mod sight;
 mod state;
 mod state_names;
@@ -47,8 +52,11 @@ mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
 pub use blame::Setting;
-pub use carriage::{CarriedTerm, KnownBy, SOUGHT, carried_terms};
+pub use carriage::{
+    CarriedTerm, EmptiedTerm, KnownBy, MovedTerm, SOUGHT, carried_terms, emptied_terms, moved_terms,
+};
 pub use check_digits::warnings;
+pub use come_to::{ComeTo, LackingAct};
 #[cfg(all(feature = "defences-off", debug_assertions))]
 #[doc(hidden)]
 pub use contained::{Trip, trip_over};
@@ -65,6 +73,7 @@ pub use events::{
     Asks, Begins, Departments, EVENTS, Effect, EventType, Gives, Member, Revoked, Right,
     SIGNATURE_EVENT, Term, TermValue, Together, ValueType, check_event, event_type,
 };
+pub use evidence::{SpeaksAgainst, evidence_against};
 pub use field_rights::{is_guarded, is_matched};
 pub use fields::{
     ChangedBy, DeviceSets, FIELDS, FieldRow, FieldType, Guarded, SetBy, check_put, known_field,
@@ -74,9 +83,10 @@ pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
-    Zone, field_term, goods_terms, is_blank, is_currency, is_digest, lies_under, normalise_country,
-    normalise_document, normalise_hs_code, normalise_plate, normalise_reference, normalise_target,
-    normalise_unit, plate_shape, says_nothing, takes_no_room, zones_failed,
+    OtherNumbers, Zone, field_term, goods_terms, hs_subheading, is_blank, is_currency, is_digest,
+    lies_under, member_term, normalise_country, normalise_document, normalise_hs_code,
+    normalise_label, normalise_plate, normalise_reference, normalise_target, normalise_unit,
+    plate_shape, says_nothing, takes_no_room, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};
@@ -85,6 +95,7 @@ pub use reading::{
     LOOKOUT_FIELD, PERSONS_READ_BY, identifies_person, reads_lookout, tells_of_person,
 };
 pub use record::{Objection, Record};
+pub use shifts::{SHIFT_EVENTS, ShiftTurn, is_off_shift};
 #[doc(hidden)]
 pub use state::fold;
 pub use state::{State, state};

@@ -38,8 +38,8 @@ pub struct Policy {
     /// Whether a release needs an officer whom the hub has registered.
     pub registered_officers: bool,
     /// Whether a lookout needs one, too, of a department that owns its type of hold: it holds what
-    /// it names at every crossing. A commission says so once its officers are registered: before
-    /// that nobody could look out for anything.
+    /// it names at every crossing, so that a captured node could have any truck of the country
+    /// stopped. Before its officers are registered a commission looks out for nothing.
     pub registered_lookouts: bool,
     /// What is asked of decisions: nothing, a warning to whoever writes one without the officer's
     /// own signature, or that one without does not count.
@@ -113,7 +113,7 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
-            registered_lookouts: false,
+            registered_lookouts: true,
             signed_decisions: SignedDecisions::None,
             distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
                 .map(|(c, km)| (c.into(), km))
@@ -242,6 +242,26 @@ impl Policy {
                 .hold_owners
                 .get(&hold)
                 .is_some_and(|d| d.contains(&department))
+    }
+
+    /// Whether a department may issue a token for the release of a hold: the commission for any,
+    /// SEC for those that are its own, or that it owns by this policy.
+    pub fn may_issue(
+        &self,
+        department: Department,
+        hold: Option<HoldType>,
+        by_commission: bool,
+    ) -> bool {
+        match department {
+            Department::Hub => true,
+            // What the commission itself placed is its own to let go.
+            Department::Sec if by_commission => false,
+            Department::Sec => {
+                let owns = |of| of == HoldType::Security || self.owns(department, of);
+                hold.is_some_and(owns)
+            }
+            _ => false,
+        }
     }
 }
 

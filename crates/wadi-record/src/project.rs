@@ -3,21 +3,23 @@
 use crate::{
     Department, HoldType, Kind, TermValue,
     authority::Refusal,
+    carriage::terms_that_follow,
     check_digits,
     contained::{Trip, contained, trip},
+    device_numbers::{device_term, numbers_of_puts},
     event_type,
     field_rights::CORRECTION,
     forms::Unfounded,
     held::{Placement, holds},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
-    normal::{field_term, goods_terms, member_term, normalise_hs_code, plate_shape},
+    normal::{field_term, goods_terms, hs_subheading, is_digest, member_term, plate_shape},
     policy::SYSTEM_OFFICER,
     record::Record,
     state::{Fold, State, unreadable},
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_log::{Role, Value};
+use wadi_log::{Reference, Role, Value};
 
 /// What records are looked up and linked by: (what, value), ascending.
 pub type Terms = Vec<(String, String)>;
@@ -240,6 +242,9 @@ impl Record {
             "unfounded": fold.unfounded.iter().map(Unfounded::json).collect::<Vec<_>>(),
             "fields": fields,
             "seals": self.seals(),
+            "seals_recorded": self.seals_recorded(),
+            "device_numbers": self.device_numbers(),
+            "written_ms": self.written_ms(),
             "contested": contested,
             "events": events.iter().map(|e| e.json()).collect::<Vec<_>>(),
             "heads": self.heads().iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -257,15 +262,44 @@ impl Record {
 
     /// Every seal that was ever recorded and counted, also where another took its place.
     fn seals(&self) -> BTreeSet<&str> {
+        let texts = self.seal_puts().map(|(seal, _)| seal);
+        texts.take(SEALS_MAX).collect()
+    }
+
+    /// The same, each with when it was first written down, by the clock of the node that wrote it,
+    /// and by which entry: one that was recorded after another had been found excuses nothing.
+    fn seals_recorded(&self) -> Vec<Json> {
+        let mut first: BTreeMap<&str, (i64, Reference)> = BTreeMap::new();
+        for (seal, entry) in self.seal_puts().take(SEALS_MAX) {
+            let Some((said, _)) = self.row(&entry) else {
+                continue;
+            };
+
+            let written = (said.common.wall_ms, entry);
+            let known = first.entry(seal).or_insert(written);
+            *known = written.min(*known);
+        }
+
+        let line = |(seal, (entered_ms, entry)): (&str, (i64, Reference))| {
+            json!({
+                "seal": seal,
+                "entered_ms": entered_ms,
+                "entry": entry.to_string(),
+            })
+        };
+        first.into_iter().map(line).collect()
+    }
+
+    /// All that was put for a seal and counted, each with its entry.
+    fn seal_puts(&self) -> impl Iterator<Item = (&str, Reference)> {
         let document = &self.now().document;
         let fields = document.field_names().filter(|n| n.starts_with("seal."));
-        let puts = fields.flat_map(|name| document.puts(name));
-        let texts = puts.filter_map(|(put, _)| match self.value(put) {
-            Value::Text(seal) => Some(seal.as_str()),
-            _ => None,
-        });
+        let puts = fields.flat_map(move |name| document.puts(name));
 
-        texts.take(SEALS_MAX).collect()
+        puts.filter_map(move |(put, _)| match self.value(put) {
+            Value::Text(seal) => Some((seal.as_str(), *self.now().entry(put.entry))),
+            _ => None,
+        })
     }
 
     /// Values that were put without the right to, with who put them and why they do not count.
@@ -464,8 +498,8 @@ fn terms_of_event(record: &Record, event: &EventView) -> Vec<(&'static str, Stri
         (term.what, value)
     });
 
-    let (at, device, number) = (record.crossing(), &event.device, event.device_seq);
-    let numbered = (number > 0).then(|| ("device_seq", format!("{at}/{device}#{number}")));
+    let number = event.device_seq;
+    let numbered = (number > 0).then(|| ("device_seq", device_term(record, &event.device, number)));
     terms.chain(numbered).collect()
 }
 
@@ -490,6 +524,11 @@ pub fn terms(record: &Record) -> Terms {
             put("plate_shape", plate_shape(&value));
         }
 
+        // Whoever reads a plate otherwise is told to read it again.
+        if what == "target" && !is_digest(&value) && !value.contains('+') {
+            put("target_shape", plate_shape(&value));
+        }
+
         // By it an entry is found by trucks that were known by the same before a change.
         if is_entry && matches!(what, "plate" | "container") {
             put("carried", value.clone());
@@ -502,7 +541,7 @@ pub fn terms(record: &Record) -> Terms {
         let codes = texts
             .iter()
             .filter(|_| name.ends_with("hs_code") && is_entry);
-        codes.for_each(|code| put("hs", normalise_hs_code(code)));
+        codes.for_each(|code| put("hs", hs_subheading(code)));
 
         let days = texts.iter().filter(|_| *name == "date");
         days.for_each(|day| put("day", format!("{} {day}", record.crossing())));
@@ -538,6 +577,10 @@ pub fn terms(record: &Record) -> Terms {
         }
     }
 
+    numbers_of_puts(record).for_each(|number| put("device_seq", number));
+
+    let following = terms_that_follow(record, &out);
+    out.extend(following);
     out.sort();
     out.dedup();
     out

@@ -6,7 +6,7 @@
 
 use crate::{
     Department, Effect, EventType, Kind,
-    ancestry::Past,
+    clearings::Clearings,
     contained::{Trip, contained, trip},
     event_index::is_alarm,
     event_type,
@@ -134,6 +134,7 @@ fn flag_of(act: &Unfounded<'_>) -> Option<&'static str> {
         // A hold may have looked into it: that stands on another record.
         "gate.out" if act.lacks == [Lack::CheckOfAnomaly] => None,
         "gate.out" | "entry.exited" => Some("FORCED_EXIT"),
+        "assessed" => Some("ASSESSED_UNDULY"),
         "paid" => Some("PAID_UNDULY"),
         "entry.released" => Some("RELEASED_UNDULY"),
         _ => None,
@@ -194,7 +195,8 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
         state.flags.insert("ANOMALY");
     }
 
-    let cleared = has("cleared") && !is_check_open;
+    // With what it went out and came back it does not go again.
+    let cleared = !is_check_open && Clearings::of(record, sight).stands(sight);
     let diverted_to: BTreeSet<Option<&str>> = counted(record, &["diverted"])
         .map(|e| e.text("to"))
         .collect();
@@ -240,7 +242,7 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
 }
 
 /// Whether an entry stands before another in one log.
-fn is_earlier_in_log(event: &EventView, later: &EventView) -> bool {
+pub(crate) fn is_earlier_in_log(event: &EventView, later: &EventView) -> bool {
     event.reference.log == later.reference.log && event.reference.seq < later.reference.seq
 }
 
@@ -298,17 +300,9 @@ impl<'a> Checks<'a> {
         record: &Record,
         sight: &Sight<'_>,
         out: &EventView,
-        clearing: &Past,
+        clearings: &Clearings<'_>,
     ) -> Option<Lack> {
-        let mut said_with_it = record
-            .now()
-            .events
-            .of(&out.reference)
-            .filter(|e| e.ordinal < out.ordinal);
-        let saw_cleared = sight.shown(out).meets(clearing)
-            || said_with_it.any(|e| e.kind() == "cleared" && e.counts());
-
-        if !saw_cleared {
+        if !clearings.let_out(record, sight, out) {
             return Some(Lack::Clearance);
         }
 
@@ -336,6 +330,8 @@ fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
     let has = |kind: &str| counted(record, &[kind]).next().is_some();
     state.name = if placements.is_empty() {
         "OPEN"
+    } else if open.is_empty() && placements.iter().any(Placement::is_conditional) {
+        "CONDITIONAL"
     } else if open.is_empty() {
         match counting(record, |t| t.effect == Effect::Ends)
             .last()
@@ -350,8 +346,6 @@ fn hold_state(record: &Record, placements: &[Placement], state: &mut State) {
         "RECALLED"
     } else if restricting(record, &["rejected"]).next().is_some() {
         "REJECTED"
-    } else if open.iter().all(|p| p.conditional && p.id != UNPLACED) {
-        "CONDITIONAL"
     } else if has("release.requested") {
         "RELEASE_REQUESTED"
     } else if counting(record, EventType::is_of_laboratory)

@@ -50,6 +50,7 @@ pub const STATE_NAMES: &[&str] = &[
     "QUERY",
     "CANCEL_REQUESTED",
     "RELEASED_WHILE_OPEN",
+    "ASSESSED_UNDULY",
     "PAID_UNDULY",
     "RELEASED_UNDULY",
     "GREEN",

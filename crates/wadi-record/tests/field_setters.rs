@@ -185,6 +185,33 @@ fn changes_beyond_those_that_are_told_are_counted() {
 }
 
 #[test]
+fn a_record_tells_when_each_of_its_seals_was_first_written_down() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let mut seal = |shown: Reference, field: &str, value: &str| {
+        let put = Passage::on().text(field, value);
+        trb.say("of-cus", Some(id), &[shown], put)
+    };
+    let one = seal(admitted.reference, "seal.1", "AA11");
+    let two = seal(one.reference, "seal.2", "BB19");
+    let again = seal(two.reference, "seal.3", "AA11");
+
+    let json = build(&[&first, &admitted, &one, &two, &again]).json();
+    let line = |said: &JudgedChange, seal: &str| {
+        json!({
+            "seal": seal,
+            "entered_ms": said.common.wall_ms,
+            "entry": said.reference.to_string(),
+        })
+    };
+    assert_eq!(
+        json["seals_recorded"],
+        json!([line(&one, "AA11"), line(&two, "BB19")])
+    );
+    assert_eq!(json["seals"], json!(["AA11", "BB19"]));
+}
+
+#[test]
 fn goods_of_a_hold_that_change_after_its_release_are_told() {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let placed = QuarantineHold::place(HoldType::Veterinary, "law").text("origin", "TR");

@@ -32,7 +32,11 @@ fn one(kind: &str, lack: Lack) -> Vec<(String, Vec<String>)> {
 /// An entry that is declared, and the desk of those who go on with it.
 fn declared() -> (Desk, JudgedChange, RecordId) {
     let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
-    let draft = CustomsEntry::store("Agent", "A-1").int("invoice_minor", 500);
+    let draft = CustomsEntry::store("Agent", "A-1")
+        .int("invoice_minor", 500)
+        .text("goods.1.hs_code", "4011.20")
+        .int("goods.1.gross_g", 9_000)
+        .event("registered", json!({"registration_no": "N-1"}));
     let first = man.say("of-cus", None, &[], draft);
     let id = RecordId::of_first(&first.reference);
 
@@ -131,10 +135,8 @@ fn a_change_after_the_assessment_opens_it_again() {
 
 #[test]
 fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
-    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+    let (mut man, first, id) = declared();
     let mut hub = desk(2, "HUB", Role::Hub, Lane::Customs, "MAN");
-    let first = man.say("of-cus", None, &[], CustomsEntry::store("Agent", "A-1"));
-    let id = RecordId::of_first(&first.reference);
     let assessed = man.say(
         "of-cus",
         Some(id),
@@ -142,7 +144,7 @@ fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
         CustomsEntry::assess(500, "IQD"),
     );
 
-    let code = |code: &str| corrected(CustomsEntry::on().text("goods.1.hs_code", code));
+    let code = |code: &str| corrected(CustomsEntry::on().text("goods.2.hs_code", code));
     let here = man.say("of-cus-2", Some(id), &[assessed.reference], code("4011.20"));
     let there = hub.say("of-hub", Some(id), &[assessed.reference], code("4012.11"));
     let both = [here.reference, there.reference];
@@ -168,6 +170,158 @@ fn nothing_is_let_go_over_a_contested_field_or_an_open_question() {
         lacks(&build(&[&first, &assessed, &asked, &answer, &done])),
         []
     );
+}
+
+/// A blank form, or half of one, is nothing to assess.
+#[test]
+fn goods_that_nobody_declared_or_registered_are_not_let_go() {
+    let registered = || json!({"registration_no": "N-1"});
+    let blank = || CustomsEntry::store("Agent", "A-1");
+    let whole = || {
+        blank()
+            .text("goods.1.hs_code", "4011.20")
+            .int("goods.1.gross_g", 9_000)
+            .int("goods.1.statistical_value_minor", 500)
+    };
+    let told = |first: Draft| {
+        let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+        let first = man.say("of-cus", None, &[], first);
+        let id = RecordId::of_first(&first.reference);
+        let mut say = |based_on: &JudgedChange, draft| {
+            man.say("of-cus", Some(id), &[based_on.reference], draft)
+        };
+        let assessed = say(&first, CustomsEntry::assess(0, "IQD"));
+        let gone = say(&assessed, released());
+        lacks(&build(&[&first, &assessed, &gone]))
+    };
+    let registering = |draft: Draft| draft.event("registered", registered());
+
+    assert_eq!(told(registering(whole())), []);
+    assert_eq!(
+        told(registering(
+            blank()
+                .text("goods.1.hs_code", "4011.20")
+                .int("goods.1.net_g", 9_000)
+                .int("invoice_minor", 500)
+        )),
+        []
+    );
+    assert_eq!(told(whole()), one("entry.released", Lack::Registration));
+
+    for first in [
+        blank(),
+        blank().int("invoice_minor", 500),
+        blank()
+            .int("goods.1.gross_g", 9_000)
+            .int("invoice_minor", 500),
+        blank()
+            .text("goods.1.hs_code", "4011.20")
+            .int("invoice_minor", 500),
+        blank()
+            .text("goods.1.hs_code", "4011.20")
+            .int("goods.1.gross_g", 9_000),
+        whole().text("goods.2.description", "and the rest"),
+    ] {
+        let lack = one("entry.released", Lack::Goods);
+        assert_eq!(told(registering(first)), lack);
+    }
+}
+
+/// What was assessed is lowered by two pairs of eyes.
+#[test]
+fn less_is_assessed_with_a_supervisors_reason() {
+    let reasoned = |duty: i64, reason: &str| {
+        let data = json!({"duty_minor": duty, "currency": "IQD", "reason": reason});
+        CustomsEntry::on().event("assessed", data)
+    };
+    let (mut man, first, id) = declared();
+    let mut say = |officer: &str, based_on: &JudgedChange, draft| {
+        man.say(officer, Some(id), &[based_on.reference], draft)
+    };
+    let assessed = say("of-cus", &first, CustomsEntry::assess(500, "IQD"));
+
+    for (officer, again, is_told) in [
+        ("of-cus", CustomsEntry::assess(499, "IQD"), true),
+        ("of-cus", reasoned(499, "a slip of the pen"), true),
+        ("of-cus-2", CustomsEntry::assess(499, "IQD"), true),
+        ("of-cus-2", reasoned(499, "."), true),
+        ("of-cus", CustomsEntry::assess(500, "USD"), true),
+        ("of-cus-2", reasoned(499, "a slip of the pen"), false),
+        ("of-cus", CustomsEntry::assess(501, "IQD"), false),
+        ("of-cus", CustomsEntry::assess(500, "IQD"), false),
+    ] {
+        let what = format!("{officer} {again:?}");
+        let again = say(officer, &assessed, again);
+        let record = build(&[&first, &assessed, &again]);
+        let wanted = match is_told {
+            true => one("assessed", Lack::ReasonToLower),
+            false => vec![],
+        };
+        assert_eq!(lacks(&record), wanted, "{what}");
+        let is_flagged = state(&record).flags.contains("ASSESSED_UNDULY");
+        assert_eq!(is_flagged, is_told, "{what}");
+    }
+
+    // A supervisor corrected what it rests on, and said why.
+    let corrected = say(
+        "of-cus-2",
+        &assessed,
+        corrected(CustomsEntry::on().int("invoice_minor", 1)),
+    );
+    let again = say("of-cus", &corrected, CustomsEntry::assess(1, "IQD"));
+    let record = build(&[&first, &assessed, &corrected, &again]);
+    assert_eq!(lacks(&record), []);
+
+    // That explains one assessment, and not the next.
+    let once_more = say("of-cus", &again, CustomsEntry::assess(0, "IQD"));
+    let record = build(&[&first, &assessed, &corrected, &again, &once_more]);
+    assert_eq!(lacks(&record), one("assessed", Lack::ReasonToLower));
+
+    // Who assesses anew what a supervisor stood for says nothing new.
+    let exempt = say("of-cus-2", &assessed, reasoned(0, "aid of the Red Crescent"));
+    let anew = say("of-cus", &exempt, CustomsEntry::assess(0, "IQD"));
+    assert_eq!(lacks(&build(&[&first, &assessed, &exempt, &anew])), []);
+}
+
+#[test]
+fn what_the_items_say_of_their_duty_is_assessed() {
+    let told = |currency: &str, duty: i64, items: &[i64], reason: Option<(&str, &str)>| {
+        let (mut man, first, id) = declared();
+        let mut fields = CustomsEntry::on();
+        for (n, minor) in items.iter().enumerate() {
+            fields = fields.int(&format!("goods.{}.duty_minor", n + 1), *minor);
+        }
+        if !currency.is_empty() {
+            fields = fields.text("currency", currency);
+        }
+        let fields = fields.text("note", "checked");
+        let fields = man.say("of-cus", Some(id), &[first.reference], fields);
+        let (officer, reason) = reason.unwrap_or(("of-cus", ""));
+        let mut data = json!({"duty_minor": duty, "currency": "IQD"});
+        if !reason.is_empty() {
+            data["reason"] = reason.into();
+        }
+        let draft = CustomsEntry::on().event("assessed", data);
+        let assessed = man.say(officer, Some(id), &[fields.reference], draft);
+        lacks(&build(&[&first, &fields, &assessed]))
+    };
+    let below = one("assessed", Lack::ReasonBelowItems);
+
+    assert_eq!(told("IQD", 99, &[60, 40], None), below);
+    assert_eq!(told("", 99, &[60, 40], None), below, "of no currency");
+    assert_eq!(
+        told("USD", 0, &[60, 40], None),
+        below,
+        "nothing is nothing in all"
+    );
+    assert_eq!(told("USD", 99, &[60, 40], None), [], "in another one");
+    assert_eq!(told("IQD", 100, &[60, 40], None), []);
+    assert_eq!(told("IQD", 0, &[], None), [], "no item tells any");
+    assert_eq!(told("IQD", 0, &[0], None), []);
+
+    let reason = |officer| Some((officer, "exempt by order 12"));
+    assert_eq!(told("IQD", 0, &[60], reason("of-cus-2")), []);
+    assert_eq!(told("IQD", 0, &[60], reason("of-cus")), below);
 }
 
 /// A truck that came in.
@@ -238,6 +392,95 @@ fn an_old_screen_hides_no_check_that_stands_in_the_same_log() {
     let record = build(&[&first, &cleared, &check, &out]);
     assert_eq!(state(&record).name, "EXITED");
     assert!(state(&record).flags.contains("FORCED_EXIT"));
+}
+
+/// A truck that went out and came back carries other goods: its clearing is used up.
+#[test]
+fn a_clearing_is_good_for_one_exit() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, id) = admitted(&mut trb);
+    let mut say =
+        |based_on: &JudgedChange, draft| trb.say("of-port", Some(id), &[based_on.reference], draft);
+    let cleared = || Passage::on().event("cleared", json!({}));
+    let out = || Passage::on().gate_out("G2", "R2");
+
+    let waved = say(&first, cleared());
+    let left = say(&waved, out());
+    let outer = say(&left, out());
+    let both_gates = build(&[&first, &waved, &left, &outer]);
+    assert_eq!(lacks(&both_gates), [], "an inner and an outer gate");
+
+    let back = say(&outer, Passage::on().gate_in("G1", "R3"));
+    let came_back = build(&[&first, &waved, &left, &outer, &back]);
+    assert_eq!(state(&came_back).name, "ADMITTED");
+
+    let gone = say(&back, out());
+    let record = build(&[&first, &waved, &left, &outer, &back, &gone]);
+    assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
+    assert!(state(&record).flags.contains("FORCED_EXIT"));
+
+    let anew = say(&back, cleared());
+    let orderly = say(&anew, out());
+    let record = build(&[&first, &waved, &left, &outer, &back, &anew, &orderly]);
+    assert_eq!(lacks(&record), []);
+
+    // An old screen does not bring it back: the return stands in the same log.
+    let stale = say(&outer, out());
+    let record = build(&[&first, &waved, &left, &outer, &back, &stale]);
+    assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
+}
+
+#[test]
+fn a_clearing_holds_until_it_says() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, id) = admitted(&mut trb);
+    let cleared = Passage::on().event("cleared", json!({"until": 100_000}));
+    let cleared = trb.say("of-port", Some(id), &[first.reference], cleared);
+
+    let out = Passage::on().gate_out("G2", "R2");
+    let mut out = trb.say("of-port", Some(id), &[cleared.reference], out);
+    for (left_ms, rest) in [
+        (100_000, vec![]),
+        // Within the clocks' doubt.
+        (700_000, vec![]),
+        (700_001, one("gate.out", Lack::Clearance)),
+    ] {
+        out.common.happened_ms = Some(left_ms);
+        assert_eq!(lacks(&build(&[&first, &cleared, &out])), rest, "{left_ms}");
+    }
+}
+
+/// Limits for what goes inland, or through, run whether or not somebody told which way it goes.
+#[test]
+fn whoever_lets_out_what_tells_no_direction_is_told() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let mut begun = |draft| {
+        let first = trb.say("of-port", None, &[], draft);
+        build(&[&first])
+    };
+    let told = |record: &Record, draft: Draft| {
+        let unknown = || std::collections::BTreeSet::<Crossing>::new();
+        draft.doubts(&DraftContext {
+            now_ms: 1_767_225_600_000,
+            ahead_ms: 3_600_000,
+            record: Some(record),
+            crossings: &unknown,
+        })
+    };
+    let out = || Passage::on().gate_out("G2", "R2");
+    let nothing: [&str; 0] = [];
+
+    let silent = begun(Passage::on().gate_in("G1", "R1"));
+    let why = "direction: nobody told whether it goes in or out, and it is taken for going in";
+    assert_eq!(told(&silent, out()), [why]);
+    assert_eq!(told(&silent, out().text("direction", "out")), nothing);
+    assert_eq!(told(&silent, Passage::on().text("note", "x")), nothing);
+
+    let by_field = begun(Passage::announce("in"));
+    assert_eq!(told(&by_field, out()), nothing);
+    let members = json!({"gate": "G1", "read": "R1", "direction": "in"});
+    let by_gate = begun(Passage::on().event("gate.in", members));
+    assert_eq!(told(&by_gate, out()), nothing);
 }
 
 /// Goods that were let go are not called back by a word.

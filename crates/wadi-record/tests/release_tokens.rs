@@ -5,6 +5,7 @@ mod desk;
 
 use desk::{Desk, build, desk};
 use serde_json::json;
+use std::collections::BTreeMap;
 use wadi_log::*;
 use wadi_record::*;
 
@@ -16,6 +17,16 @@ fn token(scope: &str) -> ReleaseToken {
         scope: scope.into(),
         expires_s: 1_000,
         reason: "the line is cut for a day".into(),
+    }
+}
+
+/// The token as an officer of a department at the hub issues it.
+fn issued(token: ReleaseToken, department: &str) -> IssuedToken {
+    IssuedToken {
+        token,
+        officer: "of-1".into(),
+        department: department.into(),
+        by_token: String::new(),
     }
 }
 
@@ -84,7 +95,8 @@ fn a_token_that_covers_it_lets_a_hold_of_security_go_at_the_site_and_no_other_do
         (Some(token(&id.to_string())), None),
         (Some(any_site), None),
     ] {
-        qam.tokens = held.into_iter().map(|t| ("T1".to_string(), t)).collect();
+        let held = held.into_iter().map(|t| issued(t, "HUB"));
+        qam.tokens = held.map(|t| ("T1".to_string(), t)).collect();
         let said = qam.say(
             "of-sec",
             Some(id),
@@ -124,7 +136,8 @@ fn a_token_that_covers_it_lets_a_hold_of_security_go_at_the_site_and_no_other_do
 fn it_is_spent_once_on_a_record() {
     let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
     let (placed, found, id) = searched(&mut qam);
-    qam.tokens.insert("T1".into(), token("SECURITY"));
+    qam.tokens
+        .insert("T1".into(), issued(token("SECURITY"), "HUB"));
     let spend = || spends(&placed, Some("T1"));
     let first = qam.say("of-sec", Some(id), &[found.reference], spend());
     let again = qam.say("of-sec", Some(id), &[first.reference], spend());
@@ -133,4 +146,49 @@ fn it_is_spent_once_on_a_record() {
     let refused = refused.unwrap().refusal.as_ref();
     assert_eq!(refused.map(|r| r.code), Some("token_spent"));
     assert!(!state(&record).is_open(), "the first release stands");
+}
+
+#[test]
+fn what_security_issues_lets_securitys_own_holds_go_and_no_others() {
+    let may = |by, hold, by_commission| Policy::default().may_issue(by, hold, by_commission);
+    let (security, customs) = (Some(HoldType::Security), Some(HoldType::Customs));
+    assert!(may(Department::Hub, security, true));
+    assert!(may(Department::Hub, None, false));
+    assert!(may(Department::Sec, security, false));
+    assert!(!may(Department::Sec, security, true), "the commission's");
+    assert!(!may(Department::Sec, customs, false));
+    assert!(!may(Department::Sec, None, false));
+    assert!(!may(Department::Cus, customs, false));
+
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let (placed, found, id) = searched(&mut qam);
+    for (issuer, code) in [
+        ("SEC", None),
+        ("HUB", None),
+        ("CUS", Some("no_authority")),
+        ("", Some("no_authority")),
+    ] {
+        qam.tokens = BTreeMap::from([("T1".to_string(), issued(token("SECURITY"), issuer))]);
+        let spend = spends(&placed, Some("T1"));
+        let said = qam.say("of-sec", Some(id), &[found.reference], spend);
+        assert_eq!(end(&build(&[&placed, &found, &said]), &said), code);
+    }
+}
+
+#[test]
+fn what_security_issues_lets_no_hold_of_the_commission_go() {
+    let mut hub = desk(9, "HUB", Role::Hub, Lane::Hold, "QAM");
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let placed = QuarantineHold::place(HoldType::Security, "order 7");
+    let placed = hub.say("of-hub", None, &[], placed);
+    let id = RecordId::of_first(&placed.reference);
+    let found = QuarantineHold::on().event("search.found", json!({"findings": "nothing"}));
+    let found = qam.say("of-sec", Some(id), &[placed.reference], found);
+    for (issuer, code) in [("SEC", Some("no_authority")), ("HUB", None)] {
+        let scope = id.to_string();
+        qam.tokens = BTreeMap::from([("T1".to_string(), issued(token(&scope), issuer))]);
+        let spend = spends(&placed, Some("T1"));
+        let said = qam.say("of-sec", Some(id), &[found.reference], spend);
+        assert_eq!(end(&build(&[&placed, &found, &said]), &said), code);
+    }
 }

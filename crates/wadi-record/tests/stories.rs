@@ -221,7 +221,11 @@ fn two_officers_of_one_node_who_did_not_see_each_other_contest() {
 fn cancelled_while_paid_is_both() {
     let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
     let mut hub = desk(2, "HUB", Role::Hub, Lane::Customs, "MAN");
-    let first = man.say("of-cus", None, &[], CustomsEntry::store("Agent", "A-1"));
+    let declared = CustomsEntry::store("Agent", "A-1")
+        .text("goods.1.hs_code", "0803.90")
+        .int("goods.1.gross_g", 9_000)
+        .int("invoice_minor", 500);
+    let first = man.say("of-cus", None, &[], declared);
     let id = RecordId::of_first(&first.reference);
     let paid = CustomsEntry::on().event(
         "paid",

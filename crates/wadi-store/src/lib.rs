@@ -54,10 +54,10 @@ pub use ports::{
 pub use postgres::{Looked, PostgresStore, recode_postgres};
 pub use rows::{
     AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow,
-    ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow,
-    HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow, RawCosignature, RawEntry, RawLoose,
-    RecordFilter, RecordRow, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery,
-    Waiting,
+    ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, EmptiedBefore, FindingFilter,
+    FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow, RawCosignature,
+    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalPage, RefusalPlace, RefusalRow, SoughtBy,
+    StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -52,6 +52,8 @@ local_scopes! {
     Budget = "budget";
     /// Bundles: whose came last, and which logs somebody carries.
     Bundle = "bundle";
+    /// Who made a bundle and who took one in: a chain of lines.
+    BundleAct = "bundle-act";
     /// Entries whose times the hub's word does not allow; at a hub.
     ClockDoubt = "clock-doubt";
     /// When each peer was in contact, and what went over.

@@ -4,7 +4,8 @@ use crate::{
     AnchorState, Batch, BornFilter, BranchRow, CaseFilter, CaseRow, ChangeRow, CosignedHead,
     CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey,
     LocalScope, LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow,
-    RefusalRow, Salvage, StoreCounts, StoreError, StoredEntry, TermHit, TermQuery, Waiting,
+    RefusalPage, RefusalPlace, RefusalRow, Salvage, StoreCounts, StoreError, StoredEntry, TermHit,
+    TermQuery, Waiting,
 };
 use async_trait::async_trait;
 use std::{collections::HashMap, io, path::Path};
@@ -62,6 +63,15 @@ pub trait EntrySource: Send + Sync + 'static {
 
     /// Entries of a kind (`Seen`) of a log, for judging what later entries had taken in.
     async fn seen(&self, log: &LogId) -> Result<Vec<VerifiedEntry>, StoreError>;
+
+    /// The last entries of that kind before a position of a log, the last one first, so many at
+    /// most.
+    async fn seen_before(
+        &self,
+        log: &LogId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<VerifiedEntry>, StoreError>;
 
     /// Enrolments held.
     async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError>;
@@ -215,6 +225,13 @@ pub trait LocalKeys: Send + Sync + 'static {
 
     /// Entries refused, newest first.
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError>;
+
+    /// The same from behind a place on, so that all of them can be read.
+    async fn refusals_after(
+        &self,
+        after: Option<RefusalPlace>,
+        limit: u32,
+    ) -> Result<RefusalPage, StoreError>;
 
     /// What was refused of one subject for one reason.
     async fn refusal(&self, subject: &str, code: &str) -> Result<Option<RefusalRow>, StoreError>;

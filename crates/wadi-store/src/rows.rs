@@ -149,6 +149,8 @@ pub struct HoldTerms {
     pub carried: Vec<CarriedWithin>,
     /// Terms of a passage by which those are found that its goods went on to.
     pub moved: Vec<MovedWithin>,
+    /// How a carried term is known that the entry's own vehicle gave up; none where none is.
+    pub emptied: Option<EmptiedBefore>,
 }
 
 /// A term that a customs entry shares with the passages that carry its goods.
@@ -169,6 +171,21 @@ pub struct MovedWithin {
     pub to: &'static str,
     /// Only where both passages were born within so many milliseconds; at most 10^15.
     pub within_ms: i64,
+}
+
+/// A carried term that the entry's own vehicle gave up: what has it afterwards carries nothing of
+/// the entry by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EmptiedBefore {
+    /// The carried term.
+    pub what: &'static str,
+    /// The term, of the same value, of the passage that gave it up.
+    pub emptied: &'static str,
+    /// The term that this passage shares with the entry.
+    pub own: &'static str,
+    /// For so many milliseconds after it last spoke it still holds, where it did not leave; at most
+    /// 10^15.
+    pub after_ms: i64,
 }
 
 /// An open hold that holds a record.
@@ -274,6 +291,24 @@ pub struct RefusalRow {
     pub at_ms: i64,
     /// How often.
     pub times: u64,
+}
+
+/// Where a refusal stands in the list of them, which begins with the newest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RefusalPlace {
+    /// When the latest of its kind came, Unix milliseconds.
+    pub at_ms: i64,
+    /// Its row, for those of one millisecond.
+    pub id: i64,
+}
+
+/// A stretch of the list of refusals.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RefusalPage {
+    /// The refusals with their places, the newest first. A row that does not read is left out.
+    pub rows: Vec<(RefusalPlace, RefusalRow)>,
+    /// The last place that was looked at; none where nothing follows it.
+    pub next: Option<RefusalPlace>,
 }
 
 /// An entry that waits.

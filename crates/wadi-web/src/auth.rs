@@ -4,7 +4,8 @@
 use crate::{
     Problem,
     accounts::{SessionOf, check_registered},
-    reading::ReadGrant,
+    problem::unprocessable,
+    read_grant::ReadGrant,
 };
 use axum::{
     extract::FromRequestParts,
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_node::{Node, NodeError};
+use wadi_node::{Node, NodeError, Signatory, check_given_name, check_person};
 use wadi_record::Department;
 
 /// How often the use of a token is written down: more often would be a write for each read.
@@ -278,18 +279,44 @@ impl Token {
         }
     }
 
-    /// The same, where the request may say for whom it speaks. One whose token names a person
-    /// speaks for nobody else.
-    pub(crate) fn who_or(&self, named: Option<String>) -> Result<String, Problem> {
-        let own = self.who();
-        match named.filter(|named| !named.is_empty()) {
-            Some(named) if !self.person.is_empty() && named != own => Err(Problem::new(
+    /// In whose name an act is signed: the person's whose token it is, who speaks for nobody else.
+    /// A token that is nobody's own, as the machine's, names the person with each act, and what is
+    /// signed says that it did.
+    pub(crate) fn signatory(&self, named: Option<&str>) -> Result<Signatory, Problem> {
+        let named = named.filter(|named| !named.is_empty());
+        let own = &self.person;
+        match named {
+            Some(named) if own.is_empty() => {
+                check_given_name("person", named)?;
+                check_person(named)?;
+                Ok(Signatory {
+                    by_token: self.name.clone(),
+                    ..Signatory::person(named)
+                })
+            }
+            Some(named) if named != own => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "other_person",
                 format!("the token is {own}'s, who cannot speak as {named}"),
             )),
-            Some(named) => Ok(named),
-            None => Ok(own),
+            None if own.is_empty() => Err(unprocessable(
+                "person_missing",
+                "this token is nobody's own: name the person whose act it is, as `--person \
+                 \"Layla Hasan\"` does, of a resync `--by`; or use a token of theirs",
+            )),
+            _ => Ok(Signatory::person(own.clone())),
+        }
+    }
+
+    /// The same where nobody has to be named: then the token stands in the person's place.
+    pub(crate) fn signatory_if_named(&self, named: Option<&str>) -> Result<Signatory, Problem> {
+        let is_named = named.is_some_and(|named| !named.is_empty());
+        match is_named || !self.person.is_empty() {
+            true => self.signatory(named),
+            false => Ok(Signatory {
+                by_token: self.name.clone(),
+                ..Signatory::person(self.name.clone())
+            }),
         }
     }
 
@@ -331,6 +358,39 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_signed_carries_a_person_and_says_by_whose_word() {
+        let machines = Token::new("operator", TokenScope::Operator);
+        let claimed = machines.signatory(Some("Layla Hasan")).unwrap();
+        assert_eq!(claimed.name, "Layla Hasan");
+        assert_eq!(claimed.by_token, "operator");
+        for nobody in [None, Some("")] {
+            let refused = machines.signatory(nobody).unwrap_err();
+            assert_eq!(refused.code, "person_missing");
+        }
+        for wrong in [" ", "Layla ", "\u{AD}", "SYSTEM"] {
+            assert_eq!(
+                machines.signatory(Some(wrong)).unwrap_err().code,
+                "bad_value"
+            );
+        }
+        let unnamed = machines.signatory_if_named(None).unwrap();
+        assert_eq!(
+            (&*unnamed.name, &*unnamed.by_token),
+            ("operator", "operator")
+        );
+
+        let mut own = Token::new("layla", TokenScope::Operator);
+        own.person = "Layla".into();
+        for named in [None, Some("Layla")] {
+            assert_eq!(own.signatory(named).unwrap(), Signatory::person("Layla"));
+        }
+        assert_eq!(
+            own.signatory(Some("Omar")).unwrap_err().code,
+            "other_person"
+        );
+    }
 
     #[test]
     fn a_request_bears_one_token_and_the_scheme_has_no_case() {

@@ -133,6 +133,23 @@ impl DraftBody {
             .collect()
     }
 
+    /// Refuses how the check of a document went from whoever checks none: a false document would be
+    /// a right one by a word. A reader that checks by itself says it as the device that it is.
+    fn check_said_checks(&self, scope: &TokenScope) -> Result<(), Problem> {
+        let is_check = |field: &&String| {
+            field.starts_with("person.") && field.ends_with(".document_check")
+        };
+        match self.fields.keys().find(is_check) {
+            Some(field) if !matches!(scope, TokenScope::Device { .. }) => {
+                let why = format!(
+                    "{field}: this node says how a check went: give the zone, in `check_mrz`"
+                );
+                Err(unprocessable("bad_value", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The write that this body asks for, about a new record or one that exists.
     pub async fn into_write(
         mut self,
@@ -156,6 +173,7 @@ impl DraftBody {
             }
         };
 
+        self.check_said_checks(&token.scope)?;
         let draft = self.take_draft(node, kind).await?;
         let mut write = Write::by("", "", target, draft);
         self.set_speaker(&mut write, &token.scope)?;

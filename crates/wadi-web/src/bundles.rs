@@ -1,9 +1,11 @@
 //! Bundles: files for the stick in the truck. The operator of this machine makes them, takes them
-//! in, and gives receipts.
+//! in, and gives receipts. Who made which, and who took which in, stands in a chain of this node's.
 
 use crate::{
     Problem, Token,
-    answers::{BundleAnswer, BundleTakenAnswer, ReceiptAnswer},
+    accounts::chain_page,
+    answers::{BundleActsAnswer, BundleAnswer, BundleTakenAnswer, ReceiptAnswer},
+    looks::verdict_json,
     strict::StrictBody,
 };
 use axum::{
@@ -19,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
-use wadi_node::Node;
+use wadi_node::{Node, NodeError, Signatory};
 
 /// A file that is served, with its content type.
 pub(crate) type File<T> = ([(HeaderName, &'static str); 1], T);
@@ -39,6 +41,21 @@ pub struct BundleBody {
     split: Option<u64>,
 }
 
+/// Whose act it is.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct PersonQuery {
+    /// The person whose act it is: needed where the token is nobody's own.
+    person: Option<String>,
+}
+
+impl PersonQuery {
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.person.as_deref()
+    }
+}
+
 /// For whom a receipt is.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -49,10 +66,33 @@ pub struct ReceiptQuery {
     to: Option<String>,
 }
 
-/// Plans a bundle for a node. Its parts are fetched one by one; nothing is deleted here.
+/// Notes who made a bundle, or took a part of one in, with these members beside it. Durable when it
+/// returns.
+async fn note_act(
+    node: &Node,
+    act: &str,
+    signatory: &Signatory,
+    mut about: Value,
+) -> Result<(), NodeError> {
+    about["at_ms"] = node.now_ms().into();
+    about["act"] = act.into();
+    about["by"] = signatory.name.clone().into();
+    about["by_token"] = signatory.by_token.clone().into();
+    tracing::info!(
+        by = signatory.name,
+        by_token = signatory.by_token,
+        act,
+        "somebody handled a bundle"
+    );
+    node.bundle_acts().append(vec![about]).await
+}
+
+/// Plans a bundle for a node, in a person's name. Its parts are fetched one by one; nothing is
+/// deleted here.
 #[utoipa::path(
     post,
     path = "/v1/bundles",
+    params(PersonQuery),
     request_body = BundleBody,
     tag = "bundles",
     responses(
@@ -68,17 +108,30 @@ pub struct ReceiptQuery {
 pub(crate) async fn plan(
     State(node): State<Arc<Node>>,
     token: Token,
+    query: Result<Query<PersonQuery>, QueryRejection>,
     body: StrictBody<BundleBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
+    let Query(query) = query?;
+    let signatory = token.signatory(query.named())?;
     let body = body.said;
     let planned = node
         .bundles()
         .plan(&body.to, body.since_receipt.as_deref(), body.split)
         .await?;
-    tracing::info!(who = token.who(), to = body.to, "a bundle is made");
+    let about = json!({
+        "bundle": planned.bundle,
+        "node": planned.to,
+        "part": null,
+        "parts": planned.parts,
+        "entries": planned.entries,
+        "code": null,
+    });
+    note_act(&node, "made", &signatory, about).await?;
+
     let mut answer = json!(planned);
-    answer["by"] = token.who().into();
+    answer["by"] = signatory.name.into();
+    answer["by_token"] = signatory.by_token.into();
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -115,10 +168,12 @@ pub(crate) async fn part(
     ))
 }
 
-/// Takes in one part. Durable when it answers; the same part again changes nothing.
+/// Takes in one part, in a person's name. Durable when it answers; the same part again changes
+/// nothing.
 #[utoipa::path(
     post,
     path = "/v1/bundles/import",
+    params(PersonQuery),
     tag = "bundles",
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
@@ -134,9 +189,12 @@ pub(crate) async fn part(
 pub(crate) async fn import(
     State(node): State<Arc<Node>>,
     token: Token,
+    query: Result<Query<PersonQuery>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    let Query(query) = query?;
+    let signatory = token.signatory(query.named())?;
     let body = body.map_err(|e| {
         let large = e.status() == StatusCode::PAYLOAD_TOO_LARGE;
         Problem::new(
@@ -146,15 +204,91 @@ pub(crate) async fn import(
         )
     })?;
 
-    let taken = node.bundles().import(&body).await?;
-    tracing::info!(
-        who = token.who(),
-        bytes = body.len(),
-        "a bundle's part was taken in"
-    );
+    let taken = match node.bundles().import(&body).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            let about = json!({
+                "bundle": "", "node": "", "part": null, "parts": null, "entries": 0,
+                "code": error.code(),
+            });
+            // What kept it out is told, whether or not that can be written down.
+            if let Err(unwritten) = note_act(&node, "not_taken_in", &signatory, about).await {
+                tracing::warn!(%unwritten, "who handed a bundle in was not written yet");
+            }
+            return Err(error.into());
+        }
+    };
+    let about = json!({
+        "bundle": taken.bundle,
+        "node": taken.from,
+        "part": taken.part,
+        "parts": taken.parts,
+        "entries": taken.taken,
+        "code": null,
+    });
+    note_act(&node, "taken_in", &signatory, about).await?;
+
     let mut answer = json!(taken);
-    answer["by"] = token.who().into();
+    answer["by"] = signatory.name.into();
+    answer["by_token"] = signatory.by_token.into();
     Ok(Json(answer))
+}
+
+/// Which lines.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct BundleActsQuery {
+    /// Lines before this number.
+    #[param(minimum = 0)]
+    before: Option<i64>,
+    /// Lines at most, 500 at most; 100, where it is left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Read the whole chain, and say whether it is whole.
+    verify: bool,
+}
+
+/// Who made a bundle here, and who took one in: the newest first. For the auditors of the
+/// commission and the operator.
+#[utoipa::path(
+    get,
+    path = "/v1/bundles/acts",
+    params(BundleActsQuery),
+    tag = "bundles",
+    responses(
+        (status = 200, description = "lines", body = BundleActsAnswer),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn acts(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    query: Result<Query<BundleActsQuery>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    token.auditor()?;
+    let Query(query) = query?;
+    let (before, limit) = chain_page(query.before, query.limit)?;
+    let chain = node.bundle_acts();
+    let lines = chain.page(before, limit).await?;
+    let next = lines.last().filter(|line| line.n > 1).map(|line| line.n);
+    let told: Vec<Value> = lines
+        .iter()
+        .filter_map(|line| serde_json::from_str(&line.text).ok())
+        .collect();
+
+    let verified = match query.verify {
+        true => {
+            let _turn = crate::limits::expensive(&token).await?;
+            let told_heads = chain.told_heads().await?;
+            Some(verdict_json(&chain.verify().await?, &told_heads))
+        }
+        false => None,
+    };
+    Ok(Json(
+        json!({"acts": told, "before": next, "verified": verified}),
+    ))
 }
 
 /// A receipt: what this node holds, for a node that sent it bundles.

@@ -72,6 +72,8 @@ pub(crate) async fn page(
     query: Result<Query<CompareQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    // It tells of records of every kind and crossing.
+    token.reading(&node)?.all_records()?;
     let Query(q) = query?;
     let after = q
         .after

@@ -1,9 +1,8 @@
-//! What operators of a hub say in its control log, what that would change, and who and what is in
-//! force by it.
+//! What operators of a hub say in its control log, in whose name, and what that would change.
 
 use crate::{
     Problem, Token,
-    answers::{ControlAnswer, OfficersAnswer, PolicyAnswer},
+    answers::ControlAnswer,
     cuts::{cut_of_node, signed_cut, spare_of_node, succession, uncut},
     foresee::{check_admission, foresee_control},
     problem::unprocessable,
@@ -19,7 +18,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::{
-    Admit, Body, Closure, Control, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry,
+    Admit, Body, Closure, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry,
     Reference, SshKey,
 };
 use wadi_node::{Node, check_name};
@@ -105,18 +104,39 @@ pub enum ControlBody {
     },
 }
 
-/// Whether something is only asked about.
+impl ControlBody {
+    /// Whether it is said by a person, by name: a registration, which names one itself, and what
+    /// the root signed of a node's papers are taken from the machine's own token as they come.
+    fn needs_person(&self) -> bool {
+        match self {
+            Self::Officer { .. } | Self::OfficerKey { .. } | Self::Enrol { .. } => false,
+            Self::Policy { .. }
+            | Self::CutNode { .. }
+            | Self::UncutNode { .. }
+            | Self::SucceedNode { .. }
+            | Self::CutSigned { .. }
+            | Self::Admit { .. }
+            | Self::Closure { .. }
+            | Self::Spare { .. } => true,
+        }
+    }
+}
+
+/// Whether something is only asked about, and whose act it is.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct ControlQuery {
     /// Write nothing, and answer with what it would change.
     dry_run: bool,
+    /// The person whose act it is, where the token is nobody's own: then all but registrations and
+    /// enrolments need it. The entry says that the token named them.
+    person: Option<String>,
 }
 
 /// Writes a control fact into this node's own control log, in the name of the person whose token it
-/// is; or, asked for a dry run, says what it would change. All but a cut that the root signed is
-/// for hubs to say.
+/// is, or whom the request names; or, asked for a dry run, says what it would change. All but a cut
+/// that the root signed is for hubs to say.
 #[utoipa::path(
     post,
     path = "/v1/control",
@@ -146,6 +166,7 @@ pub(crate) async fn control(
         ));
     }
 
+    let needs_person = body.said.needs_person();
     let said = control_entries(&node, body.said).await?;
     if query.dry_run {
         let changes = foresee_control(&node, &said).await?;
@@ -161,7 +182,12 @@ pub(crate) async fn control(
         }
     }
 
-    let written = node.write_control(said, &token.who()).await?;
+    let named = query.person.as_deref();
+    let signatory = match needs_person {
+        true => token.signatory(named)?,
+        false => token.signatory_if_named(named)?,
+    };
+    let written = node.write_control(said, signatory).await?;
     let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
     Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
 }
@@ -499,84 +525,6 @@ fn merge_patch(into: &mut Value, patch: Value) {
             value => merge_patch(members.entry(name).or_insert(Value::Null), value),
         }
     }
-}
-
-/// The policy in force, whole, and the defaults beside it.
-#[utoipa::path(
-    get,
-    path = "/v1/policy",
-    tag = "sites",
-    responses((status = 200, description = "the policy", body = PolicyAnswer)),
-)]
-pub(crate) async fn policy(
-    State(node): State<Arc<Node>>,
-    token: Token,
-) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
-    let (revision, policy) = node.policy_in_force();
-    let entry = node.with_control(|c| c.policy(|_| u64::MAX).map(|(entry, _)| *entry));
-    let said = match &entry {
-        Some(entry) => node.reads().said_by(entry).await?,
-        None => None,
-    };
-    let (by, since_ms) = said.unzip();
-
-    Ok(Json(json!({
-        "revision": revision,
-        "entry": entry.map(|e| e.to_string()),
-        "by": by,
-        "since_ms": since_ms,
-        "policy": policy,
-        "default": Policy::default(),
-    })))
-}
-
-/// The officers whom a hub registered, those whose registration ended among them.
-#[utoipa::path(
-    get,
-    path = "/v1/officers",
-    tag = "sites",
-    responses(
-        (status = 200, description = "officers", body = OfficersAnswer),
-        (status = 403, body = Problem),
-    ),
-)]
-pub(crate) async fn officers(
-    State(node): State<Arc<Node>>,
-    token: Token,
-) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
-    let told = |c: &Control, officer: &OfficerEntry| {
-        let mut told = officer_json(officer);
-        let keys = c.all_officer_keys(&officer.officer).into_iter();
-        told["keys"] = keys.map(key_json).collect();
-        told
-    };
-    let officers: Vec<Value> =
-        node.with_control(|c| c.officers().map(|officer| told(c, officer)).collect());
-    Ok(Json(json!({"officers": officers})))
-}
-
-/// A key of an officer's own.
-pub(crate) fn key_json(key: &OfficerKeyEntry) -> Value {
-    json!({
-        "fingerprint": key.key.fingerprint(),
-        "key": key.key.to_openssh(),
-        "taken_back": key.taken_back,
-        "revision": key.revision,
-    })
-}
-
-pub(crate) fn officer_json(o: &OfficerEntry) -> Value {
-    json!({
-        "officer": o.officer,
-        "department": o.department,
-        "crossing": o.crossing.map(|c| c.to_string()),
-        "supervisor": o.supervisor,
-        "revoked": o.revoked,
-        "name": o.name,
-        "revision": o.revision,
-    })
 }
 
 #[cfg(test)]

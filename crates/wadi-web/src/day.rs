@@ -78,6 +78,8 @@ pub(crate) async fn day(
         }
     };
 
+    reading.check_crossing(&crossing)?;
+
     let length = q.until_ms.checked_sub(q.from_ms);
     if !length.is_some_and(|ms| (0..=DAY_MS_MAX).contains(&ms)) {
         let why = format!("until_ms is from_ms to {DAY_MS_MAX} more");

@@ -133,7 +133,7 @@ pub(crate) async fn cases(
     query: Result<Query<CaseQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
-    token.reading(&node)?.all_kinds()?;
+    token.reading(&node)?.all_records()?;
     let kind = query.kind.as_deref().unwrap_or("plate");
     let kind = filters::one("kind of case", kind, KINDS)?;
     let limit = pages::rows(query.limit)?;
@@ -190,7 +190,7 @@ pub(crate) async fn case(
     token: Token,
     Path((kind, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
-    token.reading(&node)?.all_kinds()?;
+    token.reading(&node)?.all_records()?;
     let kind = filters::one("kind of case", &kind, KINDS)?;
     let _turn = limits::expensive(&token).await?;
     if kind == "outage" {
@@ -286,7 +286,7 @@ pub(crate) async fn statistics(
     query: Result<Query<FigureParams>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
-    token.reading(&node)?.all_kinds()?;
+    token.reading(&node)?.all_records()?;
     let until_ms = query
         .until_ms
         .unwrap_or_else(|| node.now_ms().saturating_add(1));

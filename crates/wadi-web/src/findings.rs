@@ -231,7 +231,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query?;
     let reading = token.reading(&node)?;
-    reading.all_kinds()?;
+    reading.all_records()?;
     let limit = query.limit;
     let filter = filter(query, &node, &token).await?;
     let _turn = limits::expensive(&token).await?;
@@ -328,7 +328,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let reading = token.reading(&node)?;
-    reading.all_kinds()?;
+    reading.all_records()?;
     let mut finding = match node.me().role {
         Role::Hub => row_json(&node.findings().fresh(&id).await?, &node.findings().heard()),
         _ => node.findings().published_one(&id).await?,

@@ -2,7 +2,7 @@
 
 use crate::{
     Problem,
-    control::{key_json, officer_json},
+    in_force::{key_json, officer_json},
     problem::unprocessable,
 };
 use serde_json::{Value, json};

@@ -7,11 +7,12 @@ use crate::{
     body::operation_writes,
     language::asked_for,
     problem::unprocessable,
-    records::{idempotency_key, put_standing, tell_warnings, written_json},
+    records::idempotency_key,
     strict::{
         check_encoding, content_hash, decode_text, parse_object, read_members, unread_body,
         wide_to_utf8,
     },
+    written::{Answered, put_standing, tell_warnings, written_json},
 };
 use axum::{
     Json,
@@ -105,7 +106,7 @@ fn lines_of(body: &[u8]) -> Result<Vec<Vec<u8>>, Problem> {
 
 /// One import under way.
 struct Run<'a> {
-    node: &'a Node,
+    node: &'a Arc<Node>,
     token: &'a Token,
     /// In which reasons and warnings are told.
     language: Language,
@@ -117,7 +118,8 @@ struct Run<'a> {
     pending: Vec<(usize, Write)>,
     /// The senders' keys of those: a line that names one waits until it is written.
     begun: BTreeSet<String>,
-    records: BTreeMap<usize, RecordId>,
+    /// The records of the lines that were written, and the decisions that each said.
+    records: BTreeMap<usize, (RecordId, Vec<String>)>,
     /// The last line of each sender's id that edits a record.
     last_edits: HashMap<String, usize>,
     warnings: BTreeMap<usize, Vec<String>>,
@@ -126,7 +128,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(node: &'a Node, token: &'a Token, key: Option<String>, lines: usize) -> Self {
+    fn new(node: &'a Arc<Node>, token: &'a Token, key: Option<String>, lines: usize) -> Self {
         Self {
             node,
             token,
@@ -245,18 +247,25 @@ impl<'a> Run<'a> {
     }
 
     fn written(&mut self, n: usize, written: &Written) {
-        let mut json = written_json(written, self.warnings.remove(&n).unwrap_or_default());
+        let warnings = self.warnings.remove(&n).unwrap_or_default();
+        let mut json = written_json(self.node, self.token, written, warnings);
         json["line"] = (n + 1).into();
-        self.records.insert(n, written.record);
+        self.records
+            .insert(n, (written.record, written.decisions.clone()));
         self.results[n] = Some(json);
     }
 
     /// What became of all lines, with what their records have come to.
     async fn finish(mut self) -> Value {
-        let mut answers: Vec<(RecordId, &mut Value)> = Vec::new();
+        let mut answers: Vec<Answered<'_>> = Vec::new();
         for (n, result) in self.results.iter_mut().enumerate() {
-            if let (Some(json), Some(record)) = (result.as_mut(), self.records.get(&n)) {
-                answers.push((*record, json));
+            if let (Some(json), Some((record, decisions))) = (result.as_mut(), self.records.get(&n))
+            {
+                answers.push(Answered {
+                    record: *record,
+                    decisions,
+                    json,
+                });
             }
         }
 

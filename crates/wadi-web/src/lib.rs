@@ -26,6 +26,7 @@ mod finding_desk;
 mod findings;
 mod foresee;
 mod imports;
+mod in_force;
 mod language;
 mod limits;
 mod live;
@@ -37,6 +38,7 @@ mod pages;
 mod problem;
 mod proof;
 mod quarantine;
+mod read_grant;
 mod reading;
 mod record_files;
 mod record_lists;
@@ -54,13 +56,14 @@ mod statements;
 mod strict;
 mod tokens;
 mod whoami;
+mod written;
 
 pub use accounts::{PasskeyOrigins, SessionOf, tell_copied_passkeys};
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
 pub use imports::OperationKeys;
 pub use problem::{Problem, problem_of};
-pub use reading::ReadGrant;
+pub use read_grant::{LookoutGrant, ReadGrant};
 pub use record_files::no_formula;
 pub use serve::{Limits, serve};
 pub use spool::run_spool;
@@ -102,6 +105,7 @@ pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
     let bundles = Router::new()
         .route("/v1/bundles", post(bundles::plan))
         .route("/v1/bundles/import", post(bundles::import))
+        .route("/v1/bundles/acts", get(bundles::acts))
         .route("/v1/bundles/receipt", get(bundles::receipt))
         .route("/v1/bundles/{id}/parts/{part}", get(bundles::part))
         .layer(DefaultBodyLimit::max(PART_BYTES_MAX))
@@ -147,8 +151,8 @@ pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
             get(release_tokens::release_tokens).post(release_tokens::issue_release_token),
         )
         .route("/v1/control", post(control::control))
-        .route("/v1/policy", get(control::policy))
-        .route("/v1/officers", get(control::officers))
+        .route("/v1/policy", get(in_force::policy))
+        .route("/v1/officers", get(in_force::officers))
         .route("/v1/members", get(members::members))
         .route("/v1/members/acts", get(members::acts))
         .route("/v1/whoami", get(whoami::whoami))

@@ -268,7 +268,7 @@ fn reading_json(node: &Node, told_heads: &ToldHeads) -> Value {
     )
 }
 
-fn verdict_json(verdict: &ChainVerdict, told: &ToldHeads) -> Value {
+pub(crate) fn verdict_json(verdict: &ChainVerdict, told: &ToldHeads) -> Value {
     json!({
         "whole": verdict.broken_at.is_none() && told.contradicted.is_none(),
         "first": verdict.first,

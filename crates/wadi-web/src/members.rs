@@ -182,8 +182,8 @@ fn empty_line(act: &str) -> Value {
         "id": "", "at_ms": 0, "act": act, "node": null, "node_id": null, "role": null,
         "crossing": null, "serial": null, "log": null, "closed_s": null, "entries": null,
         "successor": null,
-        "by": "", "said_at": "", "by_hub": false, "root_signed": false, "counts": false,
-        "reason": "", "entry": null, "replaces": [],
+        "by": "", "by_token": "", "said_at": "", "by_hub": false, "root_signed": false,
+        "counts": false, "reason": "", "entry": null, "replaces": [],
     })
 }
 
@@ -203,6 +203,7 @@ fn act_line(c: &Control, said: &SaidMemberAct<'_>) -> Value {
     line["entry"] = said.reference.to_string().into();
     line["at_ms"] = said.said_ms.into();
     line["by"] = said.officer.into();
+    line["by_token"] = said.by_token.into();
     line["said_at"] = name_of(c, author).into();
     line["by_hub"] = (c.role(author) == Some(Role::Hub)).into();
     line["counts"] = said.counts.into();

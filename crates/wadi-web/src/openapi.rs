@@ -2,7 +2,7 @@
 
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, country,
-    day, differences, finding_acts, finding_cases, finding_desk, findings, imports, language, live,
+    day, differences, finding_acts, finding_cases, finding_desk, findings, imports, in_force, language, live,
     looks, members, metrics, quarantine, record_files, record_lists, records, refusals,
     release_tokens, resyncs, sites, statements, tokens, whoami,
 };
@@ -149,7 +149,7 @@ fn describe(status: &str, answer: &mut Response) {
         compare::page, compare::logs, compare::root, compare::record,
         differences::differences,
         country::checkpoint, country::vkeys, country::tile, country::proofs,
-        bundles::plan, bundles::part, bundles::import, bundles::receipt,
+        bundles::plan, bundles::part, bundles::import, bundles::acts, bundles::receipt,
         imports::import, quarantine::list,
         resyncs::list, resyncs::show, resyncs::plan, resyncs::act, resyncs::verify,
         sites::sites, sites::contacts, findings::list, findings::show, finding_acts::act,
@@ -162,7 +162,7 @@ fn describe(status: &str, answer: &mut Response) {
         tokens::reads,
         tokens::issue_token, tokens::revoke_token, tokens::device_anew,
         release_tokens::release_tokens, release_tokens::issue_release_token, control::control,
-        control::policy, control::officers, members::members, members::acts, language::words,
+        in_force::policy, in_force::officers, members::members, members::acts, language::words,
         whoami::whoami,
         authority::authority, day::day,
         accounts::invite, accounts::accounts, accounts::act, accounts::remove, accounts::sign_ins,

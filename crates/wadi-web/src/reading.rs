@@ -1,12 +1,14 @@
-//! Who may read what: who a traveller is, what somebody is looking for, and which kinds of records.
+//! Who may read what: who a traveller is, what somebody is looking for, and which kinds of records
+//! of which crossings.
 //!
 //! What a token does not read is taken out of what it is shown, and named there (`withheld`), so
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
-use crate::{Problem, Token, TokenScope, looks::note_look};
+mod written;
+
+use crate::{Problem, Token, TokenScope, looks::note_look, read_grant::LookoutGrant};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::{
     borrow::Cow,
@@ -14,7 +16,7 @@ use std::{
     collections::BTreeSet,
     sync::Arc,
 };
-use utoipa::ToSchema;
+use wadi_log::RecordId;
 use wadi_node::{Node, SensitiveReads};
 use wadi_record::{
     Department, HoldType, Kind, LOOKOUT_FIELD, PERSONS_READ_BY, Policy, identifies_person,
@@ -25,33 +27,39 @@ use wadi_words::{Language, Sentence};
 /// How often counts of reads are written down: a power cut loses the last ones.
 const READS_WRITTEN_MS: i64 = 10_000;
 
-/// What a token reads, where its issuer narrowed or granted it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReadGrant {
-    /// Kinds of records; all, where none is named.
-    pub kinds: BTreeSet<String>,
-    /// What tells who a traveller is. An officer reads it only where the department does.
-    pub persons: bool,
-    /// What lookouts seek. An officer reads only those that the department owns.
-    pub lookouts: bool,
-}
-
-impl ReadGrant {
-    /// Refuses kinds that do not exist.
-    pub(crate) fn check(&self) -> Result<(), Problem> {
-        for kind in &self.kinds {
-            crate::filters::kind(kind)?;
-        }
-        Ok(())
-    }
-}
-
 /// Whose lookouts are read.
 enum Lookouts {
     All,
-    Of(Department),
-    None,
+    /// Those that one of these departments owns.
+    Of(BTreeSet<Department>),
+}
+
+impl Lookouts {
+    fn none() -> Self {
+        Self::Of(BTreeSet::new())
+    }
+
+    fn granted(grant: &LookoutGrant) -> Self {
+        match grant {
+            LookoutGrant::Whole(true) => Self::All,
+            LookoutGrant::Whole(false) => Self::none(),
+            LookoutGrant::Of(named) => {
+                Self::Of(named.iter().filter_map(|d| d.parse().ok()).collect())
+            }
+        }
+    }
+
+    /// Those of them that officers of a department read: its own. The commission owns all.
+    fn for_officer(self, department: Department) -> Self {
+        match self {
+            Self::All => Self::Of([department].into()),
+            Self::Of(named) if department == Department::Hub => Self::Of(named),
+            Self::Of(named) if named.contains(&department) || named.contains(&Department::Hub) => {
+                Self::Of([department].into())
+            }
+            Self::Of(_) => Self::none(),
+        }
+    }
 }
 
 /// Refuses an officer who was revoked, or is of another department by now: such a one reads nothing
@@ -82,9 +90,13 @@ pub(crate) struct ReadRight<'n> {
     token: &'n Token,
     /// The kinds; all, where it is nothing.
     kinds: Option<BTreeSet<Kind>>,
+    /// The crossings, by their codes; all, where it is nothing.
+    crossings: Option<BTreeSet<String>>,
     persons: bool,
     lookouts: Lookouts,
     policy: OnceCell<Policy>,
+    /// Whether records are found by a traveller's document: then each that is found tells of one.
+    seeks_document: Cell<bool>,
     shown: Cell<SensitiveReads>,
 }
 
@@ -92,6 +104,7 @@ impl Token {
     /// What this token reads. A device reads nothing but the answers to what it says.
     pub(crate) fn reading<'n>(&'n self, node: &'n Arc<Node>) -> Result<ReadRight<'n>, Problem> {
         let grant = self.reads.as_ref();
+        let granted = grant.map(|g| Lookouts::granted(&g.lookouts));
         let (persons, lookouts) = match &self.scope {
             TokenScope::Device { .. } => {
                 return Err(forbidden(
@@ -101,10 +114,7 @@ impl Token {
             }
             TokenScope::Operator => (
                 grant.is_none_or(|g| g.persons),
-                match grant.is_none_or(|g| g.lookouts) {
-                    true => Lookouts::All,
-                    false => Lookouts::None,
-                },
+                granted.unwrap_or(Lookouts::All),
             ),
             TokenScope::Officer {
                 officer,
@@ -113,31 +123,33 @@ impl Token {
                 check_in_office(node, officer, department)?;
                 let department = department.parse::<Department>().ok();
                 let reads_persons = department.is_some_and(|d| PERSONS_READ_BY.contains(&d));
-                let lookouts = department.filter(|_| grant.is_none_or(|g| g.lookouts));
+                let granted = granted.unwrap_or(Lookouts::All);
                 (
                     reads_persons && grant.is_none_or(|g| g.persons),
-                    lookouts.map_or(Lookouts::None, Lookouts::Of),
+                    department.map_or_else(Lookouts::none, |d| granted.for_officer(d)),
                 )
             }
             TokenScope::Reader => (
                 grant.is_some_and(|g| g.persons),
-                match grant.is_some_and(|g| g.lookouts) {
-                    true => Lookouts::All,
-                    false => Lookouts::None,
-                },
+                granted.unwrap_or_else(Lookouts::none),
             ),
         };
 
-        let named = grant.map(|g| &g.kinds).filter(|kinds| !kinds.is_empty());
-        let kinds = named.map(|kinds| kinds.iter().filter_map(|k| k.parse().ok()).collect());
+        let kinds = grant.map(|g| &g.kinds).filter(|kinds| !kinds.is_empty());
+        let kinds = kinds.map(|kinds| kinds.iter().filter_map(|k| k.parse().ok()).collect());
+        let crossings = grant
+            .map(|g| &g.crossings)
+            .filter(|codes| !codes.is_empty());
 
         Ok(ReadRight {
             node,
             token: self,
             kinds,
+            crossings: crossings.cloned(),
             persons,
             lookouts,
             policy: OnceCell::new(),
+            seeks_document: Cell::new(false),
             shown: Cell::default(),
         })
     }
@@ -161,29 +173,64 @@ impl ReadRight<'_> {
         }
     }
 
-    /// Refuses a kind that is not read.
-    pub(crate) fn check_kind(&self, kind: Kind) -> Result<(), Problem> {
-        match self.reads_kind(kind) {
-            true => Ok(()),
-            false => Err(self.not_readable()),
+    /// The crossing that a list is of: the one that was asked for, or the only one that is read.
+    pub(crate) fn crossing(&self, asked: Option<String>) -> Result<Option<String>, Problem> {
+        let Some(crossings) = &self.crossings else {
+            return Ok(asked);
+        };
+
+        match (asked, crossings.first()) {
+            (Some(code), _) => self.check_crossing(&code).map(|()| Some(code)),
+            (None, Some(only)) if crossings.len() == 1 => Ok(Some(only.clone())),
+            (None, _) => Err(self.other_crossing()),
         }
     }
 
+    /// Refuses a kind that is not read.
+    pub(crate) fn check_kind(&self, kind: Kind) -> Result<(), Problem> {
+        match &self.kinds {
+            Some(kinds) if !kinds.contains(&kind) => Err(self.not_readable()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a crossing whose records are not read.
+    pub(crate) fn check_crossing(&self, code: &str) -> Result<(), Problem> {
+        match &self.crossings {
+            Some(crossings) if !crossings.contains(code) => Err(self.other_crossing()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a record of a kind or a crossing that is not read, as far as it tells them.
+    pub(crate) fn check_record(&self, record: &Value) -> Result<(), Problem> {
+        if let Some(kind) = record["kind"].as_str().and_then(|k| k.parse().ok()) {
+            self.check_kind(kind)?;
+        }
+        if let Some(code) = record["crossing"].as_str() {
+            self.check_crossing(code)?;
+        }
+
+        Ok(())
+    }
+
     /// The problem with a record of a kind that is not read.
-    pub(crate) fn not_readable(&self) -> Problem {
-        forbidden("not_readable", self.kinds_text())
-    }
-
-    fn reads_kind(&self, kind: Kind) -> bool {
-        self.kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind))
-    }
-
-    fn kinds_text(&self) -> String {
+    fn not_readable(&self) -> Problem {
         let kinds = self.kinds.iter().flatten().map(|kind| kind.name());
         let kinds: Vec<&str> = kinds.collect();
-        format!("this token reads {} alone; name one", kinds.join(", "))
+        let why = format!("this token reads {} alone; name one", kinds.join(", "));
+        forbidden("not_readable", why)
+    }
+
+    /// The problem with a record of a crossing that is not read.
+    fn other_crossing(&self) -> Problem {
+        let codes = self.crossings.iter().flatten().map(String::as_str);
+        let codes: Vec<&str> = codes.collect();
+        let why = format!(
+            "this token reads records of {} alone; name one crossing",
+            codes.join(", ")
+        );
+        forbidden("not_readable", why)
     }
 
     /// Whether travellers are sought by their documents.
@@ -196,23 +243,39 @@ impl ReadRight<'_> {
         matches!(self.lookouts, Lookouts::All)
     }
 
-    /// Refuses what is about records of every kind.
-    pub(crate) fn all_kinds(&self) -> Result<(), Problem> {
-        match &self.kinds {
-            None => Ok(()),
-            Some(_) => Err(self.not_readable()),
+    /// Notes that records are sought by a traveller's document.
+    pub(crate) fn note_document_sought(&self) {
+        self.seeks_document.set(true);
+    }
+
+    /// Refuses what is about records of every kind and every crossing.
+    pub(crate) fn all_records(&self) -> Result<(), Problem> {
+        match (&self.kinds, &self.crossings) {
+            (None, None) => Ok(()),
+            (Some(_), _) => Err(self.not_readable()),
+            (None, Some(_)) => Err(self.other_crossing()),
         }
     }
 
     /// Takes out of a record what is not read, and names it. Whether the record is read at all.
     pub(crate) fn show_record(&self, record: &mut Value) -> bool {
-        let kind = record["kind"].as_str().and_then(|k| k.parse::<Kind>().ok());
-        if kind.is_some_and(|kind| !self.reads_kind(kind)) {
+        let about = record["record"].as_str().unwrap_or_default().to_string();
+        self.show_record_of(&about, record)
+    }
+
+    /// The same of a record of a list, which may show members beside its id alone.
+    pub(crate) fn show_listed(&self, id: &RecordId, record: &mut Value) -> bool {
+        self.show_record_of(&id.to_string(), record)
+    }
+
+    fn show_record_of(&self, about: &str, record: &mut Value) -> bool {
+        if self.check_record(record).is_err() {
             return false;
         }
 
         let lookout = self.reads_lookout_of(record);
         let mut tally = Tally::of(self.persons, lookout);
+        tally.persons_shown = self.seeks_document.get();
         for member in ["fields", "contested"] {
             tally.take_named(record.get_mut(member).and_then(Value::as_object_mut));
         }
@@ -224,15 +287,13 @@ impl ReadRight<'_> {
             tally.take_event(event, "data");
         }
 
-        self.tell(record, tally);
+        self.tell(about, record, tally);
         true
     }
 
     /// The same of a history, beside its record as it stands.
     pub(crate) fn show_history(&self, history: &mut Value, record: &Value) -> Result<(), Problem> {
-        if let Some(kind) = record["kind"].as_str().and_then(|k| k.parse().ok()) {
-            self.check_kind(kind)?;
-        }
+        self.check_record(record)?;
 
         let mut tally = Tally::of(self.persons, self.reads_lookout_of(record));
         tally.take_named(history.get_mut("fields").and_then(Value::as_object_mut));
@@ -243,7 +304,8 @@ impl ReadRight<'_> {
             }
         }
 
-        self.tell(history, tally);
+        let about = history["record"].as_str().unwrap_or_default().to_string();
+        self.tell(&about, history, tally);
         Ok(())
     }
 
@@ -261,16 +323,17 @@ impl ReadRight<'_> {
 
     /// Takes out of a finding who a traveller is, and what a lookout seeks.
     pub(crate) fn show_finding(&self, finding: &mut Value) {
-        let reads_lookouts = match self.lookouts {
+        let reads_lookouts = match &self.lookouts {
             Lookouts::All => true,
-            Lookouts::None => false,
             // A finding does not tell whose the lookout is.
-            Lookouts::Of(department) => department == Department::Hub,
+            Lookouts::Of(departments) => departments.contains(&Department::Hub),
         };
 
+        let about = finding["record"].as_str().or(finding["finding"].as_str());
+        let about = about.unwrap_or_default().to_string();
         let mut tally = Tally::of(self.persons, reads_lookouts);
         if tally.keeps_finding(finding) {
-            self.tell(finding, tally);
+            self.tell(&about, finding, tally);
             return;
         }
 
@@ -281,30 +344,30 @@ impl ReadRight<'_> {
         finding["text"] = Language::English.finding_text(&withheld).into();
         finding["sentence"] = json!(withheld);
         tally.withheld = ["text".to_string()].into();
-        self.tell(finding, tally);
+        self.tell(&about, finding, tally);
     }
 
     /// Whether what the lookout seeks is read, if the record is one.
     fn reads_lookout_of(&self, record: &Value) -> bool {
-        match self.lookouts {
+        match &self.lookouts {
             Lookouts::All => true,
-            Lookouts::None => false,
-            Lookouts::Of(department) => {
+            Lookouts::Of(departments) => {
                 let hold = record["fields"]["type"]
                     .as_str()
                     .and_then(HoldType::from_name);
                 let policy = self.policy.get_or_init(|| self.node.policy_in_force().1);
-                reads_lookout(department, hold, policy)
+                let mut departments = departments.iter();
+                departments.any(|department| reads_lookout(*department, hold, policy))
             }
         }
     }
 
-    fn tell(&self, told: &mut Value, tally: Tally) {
+    fn tell(&self, about: &str, told: &mut Value, tally: Tally) {
         let mut shown = self.shown.get();
         shown.persons += u64::from(tally.persons_shown);
         shown.lookouts += u64::from(tally.lookout_shown);
         self.shown.set(shown);
-        self.note_looks(told, &tally);
+        self.note_looks(about, &tally);
 
         if !tally.withheld.is_empty() {
             told["withheld"] = json!(tally.withheld);
@@ -314,9 +377,7 @@ impl ReadRight<'_> {
 
 impl ReadRight<'_> {
     /// Notes who looked at what of a record or finding.
-    fn note_looks(&self, told: &Value, tally: &Tally) {
-        let about = told["record"].as_str().or(told["finding"].as_str());
-        let about = about.unwrap_or_default();
+    fn note_looks(&self, about: &str, tally: &Tally) {
         for (shown, what) in [
             (tally.persons_shown, "person"),
             (tally.lookout_shown, "lookout"),

@@ -136,3 +136,33 @@ fn what_is_read_is_left_and_counted() {
     assert_eq!(fields, before);
     assert!(tally.persons_shown && tally.lookout_shown);
 }
+
+#[test]
+fn an_officer_reads_the_lookouts_of_the_own_department_as_far_as_they_are_granted() {
+    use Department::{Cus, Hub, Sec};
+
+    let of = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_string());
+        LookoutGrant::Of(names.collect())
+    };
+    let read = |grant: &LookoutGrant, department| {
+        let lookouts = Lookouts::granted(grant).for_officer(department);
+        match lookouts {
+            Lookouts::All => panic!("officers read by department"),
+            Lookouts::Of(departments) => Vec::from_iter(departments),
+        }
+    };
+
+    let (all, none) = (LookoutGrant::Whole(true), LookoutGrant::Whole(false));
+    for department in [Cus, Sec, Hub] {
+        assert_eq!(read(&all, department), [department]);
+        assert_eq!(read(&none, department), []);
+        assert_eq!(read(&of(&[]), department), []);
+    }
+
+    // What the own department owns is left of it; the commission owns all, so it is narrowed.
+    assert_eq!(read(&of(&["SEC", "CUS"]), Cus), [Cus]);
+    assert_eq!(read(&of(&["SEC"]), Cus), []);
+    assert_eq!(read(&of(&["HUB"]), Cus), [Cus]);
+    assert_eq!(read(&of(&["SEC"]), Hub), [Sec]);
+}

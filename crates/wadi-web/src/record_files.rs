@@ -199,7 +199,7 @@ pub(crate) async fn file(
                 made.cut = true;
                 break;
             }
-            reading.show_record(&mut one.json);
+            reading.show_listed(&one.id, &mut one.json);
             made.rows.push(one.json);
         }
 

@@ -152,15 +152,15 @@ impl ListQuery {
             return Err(unprocessable("bad_query", why));
         }
 
+        let crossing = self.crossing.as_deref();
+        let crossing = crossing.map(|code| filters::crossing(node, code));
+        let crossing = reading.crossing(crossing.transpose()?)?;
+
         let of_days = self.from_ms.is_some() || self.until_ms.is_some() || self.older.is_some();
         let known_until = self.known_ms.map(|ms| ms.saturating_add(CLOCK_AHEAD_MS));
         let filter = RecordFilter {
             lane,
-            crossing: self
-                .crossing
-                .as_deref()
-                .map(|code| filters::crossing(node, code))
-                .transpose()?,
+            crossing,
             state: state.filter(|_| !by_state),
             term,
             contested: self.contested.unwrap_or(false),
@@ -319,7 +319,7 @@ async fn read_page(
 
 fn show_records(reading: &ReadRight<'_>, listed: &mut [ListedRecord]) {
     for one in listed {
-        reading.show_record(&mut one.json);
+        reading.show_listed(&one.id, &mut one.json);
     }
 }
 

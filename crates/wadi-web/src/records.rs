@@ -8,6 +8,7 @@ use crate::{
     language::asked_for,
     limits, proof,
     strict::{StrictBody, content_hash},
+    written::{Answered, put_standing, tell_warnings, written_json},
 };
 use axum::{
     Json,
@@ -16,12 +17,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::{Node, Written};
+use wadi_node::Node;
 use wadi_record::Kind;
-use wadi_words::Language;
 
 /// As of which entries or which time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -67,10 +67,9 @@ pub(crate) async fn show(
         (Some(_), Some(_)) => return Err(filters::one_of("at", "known_ms")),
     };
 
-    match reading.show_record(&mut record) {
-        true => Ok(Json(record)),
-        false => Err(reading.not_readable()),
-    }
+    reading.check_record(&record)?;
+    reading.show_record(&mut record);
+    Ok(Json(record))
 }
 
 /// A record as somebody saw it who had seen those entries, or as of a time.
@@ -249,8 +248,9 @@ pub(crate) async fn related(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let reading = token.reading(&node)?;
-    let (id, kind) = node.reads().find_kind(&id).await?;
-    reading.check_kind(kind)?;
+    let id = node.reads().find_record(&id).await?;
+    let record = node.reads().record(&id).await?;
+    reading.check_record(&record)?;
     let _turn = limits::expensive(&token).await?;
 
     let mut related = node.reads().related(&id).await?;
@@ -286,7 +286,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
 
 /// Writes, and answers with what the record has come to.
 async fn write_draft(
-    node: &Node,
+    node: &Arc<Node>,
     token: &Token,
     headers: &HeaderMap,
     body: StrictBody<DraftBody>,
@@ -308,57 +308,15 @@ async fn write_draft(
         StatusCode::CREATED
     };
 
-    let mut answer = written_json(&written, mrz);
-    tell_warnings(&mut answer, asked_for(headers));
-    put_standing(node, &mut [(written.record, &mut answer)]).await;
-    Ok((status, Json(answer)))
-}
-
-/// Tells what looks wrong about a write in a language, as far as the catalogue has it.
-pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
-    let warnings = answer.get_mut("warnings").and_then(Value::as_array_mut);
-    for warning in warnings.into_iter().flatten() {
-        let told = warning.as_str().and_then(|text| language.warning(text));
-        if let Some(told) = told {
-            *warning = told.into();
-        }
-    }
-}
-
-pub(crate) fn written_json(w: &Written, more: Vec<String>) -> Value {
-    let warnings: Vec<&String> = w.warnings.iter().chain(&more).collect();
-    json!({
-        "id": w.printed,
-        "record": w.record.to_string(),
-        "entry": w.entry.to_string(),
-        "repeated": w.repeated,
-        "warnings": warnings,
-    })
-}
-
-/// Says in the answers what the records came to: state, flags, and who detains them. Everything is
-/// written by now: where it cannot be read the answer stands without.
-pub(crate) async fn put_standing(node: &Node, answers: &mut [(RecordId, &mut Value)]) {
-    let ids: BTreeSet<RecordId> = answers.iter().map(|(id, _)| *id).collect();
-    let ids: Vec<RecordId> = ids.into_iter().collect();
-    let standings = match node.reads().standings(&ids).await {
-        Ok(standings) => standings,
-        Err(error) => {
-            tracing::warn!(%error, "what was written could not be read back for its answer");
-            return;
-        }
+    let mut answer = written_json(node, token, &written, mrz);
+    let answered = Answered {
+        record: written.record,
+        decisions: &written.decisions,
+        json: &mut answer,
     };
-
-    for (id, answer) in answers {
-        let Some(standing) = standings.get(id) else {
-            continue;
-        };
-        for member in ["state", "flags", "detained_by", "heads"] {
-            if !standing[member].is_null() {
-                answer[member] = standing[member].clone();
-            }
-        }
-    }
+    put_standing(node, &mut [answered]).await;
+    tell_warnings(&mut answer, asked_for(headers));
+    Ok((status, Json(answer)))
 }
 
 /// Begins a record. Durable when it answers.

@@ -1,21 +1,28 @@
-//! Tokens for releases while dark: a hub issues them before an outage, and a site that is dark by
-//! then spends one on a hold that only the hub could let go.
+//! Tokens for releases while dark: the commission, or SEC for its own holds, issues them at a hub
+//! before an outage, and a site that is dark by then spends one on a hold that only the hub could
+//! let go.
 
 use crate::{
-    Problem, Token,
+    Problem, Token, TokenScope,
+    accounts::check_registered,
     answers::{IssuedReleaseTokenAnswer, ReleaseTokensAnswer},
+    bundles::PersonQuery,
     control::registration,
     filters,
     problem::unprocessable,
     strict::StrictBody,
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
-use wadi_log::{Body, Crossing, RecordId, ReleaseToken};
-use wadi_node::{Node, check_name};
+use wadi_log::{Body, Crossing, ReleaseToken, Role};
+use wadi_node::{Node, Signatory, check_name};
 use wadi_record::{Department, HoldType, Kind, is_blank};
 
 /// Hours that a token may hold at most: a month.
@@ -57,10 +64,12 @@ pub(crate) async fn release_tokens(
     Ok(Json(json!({"release_tokens": all})))
 }
 
-/// Issues one, at a hub: an entry of its control log, which every site takes in.
+/// Issues one, at a hub: an entry of its control log, which every site takes in. The hub's operator
+/// issues it for the commission, and a registered officer of SEC for holds that SEC lets go.
 #[utoipa::path(
     post,
     path = "/v1/release-tokens",
+    params(PersonQuery),
     request_body = ReleaseTokenBody,
     tag = "tokens",
     responses(
@@ -72,9 +81,11 @@ pub(crate) async fn release_tokens(
 pub(crate) async fn issue_release_token(
     State(node): State<Arc<Node>>,
     token: Token,
+    query: Result<Query<PersonQuery>, QueryRejection>,
     body: StrictBody<ReleaseTokenBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    token.operator()?;
+    let Query(query) = query?;
+    let (issuer, signatory) = issuer(&node, &token, query.named())?;
     let wanted = body.said;
     let bad = |why: String| unprocessable("bad_value", why);
     check_name("officer", &wanted.officer)?;
@@ -89,10 +100,7 @@ pub(crate) async fn issue_release_token(
         return Err(bad("reason: say why".into()));
     }
 
-    let scope = match HoldType::from_name(&wanted.scope) {
-        Some(hold) => hold.name().to_string(),
-        None => open_hold(&node, &wanted.scope).await?.to_string(),
-    };
+    let scope = scope_of(&node, &wanted.scope, issuer).await?;
     let expires_s = node.now_ms() / 1_000 + i64::from(wanted.hours) * 3_600;
     let issued = Body::ReleaseToken(ReleaseToken {
         crossing,
@@ -103,7 +111,7 @@ pub(crate) async fn issue_release_token(
         reason: wanted.reason,
     });
 
-    let written = node.write_control(vec![issued], &token.who()).await?;
+    let written = node.write_control(vec![issued], signatory).await?;
     let id = written.first().map(|entry| entry.leaf.to_string());
     Ok((
         StatusCode::CREATED,
@@ -122,8 +130,49 @@ fn crossing_of(node: &Node, given: Option<&str>) -> Result<Option<Crossing>, Pro
     Ok(Some(crossing))
 }
 
-/// The hold that a token is for: a record that is none, or that holds nothing any more, is a slip.
-async fn open_hold(node: &Node, scope: &str) -> Result<RecordId, Problem> {
+/// For which department a token is issued, and in whose name: the operator's person for the
+/// commission, an officer of SEC for SEC.
+fn issuer(
+    node: &Node,
+    token: &Token,
+    named: Option<&str>,
+) -> Result<(Department, Signatory), Problem> {
+    match &token.scope {
+        TokenScope::Officer {
+            officer,
+            department,
+        } if department == Department::Sec.code() && node.door().me().role == Role::Hub => {
+            check_registered(node, &token.scope)?;
+            let signatory = Signatory {
+                department: department.clone(),
+                ..Signatory::person(officer.as_str())
+            };
+            Ok((Department::Sec, signatory))
+        }
+        _ => {
+            token.operator()?;
+            Ok((Department::Hub, token.signatory(named)?))
+        }
+    }
+}
+
+/// What a token lets go, as it is signed: a type of hold, or one hold, which whoever issues it may
+/// let go. A record that is no hold, or that holds nothing any more, is a slip.
+async fn scope_of(node: &Node, scope: &str, issuer: Department) -> Result<String, Problem> {
+    let policy = node.policy_in_force().1;
+    let may = |hold, by_commission| match policy.may_issue(issuer, hold, by_commission) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "no_authority",
+            format!("{issuer} issues no token for the release of {scope}"),
+        )),
+    };
+    if let Some(hold) = HoldType::from_name(scope) {
+        may(Some(hold), false)?;
+        return Ok(hold.name().to_string());
+    }
+
     let reads = node.reads();
     let (id, kind) = reads.find_kind(scope).await?;
     let bad = |why: String| unprocessable("bad_value", format!("scope: {scope} {why}"));
@@ -132,11 +181,18 @@ async fn open_hold(node: &Node, scope: &str) -> Result<RecordId, Problem> {
     }
 
     let record = reads.record(&id).await?;
-    let mut placements = record["placements"].as_array().into_iter().flatten();
-    match placements.any(|p| p["open"] == true) {
-        true => Ok(id),
-        false => Err(bad("holds nothing back any more".into())),
+    let placements = record["placements"].as_array().into_iter().flatten();
+    let mut open = placements.filter(|p| p["open"] == true).peekable();
+    if open.peek().is_none() {
+        return Err(bad("holds nothing back any more".into()));
     }
+
+    for placed in open {
+        let hold = placed["type"].as_str().and_then(HoldType::from_name);
+        may(hold, placed["department"] == Department::Hub.code())?;
+    }
+
+    Ok(id.to_string())
 }
 
 /// Refuses an officer who could never spend it: one who is not registered, or not in that

@@ -1,7 +1,9 @@
-//! Resyncs: planned, approved, steered, verified; at a hub, ordered for a site.
+//! Resyncs: planned, approved by a second person where the machine knows one, steered, verified; at
+//! a hub, ordered for a site.
 
 use crate::{
-    Problem, Token,
+    Problem, Token, TokenScope,
+    accounts::PersonAccount,
     answers::{ResyncAnswer, ResyncsAnswer, VerifyAnswer},
     strict::StrictBody,
 };
@@ -12,9 +14,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::ToSchema;
-use wadi_node::{Node, NodeError, Resync, ResyncAct};
+use wadi_node::{Node, NodeError, Resync, ResyncAct, Signatory};
+use wadi_record::normalise_reference;
 
 /// What is to be compared, or ordered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,7 +32,7 @@ pub struct ResyncBody {
     /// Why.
     #[serde(default)]
     reason: String,
-    /// Who asks for it; the token's name where it is left out.
+    /// The person who asks for it: needed where the token is nobody's own.
     #[serde(default)]
     by: Option<String>,
 }
@@ -38,7 +41,7 @@ pub struct ResyncBody {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResyncActBody {
-    /// Who approves or steers; the token's name where it is left out.
+    /// The person who approves or steers: needed where the token is nobody's own.
     #[serde(default)]
     by: Option<String>,
 }
@@ -102,12 +105,12 @@ pub(crate) async fn plan(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let body = body.said;
-    let by = token.who_or(body.by.clone())?;
+    let by = token.signatory(body.by.as_deref())?;
     let resync = match &body.site {
-        Some(site) => node.resyncs().order(site, &body.reason, &by).await?,
+        Some(site) => node.resyncs().order(site, &body.reason, by).await?,
         None => {
             node.resyncs()
-                .plan(body.peer.as_deref(), &body.reason, &by)
+                .plan(body.peer.as_deref(), &body.reason, by)
                 .await?
         }
     };
@@ -138,16 +141,70 @@ pub(crate) async fn act(
     body: StrictBody<ResyncActBody>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
-    let by = token.who_or(body.said.by)?;
+    let by = token.signatory(body.said.by.as_deref())?;
     let resync = match act.as_str() {
-        "run" => node.resyncs().run(&id, &by).await?,
+        "run" => {
+            check_second_person(&node, &node.resyncs().get(&id).await?, &by).await?;
+            node.resyncs().run(&id, by).await?
+        }
         other => {
             let act: ResyncAct = other.parse().map_err(NodeError::Resync)?;
-            node.resyncs().steer(&id, act, &by).await?
+            node.resyncs().steer(&id, act, by).await?
         }
     };
 
     Ok(told(&resync))
+}
+
+/// Refuses an approval by the person who planned, wherever this machine knows two persons. They are
+/// told apart by their tokens and not by what they call themselves.
+async fn check_second_person(node: &Node, plan: &Resync, by: &Signatory) -> Result<(), Problem> {
+    if operators(node).await?.len() < 2 {
+        return Ok(());
+    }
+
+    if by.is_claimed() || !plan.planned_by_token.is_empty() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "own_token_needed",
+            "several persons operate this machine: who plans a resync and who approves it do so \
+             with tokens of their own, as `wadi token issue layla --operator --person \"Layla \
+             Hasan\"` makes them",
+        ));
+    }
+
+    match normalise_reference(&plan.planned_by) == normalise_reference(&by.name) {
+        true => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "own_proposal",
+            "who approves a resync is not who planned it",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The persons who operate this machine: by tokens of their own that hold, or by accounts that they
+/// took up. However a name is written, it is one person's.
+async fn operators(node: &Node) -> Result<BTreeSet<String>, Problem> {
+    let mut persons = BTreeSet::new();
+    for kept in node.tokens().all().await? {
+        let Ok(token) = serde_json::from_str::<Token>(&kept.scope) else {
+            continue;
+        };
+        let is_persons = token.scope == TokenScope::Operator && !token.person.is_empty();
+        if is_persons && !token.has_expired(node) {
+            persons.insert(normalise_reference(&token.person));
+        }
+    }
+
+    for account in PersonAccount::all(node).await? {
+        let is_used = !account.locked && account.signed_in_ms.is_some();
+        if account.scope == TokenScope::Operator && is_used {
+            persons.insert(normalise_reference(&account.person));
+        }
+    }
+
+    Ok(persons)
 }
 
 /// How thoroughly to verify.

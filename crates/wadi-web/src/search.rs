@@ -85,12 +85,18 @@ impl Search {
     /// What a text may be for this reader. With `near`, plates that are easily taken for it are
     /// sought, too.
     pub(crate) fn of(text: &str, near: bool, reading: &ReadRight<'_>) -> Self {
-        Self::for_rights(
+        let search = Self::for_rights(
             text,
             near,
             reading.seeks_persons(),
             reading.reads_all_lookouts(),
-        )
+        );
+
+        // Whoever finds a record by a document has learnt whose it is, whatever the list shows.
+        if search.meanings.iter().any(|m| m.what == "document") {
+            reading.note_document_sought();
+        }
+        search
     }
 
     fn for_rights(text: &str, near: bool, persons: bool, all_lookouts: bool) -> Self {

@@ -5,10 +5,10 @@
 use crate::{
     DraftBody, Problem, Token,
     problem::unprocessable,
-    records::{put_standing, written_json},
     settle::settle_file,
     spool_place::{SpoolPlace, Unopened, take_text},
     strict::{content_hash, decode_text, parse_object, read_members},
+    written::{Answered, put_standing, written_json},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -419,8 +419,13 @@ async fn write_draft(
     write.content = Some(content);
     let written = node.write(write).await?;
 
-    let mut answer = written_json(&written, mrz);
-    put_standing(node, &mut [(written.record, &mut answer)]).await;
+    let mut answer = written_json(node, &token, &written, mrz);
+    let answered = Answered {
+        record: written.record,
+        decisions: &written.decisions,
+        json: &mut answer,
+    };
+    put_standing(node, &mut [answered]).await;
     Ok(answer.to_string())
 }
 

@@ -7,7 +7,7 @@ use crate::{
     },
     hash_token, new_token,
     problem::unprocessable,
-    reading::ReadGrant,
+    read_grant::ReadGrant,
     strict::StrictBody,
 };
 use axum::{
@@ -121,10 +121,6 @@ impl TokenBody {
         }
 
         check_name("person", &self.person)?;
-        if let Some(reads) = &self.reads {
-            reads.check()?;
-        }
-
         if self.scope == TokenScope::Operator && self.person.is_empty() {
             return Err(unprocessable(
                 "person_missing",
@@ -168,7 +164,7 @@ pub(crate) async fn issue_token(
     let now_ms = node.now_ms();
     let mut issued = Token::new(wanted.name, wanted.scope);
     issued.person = wanted.person;
-    issued.reads = wanted.reads;
+    issued.reads = wanted.reads.map(|reads| reads.checked(&node)).transpose()?;
     issued.created_ms = now_ms;
     issued.expires_ms = wanted
         .days

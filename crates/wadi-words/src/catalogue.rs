@@ -10,6 +10,7 @@ use unic_langid::LanguageIdentifier;
 macro_rules! files {
     ($language:literal) => {
         &[
+            files!($language, "alarms"),
             files!($language, "console_accounts"),
             files!($language, "console_control"),
             files!($language, "console_findings"),

@@ -17,6 +17,16 @@ const LETTERS_MAX: usize = 4_000;
 const BEGINS: &str = "detail-";
 /// What begins the ids of warnings, which have no code.
 const WARNING: &str = "warning";
+/// What begins the ids of what alarms say.
+const ALARM: &str = "alarm";
+/// What stands between the clauses of an alarm: two alarms in one, or two things of one.
+const BETWEEN_CLAUSES: &str = "; ";
+/// Clauses of an alarm that are looked at.
+const CLAUSES_MAX: usize = 40;
+/// The place of a reason within a reason, which may be of several clauses, and that of a part of a
+/// reason, which is of one.
+const WHY: &str = "why";
+const PART: &str = "part";
 
 /// A piece of an English message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,7 +82,7 @@ fn all() -> &'static BTreeMap<String, Vec<EnglishDetail>> {
 /// into again.
 fn plain() -> &'static [&'static EnglishDetail] {
     static PLAIN: LazyLock<Vec<&EnglishDetail>> = LazyLock::new(|| {
-        let why = DetailPiece::Place("why".into());
+        let why = DetailPiece::Place(WHY.into());
         let all = all().values().flatten();
         let mut plain: Vec<_> = all.filter(|d| !d.pieces.contains(&why)).collect();
         plain.sort_by_key(|detail| Reverse(detail.words()));
@@ -136,8 +146,12 @@ impl Language {
 
     /// A reason by the message that made it; none where another one did.
     fn told(self, detail: &EnglishDetail, english: &str) -> Option<String> {
+        self.filled(detail, values(&detail.pieces, english)?)
+    }
+
+    fn filled(self, detail: &EnglishDetail, values: Vec<(&str, &str)>) -> Option<String> {
         let mut arguments = FluentArgs::new();
-        for (name, value) in values(&detail.pieces, english)? {
+        for (name, value) in values {
             arguments.set(name.to_string(), FluentValue::from(self.place(name, value)));
         }
 
@@ -153,7 +167,7 @@ impl Language {
             "department" => Some(Group::Department),
             "type" => Some(Group::HoldType),
             "state" => Some(Group::FindingState),
-            "why" => return self.any_detail(value).unwrap_or_else(|| escaped(value)),
+            WHY | PART => return self.any_detail(value).unwrap_or_else(|| escaped(value)),
             _ => None,
         };
         let known = group.filter(|group| self.has(*group, value));
@@ -170,6 +184,59 @@ impl Language {
     /// [`Self::problem_detail`].
     pub fn warning(self, english: &str) -> Option<String> {
         self.problem_detail(WARNING, english)
+    }
+
+    /// What an alarm says, in this language; as [`Self::problem_detail`]. An alarm may be made of
+    /// several: of each the clauses are told that the catalogue knows, and the rest stays English.
+    pub fn alarm_text(self, english: &str) -> Option<String> {
+        if self == Self::English || english.len() > LETTERS_MAX {
+            return None;
+        }
+        if let Some(told) = self.alarm_clause(english) {
+            return Some(told);
+        }
+
+        let clauses: Vec<&str> = english.split(BETWEEN_CLAUSES).take(CLAUSES_MAX).collect();
+        if clauses.len() == CLAUSES_MAX {
+            return None;
+        }
+
+        let mut told = Vec::new();
+        let mut known = false;
+        let mut from = 0;
+        while let Some(rest) = clauses.get(from..).filter(|rest| !rest.is_empty()) {
+            // The fewest clauses that a message made: the next ones may be another alarm's.
+            let mut ends = 1..=rest.len();
+            let found = ends.find_map(|end| {
+                let clause = rest.get(..end)?.join(BETWEEN_CLAUSES);
+                Some((end, self.alarm_clause(&clause)?))
+            });
+
+            known |= found.is_some();
+            let (end, text) = found.unwrap_or_else(|| (1, escaped(rest[0])));
+            told.push(text);
+            from += end;
+        }
+
+        let between = match self {
+            Self::Arabic => "؛ ",
+            Self::English => BETWEEN_CLAUSES,
+        };
+        known.then(|| told.join(between))
+    }
+
+    /// What one message of alarms made of a text.
+    fn alarm_clause(self, english: &str) -> Option<String> {
+        let mut details = all().get(ALARM)?.iter();
+        details.find_map(|detail| {
+            let values = values(&detail.pieces, english)?;
+            // A name or a number that goes over clauses is several alarms.
+            let is_one = |(name, value): &(&str, &str)| {
+                *name == WHY || !value.contains(BETWEEN_CLAUSES)
+            };
+            values.iter().all(is_one).then_some(())?;
+            self.filled(detail, values)
+        })
     }
 
     /// Codes whose problems have a reason in the catalogue, with the pieces of their English
@@ -219,6 +286,48 @@ mod tests {
         let told = Arabic.problem_detail("unknown_field", kind).unwrap();
         assert!(told.contains("\u{2068}plat\u{2069}"), "{told}");
         assert!(!told.contains("passage"), "{told}");
+    }
+
+    #[test]
+    fn an_alarm_is_told_by_its_clauses_and_several_in_one_are_told_apart() {
+        let english = "4 entries are damaged or missing on this disk; they are fetched back from peers";
+        let told = Arabic.alarm_text(english).unwrap();
+        assert!(told.contains("\u{2068}4\u{2069}"), "{told}");
+        assert!(!told.contains("damaged"), "{told}");
+        assert_eq!(English.alarm_text(english), None);
+
+        let of = |peer: &str, which: &str| {
+            format!(
+                "{peer}: 90 of 100 MiB of this month's budget went over {which}; see what for in \
+                 `wadi status --traffic`"
+            )
+        };
+        let both = format!("{}; {}", of("hub", "its link"), of("qam", "its link sat"));
+        let told = Arabic.alarm_text(&both).unwrap();
+        for name in ["\u{2068}hub\u{2069}", "\u{2068}qam\u{2069}", "\u{2068}sat\u{2069}"] {
+            assert!(told.contains(name), "{told}");
+        }
+        assert!(!told.contains("budget") && !told.contains("its link"), "{told}");
+    }
+
+    #[test]
+    fn of_an_alarm_of_another_version_what_is_known_is_told_and_the_rest_as_it_came() {
+        assert_eq!(Arabic.alarm_text("something of tomorrow"), None);
+        let half = "something of tomorrow; set this machine's clock; nothing is lost meanwhile";
+        let told = Arabic.alarm_text(half).unwrap();
+        assert!(told.starts_with("something of tomorrow؛ "), "{told}");
+        assert!(!told.contains("meanwhile"), "{told}");
+        let many = "x; ".repeat(1_000);
+        assert_eq!(Arabic.alarm_text(&many), None);
+    }
+
+    #[test]
+    fn a_reason_within_an_alarm_may_be_of_several_clauses() {
+        let english = "the papers changed and are not taken up, and the node goes on with those \
+                       that it had: crl.pem was there and is gone: whoever it revoked would be let \
+                       in again; put the newest list back";
+        let told = Arabic.alarm_text(english).unwrap();
+        assert!(!told.contains("papers"), "{told}");
     }
 
     #[test]

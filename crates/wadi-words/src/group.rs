@@ -27,7 +27,7 @@ pub enum Group {
     Disposition,
     /// Where an entry is kept, as at_hub.
     Safety,
-    /// What asks for somebody's attention at a node, as disk_low.
+    /// What asks for somebody's attention at a node, as disk.
     Alarm,
     /// What findings say, as R02-left. Not among [`Group::ALL`]: its messages are sentences with
     /// values ([`crate::Sentence`]).

@@ -133,37 +133,6 @@ mod tests {
     }
 
     #[test]
-    fn every_alarm_that_a_node_raises_has_its_words() {
-        let raised = [
-            "certificate",
-            "claimed control entries",
-            "clock",
-            "a policy that lost",
-            "closed crossings",
-            "cost",
-            "disk",
-            "dossiers cut",
-            "findings held back",
-            "integrity",
-            "left_off",
-            "log",
-            "looks",
-            "metered",
-            "papers",
-            "replica digests",
-            "rules failed",
-            "set_aside",
-            "sign_ins",
-            "silent nodes",
-            "spool",
-        ];
-        for about in raised {
-            assert!(Arabic.has(Group::Alarm, about), "{about}");
-            assert!(English.has(Group::Alarm, about), "{about}");
-        }
-    }
-
-    #[test]
     fn the_number_of_a_field_stands_in_its_text_and_turns_nothing_beside_it() {
         assert_eq!(English.field("container.3"), "container 3");
         assert_eq!(Arabic.field("container.3"), "الحاوية \u{2068}3\u{2069}");

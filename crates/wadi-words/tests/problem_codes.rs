@@ -3,10 +3,12 @@
 //! The codes are read out of the sources: what stands where a code is given. A new way of giving
 //! one is a line in [`GIVERS`].
 
+mod sources;
+
+use sources::{crates, every_source, without_tests};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 use wadi_words::{Group, Language, every_text};
 
@@ -57,44 +59,6 @@ const ELSEWHERE: &[&str] = &[
     "usage",
 ];
 
-fn crates() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("crates/")
-        .into()
-}
-
-fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name == "tests" || name.ends_with("tests.rs") || name == "wadi-words" {
-            continue;
-        }
-
-        if path.is_dir() {
-            sources(&path, out);
-        } else if name.ends_with(".rs") {
-            out.push(path);
-        }
-    }
-}
-
-/// A source without the tests in it.
-fn without_tests(text: &str) -> &str {
-    let mut from = 0;
-    while let Some(at) = text[from..].find("#[cfg(test)]").map(|at| at + from) {
-        let after = text[at..].trim_start_matches("#[cfg(test)]").trim_start();
-        let line = after.lines().next().unwrap_or_default();
-        if line.contains("mod ") && line.ends_with('{') {
-            return &text[..at];
-        }
-        from = at + 1;
-    }
-
-    text
-}
-
 fn is_code(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -141,24 +105,14 @@ fn in_tables(text: &str) -> Vec<&str> {
 
 /// Every code, and a file that gives it.
 fn every_code() -> BTreeMap<String, PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(crates()).expect("crates/") {
-        let src = entry.expect("a crate").path().join("src");
-        if src.is_dir() && !src.starts_with(env!("CARGO_MANIFEST_DIR")) {
-            sources(&src, &mut files);
-        }
-    }
-
     let mut codes = BTreeMap::new();
-    for path in files {
-        let whole = fs::read_to_string(&path).expect("a source");
-        let text = without_tests(&whole);
+    for (path, text) in every_source() {
         let givers = GIVERS
             .iter()
             .filter(|(under, _)| path.starts_with(crates().join(under)));
 
-        let given = givers.flat_map(|(_, giver)| given_by(text, giver));
-        for code in given.chain(in_tables(text)) {
+        let given = givers.flat_map(|(_, giver)| given_by(&text, giver));
+        for code in given.chain(in_tables(&text)) {
             codes
                 .entry(code.to_string())
                 .or_insert_with(|| path.clone());
@@ -248,6 +202,9 @@ const WITHOUT_REASONS: [&str; 7] = [
     "unresolved",
 ];
 
+/// What stands in the place of a code where there is none: of warnings, and of alarms.
+const WITHOUT_CODES: [&str; 2] = ["warning", "alarm"];
+
 #[test]
 fn every_code_that_gives_a_reason_has_it_in_both_languages() {
     let told: BTreeSet<&str> = Language::problem_details().map(|(code, _)| code).collect();
@@ -271,25 +228,16 @@ fn every_code_that_gives_a_reason_has_it_in_both_languages() {
     );
     let stale: Vec<_> = told
         .iter()
-        .filter(|code| **code != "warning" && !codes.contains_key(**code))
+        .filter(|code| !WITHOUT_CODES.contains(code) && !codes.contains_key(**code))
         .collect();
     assert!(stale.is_empty(), "no source gives {stale:?}");
 }
 
 /// The sources as they would be said: a text that goes on in the next line is one.
 fn said_in_sources() -> String {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(crates()).expect("crates/") {
-        let src = entry.expect("a crate").path().join("src");
-        if src.is_dir() && !src.starts_with(env!("CARGO_MANIFEST_DIR")) {
-            sources(&src, &mut files);
-        }
-    }
-
     let mut all = String::new();
-    for path in files {
-        let whole = fs::read_to_string(&path).expect("a source");
-        let mut lines = without_tests(&whole).lines();
+    for (_, text) in every_source() {
+        let mut lines = text.lines();
         while let Some(line) = lines.next() {
             match line.strip_suffix('\\') {
                 Some(begun) => {

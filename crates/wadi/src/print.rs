@@ -145,6 +145,18 @@ pub(crate) fn print_answer(as_json: bool, answer: &Value, in_words: impl FnOnce(
     }
 }
 
+/// The same, of a text with words of the catalogue in it, as [`words_lines`] writes them.
+pub(crate) fn print_words_answer(
+    as_json: bool,
+    answer: &Value,
+    in_words: impl FnOnce(&Value) -> String,
+) {
+    match as_json {
+        true => print_line!("{answer}"),
+        false => words_lines(&in_words(answer)),
+    }
+}
+
 /// JSON for a person.
 pub(crate) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()

@@ -9,10 +9,10 @@ use crate::{
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::OnceLock};
-use wadi_words::{Group, Language, Sentence};
+use wadi_words::{Filling, Group, Language, Sentence};
 
 /// The language of whoever runs this process.
-fn language() -> Language {
+pub(crate) fn language() -> Language {
     static LANGUAGE: OnceLock<Language> = OnceLock::new();
     *LANGUAGE.get_or_init(Language::of_environment)
 }
@@ -22,7 +22,8 @@ pub(crate) fn beside(group: Group, code: &str) -> String {
     beside_in(language(), group, code)
 }
 
-fn beside_in(language: Language, group: Group, code: &str) -> String {
+/// [`beside`] in a language.
+pub(crate) fn beside_in(language: Language, group: Group, code: &str) -> String {
     match language != Language::English && language.has(group, code) {
         true => format!("{} ({})", shown(code), language.title(group, code)),
         false => shown(code).into_owned(),
@@ -44,6 +45,26 @@ pub(crate) fn reason(code: &str, english: &str) -> String {
 pub(crate) fn warning(english: &str) -> String {
     let told = language().warning(english);
     told.map_or_else(|| shown(english).into_owned(), without_isolates)
+}
+
+/// What an alarm says, which a node tells in English.
+pub(crate) fn alarm(english: &str) -> String {
+    let told = language().alarm_text(english);
+    told.unwrap_or_else(|| shown(english).into_owned())
+}
+
+/// A sentence of the catalogue where somebody reads another language than English; in English what
+/// was always said here.
+pub(crate) fn told<'a>(
+    language: Language,
+    name: &str,
+    fillings: impl IntoIterator<Item = (&'a str, Filling<'a>)>,
+    english: impl FnOnce() -> String,
+) -> String {
+    match language {
+        Language::English => english(),
+        other => other.sentence(name, fillings),
+    }
 }
 
 /// How a failure is told on standard error: in English its reason and its code, in another language
@@ -107,7 +128,8 @@ pub(crate) fn found_text(finding: &Value) -> String {
     found_text_in(language(), finding)
 }
 
-fn found_text_in(language: Language, finding: &Value) -> String {
+/// [`found_text`] in a language.
+pub(crate) fn found_text_in(language: Language, finding: &Value) -> String {
     // A published one stands in an event, which holds its sentence as a text.
     let sentence = match &finding["sentence"] {
         Value::String(text) => serde_json::from_str(text).ok(),

@@ -1,6 +1,6 @@
 //! What operators do in the console: told to real processes, in forms without script.
 
-use integration_tests::{Cable, Site, World, browser::Browser, pages::Pages, run};
+use integration_tests::{Cable, OPERATOR, Site, World, browser::Browser, pages::Pages, run};
 use serde_json::json;
 use sqlx::{Connection, Row};
 
@@ -38,7 +38,8 @@ fn a_policy_is_changed_with_its_difference_seen_before_it_is_signed() {
 
     // Somebody else was quicker: nothing is written over unseen.
     let other = json!({"say": "policy", "policy": {"shift_h": 12}});
-    hub.post("/v1/control", &other).unwrap();
+    hub.post("/v1/control?person=Layla%20Hasan", &other)
+        .unwrap();
     let stale = pages.send_on(&shown.html, SIGN, &HIDDEN);
     assert_eq!(stale.status, 409, "{}", stale.html);
     assert_eq!(
@@ -479,7 +480,7 @@ fn an_operator_orders_a_resync_in_a_browser_and_watches_it_finish() {
     world.settle(&["hub", "trb"]);
 
     let browser = Browser::open(hub, "ar");
-    browser.sign_in(&hub.token());
+    browser.sign_in(&hub.token_of(OPERATOR));
     browser.go("/console/control");
     browser.pictures("control");
     browser.go("/console/control/resyncs?site=trb");
@@ -498,7 +499,7 @@ fn a_policy_is_changed_in_a_browser_without_script() {
     let world = pair();
     let hub = world.site("hub");
     let browser = Browser::open(hub, "ar");
-    browser.sign_in(&hub.token());
+    browser.sign_in(&hub.token_of(OPERATOR));
     browser.go("/console/control/policy");
     browser.pictures("control-policy");
 

@@ -181,7 +181,7 @@ fn two_auditors_settle_a_finding_and_the_one_who_comes_late_is_told_what_was_dec
     );
     assert_eq!(own.status, 403);
     assert!(
-        own.text.contains("Another auditor decides it"),
+        own.text.contains("Another person decides it"),
         "{}",
         own.text
     );

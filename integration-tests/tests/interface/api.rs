@@ -358,14 +358,17 @@ fn a_lookout_detains_at_the_site_at_once_and_the_command_line_tells() {
 #[test]
 fn what_is_written_otherwise_is_found_held_and_contradicted_all_the_same() {
     let mut world = World::default();
-    world.start("hub", &[]);
-    world.start("trb", &[("hub", world.site("hub").listen)]);
+    world.start_with_officer("OF-SEC", "SEC");
 
     let (trb, hub) = (world.site("trb"), world.site("hub"));
     let new =
         |kind: &str, department: &str, fields: serde_json::Value, event: serde_json::Value| {
+            let officer = match department {
+                "SEC" => "OF-SEC",
+                _ => "OF-7",
+            };
             let body = json!({
-                "kind": kind, "officer": "OF-7", "department": department,
+                "kind": kind, "officer": officer, "department": department,
                 "fields": fields, "events": [event],
             });
             trb.post("/v1/records", &body).unwrap()
@@ -523,6 +526,17 @@ fn a_zone_that_fails_its_check_is_noted_found_and_never_kept() {
                 .to_string()
                 .contains("person.10")
     });
+
+    // A word makes no false passport a right one.
+    for said in [json!("passed"), Value::Null] {
+        let word = json!({
+            "officer": "OF-8",
+            "department": "PORT",
+            "fields": {"person.10.document_check": said},
+        });
+        let refused = trb.post(&format!("/v1/records/{id}/events"), &word);
+        assert_eq!(refused.unwrap_err()["code"], "bad_value");
+    }
 
     // Read again, by somebody who has the record before them: it agrees now, and nothing is left to
     // find.

@@ -4,6 +4,7 @@
 
 mod passkeys;
 mod tester;
+mod tools;
 
 use integration_tests::{Cable, Site, World};
 use serde_json::{Value, json};
@@ -11,22 +12,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use tools::python;
 
 /// The directory of the scripts.
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi")
-}
-
-/// Python with what `openapi/requirements.txt` names. `scripts/test` installs it, and says so by
-/// the variable; without it these tests are left out, and say so.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("WADI_OPENAPI_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("left out: WADI_OPENAPI_PYTHON is not set; ./scripts/test sets it");
-    }
-
-    // A program of another directory is named in full.
-    python.map(|p| std::path::absolute(p).expect("a path"))
 }
 
 fn assert_succeeds(output: &Output) {
@@ -85,6 +75,7 @@ impl<'a> Asker<'a> {
             "/v1/sites",
             "/v1/quarantine",
             "/v1/resyncs",
+            "/v1/bundles/acts?verify=true",
             "/v1/refusals?open=true",
             "/v1/tokens",
             "/v1/policy",
@@ -369,12 +360,16 @@ fn operate(asker: &mut Asker<'_>) {
 
     assert_eq!(nobody["code"], "unknown_peer", "{nobody}");
 
-    let resync = asker.post("/v1/resyncs", "/v1/resyncs", &json!({}));
+    let resync = asker.post("/v1/resyncs", "/v1/resyncs", &json!({"by": "Layla"}));
     let id = resync["id"].as_str().expect("a resync").to_string();
     asker.get("/v1/resyncs/{id}", &format!("/v1/resyncs/{id}"));
     asker.get("/v1/resyncs/{id}", "/v1/resyncs/none");
     let act = "/v1/resyncs/{id}/{act}";
-    asker.post(act, &format!("/v1/resyncs/{id}/dance"), &json!({}));
+    asker.post(
+        act,
+        &format!("/v1/resyncs/{id}/dance"),
+        &json!({"by": "Layla"}),
+    );
 
     let logs = asker.get("/v1/compare/logs", "/v1/compare/logs");
     let log = logs["logs"][0].clone();
@@ -430,7 +425,7 @@ fn every_answer_is_as_it_is_described() {
     });
     let planned = trb.get("/v1/resyncs").expect("resyncs")["resyncs"][0]["id"].clone();
     let run = format!("/v1/resyncs/{}/run", planned.as_str().expect("an id"));
-    at_site.post(resyncs, &run, &json!({}));
+    at_site.post(resyncs, &run, &json!({"by": "Layla"}));
     world.wait("the resync is done", || {
         let all = trb.get("/v1/resyncs").expect("resyncs");
         all["resyncs"][0]["state"] == "done"
@@ -468,18 +463,24 @@ fn every_answer_is_as_it_is_described() {
     let release = json!({
         "scope": "SECURITY", "department": "SEC", "hours": 24, "reason": "an outage is planned",
     });
-    at_hub.post("/v1/release-tokens", "/v1/release-tokens", &release);
+    at_hub.post(
+        "/v1/release-tokens",
+        "/v1/release-tokens?person=Layla%20Hasan",
+        &release,
+    );
     at_hub.get("/v1/release-tokens", "/v1/release-tokens");
     let cut = json!({"say": "cut_node", "node": "trb", "reason": "overrun"});
     at_hub.post("/v1/control", "/v1/control?dry_run=true", &cut);
 
-    let bundle = at_site.post("/v1/bundles", "/v1/bundles", &json!({"for": "hub"}));
+    let for_hub = json!({"for": "hub"});
+    let bundle = at_site.post("/v1/bundles", "/v1/bundles?person=Layla%20Hasan", &for_hub);
     let part = format!(
         "/v1/bundles/{}/parts/1",
         bundle["bundle"].as_str().expect("a bundle")
     );
     let bytes = trb.bytes(&part);
-    let taken = hub.post_bytes("/v1/bundles/import", &bytes);
+    let import = "/v1/bundles/import?person=Layla%20Hasan";
+    let taken = hub.post_bytes(import, &bytes);
     at_hub.answers.push(json!({
         "method": "POST",
         "route": "/v1/bundles/import",
@@ -493,13 +494,12 @@ fn every_answer_is_as_it_is_described() {
     link.pull();
     trb.truck("22-A-00077");
     let stick = trb
-        .post("/v1/bundles", &json!({"for": "hub"}))
+        .post("/v1/bundles?person=Layla%20Hasan", &for_hub)
         .expect("a bundle");
     let id = stick["bundle"].as_str().expect("an id");
     let bytes = trb.bytes(&format!("/v1/bundles/{id}/parts/1"));
-    at_hub.post("/v1/control", "/v1/control", &cut);
-    hub.post_bytes("/v1/bundles/import", &bytes)
-        .expect("it is taken");
+    at_hub.post("/v1/control", "/v1/control?person=Layla%20Hasan", &cut);
+    hub.post_bytes(import, &bytes).expect("it is taken");
     let found = hub.get("/v1/quarantine").expect("quarantine");
     assert!(!found["entries"].as_array().expect("entries").is_empty());
 

@@ -1,7 +1,10 @@
 //! A token for a release while dark, as a hub issues it and sites spend it.
 
-use integration_tests::{Cable, Site, World, run_json};
+use integration_tests::{Cable, OPERATOR, Site, World, run_json};
 use serde_json::{Value, json};
+
+/// Where a hub's operator issues tokens under the machine's own token, in a person's name.
+const TOKENS: &str = "/v1/release-tokens?person=Layla";
 
 /// A hold of security at a site, searched: nothing was found. Its id and its placement's.
 fn searched(site: &Site) -> (String, Value) {
@@ -57,14 +60,21 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
     let token = run_json(&hub.dir, &issued)["token"].clone();
     let token = token.as_str().unwrap();
 
+    // It is a person's: the machine's own token is nobody's.
+    let listed = hub.get("/v1/release-tokens").unwrap()["release_tokens"][0].clone();
+    let issued_by = ["issued_by", "issued_for", "by_token"].map(|m| listed[m].clone());
+    assert_eq!(issued_by, [OPERATOR, "HUB", "operator"].map(Value::from));
+
     // A site issues none, and what is asked for wrongly is told.
     let wanted = json!({
         "scope": "SECURITY", "department": "SEC", "hours": 9, "reason": "storm",
     });
-    assert!(trb.post("/v1/release-tokens", &wanted).is_err());
+    assert!(trb.post(TOKENS, &wanted).is_err());
+    let nobodys = hub.post("/v1/release-tokens", &wanted).unwrap_err();
+    assert_eq!(nobodys["code"], "person_missing", "{nobodys}");
     let mut endless = wanted.clone();
     endless["hours"] = json!(100_000);
-    let refused = hub.post("/v1/release-tokens", &endless).unwrap_err();
+    let refused = hub.post(TOKENS, &endless).unwrap_err();
     assert_eq!(refused["code"], "bad_value");
 
     // What nobody could ever spend is not signed.
@@ -77,7 +87,7 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
         let mut slip = wanted.clone();
         slip["officer"] = json!("OF-7");
         slip[member] = json!(value);
-        let refused = hub.post("/v1/release-tokens", &slip).unwrap_err();
+        let refused = hub.post(TOKENS, &slip).unwrap_err();
         assert!(refused["detail"].to_string().contains(told), "{refused}");
     }
 
@@ -100,13 +110,13 @@ fn a_site_that_is_dark_lets_one_hold_go_by_the_hubs_token_and_a_second_time_is_f
     let slip = |site: &Site, id: &str| {
         let mut wanted = wanted.clone();
         wanted["scope"] = json!(id);
-        let refused = site.post("/v1/release-tokens", &wanted).unwrap_err();
+        let refused = site.post(TOKENS, &wanted).unwrap_err();
         refused["detail"].to_string()
     };
     let (open, placement) = searched(hub);
     let mut of_one = wanted.clone();
     of_one["scope"] = json!(open);
-    hub.post("/v1/release-tokens", &of_one).unwrap();
+    hub.post(TOKENS, &of_one).unwrap();
     let end = json!({"type": "released", "holds": [placement], "second_officer": "OF-8"});
     say(hub, &open, end).unwrap();
     assert!(slip(hub, &open).contains("holds nothing back"));
@@ -149,7 +159,7 @@ fn of_many_releases_at_once_one_spends_the_token() {
     for _ in 0..6 {
         let wanted =
             json!({"scope": "SECURITY", "department": "SEC", "hours": 9, "reason": "storm"});
-        let token = hub.post("/v1/release-tokens", &wanted).unwrap()["token"].clone();
+        let token = hub.post(TOKENS, &wanted).unwrap()["token"].clone();
         world.wait("the token has come", || {
             let all = trb.get("/v1/release-tokens").unwrap()["release_tokens"].clone();
             all.as_array().unwrap().iter().any(|t| t["token"] == token)
@@ -171,4 +181,88 @@ fn of_many_releases_at_once_one_spends_the_token() {
         });
         assert_eq!(spent, 1, "a token lets one hold go");
     }
+}
+
+/// The token of an officer, as the node's operator issues it.
+fn token_of(site: &Site, officer: &str, department: &str) -> String {
+    let scope = json!({"is": "officer", "officer": officer, "department": department});
+    let body = json!({"name": officer, "scope": scope, "person": format!("Person {officer}")});
+    let issued = site.post("/v1/tokens", &body).unwrap();
+    issued["token"].as_str().unwrap().into()
+}
+
+#[test]
+fn security_issues_tokens_at_the_hub_for_its_own_holds_alone() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let cable = Cable::to(world.site("hub").listen);
+    world.start("trb", &[("hub", cable.address)]);
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let officer = |officer: &str, department: &str, revoked: bool| {
+        let said = json!({
+            "say": "officer", "officer": officer, "department": department, "revoked": revoked,
+        });
+        hub.post("/v1/control", &said).unwrap();
+    };
+    for (name, department) in [
+        ("OF-7", "SEC"),
+        ("OF-8", "SEC"),
+        ("OF-9", "CUS"),
+        ("AU-1", "HUB"),
+    ] {
+        officer(name, department, false);
+    }
+
+    let wanted =
+        |scope: &str| json!({"scope": scope, "department": "SEC", "hours": 9, "reason": "storm"});
+    let issue = |site: &Site, token: &str, scope: &str| {
+        site.post_as(token, None, "/v1/release-tokens", &wanted(scope))
+    };
+    let refused = |answer: Result<Value, Value>| answer.unwrap_err()["code"].clone();
+    let security = token_of(hub, "OF-7", "SEC");
+    let customs = token_of(hub, "OF-9", "CUS");
+    let stranger = token_of(hub, "OF-70", "SEC");
+    assert_eq!(refused(issue(hub, &customs, "SECURITY")), "operator_only");
+    assert_eq!(
+        refused(issue(hub, &stranger, "SECURITY")),
+        "officer_not_named"
+    );
+    assert_eq!(refused(issue(hub, &security, "CUSTOMS")), "no_authority");
+    let at_site = token_of(trb, "OF-7", "SEC");
+    assert_eq!(refused(issue(trb, &at_site, "SECURITY")), "operator_only");
+
+    // What the commission holds back is the commission's to let go.
+    let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order"});
+    let hold = json!({
+        "kind": "hold", "officer": "AU-1", "department": "HUB", "events": [placed],
+        "fields": {"type": "SECURITY", "legal_basis": "order"},
+    });
+    let of_hub = hub.post("/v1/records", &hold).unwrap()["id"].clone();
+    let of_hub = of_hub.as_str().unwrap();
+    assert_eq!(refused(issue(hub, &security, of_hub)), "no_authority");
+    hub.post(TOKENS, &wanted(of_hub)).unwrap();
+
+    // Its own it lets go: the entry says who issued the token, and the site spends it while dark.
+    let token = issue(hub, &security, "SECURITY").unwrap()["token"].clone();
+    let held = || {
+        let all = trb.get("/v1/release-tokens").unwrap_or_default()["release_tokens"].clone();
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|t| t["token"] == token)
+    };
+    world.wait("the token has come", || held().is_some());
+    let told = held().unwrap();
+    let issued_by = ["issued_by", "issued_for", "by_token"].map(|m| told[m].clone());
+    assert_eq!(issued_by, ["OF-7", "SEC", ""].map(Value::from));
+
+    cable.pull();
+    let hold = searched(trb);
+    release(trb, &hold, token.as_str().unwrap()).unwrap();
+    assert_eq!(trb.record(&hold.0).unwrap()["state"], "RELEASED");
+
+    // Whose registration ended issues none.
+    officer("OF-7", "SEC", true);
+    assert_eq!(
+        refused(issue(hub, &security, "SECURITY")),
+        "officer_not_named"
+    );
 }

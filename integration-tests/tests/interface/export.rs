@@ -1,7 +1,8 @@
 //! An export that is interrupted never looks whole: its process killed, the node gone or its own
-//! disk full in the middle. And one that is not takes the same memory however long it is.
+//! disk full in the middle. And one that is not takes the same memory however long it is, and has
+//! what the list has that it is an export of.
 
-use integration_tests::{PATIENCE, wadi};
+use integration_tests::{PATIENCE, World, run_json, wadi};
 use serde_json::{Value, json};
 use std::{
     fs::OpenOptions,
@@ -314,5 +315,51 @@ fn a_reader_that_closes_the_pipe_ends_an_export_quietly() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{format}: {output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+    }
+}
+
+#[test]
+fn an_export_of_the_board_has_what_is_detained_and_by_whom() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let (held, free) = (trb.truck("11-A-00001"), trb.truck("22-B-00002"));
+    let placed = json!({
+        "type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "order 12",
+    });
+    let hold = json!({
+        "kind": "hold", "officer": "OF-C", "department": "CUS",
+        "fields": {"type": "CUSTOMS", "legal_basis": "order 12"},
+        "events": [placed, {"type": "link", "record": held}],
+    });
+    let hold = trb.post("/v1/records", &hold).expect("a hold");
+    let board = trb.get("/v1/records?state=DETAINED").expect("a list");
+    let board = board["records"].as_array().expect("records");
+    assert_eq!(board.len(), 1, "{board:?}");
+
+    for state in ["DETAINED", "detained"] {
+        for format in FORMATS {
+            let file = format!("{state}.{format}");
+            let filter = ["--state", state, "--format", format];
+            let export = [&["export", "-o", &file][..], &filter].concat();
+            let trailer = run_json(&trb.dir, &export);
+            assert_eq!(trailer["export"]["rows"], 1, "{format}: {trailer}");
+
+            let written = std::fs::read(trb.dir.join(&file)).expect("the file");
+            let text = String::from_utf8_lossy(&written);
+            if format != "parquet" {
+                assert!(text.contains(&held) && !text.contains(&free), "{text}");
+            }
+            if format == "ndjson" {
+                let first = text.lines().next().expect("a line");
+                let record: Value = serde_json::from_str(first).expect("JSON");
+                let by = &record["detained_by"];
+                assert_eq!(
+                    (&record["id"], by),
+                    (&json!(held), &board[0]["detained_by"])
+                );
+                assert_eq!(by[0]["hold"], hold["id"], "{by}");
+            }
+        }
     }
 }

@@ -160,7 +160,7 @@ fn a_truck_whose_goods_are_held_stands_on_the_board_with_who_asked_for_it() {
     let fields = json!({"type": "CUSTOMS", "legal_basis": "order 12"});
     let hold = post("hold", "CUS", fields, placed);
 
-    // Both are on the board, and an export of it has both.
+    // Both are on the board.
     let board = trb.get("/v1/records?state=DETAINED").unwrap();
     let board = board["records"].as_array().unwrap();
     let listed = |id: &str| board.iter().find(|r| r["id"] == id);

@@ -1,6 +1,6 @@
 //! Operators: whose token said what, and what an act would change before it is said.
 
-use integration_tests::{PATIENCE, Site, World, run, run_json};
+use integration_tests::{OPERATOR, PATIENCE, Site, World, run, run_json};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -133,7 +133,15 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     assert_eq!(diff["would"]["values"][0]["key"], "recall_h", "{diff}");
     run_json(&hub.dir, &["say", "policy", "policy.json"]);
 
+    // Under the machine's own token it is the person whom that named, and is told as a claim.
+    let nobody = json!({"say": "policy", "policy": {"recall_h": 8}});
+    let refused = hub.post("/v1/control", &nobody).unwrap_err();
+    assert_eq!(refused["code"], "person_missing", "{refused}");
     let shown = run_json(&hub.dir, &["policy", "show"]);
+    assert_eq!(
+        (&shown["by"], &shown["by_token"]),
+        (&json!(OPERATOR), &json!("operator"))
+    );
     let policy = &shown["policy"];
     assert_eq!(
         (
@@ -145,6 +153,14 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     );
     let distances = json!({"MAN-MUN": 78, "MUN-TRB": 629, "QAM-TRB": 261});
     assert_eq!(policy["distances_km"], distances);
+
+    let own = json!({"say": "policy", "policy": {"recall_h": 9}});
+    hub.post_as(&layla, None, "/v1/control", &own).unwrap();
+    let shown = run_json(&hub.dir, &["policy", "show"]);
+    assert_eq!(
+        (&shown["by"], &shown["by_token"]),
+        (&json!("Layla"), &json!(""))
+    );
 
     // A cut is shown, not made; then made, and told of.
     let cut = ["say", "cut", "trb", "--reason", "overrun"];
@@ -161,9 +177,37 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     };
     assert!(!is_cut(), "a dry run cuts nothing");
 
-    let body = json!({"say": "cut_node", "node": "trb", "reason": "overrun"});
+    let body = json!({"say": "cut_node", "node": "trb", "reason": "overrun", "all": true});
+    let refused = hub.post("/v1/control", &body).unwrap_err();
+    assert_eq!(refused["code"], "person_missing", "{refused}");
+    assert!(!is_cut(), "nobody's word cuts nothing");
+    let named = "/v1/control?person=Omar";
+    let refused = hub.post_as(&layla, None, named, &body).unwrap_err();
+    assert_eq!(refused["code"], "other_person", "{refused}");
     hub.post_as(&layla, None, "/v1/control", &body).unwrap();
     assert!(is_cut());
+
+    // Each act carries its person, and says whether their own token said so.
+    let said_by = |act: &str| {
+        let told = run_json(&hub.dir, &["audit", "members"]);
+        let all = told["acts"].as_array().unwrap().clone();
+        let found = all.into_iter().find(|a| a["act"] == act);
+        let found = found.unwrap_or_else(|| panic!("{act}: {told:#}"));
+        json!([found["by"], found["by_token"]])
+    };
+    assert_eq!(said_by("cut"), json!(["Layla", ""]));
+
+    let set_aside = || hub.get("/v1/quarantine").unwrap()["entries"][0]["entry"].clone();
+    world.wait("what it said is set aside", || set_aside().is_string());
+    let admit = json!({"say": "admit", "entries": [set_aside()], "reason": "seen on camera"});
+    let refused = hub.post("/v1/control", &admit).unwrap_err();
+    assert_eq!(refused["code"], "person_missing", "{refused}");
+    hub.post_as(&layla, None, "/v1/control", &admit).unwrap();
+    assert_eq!(said_by("admitted"), json!(["Layla", ""]));
+
+    let uncut = ["say", "uncut", "trb", "--reason", "a drill"];
+    run_json(&hub.dir, &[&uncut[..], &["--person", "ليلى حسن"]].concat());
+    assert_eq!(said_by("uncut"), json!(["ليلى حسن", "operator"]));
 
     let closure = [
         "say",

@@ -1,6 +1,7 @@
-//! Who reads what: a traveller's papers, what somebody is looking for, and which kinds of records.
+//! Who reads what: a traveller's papers, what somebody is looking for, and which kinds of records
+//! of which crossings.
 
-use integration_tests::{Site, World, run};
+use integration_tests::{Site, World, run, run_json};
 use serde_json::{Value, json};
 
 const HASH: &str = "abababababababababababababababababababababababababababababababab";
@@ -198,7 +199,9 @@ fn a_token_reads_what_its_issuer_named_and_a_machine_nothing() {
         code(trb.get_as(&health, "/v1/records?kind=hold")),
         "not_readable"
     );
-    assert_eq!(code(trb.get_as(&health, "/v1/findings")), "not_readable");
+    for of_all_kinds in ["/v1/findings", "/v1/quarantine"] {
+        assert_eq!(code(trb.get_as(&health, of_all_kinds)), "not_readable");
+    }
     let page = trb.get_as(&health, "/v1/records").expect("passages");
     assert_eq!(page["records"].as_array().expect("records").len(), 1);
     let heard = trb.listen_as(&health, "/v1/changes", 1);
@@ -304,4 +307,219 @@ fn an_officer_who_was_revoked_reads_nothing_any_more() {
         code(trb.get_as(&security, "/v1/records")),
         "revoked_officer"
     );
+}
+
+#[test]
+fn a_token_reads_the_crossings_and_the_lookouts_that_its_issuer_named() {
+    let mut world = World::default();
+    world.start_with_officer("OF-SEC", "SEC");
+    world.start("qam", &[("hub", world.site("hub").listen)]);
+    let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
+    let registered = json!({"say": "officer", "officer": "OF-CUS", "department": "CUS"});
+    hub.post("/v1/control", &registered).expect("registered");
+    world.settle(&["hub", "trb", "qam"]);
+
+    let (bus, of_security) = record_both(trb);
+    let of_customs = json!({
+        "kind": "hold", "officer": "OF-CUS", "department": "CUS",
+        "fields": {"type": "CUSTOMS", "legal_basis": "order 13", "target.term": "66C00042"},
+    });
+    let of_customs = trb.post("/v1/records", &of_customs).expect("written")["record"].clone();
+    let of_customs = of_customs.as_str().expect("an id");
+    let elsewhere = qam.truck("22-A-00001");
+    world.settle(&["hub", "trb", "qam"]);
+
+    let reader = || json!({"is": "reader"});
+    let narrow = json!({"crossings": ["trb"], "persons": true, "lookouts": ["sec"]});
+    let token = issue(hub, "trebil", reader(), narrow);
+    let ask = |path: &str| hub.get_as(&token, path);
+    let kept = hub.get("/v1/tokens").expect("tokens");
+    let mut kept = kept["tokens"].as_array().expect("tokens").iter();
+    let kept = kept.find(|t| t["name"] == "trebil").expect("it is kept");
+    let told = json!({"kinds": [], "crossings": ["TRB"], "persons": true, "lookouts": ["SEC"]});
+    assert_eq!(kept["reads"], told);
+
+    // What began at Traibeel is read: the traveller, and what security seeks, but not customs.
+    let path = |id: &str| format!("/v1/records/{id}");
+    let seen = ask(&path(&bus)).expect("the bus");
+    assert_eq!(seen["fields"]["person.1.document_hash"], HASH);
+    let seen = ask(&path(&of_security)).expect("a lookout");
+    assert_eq!(seen["fields"]["target.term"], "77B00042");
+    let seen = ask(&path(of_customs)).expect("a lookout");
+    assert_eq!(withheld(&seen), ["target.term"]);
+    let whole = ask(&format!("{}/document", path(of_customs)));
+    assert_eq!(code(whole), "withheld");
+
+    // Of what began at Al-Qaem nothing is: not by its id, and by no way around it.
+    let parts = ["", "?known_ms=9999999999999", "/history", "/related"];
+    let whole = ["/document", "/evidence", "/verification", "/country"];
+    for part in parts.iter().chain(&whole) {
+        let asked = ask(&format!("{}{part}", path(&elsewhere)));
+        assert_eq!(code(asked), "not_readable", "{part}");
+    }
+    for list in [
+        "/v1/records?crossing=QAM",
+        "/v1/records/file?crossing=QAM",
+        "/v1/day?from_ms=0&until_ms=1000&crossing=QAM",
+        "/v1/findings",
+        "/v1/findings?crossing=TRB",
+        "/v1/findings/cases",
+        "/v1/findings/statistics",
+        "/v1/quarantine",
+    ] {
+        assert_eq!(code(ask(list)), "not_readable", "{list}");
+    }
+
+    // Lists and files are of the one crossing that is read.
+    for list in ["/v1/records", "/v1/records/file?format=ndjson"] {
+        let page = ask(list).expect("a list").to_string();
+        assert!(page.contains(&bus) && page.contains(of_customs), "{page}");
+        assert!(!page.contains(&elsewhere), "{page}");
+        assert!(!page.contains("66C00042"), "{page}");
+    }
+    let found = ask("/v1/records?q=22A00001").expect("a list");
+    assert_eq!(found["records"], json!([]), "{found}");
+    let exported = run(&hub.dir, &["export", "--token", &token]);
+    let lines = String::from_utf8_lossy(&exported.stdout);
+    assert!(exported.status.success() && lines.contains(&bus), "{lines}");
+    assert!(!lines.contains(&elsewhere), "{lines}");
+    for record in hub.listen_as(&token, "/v1/changes", 3) {
+        assert_eq!(record["crossing"], "TRB", "{record}");
+    }
+
+    // An officer of the commission reads all lookouts, unless the token is narrowed; others never
+    // more than their department's.
+    let seen_by = |name: &str, department: &str, lookouts: Value, record: &str| {
+        let scope = json!({"is": "officer", "officer": name, "department": department});
+        let token = issue(hub, name, scope, json!({"lookouts": lookouts}));
+        let seen = hub.get_as(&token, &path(record)).expect("a lookout");
+        seen["fields"]["target.term"].is_string()
+    };
+    assert!(seen_by("AU-1", "HUB", json!(["SEC"]), &of_security));
+    assert!(!seen_by("AU-2", "HUB", json!(["SEC"]), of_customs));
+    assert!(seen_by("AU-3", "HUB", json!(true), of_customs));
+    assert!(!seen_by("CU-1", "CUS", json!(["SEC"]), &of_security));
+    assert!(!seen_by("CU-2", "CUS", json!(["SEC"]), of_customs));
+    assert!(seen_by("CU-3", "CUS", json!(["CUS", "SEC"]), of_customs));
+}
+
+#[test]
+fn a_token_is_narrowed_at_the_prompt_and_names_what_there_is() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    world.start("qam", &[("hub", world.site("hub").listen)]);
+    let (hub, trb, qam) = (world.site("hub"), world.site("trb"), world.site("qam"));
+    let (here, there) = (trb.truck("11-A-00001"), qam.truck("22-A-00001"));
+    world.settle(&["hub", "trb", "qam"]);
+
+    let issue = ["token", "issue", "both"];
+    let reads = ["--crossing", "TRB,QAM", "--lookouts-of", "SEC,CUS"];
+    let issued = run_json(&hub.dir, &[&issue[..], &reads[..]].concat());
+    let token = issued["token"].as_str().expect("a token");
+    let listed = run(&hub.dir, &["token", "list"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let words = "at QAM, TRB; no travellers; lookouts of CUS, SEC";
+    assert!(listed.contains(words), "{listed}");
+
+    // Of two crossings one has to be named, as of two kinds.
+    let refused = hub.get_as(token, "/v1/records").expect_err("of which one?");
+    assert_eq!(refused["code"], "not_readable");
+    let why = "this token reads records of QAM, TRB alone; name one crossing";
+    assert_eq!(refused["detail"], why);
+    for (crossing, id) in [("TRB", &here), ("QAM", &there)] {
+        let page = hub.get_as(token, &format!("/v1/records?crossing={crossing}"));
+        let page = page.expect("a list").to_string();
+        assert!(page.contains(id.as_str()), "{page}");
+    }
+
+    // A slip of the pen would be a token that reads nothing.
+    for wrong in [
+        json!({"crossings": ["TRX"]}),
+        json!({"lookouts": ["SEK"]}),
+        json!({"kinds": ["lorry"]}),
+    ] {
+        let body = json!({"name": "x", "scope": {"is": "reader"}, "reads": wrong});
+        assert_eq!(
+            code(hub.post("/v1/tokens", &body)),
+            "unknown_value",
+            "{wrong}"
+        );
+    }
+    let both = ["token", "issue", "x", "--lookouts", "--lookouts-of", "SEC"];
+    assert_eq!(run(&hub.dir, &both).status.code(), Some(2));
+}
+
+/// How often a token was shown travellers, as auditors see it.
+fn persons_read(site: &Site, name: &str) -> Option<u64> {
+    let reads = site.get("/v1/reads").expect("reads");
+    let mut lines = reads["reads"].as_array().expect("lines").iter();
+    lines.find(|line| line["token"] == name)?["persons"].as_u64()
+}
+
+#[test]
+fn each_way_in_which_a_traveller_is_shown_counts_and_is_noted_with_the_record() {
+    let mut world = World::default();
+    world.start_with_officer("OF-SEC", "SEC");
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let (bus, _) = record_both(trb);
+    let scope = json!({"is": "officer", "officer": "OF-PAS", "department": "PAS"});
+    let reads = json!({"kinds": ["passage"], "persons": true});
+    let passports = issue(trb, "PAS", scope, reads);
+
+    let mut times = 0;
+    for way in [
+        format!("/v1/records/{bus}/history"),
+        format!("/v1/records/{bus}/evidence"),
+        format!("/v1/records/{bus}/verification"),
+        "/v1/records/file?format=ndjson".into(),
+        "/v1/records/file?format=csv".into(),
+        "/v1/records?fields=fields".into(),
+        // Whoever finds it by the document knows whose it is, whatever is shown.
+        format!("/v1/records?q={HASH}&fields=state"),
+    ] {
+        trb.get_as(&passports, &way).expect("it is shown");
+        times += 1;
+        world.wait(&format!("{way} is counted"), || {
+            persons_read(trb, "PAS") == Some(times)
+        });
+
+        let newest = trb.get("/v1/looks?limit=1").expect("looks");
+        let newest = &newest["looks"][0];
+        assert_eq!(newest["record"], bus.as_str(), "{way}: {newest}");
+        assert_eq!(newest["what"], "person", "{way}");
+    }
+
+    let exported = run(&trb.dir, &["export", "--token", &passports]);
+    let lines = String::from_utf8_lossy(&exported.stdout);
+    assert!(exported.status.success() && lines.contains(HASH), "{lines}");
+    world.wait("an export is counted", || {
+        persons_read(trb, "PAS") == Some(times + 1)
+    });
+    let heard = trb.listen_as(&passports, "/v1/changes", 1);
+    assert_eq!(heard[0]["record"], bus.as_str());
+    world.wait("the stream is counted", || {
+        persons_read(trb, "PAS") == Some(times + 2)
+    });
+
+    // What an auditor takes along with a finding is read, too.
+    let weighed = json!({
+        "type": "weighed", "scale": "S1", "gross_kg": 31_000,
+        "attested_by": "OF-1", "attester_department": "CUS",
+    });
+    trb.say(&bus, "OPS", weighed).expect("it is weighed");
+    let found = || {
+        let page = hub.get("/v1/findings?rule=R22").expect("findings");
+        page["findings"][0]["finding"].as_str().map(String::from)
+    };
+    world.wait("the hub finds it", || found().is_some());
+    let finding = found().expect("it is found");
+
+    let auditor = officer(hub, "HUB");
+    let pack = ["audit", "evidence", &finding, "-o", "case"];
+    let packed = run(&hub.dir, &[&pack[..], &["--token", &auditor]].concat());
+    assert!(packed.status.success(), "{packed:?}");
+    world.wait("what was packed is counted", || {
+        persons_read(hub, "HUB") >= Some(1)
+    });
 }

@@ -223,6 +223,106 @@ fn one_locked_table_costs_its_own_readers_an_answer_and_holds_up_nobody_else() {
     hub.get("/v1/findings").expect("nobody holds it any more");
 }
 
+/// What a caller may put into an address that PostgreSQL takes in no text, or that nobody sees.
+const ODD: [&str; 8] = [
+    "%00",
+    "A%00B",
+    "11-A-00001%00",
+    "%01",
+    "%0A",
+    "%7F",
+    "%C2%85",
+    "%E2%80%AE",
+];
+
+/// Addresses that end with a text of the caller's.
+const FREE_TEXTS: [&str; 32] = [
+    "/v1/records?q=",
+    "/v1/records?near=true&q=",
+    "/v1/records?plate=",
+    "/v1/records?container=",
+    "/v1/records?crossing=",
+    "/v1/records?state=",
+    "/v1/records?department=",
+    "/v1/records?after=",
+    "/v1/records?older=5.",
+    "/v1/records?fields=",
+    "/v1/records/file?q=",
+    "/v1/records/",
+    "/v1/findings?assignee=",
+    "/v1/findings?about=plate:",
+    "/v1/findings?about=officer:",
+    "/v1/findings?about=outage:",
+    "/v1/findings?record=",
+    "/v1/findings?after=1.5.",
+    "/v1/findings/cases?after=5.",
+    "/v1/findings/cases/plate/",
+    "/v1/findings/statistics?rule=",
+    "/v1/findings/",
+    "/v1/day?from_ms=0&until_ms=1&crossing=",
+    "/v1/looks?who=",
+    "/v1/looks?record=",
+    "/v1/members/acts?node=",
+    "/v1/members/acts?after=",
+    "/v1/quarantine?log=",
+    "/v1/quarantine?after=",
+    "/v1/resyncs/",
+    "/v1/compare?after=",
+    "/v1/compare/root?size=1&log=",
+];
+
+#[test]
+fn what_no_text_can_hold_is_answered_on_postgres_as_on_sqlite() {
+    let mut world = World::default();
+    let server = TemporaryServer::start(&world.dir().join("pg")).expect("PostgreSQL is installed");
+    let database = format!("database = {:?}", server.create("wadi").unwrap());
+    world.prepare("hub", &[], &database);
+    world.boot("hub");
+    world.start("hub2", &[]);
+    let (postgres, sqlite) = (world.site("hub"), world.site("hub2"));
+    for hub in [postgres, sqlite] {
+        hub.truck("11-A-00001");
+    }
+
+    let ask = |method: &str, path: &str, body: Option<&Value>| {
+        let told = |hub: &Site| {
+            let (status, answer) = hub.exchange(method, path, body);
+            (
+                status,
+                answer["code"].as_str().unwrap_or_default().to_string(),
+            )
+        };
+        let (here, there) = (told(postgres), told(sqlite));
+        assert!((200..500).contains(&here.0), "{method} {path}: {here:?}");
+        assert_eq!(here, there, "{method} {path}");
+        here
+    };
+
+    for odd in ODD {
+        for text in FREE_TEXTS {
+            ask("GET", &format!("{text}{odd}"), None);
+        }
+        for named in ["/v1/tokens/", "/v1/accounts/", "/v1/findings/desk/views/"] {
+            let (status, code) = ask("DELETE", &format!("{named}{odd}"), None);
+            assert_eq!(status, 404, "{named}{odd}: {code}");
+        }
+    }
+    let nothing = json!({"subject": "a\u{0}", "code": "\u{0}", "times": 1, "reason": "a slip"});
+    let (_, code) = ask("POST", "/v1/refusals/dismiss", Some(&nothing));
+    assert_eq!(code, "no_such_refusal");
+
+    // In a plate such characters are dropped, as blanks are: the truck is found all the same.
+    for odd in ["%00", "%01", "%E2%80%AE"] {
+        let path = format!("/v1/records?plate=11-A-{odd}00001");
+        let found = postgres.get(&path).expect("a list");
+        assert_eq!(found["records"].as_array().map(Vec::len), Some(1), "{odd}");
+    }
+    assert_eq!(
+        postgres.get("/readyz").expect("it goes on")["status"],
+        "ready"
+    );
+}
+
 #[test]
 fn a_hub_starts_on_its_own_database_or_says_why_not() {
     let mut world = World::default();

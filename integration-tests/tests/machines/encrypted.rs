@@ -43,7 +43,7 @@ fn refused(dir: &Path, arguments: &[&str]) -> String {
     last["error"].as_str().unwrap_or_default().into()
 }
 
-/// A bus with a traveller, and a lookout; their ids.
+/// A bus with a traveller, and a hold whose note names another plate; their ids.
 fn record_both(site: &Site) -> [String; 2] {
     let bus = json!({
         "kind": "passage", "officer": "OF-SECRET", "department": "PORT",
@@ -54,23 +54,23 @@ fn record_both(site: &Site) -> [String; 2] {
             "person.1.document_hash": HASH,
         },
     });
-    let lookout = json!({
+    let hold = json!({
         "kind": "hold", "officer": "OF-SECRET", "department": "SEC",
-        "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "88B00777"},
+        "fields": {"type": "SECURITY", "legal_basis": "order 12", "note": "for 88B00777"},
     });
 
-    [bus, lookout].map(|body| {
+    [bus, hold].map(|body| {
         let written = site.post("/v1/records", &body).expect("written");
         written["record"].as_str().expect("an id").to_string()
     })
 }
 
 /// Everything that a node recorded is there, and is found.
-fn all_is_there(site: &Site, [bus, lookout]: &[String; 2]) {
+fn all_is_there(site: &Site, [bus, hold]: &[String; 2]) {
     let fields = |id: &str| site.record(id).expect("the record")["fields"].clone();
     assert_eq!(fields(bus)["vehicle.plate_raw"], "77-B-00042");
     assert_eq!(fields(bus)["person.1.document_hash"], HASH);
-    assert_eq!(fields(lookout)["legal_basis"], "order 12");
+    assert_eq!(fields(hold)["legal_basis"], "order 12");
 
     let found = site.get("/v1/records?q=77B00042").expect("a list");
     let found = found["records"].as_array().expect("records");

@@ -1,7 +1,7 @@
 //! What a node keeps is its own user's: databases, what lies beside them, tokens, keys, and copies
 //! of them.
 
-use integration_tests::{World, papers, run, run_json, wadi};
+use integration_tests::{OPERATOR, World, papers, run, run_json, wadi};
 use serde_json::json;
 use std::{
     os::unix::fs::PermissionsExt,
@@ -102,6 +102,7 @@ fn careless(dir: &Path, arguments: &[&str]) {
 
     let done = shell
         .env("WADI_PASSPHRASE", "correct horse")
+        .env("WADI_PERSON", OPERATOR)
         .stdin(Stdio::null())
         .output()
         .unwrap();

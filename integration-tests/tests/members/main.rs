@@ -10,3 +10,4 @@ mod node_keys;
 mod officer_keys;
 mod pki;
 mod site_clocks;
+mod strangers;

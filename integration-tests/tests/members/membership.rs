@@ -84,6 +84,7 @@ fn who_was_a_member_when_is_told_with_the_person_the_hub_and_the_entry() {
         ]
     );
     assert_eq!(cut_act["entry"], cut);
+    assert_eq!(cut_act["by_token"], "", "her own token said so");
     assert!(
         cut_act["at_ms"].as_i64() >= Some(before) && cut_act["at_ms"].as_i64() <= Some(between)
     );
@@ -175,6 +176,9 @@ fn a_spare_is_declared_by_a_person_and_never_of_a_node_that_was_heard() {
     let spare = |node: &str| json!({"say": "spare", "node": node, "reason": "in the depot"});
     let refused = hub.post("/v1/control", &spare("wld")).unwrap_err();
     assert_eq!(refused["code"], "person_missing", "{refused}");
+    let claimed = hub.post("/v1/control?person=Layla", &spare("wld"));
+    let claimed = claimed.unwrap_err();
+    assert_eq!(claimed["code"], "person_missing", "{claimed}");
 
     let token = layla(hub);
     let code = |body: Value| say(hub, &token, body).unwrap_err()["code"].clone();

@@ -104,7 +104,7 @@ fn a_renewed_certificate_and_a_newer_revocation_list_are_taken_up_while_nodes_ru
     assert!(hub.record(&second).is_err());
 
     // The node is in good hands after all: a renewed certificate is enough.
-    run_json(ca.path(), &["pki", "renew", "trb"]);
+    run_json(ca.path(), &["pki", "renew", "trb", "--readmit"]);
     std::fs::copy(made.join("tls.pem"), machine.join("tls.pem")).unwrap();
     world.wait("the hub hears it again", || hub.record(&second).is_ok());
 }
@@ -168,14 +168,20 @@ fn a_certificate_that_expired_during_an_outage_still_lets_its_node_hand_in_what_
 
     assert!(!holds_hubs_word(), "it takes nothing");
 
+    // It is in order to start such a node: it hands in. Whoever looks is told, and so is a program.
     let checked = run(&trb.dir, &["node", "check"]);
     assert!(
         String::from_utf8_lossy(&checked.stderr).contains("expired"),
         "{checked:?}"
     );
+    let notes = || run_json(&trb.dir, &["node", "check"])["notes"].to_string();
+    let told = notes();
+    assert!(told.contains("certificate has expired"), "{told}");
 
     trb.stop();
     run_json(ca.path(), &["pki", "renew", "trb"]);
+    let told = notes();
+    assert!(!told.contains("expired"), "{told}");
     world.boot("trb");
     world.wait("renewed, it takes the hub's word", holds_hubs_word);
     assert_eq!(trb.get("/v1/sites").unwrap()["alarms"], json!([]));

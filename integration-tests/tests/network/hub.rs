@@ -388,6 +388,21 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         hub.get("/v1/findings?after=x").unwrap_err()["code"],
         "bad_cursor"
     );
+
+    // Of two findings one may repeat the other: not each the other, so that nothing stays open.
+    let all = before["findings"].as_array().unwrap();
+    let other = all.iter().find(|f| f["finding"] != finding["finding"]);
+    let other = other.unwrap();
+    let duplicate = |of: &Value| {
+        json!({"act": "decide", "approve": true, "disposition": "duplicate", "duplicate_of": of})
+    };
+    act(hub, &second, &finding, duplicate(&other["finding"])).unwrap();
+    let proposal = json!({"act": "propose", "waive": true, "reason": "the same"});
+    act(hub, &first, other, proposal).unwrap();
+    assert_eq!(
+        act(hub, &second, other, duplicate(&finding["finding"])).unwrap_err()["code"],
+        "bad_duplicate"
+    );
 }
 
 #[test]

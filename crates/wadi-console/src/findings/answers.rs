@@ -283,4 +283,6 @@ pub(super) struct SeenKnowledge {
 pub(super) struct SeenKnownHold {
     pub hold: String,
     pub taken_in: bool,
+    #[serde(default)]
+    pub claimed: bool,
 }

@@ -373,9 +373,10 @@ fn known_sentences(language: Language, e: &SeenEntry) -> Vec<String> {
     }
 
     for hold in &knew.holds {
-        let name = match hold.taken_in {
-            true => "findings-knew-hold",
-            false => "findings-knew-not-hold",
+        let name = match (hold.taken_in, hold.claimed) {
+            (true, _) => "findings-knew-hold",
+            (false, true) => "findings-knew-claimed-hold",
+            (false, false) => "findings-knew-not-hold",
         };
         let what = wadi_words::Filling::from(hold.hold.as_str());
         out.push(language.sentence(name, [("what", what)]));
@@ -440,5 +441,41 @@ impl FindingPage {
 
     fn may_decide(&self) -> bool {
         self.rights.settles && self.is_proposed() && !self.is_own_proposal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_node_only_claims_to_have_had_blames_nobody() {
+        let entry = json!({
+            "entry": "e1",
+            "officer": "OF-1",
+            "department": "PORT",
+            "device": "",
+            "claimed_ms": 0,
+            "happened_ms": null,
+            "stands": {"counts": true},
+            "puts": {},
+            "events": [],
+            "knew": {
+                "not_shown": [],
+                "holds": [{"hold": "H-TRB-1", "taken_in": false, "claimed": true}],
+            },
+        });
+        let entry: SeenEntry = serde_json::from_value(entry).expect("an entry");
+
+        for (language, words) in [
+            (Language::English, "nothing held here bears that out"),
+            (Language::Arabic, "وليس هنا ما يثبت ذلك"),
+        ] {
+            let told = known_sentences(language, &entry);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(words), "{told:?}");
+            assert!(told[0].contains("H-TRB-1"), "{told:?}");
+        }
     }
 }

@@ -218,6 +218,8 @@ pub(super) struct ShownKnowledge {
 pub(super) struct ShownKnownHold {
     pub hold: String,
     pub taken_in: bool,
+    #[serde(default)]
+    pub claimed: bool,
 }
 
 /// One value that was put into a field.

@@ -52,6 +52,7 @@ struct KnownHold {
     id: String,
     path: String,
     taken_in: bool,
+    claimed: bool,
 }
 
 /// The event that brings an officer's own signature.
@@ -225,6 +226,7 @@ fn knowledge(knew: &ShownKnowledge, numbers: &BTreeMap<&str, usize>) -> Knowledg
                 id: hold.hold.clone(),
                 path: record_path(&hold.hold, ""),
                 taken_in: hold.taken_in,
+                claimed: hold.claimed,
             })
             .collect(),
     }

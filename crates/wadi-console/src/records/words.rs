@@ -315,6 +315,7 @@ pub(crate) fn tone_of(word: &str) -> &'static str {
         | "FORCED_EXIT"
         | "RELEASED_UNDULY"
         | "PAID_UNDULY"
+        | "ASSESSED_UNDULY"
         | "ANOMALY"
         | "SEIZED"
         | "VOIDED_AFTER_EXIT"

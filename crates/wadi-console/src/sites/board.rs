@@ -137,7 +137,10 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
     let oldest = age.unwrap_or_else(|| f.say("sites-nothing"));
     let disk = match &sites.degraded {
         None => ToldShortly::of(f.say("sites-no-alarm")),
-        Some(d) => ToldShortly::bad(super::when::bytes(d.free_bytes as f64), &d.why),
+        Some(d) => {
+            let free = super::when::bytes(d.free_bytes as f64);
+            ToldShortly::bad(free, &f.say_alarm(&d.why))
+        }
     };
     BoardLine {
         name: sites.node.clone(),
@@ -296,7 +299,10 @@ fn link_more(f: &PageFrame, peer: &PeerRead) -> String {
 
 fn told_alarm(f: &PageFrame, peer: &PeerRead, about: &str) -> ToldShortly {
     match peer.alarms.iter().find(|a| a.about == about) {
-        Some(alarm) => ToldShortly::bad(f.say(&format!("sites-alarm-{about}")), &alarm.text),
+        Some(alarm) => ToldShortly::bad(
+            f.say(&format!("sites-alarm-{about}")),
+            &f.say_alarm(&alarm.text),
+        ),
         None if peer.last_contact_ms == 0 => ToldShortly::of(f.say("sites-unknown")),
         None => ToldShortly::of(f.say("sites-no-alarm")),
     }

@@ -69,7 +69,7 @@ impl BoardPage {
             lines,
             marks,
             unplaced,
-            alarms: read.sites.alarms.clone(),
+            alarms: read.sites.alarms.iter().map(|a| f.say_alarm(a)).collect(),
             outline: outline().path(),
             width: MAP_WIDTH,
             height: MAP_HEIGHT,
@@ -157,7 +157,7 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
     let member = read.members.members.iter().find(|m| m.node == site);
     let alarm = |a: &answers::AlarmRead| {
         let name = f.language.alarm(&a.about);
-        (name, a.text.clone(), Moment::of_ms(a.since_ms))
+        (name, f.say_alarm(&a.text), Moment::of_ms(a.since_ms))
     };
     Ok(SitePage {
         id: member.map_or_else(String::new, |m| m.id.clone()),
@@ -320,6 +320,18 @@ mod tests {
             html.contains("passages: 40 to send · nobody knows by when"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn alarms_say_in_the_language_of_the_page_what_is_wrong() {
+        let mut read = country();
+        let english = "the anchor file is missing: nobody can tell whether the database is whole";
+        read.sites.alarms = vec![english.into(), "something of tomorrow".into()];
+        let arabic = BoardPage::new(frame(Language::Arabic), &read);
+        assert!(!arabic.alarms[0].contains("anchor"), "{}", arabic.alarms[0]);
+        assert_eq!(arabic.alarms[1], "something of tomorrow");
+        let page = BoardPage::new(frame(Language::English), &read);
+        assert_eq!(page.alarms[0], english);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 pub(super) struct SaidAct {
     ms: i64,
     officer: String,
+    by_token: String,
     /// Of an enrolment, which may be replaced by another one.
     enrolment: Option<Enrolment>,
     /// Of an admission: why.
@@ -45,6 +46,9 @@ pub struct SaidMemberAct<'a> {
     pub said_ms: i64,
     /// The person in whose name.
     pub officer: &'a str,
+    /// The token that named that person, where it is nobody's own; empty where the token is the
+    /// person's, or nobody said it.
+    pub by_token: &'a str,
     /// What it does.
     pub act: MemberAct<'a>,
     /// Whether it counts: said by a hub within what counts of its log, or signed by the root.
@@ -65,6 +69,7 @@ impl Control {
         let said = SaidAct {
             ms: entry.common.wall_ms,
             officer: entry.common.officer.clone(),
+            by_token: entry.common.device.clone(),
             enrolment: match &entry.body {
                 Body::Enrolment(enrolment) => Some(enrolment.clone()),
                 _ => None,
@@ -85,6 +90,7 @@ impl Control {
                 reference: *at,
                 said_ms: said.ms,
                 officer: &said.officer,
+                by_token: &said.by_token,
                 act,
                 counts: by_root || self.fact_counts(at),
             })

@@ -4,7 +4,7 @@
 use super::Control;
 use crate::{
     LogId, Reference,
-    entry::{Closure, ReleaseToken},
+    entry::{Closure, IssuedToken},
 };
 use std::collections::BTreeSet;
 
@@ -49,18 +49,14 @@ impl Control {
 
     /// A token for a release by its id, the hash of its entry, where somebody had taken it in who
     /// had taken in `covered` of each control log.
-    pub fn release_token(
-        &self,
-        id: &str,
-        covered: impl Fn(&LogId) -> u64,
-    ) -> Option<&ReleaseToken> {
+    pub fn release_token(&self, id: &str, covered: impl Fn(&LogId) -> u64) -> Option<&IssuedToken> {
         self.release_tokens()
             .find(|(r, _)| r.leaf.to_string() == id && r.seq < covered(&r.log))
             .map(|(_, token)| token)
     }
 
     /// All tokens for releases that a hub issued within what counts of its log.
-    pub fn release_tokens(&self) -> impl Iterator<Item = (&Reference, &ReleaseToken)> {
+    pub fn release_tokens(&self) -> impl Iterator<Item = (&Reference, &IssuedToken)> {
         self.tokens.iter().filter(|(r, _)| self.fact_counts(r))
     }
 }

@@ -270,6 +270,19 @@ pub struct ReleaseToken {
     pub reason: String,
 }
 
+/// A token for a release, and who issued it, as its entry says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: ReleaseToken,
+    /// The person or the officer in whose name.
+    pub officer: String,
+    /// For which department: HUB, or SEC for what SEC itself may let go.
+    pub department: String,
+    /// The token that named that person, where it is nobody's own; else empty.
+    pub by_token: String,
+}
+
 /// The hub orders a site to resync.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]

@@ -7,6 +7,7 @@ use crate::{
         error::NodeError,
         excerpt::{ALL_EXCERPTS, EXCERPT_LOST},
         losses::{self, lacks},
+        refused_callers::CALLERS,
     },
 };
 use serde_json::{Value as Json, json};
@@ -125,6 +126,8 @@ impl Reads {
         alarms.extend(silent.map(of("device")));
         let paused = door.budgets.alarm(Instant::now(), |id| door.name_of(id));
         alarms.extend(paused.map(of("cost")));
+        let callers = door.refused_callers.alarm(door.clock.steady_ms());
+        alarms.extend(callers.map(of(CALLERS)));
         let others = door.alarms.lock().expect("no panic holds it").clone();
         alarms.extend(others.into_iter().map(|(about, text)| of(about)(text)));
 

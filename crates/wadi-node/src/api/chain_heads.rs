@@ -77,12 +77,12 @@ impl LocalChain {
 }
 
 /// Tells how far these chains go, until the future is dropped.
-pub(crate) async fn tell_chain_heads(door: Arc<Door>, chains: [Arc<LocalChain>; 2]) {
+pub(crate) async fn tell_chain_heads(door: Arc<Door>, chains: [Arc<LocalChain>; 3]) {
     if door.me.role == Role::Observer {
         return std::future::pending().await;
     }
 
-    let mut told_ms: [Option<i64>; 2] = [None; 2];
+    let mut told_ms: [Option<i64>; 3] = [None; 3];
     loop {
         for (chain, told_ms) in chains.iter().zip(&mut told_ms) {
             let now_ms = door.now_ms();
@@ -120,10 +120,14 @@ async fn tell_one(door: &Door, chain: &LocalChain) -> Result<bool, NodeError> {
 }
 
 fn not_borne_out(chain: &LocalChain, lines: u64) -> String {
+    let name = chain.name();
+    let tells: String = match name {
+        "sign_ins" => "keep this node's database, and tell the commission".into(),
+        _ => format!("wadi audit {name} --verify says which"),
+    };
     format!(
-        "line {lines} of {} is not the one of which this node told its peers: lines were changed \
-         or lost; wadi audit looks --verify says which",
-        chain.name()
+        "line {lines} of {name} is not the one of which this node told its peers: lines were \
+         changed or lost; {tells}"
     )
 }
 

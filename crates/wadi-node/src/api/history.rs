@@ -2,15 +2,21 @@
 //! each field, and what an officer could have known at a decision.
 
 use crate::{
-    api::{Reads, history_order::in_order, known::received_ms, read::Safety},
+    api::{
+        Reads,
+        borne_out::{HeldRoots, TakenIn},
+        history_order::in_order,
+        known::received_ms,
+        read::Safety,
+    },
     door::{
-        command::{Account, Command},
+        command::{Account, Command, DecidedOn},
         error::NodeError,
     },
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Body, LogId, NodeId, RecordId, Reference, Role};
 use wadi_store::{RecordRow, StoredEntry};
 
@@ -51,11 +57,14 @@ pub struct HistoryLine {
 pub struct Knew {
     /// Entries of this record that were made by others and that the screen did not show.
     pub not_shown: Vec<String>,
-    /// Holds that concern the record: the hold, the entry that placed it, and whether it was taken
-    /// in at the node.
+    /// Holds that concern the record: the hold, the entry that placed it, whether it was taken in
+    /// at the node, and whether the node says so without being borne out by what is held here.
     pub holds: Vec<Json>,
     /// Control logs, and how far they had been taken in: policies, officers, cuts.
     pub control: BTreeMap<String, u64>,
+    /// Control logs of which the node says that it had taken in more, and how much: what is held
+    /// here does not bear it out, or not yet.
+    pub claimed_control: BTreeMap<String, u64>,
 }
 
 /// A record's history.
@@ -92,9 +101,11 @@ impl Reads {
             .flat_map(placements)
             .collect();
 
+        let mut roots = HeldRoots::of(&self.door);
         let mut entries = Vec::new();
         for stored in self.door.store.record_entries(id).await? {
-            entries.extend(self.history_line(&stored, &account, &placed).await?);
+            let line = self.history_line(&stored, &account, &placed, &mut roots);
+            entries.extend(line.await?);
         }
 
         Ok(History {
@@ -110,6 +121,7 @@ impl Reads {
         stored: &StoredEntry,
         account: &Account,
         placed: &[(String, Reference)],
+        roots: &mut HeldRoots<'_>,
     ) -> Result<Option<HistoryLine>, NodeError> {
         let reference = stored.entry.reference();
         let Some(entry) = stored.entry.entry() else {
@@ -140,6 +152,11 @@ impl Reads {
             .map(|c| c.cosignature.time_s as i64)
             .chain(first)
             .min();
+
+        let knew = match account.decisions.get(&reference) {
+            Some(on) => Some(knew(&reference, on, placed, roots).await?),
+            None => None,
+        };
 
         Ok(Some(HistoryLine {
             entry: reference.to_string(),
@@ -172,10 +189,7 @@ impl Reads {
                 .iter()
                 .map(|e| serde_json::from_str(e).unwrap_or_else(|_| e.as_str().into()))
                 .collect(),
-            knew: account
-                .decisions
-                .get(&reference)
-                .map(|(n, c)| knew(&reference, n, c, placed)),
+            knew,
         }))
     }
 }
@@ -195,34 +209,57 @@ fn placements(hold: &RecordRow) -> Vec<(String, Reference)> {
         .collect()
 }
 
-fn knew(
+/// What the author of a decision could have known, as far as it is borne out.
+async fn knew(
     decision: &Reference,
-    not_shown: &[Reference],
-    covered: &BTreeMap<LogId, u64>,
+    on: &DecidedOn,
     placed: &[(String, Reference)],
-) -> Knew {
-    // What its own node had said before, it knew.
-    let taken_in = |r: &Reference| {
-        r.log.node == decision.log.node || covered.get(&r.log).is_some_and(|n| *n > r.seq)
-    };
-    let control = covered
-        .iter()
-        .filter(|(l, _)| l.lane == wadi_log::Lane::Control);
-
-    Knew {
-        not_shown: not_shown.iter().map(ToString::to_string).collect(),
-        holds: placed
-            .iter()
-            .map(|(hold, entry)| {
-                json!({
-                    "hold": hold,
-                    "placed": entry.to_string(),
-                    "taken_in": taken_in(entry),
-                })
-            })
-            .collect(),
-        control: control.map(|(l, n)| (l.origin(), *n)).collect(),
+    roots: &mut HeldRoots<'_>,
+) -> Result<Knew, NodeError> {
+    let placed_in: BTreeSet<LogId> = placed.iter().map(|(_, entry)| entry.log).collect();
+    let mut taken_in = BTreeMap::new();
+    for log in placed_in {
+        let told = roots.taken_in(&on.seen, decision.seq, &log).await?;
+        taken_in.insert(log, told);
     }
+
+    let (mut control, mut claimed_control) = (BTreeMap::new(), BTreeMap::new());
+    for log in roots.control_logs(&on.seen) {
+        let told = roots.taken_in(&on.seen, decision.seq, &log).await?;
+        if told.borne_out > 0 {
+            control.insert(log.origin(), told.borne_out);
+        }
+        if told.claimed > told.borne_out {
+            claimed_control.insert(log.origin(), told.claimed);
+        }
+    }
+
+    Ok(Knew {
+        not_shown: on.not_shown.iter().map(ToString::to_string).collect(),
+        holds: known_holds(decision, placed, &taken_in),
+        control,
+        claimed_control,
+    })
+}
+
+/// What the node of a decision had taken in of each placement of a hold.
+fn known_holds(
+    decision: &Reference,
+    placed: &[(String, Reference)],
+    taken_in: &BTreeMap<LogId, TakenIn>,
+) -> Vec<Json> {
+    let told = |(hold, entry): &(String, Reference)| {
+        let of = taken_in.get(&entry.log).copied().unwrap_or_default();
+        // What its own node had said before, it knew.
+        let is_known = entry.log.node == decision.log.node || of.borne_out > entry.seq;
+        json!({
+            "hold": hold,
+            "placed": entry.to_string(),
+            "taken_in": is_known,
+            "claimed": !is_known && of.claimed > entry.seq,
+        })
+    };
+    placed.iter().map(told).collect()
 }
 
 fn put_json(value: &wadi_log::Value) -> Json {
@@ -263,23 +300,30 @@ mod tests {
     #[test]
     fn an_officer_knew_of_holds_taken_in_and_of_those_of_the_own_node() {
         let decision = at(1, Lane::Hold, 9);
-        let heard = at(2, Lane::Hold, 4);
-        let control = at(3, Lane::Control, 0);
-        let covered = BTreeMap::from([(heard.log, 5), (control.log, 8)]);
+        let (heard, forged) = (at(2, Lane::Hold, 4), at(3, Lane::Hold, 4));
+        let told = |borne_out, claimed| TakenIn { borne_out, claimed };
+        let taken_in = BTreeMap::from([
+            (heard.log, told(5, 5)),
+            // It says that it had all of it: nothing bears that out past the first two.
+            (forged.log, told(2, 1 << 60)),
+        ]);
         let placed = [
-            ("own".to_string(), at(1, Lane::Hold, 2)),
-            ("heard".to_string(), heard),
-            ("later".to_string(), at(2, Lane::Hold, 5)),
-        ];
+            ("own", at(1, Lane::Hold, 2)),
+            ("heard", heard),
+            ("later", at(2, Lane::Hold, 5)),
+            ("early", at(3, Lane::Hold, 1)),
+            ("forged", forged),
+            ("elsewhere", at(4, Lane::Hold, 0)),
+        ]
+        .map(|(hold, entry)| (hold.to_string(), entry));
 
-        let knew = knew(&decision, &[], &covered, &placed);
-        let taken_in: Vec<&Json> = knew.holds.iter().map(|h| &h["taken_in"]).collect();
-        assert_eq!(taken_in, [&json!(true), &json!(true), &json!(false)]);
-        assert_eq!(
-            knew.control,
-            BTreeMap::from([(control.log.origin(), 8)]),
-            "holds are told of one by one"
-        );
+        let holds = known_holds(&decision, &placed, &taken_in);
+        let told: Vec<(bool, bool)> = holds
+            .iter()
+            .map(|h| (h["taken_in"] == true, h["claimed"] == true))
+            .collect();
+        let (known, unknown, claimed) = ((true, false), (false, false), (false, true));
+        assert_eq!(told, [known, known, unknown, known, claimed, unknown]);
     }
 
     #[test]

@@ -47,8 +47,8 @@ impl Reads {
     }
 
     /// The open holds that hold these records, each told with who asked for it, why, since when,
-    /// and through which customs entry: that name them or look out for what they carry, and of a
-    /// passage those on the customs entries of what it carries.
+    /// and through which record: that name them or look out for what they carry, and of a passage
+    /// those on the customs entries of what it carries, and on passages whose goods went on to it.
     pub(crate) async fn held_by(
         &self,
         rows: &[RecordRow],

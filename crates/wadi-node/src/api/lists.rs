@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use wadi_log::{Hash, LogId, RecordId};
 use wadi_store::{
     CaseFilter, CaseRow, ChangeRow, FindingFilter, FindingRow, LocalScope, RecordFilter, RecordRow,
-    RefusalRow,
+    RefusalPage, RefusalPlace, RefusalRow,
 };
 
 /// Where the keys of imports' senders are kept, each with the record that it stands for.
@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 29] = [
+    pub const NAMES: [&'static str; 32] = [
         "id",
         "record",
         "kind",
@@ -37,6 +37,9 @@ impl Members {
         "placements",
         "unfounded",
         "seals",
+        "seals_recorded",
+        "device_numbers",
+        "written_ms",
         "fields",
         "contested",
         "events",
@@ -183,9 +186,13 @@ impl Reads {
         Ok(self.door.store.finding(id).await?.ok_or_else(gone)?)
     }
 
-    /// What was refused, the newest first.
-    pub async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, NodeError> {
-        Ok(self.door.store.refusals(limit).await?)
+    /// What was refused, from behind a place on, the newest first.
+    pub async fn refusals_after(
+        &self,
+        after: Option<RefusalPlace>,
+        limit: u32,
+    ) -> Result<RefusalPage, NodeError> {
+        Ok(self.door.store.refusals_after(after, limit).await?)
     }
 
     /// What was refused of one subject for one reason.

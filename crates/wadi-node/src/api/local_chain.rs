@@ -1,4 +1,5 @@
-//! Chains of lines that have a meaning on this node alone: who looked at what, and who signed in.
+//! Chains of lines that have a meaning on this node alone: who looked at what, who signed in, and
+//! who made a bundle or took one in.
 //! Each line holds the hash of the one before, so none is changed or taken out unseen.
 
 use crate::door::{Door, error::NodeError};
@@ -155,6 +156,7 @@ impl LocalChain {
     pub(crate) fn name(&self) -> &'static str {
         match self.scope {
             LocalScope::SignIn => "sign_ins",
+            LocalScope::BundleAct => "bundles",
             _ => "looks",
         }
     }

@@ -1,6 +1,7 @@
 //! What porches and commands read of a node: nothing here changes a record.
 
 pub(crate) mod alarms;
+mod borne_out;
 pub(crate) mod chain_heads;
 pub(crate) mod compare_pages;
 pub(crate) mod compare_peer;

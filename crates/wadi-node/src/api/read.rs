@@ -43,14 +43,28 @@ fn mark_detained(record: &mut Json, holds: Vec<Json>) {
     record["detained_by"] = holds.into();
 }
 
+/// Who said a control entry, and when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaidBy {
+    /// The person or the officer in whose name; empty where the node did by itself.
+    pub officer: String,
+    /// The token that named that person, where it is nobody's own; else empty.
+    pub by_token: String,
+    /// By the author's clock, Unix milliseconds.
+    pub at_ms: i64,
+}
+
 impl Reads {
-    /// Who said an entry, and when by the author's clock, Unix milliseconds. None where it is not
-    /// held, or of a later version.
-    pub async fn said_by(&self, at: &Reference) -> Result<Option<(String, i64)>, NodeError> {
+    /// Who said a control entry, and when. None where it is not held, or of a later version.
+    pub async fn said_by(&self, at: &Reference) -> Result<Option<SaidBy>, NodeError> {
         let found = self.door.store.entries(&at.log, at.seq, 1).await?;
         let entry = found.first().filter(|e| e.entry.reference() == *at);
         let entry = entry.and_then(|e| e.entry.entry());
-        Ok(entry.map(|e| (e.common.officer.clone(), e.common.wall_ms)))
+        Ok(entry.map(|e| SaidBy {
+            officer: e.common.officer.clone(),
+            by_token: e.common.device.clone(),
+            at_ms: e.common.wall_ms,
+        }))
     }
 
     /// A record's id from its printed or full form.

@@ -2,6 +2,7 @@
 
 use crate::{api::Reads, door::error::NodeError};
 use serde_json::{Value as Json, json};
+use std::cmp::Reverse;
 use wadi_record::term;
 
 /// Records that one token was spent on that are listed: one, unless somebody cheated.
@@ -13,13 +14,14 @@ impl Reads {
     pub async fn release_tokens(&self) -> Result<Vec<Json>, NodeError> {
         let mut all: Vec<_> = self.door.with_control(|c| {
             let held = c.release_tokens();
-            held.map(|(reference, token)| (*reference, token.clone()))
+            held.map(|(reference, issued)| (*reference, issued.clone()))
                 .collect()
         });
-        all.sort_by_key(|(reference, token)| (-token.expires_s, *reference));
+        all.sort_by_key(|(reference, issued)| (Reverse(issued.token.expires_s), *reference));
 
         let mut out = Vec::with_capacity(all.len());
-        for (reference, token) in all {
+        for (reference, issued) in all {
+            let token = issued.token;
             let id = reference.leaf.to_string();
             let store = &self.door.store;
             let spent = store.by_term("token", &term(&id), None, SPENT_MAX).await?;
@@ -32,6 +34,9 @@ impl Reads {
                 "scope": token.scope,
                 "expires_s": token.expires_s,
                 "reason": token.reason,
+                "issued_by": issued.officer,
+                "issued_for": issued.department,
+                "by_token": issued.by_token,
                 "spent_on": spent,
             }));
         }

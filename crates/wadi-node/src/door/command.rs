@@ -3,13 +3,14 @@
 use crate::{
     door::{
         error::NodeError,
+        signatory::Signatory,
         suspects::Suspect,
         write::{Write, Written},
     },
-    ledger::hub_time::How,
+    ledger::{hub_time::How, seen::SeenIndex},
 };
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::oneshot;
 use wadi_log::{
     Block, Body, Cosignature, Enrolment, ForkProof, LogId, NodeId, RecordId, Reference,
@@ -25,7 +26,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, NodeError>>;
 /// Something to be done at the sequencer.
 pub(crate) enum Command {
     Write(Box<Write>, Reply<Written>),
-    Control(Vec<Body>, String, Reply<Vec<Reference>>),
+    Control(Vec<Body>, Signatory, Reply<Vec<Reference>>),
     Ingest(Block, NodeId, oneshot::Sender<BlockOutcome>),
     Learn(Vec<Enrolment>, NodeId),
     Forks(Vec<ForkProof>, NodeId),
@@ -197,5 +198,13 @@ pub(crate) struct Account {
     /// Of entries that decide, or are signed by their officers: how that signature stands.
     pub(crate) signatures: BTreeMap<Reference, Json>,
     pub(crate) fields: Json,
-    pub(crate) decisions: BTreeMap<Reference, (Vec<Reference>, BTreeMap<LogId, u64>)>,
+    pub(crate) decisions: BTreeMap<Reference, DecidedOn>,
+}
+
+/// What the author of a decision had before it.
+pub(crate) struct DecidedOn {
+    /// Entries of the record that others had made and that the screen did not show.
+    pub(crate) not_shown: Vec<Reference>,
+    /// What the author's log says that it had taken in, before the decision and after it.
+    pub(crate) seen: Arc<SeenIndex>,
 }

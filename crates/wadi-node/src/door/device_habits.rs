@@ -166,11 +166,11 @@ impl DeviceHabits {
         let (name, missed, minutes) = silent.first()?;
         let others = match silent.len() {
             1 => String::new(),
-            all => format!(" (and {} more devices)", all.saturating_sub(1)),
+            all => format!("; {} more devices are silent, too", all.saturating_sub(1)),
         };
         Some(format!(
-            "device {name:?}{others} gave no reading for {minutes} min, while {missed} others were \
-             written here: look at its cable, its feed and its power"
+            "device {name:?} gave no reading for {minutes} min, while {missed} others were \
+             written here: look at its cable, its feed and its power{others}"
         ))
     }
 }

@@ -441,17 +441,17 @@ impl KnownTime {
 
         let ahead = now.machine_s - hub_s;
         let apart = span(ahead.abs());
-        let side = if ahead > doubt {
-            "ahead of"
+        let told = if ahead > doubt {
+            format!("{apart} ahead of the hub's last time")
         } else if -ahead > now.agree_s {
-            "behind"
+            format!("{apart} behind the hub's last time")
         } else {
             return None;
         };
 
         let hub = date(hub_s);
         Some(format!(
-            "clock: this machine's clock shows {shows}, {apart} {side} the hub's last time, {hub}; {set}"
+            "clock: this machine's clock shows {shows}, {told}, {hub}; {set}"
         ))
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn alarm(row: &LocalKey) -> Option<String> {
     }
 
     if left > 0 {
-        text += &format!(", {left} entries that were read wait for them");
+        text += &format!("; {left} entries that were read wait for them");
     }
 
     Some(

@@ -30,10 +30,12 @@ pub(crate) mod peer_links;
 pub(crate) mod peers;
 pub(crate) mod projections;
 pub(crate) mod proofs;
+pub(crate) mod refused_callers;
 pub(crate) mod resync_state;
 pub(crate) mod scopes;
 pub(crate) mod sealing;
 pub(crate) mod shared_terms;
+pub(crate) mod signatory;
 pub(crate) mod status;
 pub(crate) mod suspects;
 pub(crate) mod tasks;
@@ -59,8 +61,10 @@ use live::{LiveParts, LiveVersions};
 use orders::Orders;
 use peer_links::PeerLinks;
 use projections::Projections;
+use refused_callers::RefusedCallers;
 use scopes::DigestsRead;
 use shared_terms::SharedTerms;
+use signatory::Signatory;
 use status::{CountryStanding, PeerStatus, ScrubStatus};
 use std::{
     collections::BTreeMap,
@@ -135,6 +139,8 @@ pub struct Door {
     pub(crate) links: PeerLinks,
     /// Alarms of the porches and the daemon, by what they are about.
     pub(crate) alarms: Mutex<BTreeMap<&'static str, String>>,
+    /// Callers who were turned away.
+    pub(crate) refused_callers: RefusedCallers,
     /// Orders of resyncs, as the control logs have them.
     pub(crate) orders: Arc<Mutex<Orders>>,
     /// What this node lacks and peers may hold.
@@ -394,9 +400,10 @@ impl Door {
     pub async fn write_control(
         &self,
         bodies: Vec<Body>,
-        officer: &str,
+        signatory: impl Into<Signatory>,
     ) -> Result<Vec<Reference>, NodeError> {
-        self.ask(|reply| Command::Control(bodies, officer.into(), reply))
+        let signatory = signatory.into();
+        self.ask(|reply| Command::Control(bodies, signatory, reply))
             .await
     }
 

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 use wadi_log::{Crossing, Hash, RecordId, Reference};
 use wadi_record::{
-    Draft, RecordError, SYSTEM_OFFICER, impossible_time, is_blank, normalise_reference,
-    takes_no_room, unlikely_time,
+    Draft, Kind, RecordError, SYSTEM_OFFICER, Value, impossible_time, is_blank,
+    normalise_reference, takes_no_room, unlikely_time,
 };
 use wadi_store::LocalScope;
 
@@ -218,6 +218,48 @@ pub struct Written {
     pub repeated: bool,
     /// What looks wrong and was recorded all the same.
     pub warnings: Vec<String>,
+    /// Types of the decisions that were said with it: whoever lets go what is held is told.
+    pub decisions: Vec<String>,
+    /// What it changed; none where nothing was written now.
+    pub changed: Option<Changed>,
+}
+
+/// What a write changed: what stood in the record before it, and what stands there now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Changed {
+    /// The record's kind.
+    pub kind: Option<Kind>,
+    /// The record's crossing.
+    pub crossing: Crossing,
+    /// The type of a hold, where one is settled: it tells who reads what a lookout seeks.
+    pub hold_type: Option<String>,
+    /// The state before; none of a record that began with it.
+    pub state_before: Option<&'static str>,
+    /// The state now.
+    pub state: &'static str,
+    /// Flags that are there now and were not before.
+    pub flags_came: Vec<&'static str>,
+    /// Flags that were there before and are no more.
+    pub flags_went: Vec<&'static str>,
+    /// Ids of the holds that it opened, or opened again.
+    pub holds_opened: Vec<String>,
+    /// Ids of the holds that it ended.
+    pub holds_ended: Vec<String>,
+    /// Fields whose values it changed.
+    pub fields: Vec<ChangedField>,
+    /// How many fields and holds more it changed than are told.
+    pub more: usize,
+}
+
+/// A field that a write changed. Without a value it is empty; with several it is contested.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChangedField {
+    /// The field.
+    pub field: String,
+    /// What it held before: the first values of many.
+    pub before: Vec<Value>,
+    /// What it holds now: the first values of many.
+    pub after: Vec<Value>,
 }
 
 #[cfg(test)]

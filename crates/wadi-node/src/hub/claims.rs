@@ -6,23 +6,43 @@
 //! of the log is held. One whose root is another than that held is a lie, unless the log is known
 //! to have two branches, of which the author may have held the other. Nothing of that depends on
 //! what came first.
+//!
+//! Of a decision two things are asked: what its author had taken in of the logs in which others
+//! placed holds on the same goods, and whether the heads are there that were named last before it.
+//! Those that are there are remembered, for one `Seen` stands before many decisions.
 
 use crate::{
-    door::{Door, proofs::known_root},
-    ledger::seen::seen_entries,
+    door::{
+        Door,
+        proofs::{given, known_root},
+    },
+    ledger::seen::{HEADS_MAX, seen_entries},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use lru::LruCache;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZeroUsize,
+};
 use wadi_log::{Body, Hash, Head, Lane, LogId, NodeId, RecordId, Reference, Role};
 use wadi_reconcile::{ClaimedHead, Facts};
 use wadi_store::{FindingFilter, Store, StoreError};
 
-/// Heads of one log that are held against it for one decision, the furthest first: whoever names
-/// more that are not there has been found by then.
-const HEADS_MAX: usize = 16;
+/// `Seen` entries, one behind the other, whose heads are held against what is there. A node names
+/// two hundred heads in one: at its first decision after a start those of the whole country.
+const RUN_MAX: u32 = 16;
+/// Heads that are not there, of which one record tells: whoever names more has been found by then.
+const CLAIMS_MAX: usize = 16;
+/// Decisions of one record, in the order of their references, for which it is looked whether the
+/// heads are there that were named last before them. Nobody honest comes near it.
+const DECISIONS_MAX: usize = 256;
+/// Runs of `Seen` entries, and decisions behind them, that are remembered as borne out.
+const BORNE_OUT_MAX: usize = 16_384;
+/// Roots that are remembered.
+const ROOTS_MAX: usize = 32_768;
 /// Findings of claims that are known again after a start.
 const RECALLED_MAX: u32 = 10_000;
 /// Claims that wait for more of a log, or for a fork of it, at once.
-const WAITING_MAX: usize = 10_000;
+const WAITING_MAX: usize = 50_000;
 /// The rule that tells of them.
 pub(crate) const RULE: &str = "R33";
 
@@ -41,13 +61,31 @@ struct NamedHead {
     head: Head,
 }
 
-/// Claims that are looked at again when more of a log is held, or when it turns out to be forked.
-#[derive(Default)]
+/// Claims that are looked at again when more of a log is held, or when it turns out to be forked,
+/// and what is remembered of those that were looked at.
 pub(crate) struct WaitingClaims {
     /// By the log: from which size on, or none where nothing but a fork explains it.
     by_log: BTreeMap<LogId, BTreeSet<(Option<u64>, RecordId)>>,
     count: usize,
     forks: usize,
+    /// Decisions, and the last `Seen` before them, by log and position, of logs that have one
+    /// branch: every head that was named there is there. That stays so, whatever comes.
+    borne_out: LruCache<(LogId, u64), ()>,
+    /// Roots of logs that have one branch, by log and size.
+    roots: LruCache<(LogId, u64), Hash>,
+}
+
+impl Default for WaitingClaims {
+    fn default() -> Self {
+        let so_many = |max| NonZeroUsize::new(max).expect("not zero");
+        Self {
+            by_log: BTreeMap::new(),
+            count: 0,
+            forks: 0,
+            borne_out: LruCache::new(so_many(BORNE_OUT_MAX)),
+            roots: LruCache::new(so_many(ROOTS_MAX)),
+        }
+    }
 }
 
 impl WaitingClaims {
@@ -109,7 +147,8 @@ impl WaitingClaims {
     }
 }
 
-/// What the authors of a hold's decisions knew of the holds beside it, and what they claimed.
+/// What the authors of a record's decisions knew of the holds beside it, where it is a hold itself,
+/// and what they claimed.
 pub(crate) async fn known(
     node: &Door,
     id: RecordId,
@@ -118,7 +157,11 @@ pub(crate) async fn known(
     waiting: &mut WaitingClaims,
 ) -> Result<KnownHolds, StoreError> {
     let mut out = KnownHolds::default();
-    if !anchor.is_hold() {
+    let decisions: BTreeSet<Reference> = anchor
+        .decisions()
+        .filter_map(|e| e.entry().parse().ok())
+        .collect();
+    if decisions.is_empty() {
         return Ok(out);
     }
 
@@ -128,45 +171,50 @@ pub(crate) async fn known(
         .flat_map(|h| h.placements())
         .filter_map(|entry| entry.parse().ok())
         .collect();
-    let released: BTreeSet<Reference> = anchor
-        .events("released")
-        .filter_map(|e| e.entry().parse().ok())
-        .collect();
 
     let mut named: Option<(LogId, BTreeMap<LogId, Vec<NamedHead>>)> = None;
-    let mut roots = HashMap::new();
-    for decision in released {
-        let index = match named.take() {
-            Some((log, index)) if log == decision.log => index,
-            _ => named_heads(&*node.store, &decision.log).await?,
-        };
+    for (n, decision) in decisions.into_iter().enumerate() {
+        if n >= DECISIONS_MAX && !anchor.is_hold() {
+            break;
+        }
 
-        let mut logs: BTreeSet<LogId> = placed.iter().map(|p| p.log).collect();
-        logs.extend(just_named(&index, decision.seq));
         let mut checked = HeadCheck {
             node,
-            roots: &mut roots,
             decision,
             claims: &mut out.claims,
             waiting: &mut *waiting,
             anchor: id,
         };
 
+        let logs = placed.iter().map(|p| p.log);
+        let logs: BTreeSet<LogId> = logs.filter(|log| log.node != decision.log.node).collect();
         let mut sizes: HashMap<LogId, u64> = HashMap::new();
-        for log in logs.into_iter().filter(|log| log.node != decision.log.node) {
-            let heads = index.get(&log).map(Vec::as_slice).unwrap_or_default();
-            sizes.insert(log, checked.known_size(log, heads).await?);
-        }
-
-        for other in &placed {
-            // What its own node said before, it knew.
-            let is_own = other.log.node == decision.log.node;
-            if is_own || sizes.get(&other.log).is_some_and(|size| *size > other.seq) {
-                out.knew.insert((decision.to_string(), other.to_string()));
+        if !logs.is_empty() {
+            let index = match named.take() {
+                Some((log, index)) if log == decision.log => index,
+                _ => named_heads(&*node.store, &decision.log).await?,
+            };
+            for log in logs {
+                let heads = index.get(&log).map(Vec::as_slice).unwrap_or_default();
+                sizes.insert(log, checked.known_size(log, heads).await?);
             }
+            named = Some((decision.log, index));
         }
 
-        named = Some((decision.log, index));
+        if n < DECISIONS_MAX {
+            checked.look_at_last_named(&sizes).await?;
+        }
+
+        // What its own node said before, it knew.
+        let is_known = |other: &&Reference| {
+            let is_own = other.log.node == decision.log.node;
+            is_own || sizes.get(&other.log).is_some_and(|size| *size > other.seq)
+        };
+        if anchor.is_hold() {
+            let known = placed.iter().filter(is_known);
+            out.knew
+                .extend(known.map(|other| (decision.to_string(), other.to_string())));
+        }
     }
 
     Ok(out)
@@ -193,23 +241,46 @@ async fn named_heads(
     Ok(named)
 }
 
-/// The logs named just before a decision: a node writes down what it has taken in, and then
-/// decides.
-fn just_named(index: &BTreeMap<LogId, Vec<NamedHead>>, decision: u64) -> BTreeSet<LogId> {
-    let all: BTreeSet<u64> = index.values().flatten().map(|n| n.seen.seq).collect();
-    let mut from = decision;
-    while from
-        .checked_sub(1)
-        .is_some_and(|before| all.contains(&before))
-    {
-        from = from.saturating_sub(1);
-    }
+/// The heads that were named last before a decision: in one `Seen` entry, or in several, one behind
+/// the other. A node writes down what it has taken in, and then decides.
+struct LastNamed {
+    /// The position of the last of these entries.
+    seq: u64,
+    /// The heads of control and hold logs of others, by their logs.
+    heads: BTreeMap<LogId, Vec<NamedHead>>,
+}
 
-    let is_near = |n: &NamedHead| (from..decision).contains(&n.seen.seq);
-    let near = index.iter().filter(|(log, heads)| {
-        matches!(log.lane, Lane::Hold | Lane::Control) && heads.iter().any(is_near)
-    });
-    near.map(|(log, _)| *log).collect()
+impl LastNamed {
+    /// Nothing where none was named, or where what names it is damaged.
+    async fn before(store: &dyn Store, decision: &Reference) -> Result<Option<Self>, StoreError> {
+        let read = store.seen_before(&decision.log, decision.seq, RUN_MAX);
+        let entries = given(read.await)?.unwrap_or_default();
+        let Some(last) = entries.first().map(|seen| seen.reference().seq) else {
+            return Ok(None);
+        };
+
+        let mut heads: BTreeMap<LogId, Vec<NamedHead>> = BTreeMap::new();
+        for (entry, back) in entries.iter().zip(0..) {
+            let seen = entry.reference();
+            if last.checked_sub(back) != Some(seen.seq) {
+                break;
+            }
+            let Some(Body::Seen(said)) = entry.entry().map(|e| &e.body) else {
+                continue;
+            };
+
+            let is_judged_by = |head: &&Head| {
+                matches!(head.log.lane, Lane::Hold | Lane::Control)
+                    && head.log.node != decision.log.node
+            };
+            for head in said.heads.iter().filter(is_judged_by) {
+                let of = heads.entry(head.log).or_default();
+                of.push(NamedHead { seen, head: *head });
+            }
+        }
+
+        Ok(Some(Self { seq: last, heads }))
+    }
 }
 
 /// Entries that wait of which it is looked why.
@@ -255,7 +326,6 @@ pub(crate) async fn alarm_of_claimed_control(node: &Door) -> Result<(), StoreErr
 /// Holding what an author named against what is held.
 struct HeadCheck<'a> {
     node: &'a Door,
-    roots: &'a mut HashMap<(LogId, u64), Option<Hash>>,
     decision: Reference,
     claims: &'a mut Vec<ClaimedHead>,
     waiting: &'a mut WaitingClaims,
@@ -263,6 +333,52 @@ struct HeadCheck<'a> {
 }
 
 impl HeadCheck<'_> {
+    /// Looks whether the heads are there that were named last before the decision, but for the logs
+    /// that were looked at.
+    async fn look_at_last_named(
+        &mut self,
+        looked_at: &HashMap<LogId, u64>,
+    ) -> Result<(), StoreError> {
+        let log = self.decision.log;
+        let decision = (log, self.decision.seq);
+        // Of a forked log another branch, with other entries, may be held tomorrow.
+        let is_forked = self.node.with_control(|c| c.forks().contains_key(&log));
+        let is_remembered = !is_forked && self.waiting.borne_out.get(&decision).is_some();
+        let is_own = log.node == self.node.me.node();
+        if is_own || is_remembered || self.claims.len() >= CLAIMS_MAX {
+            return Ok(());
+        }
+
+        let Some(last) = LastNamed::before(&*self.node.store, &self.decision).await? else {
+            return Ok(());
+        };
+        let run = (log, last.seq);
+        let mut is_borne_out = !is_forked && self.waiting.borne_out.get(&run).is_some();
+
+        if !is_borne_out {
+            is_borne_out = true;
+            for (of, heads) in &last.heads {
+                if looked_at.contains_key(of) {
+                    is_borne_out = false;
+                    continue;
+                }
+
+                let furthest = heads.iter().map(|named| named.head.size).max();
+                let size = self.known_size(*of, heads).await?;
+                is_borne_out &= Some(size) == furthest;
+                if self.claims.len() >= CLAIMS_MAX {
+                    return Ok(());
+                }
+            }
+        }
+
+        if is_borne_out && !is_forked {
+            self.waiting.borne_out.put(run, ());
+            self.waiting.borne_out.put(decision, ());
+        }
+        Ok(())
+    }
+
     /// How much of a log the author of the decision had taken in, as far as the root that it named
     /// bears that out.
     async fn known_size(&mut self, log: LogId, heads: &[NamedHead]) -> Result<u64, StoreError> {
@@ -279,7 +395,7 @@ impl HeadCheck<'_> {
             let size = named.head.size;
             let is_there = size <= held;
             if is_there {
-                match self.root(&log, size).await? {
+                match self.root(&log, size, is_forked).await? {
                     Some(root) if root == named.head.root => return Ok(size),
                     Some(_) => {}
                     // What is damaged here tells nothing of anybody.
@@ -290,6 +406,9 @@ impl HeadCheck<'_> {
             if !is_forked {
                 self.waiting
                     .add(log, (!is_there).then_some(size), self.anchor);
+                if self.claims.len() >= CLAIMS_MAX {
+                    continue;
+                }
                 self.claims.push(ClaimedHead {
                     decision: self.decision.to_string(),
                     seen: named.seen.to_string(),
@@ -306,16 +425,30 @@ impl HeadCheck<'_> {
         Ok(0)
     }
 
-    async fn root(&mut self, log: &LogId, size: u64) -> Result<Option<Hash>, StoreError> {
-        if let Some(known) = self.roots.get(&(*log, size)) {
-            return Ok(*known);
+    /// The root at a size that is held; none where that is damaged, or 0. Of a forked log another
+    /// branch may be held tomorrow.
+    async fn root(
+        &mut self,
+        log: &LogId,
+        size: u64,
+        is_forked: bool,
+    ) -> Result<Option<Hash>, StoreError> {
+        if size == 0 {
+            return Ok(None);
+        }
+        if is_forked {
+            return known_root(&*self.node.store, log, size).await;
         }
 
-        let root = match size {
-            0 => None,
-            _ => known_root(&*self.node.store, log, size).await?,
-        };
-        self.roots.insert((*log, size), root);
+        let of = (*log, size);
+        if let Some(known) = self.waiting.roots.get(&of) {
+            return Ok(Some(*known));
+        }
+
+        let root = known_root(&*self.node.store, log, size).await?;
+        if let Some(root) = root {
+            self.waiting.roots.put(of, root);
+        }
         Ok(root)
     }
 }

@@ -540,12 +540,17 @@ impl Findings {
             (Some(Disposition::Duplicate), Some(other)) if other == id => {
                 bad("a finding is no duplicate of itself")
             }
-            (Some(Disposition::Duplicate), Some(other)) => {
-                match self.door.store.finding(other).await? {
-                    Some(_) => Ok(()),
-                    None => bad("there is no such other finding"),
+            (Some(Disposition::Duplicate), Some(other)) => match self.read(other).await {
+                // Of two that name each other nothing would be left open.
+                Ok((.., life)) if life.disposition == Some(Disposition::Duplicate) => {
+                    bad("the other is a duplicate itself: name the one that it repeats")
                 }
-            }
+                Ok(_) => Ok(()),
+                Err(NodeError::Finding(_) | NodeError::NoRecord(_)) => {
+                    bad("there is no such other finding")
+                }
+                Err(error) => Err(error),
+            },
             (_, Some(_)) => bad("only a duplicate names another finding"),
             (_, None) => Ok(()),
         }

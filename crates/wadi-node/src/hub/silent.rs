@@ -72,13 +72,13 @@ fn told(node: &Door, crossing: &str, count: usize) -> Option<String> {
         ms => format!("is heard through {} and no further", date(ms / 1_000)),
     };
 
+    let end = match slowest.received_ms {
+        0 if !node.view().is_heard(&slowest.node) => "declare it a spare, or cut it",
+        _ => "or cut it",
+    };
     Some(format!(
         "node {name} of {crossing} {since}: {count} findings wait for it. Start it, carry what it \
-         wrote by a bundle, {}cut it",
-        match slowest.received_ms {
-            0 if !node.view().is_heard(&slowest.node) => "declare it a spare, or ",
-            _ => "or ",
-        }
+         wrote by a bundle, {end}"
     ))
 }
 

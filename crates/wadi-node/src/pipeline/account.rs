@@ -2,7 +2,10 @@
 //! what was known at each decision.
 
 use crate::{
-    door::{command::Account, error::NodeError},
+    door::{
+        command::{Account, DecidedOn},
+        error::NodeError,
+    },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
 use serde_json::json;
@@ -21,7 +24,7 @@ impl Sequencer {
             .await?
             .ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
         let mut stands = BTreeMap::new();
-        let mut decisions = BTreeMap::new();
+        let mut not_shown = BTreeMap::new();
 
         for (said, row) in record.rows() {
             let told = match row {
@@ -43,15 +46,17 @@ impl Sequencer {
         }
 
         for event in record.events().filter(|e| is_decision(e.kind())) {
-            let not_shown = record.not_shown(&event.reference);
-            decisions.insert(event.reference, (not_shown, BTreeMap::new()));
+            let unseen = record.not_shown(&event.reference);
+            not_shown.insert(event.reference, unseen);
         }
 
         let signatures = record.signatures_json();
         let fields = record.blame_json();
-        for (reference, (_, covered)) in &mut decisions {
+
+        let mut decisions = BTreeMap::new();
+        for (reference, not_shown) in not_shown {
             let seen = self.seen_index(&reference.log).await?;
-            *covered = seen.at(reference.seq);
+            decisions.insert(reference, DecidedOn { not_shown, seen });
         }
 
         Ok(Account {

@@ -4,6 +4,7 @@ use crate::{
     door::{
         error::{NodeError, WriteError},
         event::Event,
+        signatory::Signatory,
         write::{check_given_name, check_name, check_person},
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
@@ -200,7 +201,7 @@ impl Sequencer {
         &mut self,
         g: &mut Commit,
         bodies: Vec<Body>,
-        officer: String,
+        signatory: Signatory,
     ) -> Result<Vec<Reference>, NodeError> {
         for body in &bodies {
             check_named(body)?;
@@ -210,10 +211,16 @@ impl Sequencer {
         let log = self
             .ledger
             .own_log(epoch, Lane::Control, self.ledger.own_crossing());
-        let department = if self.me.role == Role::Hub { "HUB" } else { "" };
+        let department = match signatory.department.is_empty() {
+            false => signatory.department,
+            true if self.me.role == Role::Hub => "HUB".into(),
+            true => String::new(),
+        };
+        // A person whom the machine's own token named is signed as named by it.
         let common = Common {
-            officer,
-            department: department.into(),
+            officer: signatory.name,
+            department,
+            device: signatory.by_token,
             ..self.common_now()
         };
 

@@ -55,8 +55,8 @@ impl Sequencer {
                 let written = self.write_one(g, *write).await;
                 g.answer(reply, written);
             }
-            Command::Control(bodies, officer, reply) => {
-                let references = self.write_control(g, bodies, officer).await;
+            Command::Control(bodies, signatory, reply) => {
+                let references = self.write_control(g, bodies, signatory).await;
                 g.answer(reply, references);
             }
             Command::Ingest(block, peer, reply) => self.ingest_block(g, block, peer, reply).await,

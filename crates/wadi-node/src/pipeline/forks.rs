@@ -2,7 +2,7 @@
 //! logs fork by the dozen the node.
 
 use crate::{
-    door::{error::NodeError, event::Event},
+    door::{error::NodeError, event::Event, signatory::Signatory},
     ledger::FORKED_LOGS_MAX,
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
@@ -218,7 +218,7 @@ impl Sequencer {
             let heads = self.witnessed_end(log).into_iter().collect();
             let reason = "the log was forked: the branch that this hub cosigned first counts";
             let cut = Cut::of(CutTarget::Log(*log), heads, reason.into());
-            self.write_control(g, vec![Body::Cut(cut)], String::new())
+            self.write_control(g, vec![Body::Cut(cut)], Signatory::default())
                 .await?;
         }
 
@@ -250,7 +250,9 @@ impl Sequencer {
         );
         let cut = Cut::of(CutTarget::Node(node), longest(heads), reason);
         let bodies = cut.in_parts().into_iter().map(Body::Cut).collect();
-        self.write_control(g, bodies, String::new()).await.map(drop)
+        self.write_control(g, bodies, Signatory::default())
+            .await
+            .map(drop)
     }
 
     /// Where a forked log ends for this hub: at what it has cosigned itself, and where that is

@@ -279,6 +279,8 @@ impl Sequencer {
             entry,
             repeated: true,
             warnings: vec![],
+            decisions: vec![],
+            changed: None,
         })))
     }
 }

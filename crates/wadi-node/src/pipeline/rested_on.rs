@@ -38,7 +38,7 @@ impl Sequencer {
             }
 
             let held = self.ledger.control().release_token(&id, |_| u64::MAX);
-            if held.is_some_and(|token| token.expires_s <= heard_s) {
+            if held.is_some_and(|issued| issued.token.expires_s <= heard_s) {
                 let why = format!("token {id} has expired by the hub's time");
                 return Err(refusal(Objection::Refused(Refusal {
                     code: "token_expired",

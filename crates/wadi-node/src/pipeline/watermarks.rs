@@ -1,7 +1,7 @@
 //! What the sequencer hears of the hub's time, and how far each crossing has been received.
 
 use crate::{
-    door::known_time::KnownTime,
+    door::{known_time::KnownTime, signatory::Signatory},
     ledger::{
         LogHead,
         hub_time::{How, TimeVerdict},
@@ -228,7 +228,8 @@ impl Sequencer {
             ends: declared.into_iter().take(ENDED_MAX).collect(),
             reason: "it was heard".into(),
         });
-        if let Err(error) = self.write_control(g, vec![ended], String::new()).await {
+        let written = self.write_control(g, vec![ended], Signatory::default());
+        if let Err(error) = written.await {
             tracing::error!(%error, "the end of a spare could not be written");
         }
     }

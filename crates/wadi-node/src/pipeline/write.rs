@@ -8,6 +8,7 @@ use crate::{
     },
     pipeline::{
         author::refusal,
+        changed::{StoodBefore, changed, lack_warnings},
         commit::Commit,
         repeats::Sent,
         rested_on::{change_warnings, unsigned_warnings},
@@ -19,6 +20,7 @@ use wadi_log::{
     Body, Change, Common, Crossing, Entry, LogId, RecordId, Reference, Role, VerifiedEntry,
 };
 use wadi_record::{Draft, DraftContext, Kind, Record, is_decision, warnings};
+use wadi_store::StoreError;
 
 /// How far ahead of this node's clock a time of what has happened may lie without a word, in
 /// milliseconds, where the policy is not laxer: people write down full hours.
@@ -28,6 +30,62 @@ const AHEAD_MS: i64 = 3_600_000;
 struct WritePlace {
     record: Option<RecordId>,
     crossing: Crossing,
+}
+
+/// What there is to tell of a write before it is made.
+struct ToldBefore {
+    /// The fields that it puts.
+    names: Vec<String>,
+    /// What stood there; none where it begins a record.
+    before: Option<StoodBefore>,
+    /// The decisions that are said with it.
+    decisions: Vec<String>,
+    of_draft: Vec<String>,
+    of_clocks: Vec<String>,
+    /// Of its device's number.
+    of_number: Option<String>,
+}
+
+impl ToldBefore {
+    /// What was written, once the record holds it.
+    fn written(self, record: &Record, entry: Reference, is_matched: bool) -> Written {
+        let come_to = record.come_to(&entry);
+        let of_changes = change_warnings(record, &entry, is_matched);
+        let unsigned = unsigned_warnings(record, &entry);
+        let warnings = lack_warnings(&come_to)
+            .into_iter()
+            .chain(self.of_draft)
+            .chain(of_changes)
+            .chain(unsigned)
+            .chain(self.of_number)
+            .chain(self.of_clocks)
+            .collect();
+
+        Written {
+            record: record.id(),
+            printed: record.printed(),
+            entry,
+            repeated: false,
+            warnings,
+            decisions: self.decisions,
+            changed: Some(changed(self.before, &self.names, record, &come_to.state)),
+        }
+    }
+}
+
+/// The types of a draft's events.
+fn types(draft: &Draft) -> impl Iterator<Item = &str> {
+    let events = draft.events.iter();
+    events.filter_map(|event| event.get("type")?.as_str())
+}
+
+/// What was found strange; nothing where the store could not be asked: a warning keeps nothing from
+/// being recorded.
+fn as_far_as_known(told: Result<Vec<String>, StoreError>) -> Vec<String> {
+    told.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a write could not be held against what else is known here");
+        Vec::new()
+    })
 }
 
 impl Sequencer {
@@ -59,8 +117,8 @@ impl Sequencer {
         self.say_what_was_seen(g, log, &write).await?;
         self.check_unspent(g, &events).await?;
 
-        let told = self.draft_warnings(g, &write.draft, place.record).await?;
-        let of_clocks = self.clock_warnings(&write);
+        let mut told = self.told_before(g, &write, &place).await?;
+        told.of_number = marks.warning.take();
         let device = write.device.clone();
 
         let body = Body::Change(Change {
@@ -86,26 +144,47 @@ impl Sequencer {
         g.fresh.entry(id).or_default().push(own);
         g.touched.insert(id);
 
-        let record = &g.records[&id];
-        let printed = record.printed();
-        let of_changes = change_warnings(record, &reference, is_matched);
-        let unsigned = unsigned_warnings(record, &reference);
-        let warnings = told
-            .into_iter()
-            .chain(of_changes)
-            .chain(unsigned)
-            .chain(marks.warning.take())
-            .chain(of_clocks)
-            .collect();
         marks.keep(&mut g.batch, id, reference);
         g.read_by.push(device);
+        Ok(told.written(&g.records[&id], reference, is_matched))
+    }
 
-        Ok(Written {
-            record: id,
-            printed,
-            entry: reference,
-            repeated: false,
-            warnings,
+    /// What stands in the record before a write, and what is strange about it.
+    async fn told_before(
+        &mut self,
+        g: &mut Commit,
+        write: &Write,
+        place: &WritePlace,
+    ) -> Result<ToldBefore, NodeError> {
+        let mut of_draft = self.draft_warnings(g, &write.draft, place.record).await?;
+        let happened = write.happened.as_ref();
+        let at_ms = happened.map_or_else(|| self.clock.now_ms(), |(at_ms, _)| *at_ms);
+
+        let crossing = place.crossing;
+        let off_shift = self.shift_warnings(g, write, crossing, at_ms).await;
+        of_draft.extend(as_far_as_known(off_shift));
+        if matches!(write.draft.kind, Kind::Passage | Kind::CustomsEntry) {
+            let misread = self.read_again_warnings(write, place.record, crossing, at_ms);
+            of_draft.extend(as_far_as_known(misread.await));
+        }
+
+        let names: Vec<String> = write.draft.fields.keys().cloned().collect();
+        let before = match place.record {
+            Some(id) => {
+                let record = self.record(g, id).await?;
+                record.map(|record| StoodBefore::of(record, &names))
+            }
+            None => None,
+        };
+
+        let decisions = types(&write.draft).filter(|kind| is_decision(kind));
+        Ok(ToldBefore {
+            names,
+            before,
+            decisions: decisions.map(String::from).collect(),
+            of_draft,
+            of_clocks: self.clock_warnings(write),
+            of_number: None,
         })
     }
 
@@ -194,10 +273,7 @@ impl Sequencer {
             return Ok(());
         }
 
-        let events = write.draft.events.iter();
-        let decides = events
-            .filter_map(|e| e.get("type")?.as_str())
-            .any(is_decision);
+        let decides = types(&write.draft).any(is_decision);
         self.write_seen(g, log, decides).await
     }
 

@@ -1,6 +1,9 @@
 //! Traibeel's node is in other hands, which hold its keys: what they make a hub believe, and what
 //! is found of it.
 
+mod blamed;
+mod devices;
+
 use crate::{
     door::write::Target,
     node::Node,
@@ -65,6 +68,10 @@ impl Forger {
             department: department.into(),
             ..Default::default()
         };
+        self.put_as(common, body)
+    }
+
+    fn put_as(&mut self, common: Common, body: Body) -> Reference {
         let entry = Entry { common, body };
         let own = VerifiedEntry::author(self.log, self.peaks.size(), &entry).unwrap();
         self.seal(&[entry], vec![]);
@@ -255,6 +262,35 @@ async fn who_claims_to_have_seen_what_is_not_there_silences_no_finding_and_is_on
         assert_eq!(unseen.is_empty(), !is_lie, "size {size}: R01");
         assert_eq!(claims.is_empty(), !is_lie, "size {size}: R33");
         assert!(claims.iter().all(|f| f.phase == "FIRM"), "{claims:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_node_has_no_truck_stopped_elsewhere_unless_the_policy_lets_anybody() {
+    for lets_anybody in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (country, sites) = found_country(dir.path()).await;
+        let qam = &sites[1];
+        let mut trb = Forger::new(77, Lane::Hold, country.clock.0.load(Ordering::Relaxed));
+        if lets_anybody {
+            let hub = country.node(dir.path(), 2, "hub").await;
+            let mild = Policy {
+                registered_lookouts: false,
+                ..Policy::default()
+            };
+            let (logs, control) = policy(&hub, mild).await;
+            deliver(qam, &logs, &mut StdRng::seed_from_u64(1), false).await;
+            trb.saw(vec![control]);
+        }
+
+        let lookout = QuarantineHold::place(HoldType::Customs, "order 9");
+        trb.say("CUS", None, &[], lookout.text("target.term", "11-A-1"));
+        deliver(qam, &trb.logs(), &mut StdRng::seed_from_u64(1), false).await;
+
+        let truck = Passage::announce("in").plate("11-A-1", "IQ");
+        let truck = write(qam, "PORT", Target::New(None), truck).await;
+        let record = qam.reads().record(&truck).await.unwrap();
+        assert_eq!(record["detained_by"].is_array(), lets_anybody, "{record}");
     }
 }
 

@@ -27,6 +27,16 @@ async fn say(site: &Node, department: &str, target: Target, draft: Draft) -> Rec
     site.write(write).await.unwrap().record
 }
 
+/// Nobody is registered here, and all may look out for something, as a site hears.
+async fn let_all_look_out(hub: &Node, site: &Node) {
+    let mild = Policy {
+        registered_lookouts: false,
+        ..Policy::default()
+    };
+    let (logs, _) = policy(hub, mild).await;
+    deliver(site, &logs, &mut StdRng::seed_from_u64(1), false).await;
+}
+
 /// The printed ids of the holds that detain it; null for none.
 async fn detained_by(site: &Node, truck: &RecordId) -> Value {
     let record = site.reads().record(truck).await.unwrap();
@@ -100,8 +110,10 @@ async fn a_truck_is_detained_by_a_hold_on_the_entry_of_what_it_carries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_truck_is_detained_by_the_plate_that_a_camera_or_a_pump_saw() {
     let dir = tempfile::tempdir().unwrap();
-    let (_country, sites) = found_country(dir.path()).await;
+    let (country, sites) = found_country(dir.path()).await;
+    let hub = country.node(dir.path(), 2, "hub").await;
     let trb = &sites[0];
+    let_all_look_out(&hub, trb).await;
     let lookout = QuarantineHold::place(HoldType::Customs, "order 9");
     let lookout = lookout.text("target.term", "11-A-1");
     let lookout = say(trb, "CUS", Target::New(None), lookout).await;
@@ -223,15 +235,9 @@ async fn the_rule_the_records_and_the_board_agree_on_what_is_held() {
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;
 
-    // Nobody is registered here, and all may look out for something.
     let hub = country.node(dir.path(), 2, "hub").await;
-    let mild = Policy {
-        registered_lookouts: false,
-        ..Policy::default()
-    };
-    let (logs, _) = policy(&hub, mild).await;
-    deliver(&sites[0], &logs, &mut StdRng::seed_from_u64(1), false).await;
     let trb = &sites[0];
+    let_all_look_out(&hub, trb).await;
     let mut through_entries = 0;
 
     for seed in 0..3 {
@@ -316,6 +322,7 @@ async fn a_lookout_that_comes_late_from_a_dark_crossing_finds_the_truck_that_lef
     let (country, sites) = found_country(dir.path()).await;
     let hub = country.node(dir.path(), 2, "hub").await;
     let (trb, qam) = (&sites[0], &sites[1]);
+    let_all_look_out(&hub, qam).await;
 
     let lookout = QuarantineHold::place(HoldType::Customs, "order 9");
     let lookout = lookout.text("target.term", "11-A-1");

@@ -13,3 +13,4 @@ mod silent_device;
 mod spares;
 mod told_right;
 mod warned;
+mod written;

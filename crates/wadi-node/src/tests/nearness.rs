@@ -148,7 +148,9 @@ async fn a_lookout_let_go_while_another_crossings_for_the_same_plate_stands_is_f
         ..Policy::default()
     };
     let (policy, _) = policy(&hubs.first, nobody_is_registered).await;
-    deliver(trb, &policy, &mut StdRng::seed_from_u64(1), false).await;
+    for site in [trb, qam] {
+        deliver(site, &policy, &mut StdRng::seed_from_u64(1), false).await;
+    }
 
     let lookout =
         |order: &str| QuarantineHold::place(HoldType::Customs, order).text("target.term", "22-A-1");

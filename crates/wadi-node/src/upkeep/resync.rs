@@ -12,6 +12,7 @@ use crate::{
         error::{NodeError, ResyncError, StalePlan},
         peers::Compared,
         resync_state::{ResyncAct, ResyncState},
+        signatory::Signatory,
     },
     ledger::repair::joined,
     upkeep::{
@@ -70,10 +71,11 @@ impl Resyncs {
         self: &Arc<Self>,
         peer: Option<&str>,
         reason: &str,
-        by: &str,
+        by: impl Into<Signatory>,
     ) -> Result<Resync, NodeError> {
+        let by = by.into();
         check_length("reason", reason)?;
-        check_length("by", by)?;
+        check_length("by", &by.name)?;
         let name = match peer {
             Some(name) => self.enrolled(name)?.name,
             None => self.own_hub().ok_or(ResyncError::NoHub)?,
@@ -91,7 +93,8 @@ impl Resyncs {
             node: self.door.me.name.clone(),
             peer: name,
             approved_by: String::new(),
-            ..Resync::begun(id, reason, by, made_ms, None)
+            planned_by_token: by.by_token,
+            ..Resync::begun(id, reason, &by.name, made_ms, None)
         };
 
         self.keep_row(&plan).await?;
@@ -295,8 +298,9 @@ impl Resyncs {
     }
 
     /// Approves a plan and begins to carry it out.
-    pub async fn run(&self, id: &str, by: &str) -> Result<Resync, NodeError> {
-        check_length("by", by)?;
+    pub async fn run(&self, id: &str, by: impl Into<Signatory>) -> Result<Resync, NodeError> {
+        let by = by.into();
+        check_length("by", &by.name)?;
         let _step = self.step.lock().await;
         let mut plan = self.get(id).await?;
         if plan.state != ResyncState::Planned {
@@ -305,7 +309,7 @@ impl Resyncs {
         }
 
         self.check_plan(&plan).await?;
-        plan.approved_by = by.into();
+        (plan.approved_by, plan.approved_by_token) = (by.name, by.by_token);
         plan.state = ResyncState::Shipping;
         self.change(&mut plan).await?;
         self.wake.notify_one();
@@ -351,9 +355,15 @@ impl Resyncs {
 
     /// Orders a resync for a site: an entry of this hub's, which the site carries out at its next
     /// contact.
-    pub async fn order(&self, site: &str, reason: &str, by: &str) -> Result<Resync, NodeError> {
+    pub async fn order(
+        &self,
+        site: &str,
+        reason: &str,
+        by: impl Into<Signatory>,
+    ) -> Result<Resync, NodeError> {
+        let by = by.into();
         check_length("reason", reason)?;
-        check_length("by", by)?;
+        check_length("by", &by.name)?;
         let crossing = site.to_uppercase().parse().ok();
         let target = self.door.with_control(|c| {
             let mut all = c
@@ -375,12 +385,12 @@ impl Resyncs {
             id: id.clone(),
             crossing: target.crossing.unwrap_or(wadi_log::Crossing::HUB),
             reason: reason.into(),
-            approved_by: by.into(),
+            approved_by: by.name.clone(),
         };
 
         let written = self
             .door
-            .write_control(vec![Body::ResyncOrder(order)], by)
+            .write_control(vec![Body::ResyncOrder(order)], by.clone())
             .await?;
         let order = written.first().map(ToString::to_string);
         let resync = Resync {
@@ -388,7 +398,9 @@ impl Resyncs {
             node: target.name,
             peer: self.door.me.name.clone(),
             waits_for: "the site's next contact, and its report".into(),
-            ..Resync::begun(id, reason, by, made_ms, order)
+            planned_by_token: by.by_token.clone(),
+            approved_by_token: by.by_token,
+            ..Resync::begun(id, reason, &by.name, made_ms, order)
         };
 
         self.keep_row(&resync).await?;
@@ -401,8 +413,14 @@ impl Resyncs {
     }
 
     /// Pauses, resumes or cancels. What was already mended stays: each step is whole.
-    pub async fn steer(&self, id: &str, act: ResyncAct, by: &str) -> Result<Resync, NodeError> {
-        check_length("by", by)?;
+    pub async fn steer(
+        &self,
+        id: &str,
+        act: ResyncAct,
+        by: impl Into<Signatory>,
+    ) -> Result<Resync, NodeError> {
+        let by = by.into();
+        check_length("by", &by.name)?;
         let _step = self.step.lock().await;
         let mut resync = self.get(id).await?;
         resync.state = match (act, resync.state) {
@@ -421,7 +439,8 @@ impl Resyncs {
 
         resync.steered.push(Steering {
             act: act.to_string(),
-            by: by.into(),
+            by: by.name,
+            by_token: by.by_token,
             at_ms: self.door.clock.now_ms(),
         });
         let beyond = resync.steered.len().saturating_sub(STEERINGS_MAX);

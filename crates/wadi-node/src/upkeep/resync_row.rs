@@ -30,6 +30,9 @@ pub struct Steering {
     pub act: String,
     /// Who.
     pub by: String,
+    /// The token that named that person, where it is nobody's own; else empty.
+    #[serde(default)]
+    pub by_token: String,
     /// When, Unix milliseconds by this node's clock.
     pub at_ms: i64,
 }
@@ -59,7 +62,13 @@ pub struct Resync {
     pub peer: String,
     pub reason: String,
     pub planned_by: String,
+    /// The token that named that person, where it is nobody's own; else empty.
+    #[serde(default)]
+    pub planned_by_token: String,
     pub approved_by: String,
+    /// The same of who approved it.
+    #[serde(default)]
+    pub approved_by_token: String,
     pub made_ms: i64,
     pub changed_ms: i64,
     /// The order's entry, where a hub gave one.
@@ -113,7 +122,9 @@ impl Resync {
             peer: String::new(),
             reason: reason.into(),
             planned_by: by.into(),
+            planned_by_token: String::new(),
             approved_by: by.into(),
+            approved_by_token: String::new(),
             made_ms,
             changed_ms: made_ms,
             order,

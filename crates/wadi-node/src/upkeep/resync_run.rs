@@ -3,7 +3,8 @@
 
 use crate::{
     door::{
-        command::Command, error::NodeError, event::Event, orders::Orders, resync_state::ResyncState,
+        command::Command, error::NodeError, event::Event, orders::Orders,
+        resync_state::ResyncState, signatory::Signatory,
     },
     upkeep::{
         resync::{Resyncs, unshipped},
@@ -353,9 +354,13 @@ impl Runner {
             text,
         };
 
+        let approved = Signatory {
+            by_token: r.approved_by_token.clone(),
+            ..Signatory::person(r.approved_by.as_str())
+        };
         resyncs
             .door
-            .write_control(vec![Body::ResyncReport(report)], &r.approved_by)
+            .write_control(vec![Body::ResyncReport(report)], approved)
             .await?;
         r.outcome = outcome;
 

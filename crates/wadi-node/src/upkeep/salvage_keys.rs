@@ -100,6 +100,7 @@ impl Salvager {
             | LocalScope::Anchor
             | LocalScope::Budget
             | LocalScope::Bundle
+            | LocalScope::BundleAct
             | LocalScope::Contact
             // A tree that lost leaves is not gone on with: another log begins.
             | LocalScope::Country

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod repetition;
+mod state_names;
 
 use crate::*;
 use serde_json::{Value as Json, json};
@@ -95,6 +96,7 @@ fn placement(placed: &Json, events: &[Json]) -> Json {
     let ends: Vec<Json> = ends
         .map(|e| {
             json!({
+                "id": e["id"],
                 "at_ms": e["at_ms"],
                 "reopened_ms": recalled(e["at_ms"].as_i64().unwrap_or(0)),
             })
@@ -121,6 +123,8 @@ impl Facts {
     }
 
     pub(crate) fn state_is(self, state: &str) -> Self {
+        let is_state = wadi_record::STATE_NAMES.contains(&state);
+        assert!(is_state, "no fold says {state}");
         self.with("state", json!(state))
     }
 }
@@ -213,6 +217,7 @@ fn whoever_asks_is_asked() {
         (vec![("plate", "1")], vec![("target", "1")]),
         (vec![("was", "1")], vec![("target", "1")]),
         (vec![("was", "1")], vec![("carried", "1")]),
+        (vec![("moved_to", "1")], vec![("plate", "1")]),
         (vec![("goods", "080390+EC")], vec![("target", "080390+EC")]),
         (vec![("acts", "OF-1")], vec![("shift", "OF-1")]),
         (vec![("device_seq", "S1#7")], vec![("device_seq", "S1#9")]),

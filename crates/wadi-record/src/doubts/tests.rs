@@ -240,6 +240,126 @@ fn a_letter_of_another_alphabet_is_told_in_whatever_is_compared() {
 }
 
 #[test]
+fn what_says_that_there_is_none_is_told_wherever_a_number_belongs() {
+    let told = |draft: Draft| doubts(&draft).join("\n");
+    let entry = || Draft::new(Kind::CustomsEntry);
+    let paid = |receipt: &str| {
+        let data = json!({"amount_minor": 5, "currency": "IQD", "receipt": receipt});
+        entry().event("paid", data)
+    };
+
+    for (draft, why) in [
+        (
+            Passage::announce("in").plate("N/A", "IQ"),
+            "vehicle.plate_raw: \"N/A\" says",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "غير معروف"),
+            "counts as none: leave",
+        ),
+        (
+            Passage::on().text("vehicle.vin", "UNKNOWN"),
+            "vehicle.vin: \"UNKNOWN\" says",
+        ),
+        (Passage::on().text("seal.1", "XXX"), "seal.1: \"XXX\" says"),
+        (
+            entry().text("declarant_ref", "N/A"),
+            "declarant_ref: \"N/A\" says",
+        ),
+        (
+            entry().text("transit.ref", "none"),
+            "transit.ref: \"none\" says",
+        ),
+        (
+            Passage::on().event("unloaded", json!({"packages": 1, "seals": ["S1", "none"]})),
+            "unloaded.seals: \"none\" says that there is none, and counts as none",
+        ),
+        (paid("-"), "paid.receipt: \"-\" holds neither"),
+        (paid("N/A"), "paid.receipt: \"N/A\" says that there is none"),
+        (paid("cash"), "paid.receipt: \"cash\" holds no digit"),
+        (
+            entry().event("registered", json!({"registration_no": "لا يوجد"})),
+            "registered.registration_no: \"لا يوجد\" says that there is none",
+        ),
+        (
+            Passage::on().text("person.1.document_hash", "0".repeat(64)),
+            "is a hash of nothing",
+        ),
+        (
+            Passage::on().event("person.admitted", json!({"document_hash": "f".repeat(64)})),
+            "person.admitted.document_hash",
+        ),
+        (
+            Draft::new(Kind::QuarantineHold).text("legal_basis", "N/A"),
+            "legal_basis: \"N/A\" names neither an order nor a law",
+        ),
+        (
+            Draft::new(Kind::QuarantineHold).event(
+                "hold.placed",
+                json!({"type_of_hold": "SECURITY", "legal_basis": "."}),
+            ),
+            "hold.placed.legal_basis: \".\" names neither",
+        ),
+    ] {
+        assert!(told(draft.clone()).contains(why), "{why}: {}", told(draft));
+    }
+
+    for number in [
+        Passage::announce("in").plate("22 A 12345", "IQ"),
+        Passage::on().text("vehicle.plate_raw", "ملك"),
+        Passage::on().text("seal.1", "00100"),
+        paid("T/77"),
+        entry().text("declarant_ref", "later-1"),
+        Draft::new(Kind::QuarantineHold).text("legal_basis", "Law 23/1984"),
+    ] {
+        assert_eq!(told(number.clone()), "", "{number:?}");
+    }
+}
+
+#[test]
+fn what_is_no_certificate_is_told() {
+    let told = |draft: Draft| doubts(&draft).join("\n");
+    let entry = |certificate: &str| {
+        Draft::new(Kind::CustomsEntry)
+            .text("declarant", "Rafidain 7")
+            .text("declarant_ref", "D-101")
+            .text("goods.1.hs_code", "0714.10")
+            .text("certificate.1", certificate)
+    };
+
+    for (certificate, why) in [
+        ("n/a", "certificate.1: \"n/a\" says that there is none"),
+        (
+            "phytosanitary",
+            "certificate.1: \"phytosanitary\" holds no digit",
+        ),
+        ("01/03/2026", "certificate.1: \"01/03/2026\" is a day"),
+        (
+            "071410",
+            "certificate.1: \"071410\" is what goods.1.hs_code holds",
+        ),
+        (
+            "d 101",
+            "certificate.1: \"d 101\" is what declarant_ref holds",
+        ),
+        (
+            "RAFIDAIN-7",
+            "certificate.1: \"RAFIDAIN-7\" is what declarant holds",
+        ),
+    ] {
+        assert!(
+            told(entry(certificate)).contains(why),
+            "{why}: {}",
+            told(entry(certificate))
+        );
+    }
+
+    for certificate in ["PC-2026/17", "0714", "103/2026", "ش/١٢"] {
+        assert_eq!(told(entry(certificate)), "", "{certificate}");
+    }
+}
+
+#[test]
 fn a_text_in_which_nobody_sees_anything_is_none() {
     let gate = |members: Json| Passage::on().event("gate.out", members);
     for draft in [

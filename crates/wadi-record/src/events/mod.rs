@@ -31,9 +31,11 @@ pub static EVENTS: &[EventType] = &table::joined();
 
 /// The channels of a customs entry, the least strict first. On the wire a channel is a `lane`.
 pub(crate) const CHANNELS: [&str; 4] = ["GREEN", "BLUE", "YELLOW", "RED"];
-const OUTCOMES: [&str; 3] = [SATISFACTORY, "unsatisfactory", "inconclusive"];
+const OUTCOMES: [&str; 3] = [SATISFACTORY, UNSATISFACTORY, "inconclusive"];
 /// The one outcome of a laboratory that does not speak against a release.
 pub(crate) const SATISFACTORY: &str = "satisfactory";
+/// The outcome of a laboratory by which goods are bad.
+pub(crate) const UNSATISFACTORY: &str = "unsatisfactory";
 
 /// The event that brings an officer's own signature over the rest of its entry.
 pub const SIGNATURE_EVENT: &str = "decision.signed";

@@ -19,6 +19,16 @@ pub fn normalise_document(raw: &str) -> String {
     digits(raw).unwrap_or_else(|| normalise_plate(raw))
 }
 
+/// SHA-256 of a text of no length, which a reader sends that read nothing.
+const OF_NO_TEXT: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Whether this has the form of a hash and is one of nothing: of an empty text, or memory that
+/// nobody wrote to, all bits of it off or on.
+pub(crate) fn is_hash_of_nothing(raw: &str) -> bool {
+    let is_all = |digits: &str, digit: char| digits.chars().all(|c| c == digit);
+    digits(raw).is_some_and(|d| d == OF_NO_TEXT || is_all(&d, '0') || is_all(&d, 'f'))
+}
+
 fn digits(raw: &str) -> Option<String> {
     let text: String = folded(raw)
         .chars()

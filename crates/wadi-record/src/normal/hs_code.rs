@@ -5,6 +5,8 @@ use super::letters::folded;
 /// The shortest and the longest code that goods can have: a heading, and the tariffs of the Gulf.
 const DIGITS_MIN: usize = 4;
 const DIGITS_MAX: usize = 12;
+/// Digits that are the same in all countries.
+const SUBHEADING_DIGITS: usize = 6;
 /// The last chapter of the nomenclature; countries put what they like into 98 and 99.
 const CHAPTER_MAX: u8 = 97;
 /// The chapter that the nomenclature keeps for later.
@@ -23,6 +25,15 @@ pub fn normalise_hs_code(raw: &str) -> String {
         None if is_odd && !digits.starts_with('0') => format!("0{digits}"),
         _ => digits,
     }
+}
+
+/// The subheading that a code lies under: its first six digits, which all countries have in common.
+/// What follows is each country's own, and may be left away.
+pub fn hs_subheading(raw: &str) -> String {
+    normalise_hs_code(raw)
+        .chars()
+        .take(SUBHEADING_DIGITS)
+        .collect()
 }
 
 /// The code that is meant where its last digit is missing: the groups before the last have pairs
@@ -214,6 +225,18 @@ mod tests {
         assert!(hs_doubt("0800.90").is_some());
         assert!(hs_doubt("7701.10").is_some());
         assert_eq!(wrong_hs_code("7701.10"), None);
+    }
+
+    #[test]
+    fn the_first_six_digits_are_every_countrys() {
+        for code in ["7210.70", "72107000", "7210.70.00.10", "٧٢١٠٧٠"] {
+            assert_eq!(hs_subheading(code), "721070", "{code}");
+        }
+        assert_eq!(
+            hs_subheading("7210"),
+            "7210",
+            "a heading is none of its subheadings"
+        );
     }
 
     #[test]

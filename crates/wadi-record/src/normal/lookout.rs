@@ -2,10 +2,11 @@
 
 use super::{
     country::{is_country, is_nationality, normalise_country},
-    digest::is_digest,
+    digest::{is_digest, is_hash_of_nothing},
     hs_code::{hs_doubt, normalise_hs_code, wrong_heading},
     normalise_document,
     plate::normalise_plate,
+    reference::says_nothing,
 };
 
 /// A code and an origin, as `0803+EC`, whatever plus sign stands between them.
@@ -27,6 +28,11 @@ pub(super) fn goods_term(code: &str, origin: &str) -> String {
     format!("{code}+{origin}")
 }
 
+/// Whether it names a thing by what says that there is none.
+pub(super) fn seeks_nothing(text: &str) -> bool {
+    goods(text).is_none() && says_nothing(text)
+}
+
 /// Why nothing can be found by this, which its author would never notice.
 pub(crate) fn wrong_target(text: &str) -> Option<String> {
     if let Some((code, origin)) = goods(text) {
@@ -39,8 +45,17 @@ pub(crate) fn wrong_target(text: &str) -> Option<String> {
         return wrong_heading(code);
     }
 
-    (!is_digest(text) && normalise_plate(text).is_empty())
-        .then(|| format!("{text:?} holds neither a letter nor a digit: nothing matches it"))
+    if !is_digest(text) && normalise_plate(text).is_empty() {
+        return Some(format!(
+            "{text:?} holds neither a letter nor a digit: nothing matches it"
+        ));
+    }
+
+    if is_hash_of_nothing(text) {
+        return Some(format!("{text:?} is a hash of nothing: nothing matches it"));
+    }
+
+    seeks_nothing(text).then(|| format!("{text:?} says that there is none: nothing matches it"))
 }
 
 /// Why nothing is likely to be found by this, in a sentence: goods come from countries, and have
@@ -90,9 +105,15 @@ mod tests {
             "0803+Ecuador",
             "+EC",
             "plate+EC",
+            "UNKNOWN",
+            "n/a",
+            "000",
+            "بدون",
         ] {
             assert!(wrong_target(wrong).is_some(), "{wrong}");
         }
+        assert!(wrong_target(&"0".repeat(64)).is_some(), "a hash of nothing");
+        assert_eq!(wrong_target(&"a".repeat(64)), None);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! the terms of records that are stored, so the projection's version has to be raised with it.
 //!
 //! Every form is a pure function of the text, takes any text, and changes nothing that is in its
-//! normal form already. What is left empty says nothing, and matches nothing.
+//! normal form already. What is left empty says nothing, and matches nothing:
+//! so does what says that there is none, of which a term is never made.
 
+mod certificate;
 mod country;
 mod currency;
 mod digest;
@@ -21,21 +23,23 @@ mod terms;
 mod unit_code;
 mod zone;
 
+pub use certificate::OtherNumbers;
 pub use country::{country_doubt, normalise_country};
 pub(crate) use currency::currency_doubt;
 pub use currency::is_currency;
+pub(crate) use digest::is_hash_of_nothing;
 pub use digest::{is_digest, normalise_document};
 pub(crate) use hs_code::{hs_doubt, wrong_heading, wrong_hs_code};
-pub use hs_code::{lies_under, normalise_hs_code};
+pub use hs_code::{hs_subheading, lies_under, normalise_hs_code};
 pub use letters::{is_blank, takes_no_room};
 pub(crate) use lookalikes::{StrangeLetter, strange_letter};
 pub use lookout::normalise_target;
 pub(crate) use lookout::{target_doubt, wrong_target};
 pub(crate) use meant::{country_meant, crossing_meant, currency_meant, is_capital_code};
 pub use plate::{normalise_plate, plate_shape};
-pub use reference::{normalise_reference, says_nothing};
-pub(crate) use terms::member_term;
-pub use terms::{field_term, goods_terms};
+pub use reference::{normalise_label, normalise_reference, says_nothing};
+pub(crate) use terms::{NoTerm, field_has_no_term, no_term};
+pub use terms::{field_term, goods_terms, member_term};
 pub use unit_code::normalise_unit;
 pub(crate) use unit_code::unit_doubt;
 pub use zone::{Zone, zones_failed};

@@ -27,25 +27,107 @@ pub fn normalise_reference(raw: &str) -> String {
     out
 }
 
-/// What is written where there is none, in the normal form of references.
-const NOTHING: [&str; 10] = [
-    "NONE",
-    "NO",
+/// What is written where there is none, in the normal form of references: in English, Arabic,
+/// Kurdish and Persian. None of them holds a digit, so that no number with one is among them.
+const NOTHING: [&str; 69] = [
+    "AWAITED",
+    "LATER",
     "NA",
+    "NAN",
     "NIL",
+    "NO",
+    "NONE",
+    "NONUMBER",
+    "NOPLATE",
+    "NOPLATES",
+    "NOSEAL",
+    "NOSEALS",
+    "NOTAPPLICABLE",
+    "NOTAVAILABLE",
+    "NOTHING",
+    "NOTISSUED",
+    "NOTKNOWN",
+    "NOTREQUIRED",
+    "NOTYET",
     "NULL",
+    "PENDING",
+    "TBA",
+    "TBC",
+    "TBD",
+    "TOFOLLOW",
+    "UNAVAILABLE",
+    "UNDEFINED",
     "UNKNOWN",
-    "X",
-    "XXX",
+    "UNREGISTERED",
+    "UNSEALED",
+    "UNSPECIFIED",
+    "WITHOUT",
+    "WITHOUTPLATE",
+    "WITHOUTPLATES",
     "بدون",
+    "بدونختم",
+    "بدونرقم",
+    "بدونلوحه",
+    "بلا",
+    "بلاختم",
+    "بلارقم",
+    "بلالوحه",
+    "غيرمتاح",
+    "غيرمتوفر",
+    "غيرمتوفره",
+    "غيرمسجل",
+    "غيرمسجله",
+    "غيرمطلوب",
+    "غيرمطلوبه",
+    "غيرمعروف",
+    "غيرمعروفه",
+    "غيرمعلوم",
+    "غيرموجود",
+    "غيرموجوده",
+    "فيمابعد",
+    "قيدالاصدار",
+    "قيدالانتظار",
+    "لا",
+    "لاتوجد",
+    "لاحقا",
+    "لاشي",
+    "لاشيء",
+    "لاينطبق",
     "لايوجد",
+    "ليسبعد",
+    "مجهول",
+    "مجهوله",
+    "ندارد",
+    "نيه",
 ];
 
-/// Whether a number or a reference says that there is none: no letter and no digit, zeros alone, or
-/// a word for it, as `-`, `000`, `N/A` or `بدون`.
+/// What places of a form are filled with where nothing is known.
+const FILLERS: [char; 2] = ['0', 'X'];
+
+/// Whether a number, a plate, a seal or a reference says that there is none: no letter and no
+/// digit, zeros alone, the letter X alone, or a word for it, as `-`, `000`, `XXX`, `N/A` or `بدون`.
+/// What holds any other digit is a number.
 pub fn says_nothing(text: &str) -> bool {
     let form = normalise_reference(text);
-    form.chars().all(|c| matches!(c, '0' | SIGN)) || NOTHING.contains(&form.as_str())
+    let is_all = |filler: &char| form.chars().all(|c| c == *filler || c == SIGN);
+
+    FILLERS.iter().any(is_all) || NOTHING.contains(&form.as_str())
+}
+
+/// Whether a text holds a digit of any script, as every number does that an office gives out.
+pub(super) fn has_digit(text: &str) -> bool {
+    folded(text).chars().any(|c| c.is_ascii_digit())
+}
+
+/// The name of one thing among others of a record, as of a sample or a slot of a store, for
+/// comparing: as a reference, but that a blank parts two digits, too. One in which nothing is left
+/// stays as it is.
+pub fn normalise_label(raw: &str) -> String {
+    let form = normalise_reference(&raw.replace(char::is_whitespace, "-"));
+    match form.is_empty() {
+        true => raw.trim().into(),
+        false => form,
+    }
 }
 
 #[cfg(test)]
@@ -55,11 +137,92 @@ mod tests {
 
     #[test]
     fn what_is_written_where_there_is_none_says_nothing() {
-        for text in ["-", "", "000", "n/a", "None", "بدون", "لا يوجد", "٠"] {
+        for text in [
+            "-",
+            "",
+            "000",
+            "n/a",
+            "N.A.",
+            "None",
+            "بدون",
+            "لا يوجد",
+            "٠",
+            "0000-00",
+            "x",
+            "XXXX",
+            "хх",
+            "T.B.D.",
+            "to follow",
+            "no plate",
+            "Pending",
+            "بلا",
+            "بِلا",
+            "غير متوفّر",
+            "غير متوفرة",
+            "لاحقًا",
+            "غير مطلوب",
+            "لا ينطبق",
+            "لا شيء",
+            "لا شئ",
+            "غير معروف",
+            "بدون لوحة",
+            "قيد الإصدار",
+        ] {
             assert!(says_nothing(text), "{text}");
         }
-        for text in ["1", "C-100", "NONE-1", "A0"] {
+        for text in [
+            "1",
+            "C-100",
+            "NONE-1",
+            "A0",
+            "0X0",
+            "X1",
+            "00100",
+            "22 A 12345",
+            "NA 12",
+            "بلا 7",
+            "ABC",
+            "XY",
+            "٢٢ أ ١",
+            "بغداد",
+        ] {
             assert!(!says_nothing(text), "{text}");
+        }
+
+        for word in NOTHING {
+            assert_eq!(normalise_reference(word), word);
+            assert!(!has_digit(word), "{word}");
+        }
+        assert!(NOTHING.is_sorted_by(|a, b| a < b), "each once, in order");
+    }
+
+    #[test]
+    fn a_label_is_one_however_it_is_written_and_blanks_part_its_digits() {
+        for (one, other) in [
+            ("ع-١٢", "ع-12"),
+            ("A-1", "a1"),
+            ("S 12", "S-12"),
+            (" S-12\u{200F}", "s12"),
+            ("1 12", "1-12"),
+        ] {
+            assert_eq!(
+                normalise_label(one),
+                normalise_label(other),
+                "{one} {other}"
+            );
+        }
+
+        for (one, other) in [
+            ("1 12", "11 2"),
+            ("S-12", "S-1-2"),
+            ("A-1", "A-01"),
+            ("-", "+"),
+        ] {
+            assert_ne!(
+                normalise_label(one),
+                normalise_label(other),
+                "{one} {other}"
+            );
         }
     }
 

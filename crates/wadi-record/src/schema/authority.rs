@@ -49,9 +49,10 @@ hub the acts of its operator (officers, policies, cuts, admissions, closures) | 
 named them |
 
 Findings are assigned, proposed and decided by auditors with officers' tokens of department HUB; who
-proposed does not decide. What an operator of a hub says is signed with the person of its token. A
-hub's operator issues tokens for releases while dark (`wadi release-token`): each lets one hold of
-SECURITY, or of the commission's, go at a site, once.
+proposed does not decide. What an operator of a hub says is signed with the person of its token; the
+machine's own token is nobody's, and names the person with each act. A hub's operator issues tokens
+for releases while dark (`wadi release-token`), and so does an officer of SEC there for holds that
+SEC lets go: each lets one hold of SECURITY, or of the commission's, go at a site, once.
 ";
 
 const READING: &str = "

@@ -155,6 +155,29 @@ impl EntrySource for Engine {
             .collect()
     }
 
+    async fn seen_before(
+        &self,
+        log: &LogId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<VerifiedEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT e.log, e.seq, e.leaf, e.bytes, e.received_ms, e.main FROM seen s \
+             JOIN entries e ON e.log = s.log AND e.seq = s.seq AND e.leaf = s.leaf \
+             WHERE s.log = $1 AND s.seq < $2 AND e.main <> 0 \
+             ORDER BY s.seq DESC LIMIT $3",
+        )
+        .bind(&log.to_bytes()[..])
+        .bind(before.min(i64::MAX as u64) as i64)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+
+        rows.iter()
+            .map(|r| stored_entry(r, &self.cipher).map(|e| e.entry))
+            .collect()
+    }
+
     async fn enrolments(&self) -> Result<Vec<Enrolment>, StoreError> {
         let rows = sqlx::query("SELECT enrolment FROM nodes")
             .fetch_all(&self.readers)

@@ -6,7 +6,7 @@ use super::{
     cells::{cell, damaged, log_of, read_or_skip},
 };
 use crate::{
-    LocalKey, LocalKeys, LocalScope, PeerRow, RefusalRow, StoreError,
+    LocalKey, LocalKeys, LocalScope, PeerRow, RefusalPage, RefusalPlace, RefusalRow, StoreError,
     at_rest::{CellCipher, SecretCell},
     lists::is_no_text,
     tables::{CARRIED, PEERS, REFUSALS},
@@ -100,18 +100,49 @@ impl LocalKeys for Engine {
     }
 
     async fn refusals(&self, limit: u32) -> Result<Vec<RefusalRow>, StoreError> {
+        let page = self.refusals_after(None, limit).await?;
+        Ok(page.rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    async fn refusals_after(
+        &self,
+        after: Option<RefusalPlace>,
+        limit: u32,
+    ) -> Result<RefusalPage, StoreError> {
+        let after = after.unwrap_or(RefusalPlace {
+            at_ms: i64::MAX,
+            id: i64::MAX,
+        });
+
+        // One more tells whether anything follows.
         let rows = sqlx::query(
-            "SELECT subject, code, why, peer, at_ms, times FROM refusals \
-             ORDER BY at_ms DESC, id DESC LIMIT $1",
+            "SELECT id, subject, code, why, peer, at_ms, times FROM refusals \
+             WHERE (at_ms, id) < ($1, $2) ORDER BY at_ms DESC, id DESC LIMIT $3",
         )
-        .bind(i64::from(limit))
+        .bind(after.at_ms)
+        .bind(after.id)
+        .bind(i64::from(limit) + 1)
         .fetch_all(&self.readers)
         .await?;
 
-        Ok(rows
-            .iter()
-            .filter_map(|r| read_or_skip(refusal_row(r, &self.cipher)))
-            .collect())
+        let place = |r: &DbRow| -> Result<RefusalPlace, StoreError> {
+            Ok(RefusalPlace {
+                at_ms: cell(r, "at_ms")?,
+                id: cell(r, "id")?,
+            })
+        };
+        let shown = rows.len().min(limit as usize);
+        let page = &rows[..shown];
+        let last = page.iter().rev().find_map(|r| place(r).ok());
+        let placed = |r: &DbRow| Ok((place(r)?, refusal_row(r, &self.cipher)?));
+
+        Ok(RefusalPage {
+            rows: page
+                .iter()
+                .filter_map(|r| read_or_skip(placed(r)))
+                .collect(),
+            next: last.filter(|_| rows.len() > shown),
+        })
     }
 
     async fn refusal(&self, subject: &str, code: &str) -> Result<Option<RefusalRow>, StoreError> {

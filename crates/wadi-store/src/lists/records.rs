@@ -1,7 +1,7 @@
 //! Lists of records, and what holds hold.
 
 use super::{BoundValue, Conditions, Listing, NOTHING, RECORD_COLUMNS, is_no_text};
-use crate::{HoldTerms, RecordFilter, SoughtBy};
+use crate::{EmptiedBefore, HoldTerms, RecordFilter, SoughtBy};
 use wadi_log::Lane;
 
 /// The lane of holds, and those of what can be held.
@@ -191,13 +191,33 @@ fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
     )
 }
 
+/// Whether the term of an entry (`e`) that a passage (`p`) shares with it was not given up before
+/// by the entry's own vehicle: a condition to be added, empty where nothing is.
+fn not_emptied(terms: &HoldTerms) -> String {
+    let Some(given_up) = &terms.emptied else {
+        return String::new();
+    };
+    let EmptiedBefore {
+        what,
+        emptied,
+        own,
+        after_ms,
+    } = given_up;
+
+    format!(
+        "AND NOT (e.what = '{what}' AND EXISTS (SELECT 1 FROM terms m CROSS JOIN records w \
+         CROSS JOIN terms q CROSS JOIN terms s WHERE m.what = '{emptied}' AND m.value = e.value \
+         AND m.record <> p.record AND w.id = m.record AND w.lane = {PASSAGE_LANE} \
+         AND w.at_ms >= e.born_ms AND w.at_ms < CASE WHEN w.state LIKE 'EXITED%' \
+         OR p.born_ms NOT BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} THEN p.born_ms \
+         ELSE p.born_ms - {after_ms} END AND q.record = m.record AND q.what || '' = '{own}' \
+         AND s.record = e.record AND s.what || '' = '{own}' AND s.value || '' = q.value)) "
+    )
+}
+
 /// The same of the terms by which goods are found that went on from one passage (`e`) to another
 /// (`p`), one condition for each.
-fn moved_near(
-    terms: &HoldTerms,
-    at_hand: char,
-    other: char,
-) -> impl Iterator<Item = String> + use<'_> {
+fn moved_near(terms: &HoldTerms, at_hand: char, other: char) -> impl Iterator<Item = String> {
     terms.moved.iter().map(move |term| {
         let near = born_near(at_hand, other, &term.within_ms.to_string());
         let (from, to) = (term.from, term.to);
@@ -217,6 +237,7 @@ fn left_ms(passage: char) -> String {
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'e', 'p');
+    let not_emptied = not_emptied(terms);
     let left = left_ms('k');
     let went_on: String = moved_near(terms, 'e', 'p')
         .map(|near| {
@@ -242,6 +263,7 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
          FROM named CROSS JOIN records k WHERE k.id = named.id AND k.lane = {PASSAGE_LANE}), \
          carrying AS MATERIALIZED (SELECT p.record AS id, n.born_ms, n.since \
          FROM entries n CROSS JOIN terms e CROSS JOIN terms p WHERE e.record = n.id AND {near} \
+         {not_emptied}\
          UNION SELECT unhex(l.value), n.born_ms, n.since FROM entries n CROSS JOIN terms l \
          WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
          UNION SELECT l.record, n.born_ms, n.since FROM entries n CROSS JOIN terms l \
@@ -257,6 +279,7 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
 pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'p', 'e');
+    let not_emptied = not_emptied(terms);
     let left = left_ms('r');
     // What had left before the other began carries nothing of it, and before the hold began is
     // held by it no more.
@@ -283,7 +306,7 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
          UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms p \
          CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
          AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
-         AND {is_here} \
+         AND {is_here} {not_emptied}\
          UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms l \
          CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.record = a.id \
          AND l.what = 'link' AND l.value = lower(l.value) \

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, FindingFilter, HoldTerms,
-    RecordFilter, SoughtBy, sqlite::MIGRATIONS,
+    CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, EmptiedBefore, FindingFilter,
+    HoldTerms, MovedWithin, RecordFilter, SoughtBy, sqlite::MIGRATIONS,
 };
 use wadi_log::RecordId;
 
@@ -23,6 +23,17 @@ fn hold_terms() -> HoldTerms {
     HoldTerms {
         sought: vec!["plate", "goods"],
         carried: vec![term("container"), term("plate")],
+        moved: vec![MovedWithin {
+            from: "moved_to",
+            to: "plate",
+            within_ms: 1_000,
+        }],
+        emptied: Some(EmptiedBefore {
+            what: "container",
+            emptied: "emptied",
+            own: "plate",
+            after_ms: 1_000,
+        }),
     }
 }
 

@@ -82,11 +82,7 @@ pub(super) async fn write_records(
                     born_ms = excluded.born_ms, changed = excluded.changed";
     conn.insert(rows, conflict).await?;
 
-    write_terms(conn, batch, cursor, &ids).await?;
-    if !anything_waits(conn).await? {
-        return Ok(());
-    }
-    end_waiting(conn, &ids).await
+    write_terms(conn, batch, cursor, &ids).await
 }
 
 /// Takes away what is waited for by records, some rows a statement: what undoes a statement lies in
@@ -265,42 +261,104 @@ async fn remember_gone(
     Ok(())
 }
 
+/// A row of what waits as it lies there: the entry's log, position and hash, its record, and what
+/// it waits for, empty for nothing that has a name.
+type WaitingRow = (Vec<u8>, i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+/// A record may wait for thousands of entries, and be written anew with each that comes: what is
+/// there is read, and only the difference is written.
 pub(super) async fn write_waiting(
     conn: &mut dyn WriteConnection,
     batch: &Batch,
 ) -> Result<(), StoreError> {
-    let mut waiting: BTreeMap<Reference, (RecordId, Option<Reference>)> = BTreeMap::new();
-    for r in &batch.project.records {
-        waiting.extend(
-            r.waiting
-                .iter()
-                .map(|(entry, missing)| (*entry, (r.id, *missing))),
-        );
+    let now = waiting_now(batch);
+    let mut held: BTreeSet<WaitingRow> = BTreeSet::new();
+    if !batch.project.records.is_empty() && anything_waits(conn).await? {
+        let ids = hexes(batch.project.records.iter().map(|r| r.id.0));
+        match held_waiting(conn, &ids).await {
+            Ok(rows) => held = rows,
+            // One that rotted has no key to be taken away by: all of them are written anew.
+            Err(StoreError::Malformed(_)) => end_waiting(conn, &ids).await?,
+            Err(error) => return Err(error),
+        }
     }
 
-    waiting.extend(
-        batch
-            .project
-            .waiting
-            .iter()
-            .map(|w| (w.entry, (w.record, w.missing))),
-    );
-
-    if waiting.is_empty() {
-        return Ok(());
+    let keys: BTreeSet<(&[u8], i64, &[u8])> = now
+        .iter()
+        .map(|(log, seq, leaf, ..)| (&log[..], *seq, &leaf[..]))
+        .collect();
+    for (log, seq, leaf, ..) in &held {
+        if !keys.contains(&(&log[..], *seq, &leaf[..])) {
+            let sql = "DELETE FROM waiting WHERE log = $1 AND seq = $2 AND leaf = $3";
+            let key = [Arg::Bytes(log), Arg::Int(*seq), Arg::Bytes(leaf)];
+            conn.execute(sql, &key).await?;
+            conn.known().waiting = None;
+        }
     }
 
     let mut rows = Rows::of(&tables::WAITING);
-    for (entry, (record, missing)) in waiting {
-        reference(&mut rows, &entry);
-        rows.bytes(record.0)
-            .bytes_or_none(missing.map(|m| m.to_bytes().to_vec()));
+    let new: Vec<&WaitingRow> = now.difference(&held).collect();
+    for (log, seq, leaf, record, missing) in &new {
+        rows.bytes(&log[..]).int(*seq).bytes(&leaf[..]);
+        rows.bytes(&record[..])
+            .bytes_or_none((!missing.is_empty()).then(|| missing.clone()));
+    }
+    if new.is_empty() {
+        return Ok(());
     }
 
     conn.known().waiting = Some(true);
     let conflict = "ON CONFLICT (log, seq, leaf) DO UPDATE SET record = excluded.record, \
                     missing = excluded.missing";
     conn.insert(rows, conflict).await
+}
+
+/// What waits by a batch: of an entry that is named twice the last word.
+fn waiting_now(batch: &Batch) -> BTreeSet<WaitingRow> {
+    let of_records = batch.project.records.iter().flat_map(|r| {
+        let waiting = r.waiting.iter();
+        waiting.map(|(entry, missing)| (*entry, (r.id, *missing)))
+    });
+    let others = batch.project.waiting.iter();
+    let others = others.map(|w| (w.entry, (w.record, w.missing)));
+    let all: BTreeMap<Reference, (RecordId, Option<Reference>)> =
+        of_records.chain(others).collect();
+
+    let row = |(entry, (record, missing)): (Reference, (RecordId, Option<Reference>))| {
+        let missing = missing.map_or(Vec::new(), |m| m.to_bytes().to_vec());
+        let log = entry.log.to_bytes().to_vec();
+        (
+            log,
+            entry.seq as i64,
+            entry.leaf.0.to_vec(),
+            record.0.to_vec(),
+            missing,
+        )
+    };
+    all.into_iter().map(row).collect()
+}
+
+/// What is waited for by these records.
+async fn held_waiting(
+    conn: &mut dyn WriteConnection,
+    ids: &str,
+) -> Result<BTreeSet<WaitingRow>, StoreError> {
+    let sql = format!(
+        "SELECT w.log, w.seq, w.leaf, w.record, COALESCE(w.missing, unhex('')) AS missing FROM {} \
+         JOIN waiting w ON w.record = unhex(j.value ->> 0)",
+        conn.each()
+    );
+    let mut held = BTreeSet::new();
+    for mut row in conn.rows(&sql, &[Arg::Text(ids)]).await? {
+        held.insert((
+            row.bytes("log")?,
+            row.int("seq")?,
+            row.bytes("leaf")?,
+            row.bytes("record")?,
+            row.bytes("missing")?,
+        ));
+    }
+    Ok(held)
 }
 
 pub(super) async fn write_findings(

@@ -14,6 +14,8 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
     let terms = HoldTerms {
         sought: vec!["plate", "container"],
         carried: vec![container],
+        moved: Vec::new(),
+        emptied: None,
     };
     let hold = |seed: u8, open: bool, terms: &[(&str, &str)]| RecordRow {
         id: RecordId([seed; 32]),
@@ -321,4 +323,58 @@ async fn asked_with_nul(store: &Arc<dyn Store>) {
     assert_eq!(store.records_printed("TRB\0").await.unwrap(), []);
     let key = store.local(&LocalScope::Import, "k\0").await;
     assert_eq!(key.unwrap(), None);
+}
+
+/// Of a record that waits for many entries only what changed is written, and what it waits for is
+/// exactly what its newest row says.
+pub(super) async fn waits(store: &Arc<dyn Store>, first: &Reference) {
+    let at = |seq: u64, leaf: u8| Reference {
+        seq,
+        leaf: Hash([leaf; 32]),
+        ..*first
+    };
+    let lies = async || {
+        let mut rows = store.waiting(10_000).await.unwrap();
+        rows.retain(|w| w.record == RecordId([222; 32]));
+        let mut all: Vec<_> = rows.into_iter().map(|w| (w.entry, w.missing)).collect();
+        all.sort();
+        all
+    };
+    let waiting = async |all: &[(Reference, Option<Reference>)]| {
+        let records = vec![RecordRow {
+            id: RecordId([222; 32]),
+            printed: "TRB-P-222".into(),
+            waiting: all.to_vec(),
+            ..row(first, 0, &[])
+        }];
+        let rows = ProjectedRows {
+            records,
+            ..ProjectedRows::default()
+        };
+        store.commit(Batch::from(rows)).await.unwrap();
+    };
+
+    let many: Vec<_> = (10_000..12_500)
+        .map(|seq| (at(seq, 1), Some(at(seq + 1, 2))))
+        .collect();
+    waiting(&many).await;
+    assert_eq!(lies().await, many);
+
+    // One came, one waits for something else now, one waits for nothing that has a name.
+    let mut fewer = many[1..].to_vec();
+    fewer[0].1 = Some(at(7, 7));
+    fewer[1].1 = None;
+    fewer.push((at(13_000, 1), None));
+    waiting(&fewer).await;
+    assert_eq!(lies().await, fewer);
+
+    waiting(&[]).await;
+    assert_eq!(lies().await, []);
+    store
+        .commit(Batch::from(Repair {
+            records_gone: vec![RecordId([222; 32])],
+            ..Repair::default()
+        }))
+        .await
+        .unwrap();
 }

@@ -6,7 +6,7 @@ mod derived;
 mod encrypted;
 mod servers;
 
-use derived::{detained, findings, records};
+use derived::{detained, findings, records, waits};
 use servers::everything;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use wadi_log::*;
@@ -266,6 +266,7 @@ async fn tell(store: &Arc<dyn Store>) -> (LogId, Vec<Reference>) {
 
     records(store, &about).await;
     detained(store, &about).await;
+    waits(store, &about[0].1).await;
     findings(store, about[0].0).await;
     small_things(store, &trb, about[0].0, references[0]).await;
 
@@ -430,6 +431,39 @@ async fn opened_again(store: &Arc<dyn Store>, log: LogId, references: &[Referenc
     }
 }
 
+/// Every refusal is on one page, also where many came in one millisecond.
+async fn refusals_by_page(store: &Arc<dyn Store>) {
+    let refusal = |n: usize| RefusalRow {
+        subject: format!("paged {n}"),
+        code: "gap".into(),
+        why: "w".into(),
+        peer: "p".into(),
+        at_ms: 100 + i64::from(n >= 12),
+        times: 1,
+    };
+    let many = Batch::from(LocalState {
+        refusals: (0..25).map(refusal).collect(),
+        ..LocalState::default()
+    });
+    store.commit(many).await.unwrap();
+
+    let (mut subjects, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.refusals_after(after, 4).await.unwrap();
+        assert!(page.rows.len() <= 4);
+        subjects.extend(page.rows.into_iter().map(|(_, row)| row.subject));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+
+    let all = store.refusals(1_000).await.unwrap();
+    let all: Vec<String> = all.into_iter().map(|row| row.subject).collect();
+    assert_eq!(subjects, all);
+    assert_eq!(all.iter().filter(|s| s.starts_with("paged")).count(), 25);
+}
+
 #[tokio::test]
 async fn the_story_on_sqlite() {
     let dir = tempfile::tempdir().unwrap();
@@ -440,6 +474,7 @@ async fn the_story_on_sqlite() {
     store.close().await;
     let store: Arc<dyn Store> = SqliteStore::open(dir.path(), me).await.unwrap();
     opened_again(&store, log, &references).await;
+    refusals_by_page(&store).await;
     store.close().await;
 }
 

@@ -60,6 +60,7 @@ async fn the_story_on_postgres() {
         .unwrap();
 
     assert_eq!(store.refusals(1).await.unwrap()[0].subject, "a\u{FFFD}b");
+    refusals_by_page(&store).await;
     store.close().await;
 }
 

@@ -1,7 +1,7 @@
 //! An account: a person who may sign in at this node, as it is kept here and nowhere else.
 
 use super::{passkeys::Passkey, password, pauses};
-use crate::{Problem, Token, TokenScope, hash_token, reading::ReadGrant};
+use crate::{Problem, Token, TokenScope, hash_token, read_grant::ReadGrant};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

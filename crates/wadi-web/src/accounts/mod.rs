@@ -17,7 +17,7 @@ use crate::{
     answers::{AccountAnswer, AccountsAnswer, InvitationAnswer, SignInsAnswer},
     pages,
     problem::unprocessable,
-    reading::ReadGrant,
+    read_grant::ReadGrant,
     strict::StrictBody,
 };
 use account::{account_key, all_sessions, end_sessions};
@@ -123,9 +123,8 @@ pub(crate) async fn invite(
         let why = "an account is of a person: name whose it is";
         return Err(unprocessable("person_missing", why));
     }
-    if let Some(reads) = &said.reads {
-        reads.check()?;
-    }
+    let reads = said.reads.take().map(|reads| reads.checked(&node));
+    said.reads = reads.transpose()?;
 
     let name = said.account.take().unwrap_or(usual).trim().to_string();
     check_name("account", &name)?;

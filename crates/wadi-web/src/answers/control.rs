@@ -30,6 +30,9 @@ pub(crate) struct PolicyAnswer {
     /// Who said it.
     #[schema(required = true)]
     by: Option<String>,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    #[schema(required = true)]
+    by_token: Option<String>,
     /// When it was said, Unix milliseconds by the hub's clock.
     #[schema(required = true)]
     since_ms: Option<i64>,
@@ -170,6 +173,9 @@ pub(crate) struct MemberActAnswer {
     /// The person in whose name it was said; empty where a node did by itself, or the root signed
     /// papers.
     by: String,
+    /// The token that named that person, where it is nobody's own: the name is its bearer's claim.
+    /// Empty where the token is that person's.
+    by_token: String,
     /// The node in whose log it stands; empty for papers that no hub said.
     said_at: String,
     /// Whether that node is a hub: then its clock is the hub's time.
@@ -264,6 +270,12 @@ pub(crate) struct ReleaseTokenAnswer {
     expires_s: i64,
     /// Why it was issued.
     reason: String,
+    /// The person or the officer who issued it.
+    issued_by: String,
+    /// For which department: HUB, or SEC for holds that SEC lets go.
+    issued_for: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    by_token: String,
     /// The holds that it was spent on.
     spent_on: Vec<String>,
 }

@@ -123,6 +123,9 @@ pub(crate) struct KnewAnswer {
     holds: Vec<KnownHoldAnswer>,
     /// Control logs, and how far they had been taken in: policies, officers, cuts.
     control: BTreeMap<String, u64>,
+    /// Control logs of which the deciding node says that it had taken in more, and how much: what
+    /// is held here does not bear it out, or not yet.
+    claimed_control: BTreeMap<String, u64>,
 }
 
 /// A hold that concerned a record at a decision.
@@ -133,8 +136,11 @@ pub(crate) struct KnownHoldAnswer {
     hold: String,
     /// The entry that placed it.
     placed: String,
-    /// Whether the deciding node had taken that in.
+    /// Whether the deciding node had taken that in, as the root that it named bears out.
     taken_in: bool,
+    /// Whether the deciding node says that it had, and what is held here does not bear it out, or
+    /// not yet.
+    claimed: bool,
 }
 
 /// One value that was put into a field.

@@ -1,6 +1,6 @@
 //! Resyncs, bundles, and what comparing two nodes needs.
 
-use super::{RecordAnswer, ScrubAnswer};
+use super::{ChainVerdictAnswer, RecordAnswer, ScrubAnswer};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -32,8 +32,12 @@ pub(crate) struct ResyncAnswer {
     reason: String,
     /// Who planned it.
     planned_by: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    planned_by_token: String,
     /// Who approved it.
     approved_by: String,
+    /// The same of who approved it.
+    approved_by_token: String,
     /// When it was made, Unix milliseconds.
     made_ms: i64,
     /// When it last changed, Unix milliseconds.
@@ -90,6 +94,8 @@ pub(crate) struct ResyncSteeredAnswer {
     act: String,
     /// Who.
     by: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    by_token: String,
     /// When, Unix milliseconds.
     at_ms: i64,
 }
@@ -249,6 +255,8 @@ pub(crate) struct BundleAnswer {
     excerpts: u64,
     /// Who had it made.
     by: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    by_token: String,
     /// Logs that are not in it, and why.
     left_out: Vec<LeftOutAnswer>,
 }
@@ -279,6 +287,8 @@ pub(crate) struct BundleTakenAnswer {
     from: String,
     /// Who had it taken in.
     by: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    by_token: String,
     /// Entries that are held now.
     taken: u64,
     /// Entries that were held before.
@@ -319,6 +329,53 @@ pub(crate) struct NotTakenAnswer {
     subject: String,
     /// The stable code.
     code: String,
+}
+
+/// Who made bundles at this node, and who took some in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BundleActsAnswer {
+    /// Lines, the newest first.
+    acts: Vec<BundleActAnswer>,
+    /// Where the next page begins; null after the last.
+    #[schema(required = true)]
+    before: Option<u64>,
+    /// What reading the chain found, where that was asked for.
+    #[schema(required = true)]
+    verified: Option<ChainVerdictAnswer>,
+}
+
+/// A bundle that was made, or a part of one that was handed in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BundleActAnswer {
+    /// Its number.
+    n: u64,
+    /// The hash of the line before.
+    prev: String,
+    /// When it was, Unix milliseconds.
+    at_ms: i64,
+    /// made, taken_in or not_taken_in.
+    act: String,
+    /// The person.
+    by: String,
+    /// The token that named that person, where it is nobody's own; empty where it is theirs.
+    by_token: String,
+    /// The bundle's id; empty where it was not taken in.
+    bundle: String,
+    /// The node that it is for, or that made it; empty where it was not taken in.
+    node: String,
+    /// The part that was taken in.
+    #[schema(required = true)]
+    part: Option<u32>,
+    /// How many parts it has.
+    #[schema(required = true)]
+    parts: Option<u32>,
+    /// Entries in it, or those of the part that were new.
+    entries: u64,
+    /// Why it was not taken in.
+    #[schema(required = true)]
+    code: Option<String>,
 }
 
 /// A receipt: what a node holds.

@@ -17,6 +17,7 @@ mod links;
 mod records;
 mod sites;
 mod words;
+mod written;
 
 pub(crate) use accounts::*;
 pub(crate) use authority::*;
@@ -28,3 +29,4 @@ pub(crate) use links::*;
 pub(crate) use records::*;
 pub(crate) use sites::*;
 pub(crate) use words::*;
+pub(crate) use written::*;

@@ -1,4 +1,4 @@
-//! Records, and what became of writes.
+//! Records.
 
 use super::ExpectedAnswer;
 use serde::Deserialize;
@@ -168,6 +168,13 @@ pub(crate) struct RecordAnswer {
     unfounded: Option<Vec<UnfoundedAnswer>>,
     /// Every seal that was ever recorded and counts.
     seals: Option<Vec<String>>,
+    /// The same, each with when it was first recorded.
+    seals_recorded: Option<Vec<RecordedSealAnswer>>,
+    /// The numbers that devices gave to entries of fields alone, the first 256.
+    device_numbers: Option<Vec<DeviceNumberAnswer>>,
+    /// When the first entry of it that counts was written, by the clock of the node that wrote it,
+    /// Unix milliseconds; null where none counts.
+    written_ms: Option<i64>,
     /// The settled values, by field.
     fields: Option<BTreeMap<String, Value>>,
     /// The contested values, by field: each with who set it.
@@ -231,8 +238,8 @@ pub(crate) struct DetentionAnswer {
     /// When it was placed, as claimed, Unix milliseconds.
     #[schema(required = true)]
     placed_ms: Option<i64>,
-    /// The customs entry through which it holds a passage; left out where it holds the record
-    /// itself.
+    /// The customs entry through which it holds a passage, or the passage whose goods went on to
+    /// it; left out where it holds the record itself.
     through: Option<String>,
 }
 
@@ -414,6 +421,32 @@ pub(crate) struct RecordEventAnswer {
     signed_by: Option<String>,
 }
 
+/// A number that a device gave to an entry of fields alone.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeviceNumberAnswer {
+    /// The device.
+    device: String,
+    /// The number.
+    device_seq: u64,
+    /// When it happened, as claimed, Unix milliseconds.
+    at_ms: i64,
+    /// The entry.
+    entry: String,
+}
+
+/// A seal, and when it was first written down.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordedSealAnswer {
+    /// The seal, as it was written.
+    seal: String,
+    /// When that was, by the clock of the node that wrote it, Unix milliseconds.
+    entered_ms: i64,
+    /// The entry.
+    entry: String,
+}
+
 /// An entry that does not count.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -447,88 +480,4 @@ pub(crate) struct TimeReversalAnswer {
     node: String,
     /// By how much, milliseconds.
     by_ms: i64,
-}
-
-/// What a write came to.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WrittenAnswer {
-    /// The record's id for people.
-    id: String,
-    /// The record's full id.
-    record: String,
-    /// The entry.
-    entry: String,
-    /// Whether it was written before, under the same key or number.
-    repeated: bool,
-    /// What looks wrong about it.
-    warnings: Vec<String>,
-    /// What the record has come to.
-    state: Option<String>,
-    /// The record's flags.
-    flags: Option<Vec<String>>,
-    /// The open holds that detain the record; left out where none does.
-    detained_by: Option<Vec<DetentionAnswer>>,
-    /// The record's newest entries.
-    heads: Option<Vec<String>>,
-}
-
-/// What became of an import.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ImportAnswer {
-    /// Lines that were written.
-    written: u64,
-    /// Lines that had been written before.
-    repeated: u64,
-    /// Lines that were not taken.
-    bad: u64,
-    /// Each line that holds something.
-    lines: Vec<ImportLineAnswer>,
-}
-
-/// What became of one line.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum ImportLineAnswer {
-    /// It was not taken.
-    Bad(BadLineAnswer),
-    /// It was written, now or before.
-    Written(WrittenLineAnswer),
-}
-
-/// A line that was not taken.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BadLineAnswer {
-    /// Its number, from 1.
-    line: u64,
-    /// The stable code.
-    code: String,
-    /// The reason, and what to do about it.
-    detail: String,
-}
-
-/// A line that was written.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WrittenLineAnswer {
-    /// Its number, from 1.
-    line: u64,
-    /// The record's id for people.
-    id: String,
-    /// The record's full id.
-    record: String,
-    /// The entry.
-    entry: String,
-    /// Whether it was written before.
-    repeated: bool,
-    /// What looks wrong about it.
-    warnings: Vec<String>,
-    /// What the record has come to.
-    state: Option<String>,
-    /// The record's flags.
-    flags: Option<Vec<String>>,
-    /// The open holds that detain the record; left out where none does.
-    detained_by: Option<Vec<DetentionAnswer>>,
 }

@@ -318,7 +318,8 @@ pub(crate) struct PeerLinkAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToldChainAnswer {
-    /// looks: who was shown personal data; sign_ins: who signed in.
+    /// looks: who was shown personal data; sign_ins: who signed in; bundles: who made a bundle or
+    /// took one in.
     chain: String,
     /// The number of its newest line then.
     lines: u64,
@@ -485,6 +486,9 @@ pub(crate) struct LastRefusedAnswer {
 pub(crate) struct RefusalsAnswer {
     /// The newest first.
     refusals: Vec<RefusalLineAnswer>,
+    /// What `after` of the next page is; null where there is none.
+    #[schema(required = true)]
+    next_after: Option<String>,
 }
 
 /// Somebody found that nothing more is to be done about a refusal.

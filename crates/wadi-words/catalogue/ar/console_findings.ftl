@@ -103,6 +103,7 @@ console-findings-knew-not-shown = { $n ->
    *[other] { $n } قيداً لغيره لم يكن معروضاً على شاشة هذا الموظف.
 }
 console-findings-knew-hold = كان في وسع الموظف أن يعلم بالحجز { $what }.
+console-findings-knew-claimed-hold = تزعم العقدة أن الحجز { $what } كان قد وصل، وليس هنا ما يثبت ذلك: لا يُعرف هل كان في وسع الموظف أن يعلم به.
 console-findings-knew-not-hold = لم يكن في وسع الموظف أن يعلم بالحجز { $what }: لم يكن قد وصل.
 console-findings-knew-all = كان في وسع الموظف أن يعلم كل ما في هذا السجل.
 console-findings-what-to-do = ما العمل

@@ -28,18 +28,24 @@ sentence-R00-failed = تعثرت القاعدة { $rule } ولم تستطع ال
 
 sentence-R01-unseen = رفع الموظف { $officer } الحجز { $hold } ولم يكن في وسعه أن يعلم بالحجز { $other } القائم على الهدف نفسه
 sentence-R02-left = خرجت مركبة العبور { $passage } وعليها الحجز { $hold } قائماً
-sentence-R02-left-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } قائم على ما تحمله من بضاعة البيان الجمركي { $goods }
+sentence-R02-left-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } قائم على ما تحمله من بضاعة { $goods }
 sentence-R02-left-by-word = قيل إن مركبة العبور { $passage } خرجت قبل إيقاع الحجز { $hold }، وقد قُيّد ذلك والحجز قائم
-sentence-R02-left-by-word-with-goods = قيل إن مركبة العبور { $passage } خرجت قبل إيقاع الحجز { $hold } على بضاعة البيان الجمركي { $goods }، وقد قُيّد ذلك والحجز قائم
-sentence-R02-released-by-word = خرجت مركبة العبور { $passage } والحجز { $hold } قائم بحسب كل ما قُيّد، ثم قُيّد رفعه لاحقًا وقيل إنه سبق الخروج
-sentence-R02-released-by-word-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } على بضاعة البيان الجمركي { $goods } قائم بحسب كل ما قُيّد، ثم قُيّد رفعه لاحقًا وقيل إنه سبق الخروج
+sentence-R02-left-by-word-with-goods = قيل إن مركبة العبور { $passage } خرجت قبل إيقاع الحجز { $hold } على بضاعة { $goods }، وقد قُيّد ذلك والحجز قائم
+sentence-R02-placed-by-word = خرجت مركبة العبور { $passage }، ثم قُيّد عليها لاحقًا الحجز { $hold } وقيل إنه سبق الخروج
+sentence-R02-placed-by-word-with-goods = خرجت مركبة العبور { $passage }، ثم قُيّد لاحقًا الحجز { $hold } على بضاعة { $goods } وقيل إنه سبق الخروج
+sentence-R02-released-by-word = خرجت مركبة العبور { $passage } والحجز { $hold } قائم بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الخروج
+sentence-R02-released-by-word-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } على بضاعة { $goods } قائم بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الخروج
+sentence-R02-ended-alone = دخلت مركبة العبور { $passage } البلاد بعد أن أنهى الموظف { $officer } وحده الحجز { $hold } ({ $event })، ولم يذكر غيره أن شيئاً أُنزل منها
+sentence-R02-ended-alone-with-goods = دخلت مركبة العبور { $passage } البلاد بعد أن أنهى الموظف { $officer } وحده الحجز { $hold } على بضاعة { $goods } ({ $event })، ولم يذكر غيره أن شيئاً أُنزل منها
 sentence-R10-sample = الحجز { $hold }: سُحبت العينة { $sample } ولم ترد لها نتيجة
+sentence-R10-let-go = رُفع الحجز { $hold } ولم ترد نتيجة العينة { $sample } التي سُحبت له قبل ذلك
 sentence-R10-hold = الحجز { $hold }: وُضع ولم ترد له نتيجة
 sentence-R11-against = رُفع الحجز { $hold } مع وجود ما يخالف رفعه: { $event }
 sentence-R12-alarm = لم يُبت في الإنذار الإشعاعي على الحجز { $hold }
 sentence-R12-innocent = نُسب إنذار الحجز { $hold } إلى إشعاع طبيعي، والبضاعة { $goods } ليست مما يحمله
 sentence-R12-secondary = ثبت الإنذار الإشعاعي على الحجز { $hold } ولم يُستكمل الفحص الثانوي
 sentence-R18-left = رُفع الحجز { $hold } ولم تُخرج بضاعته من المخزن
+sentence-R18-under-hold = أخرج الموظف { $officer } بضاعة الحجز { $hold } من المخزن والحجز قائم
 sentence-R18-surplus = الحجز { $hold }: { $unit ->
     [packages] عدد الطرود الداخلة إلى المخزن { $came }، والخارجة منه { $went }
    *[quantity] الكمية الداخلة إلى المخزن { $came }، والخارجة منه { $went }
@@ -57,6 +63,16 @@ sentence-R03-spread = السجل { $record }: { $times ->
     [few] { $times } وزنات
    *[other] { $times } وزنة
 }، من { $least } إلى { $most } كغم
+sentence-R03-spread-of = السجل { $record }: { $times ->
+    [zero] لا وزنات
+    [one] وزنة واحدة
+    [two] وزنتان
+    [few] { $times } وزنات
+   *[other] { $times } وزنة
+} يختلف فيها { $what ->
+    [tare] الوزن الفارغ
+   *[net] الوزن الصافي
+} من { $least } إلى { $most } كغم
 sentence-R03-after-assessment = عُدّل بعد تقدير رسم البيان الجمركي { $entry }: { $fields }
 sentence-R08-twice = { $what ->
     [declarant] مرجع المصرّح
@@ -71,14 +87,22 @@ sentence-R14-cancel-requested = دُفع رسم البيان الجمركي { $e
 sentence-R14-amount = البيان الجمركي { $entry }: الرسم المقدّر { $assessed } { $currency }، والمدفوع { $paid } (بأصغر وحدات العملة)
 sentence-R14-unpaid = أُفرج عن البيان الجمركي { $entry } دون دفع رسمه
 sentence-R14-lowered = البيان الجمركي { $entry }: الرسم المقدّر عند الإفراج { $assessed }، وخُفّض بعده إلى { $lowered }، والمدفوع { $paid } (بأصغر وحدات العملة)
+sentence-R14-other-currency = البيان الجمركي { $entry }: الرسم المقدّر عند الإفراج { $assessed } { $currency }، ثم صار بعده { $other } { $other_currency }، والمدفوع { $paid } { $currency } (بأصغر وحدات العملة)
 sentence-R14-unduly = { $act ->
     [paid] قبض الموظف { $officer } رسم البيان الجمركي { $entry }
+    [assessed] قدّر الموظف { $officer } رسم البيان الجمركي { $entry }
    *[released] أفرج الموظف { $officer } عن البيان الجمركي { $entry }
 }: { $why }
 sentence-R14-not-assessed = لم يكن رسمه قد قُدّر على ما كان عليه
+sentence-R14-no-goods = لم يُصرَّح فيه عن بضاعة برمزها ووزنها وقيمتها
+sentence-R14-not-registered = لم يكن قد سُجّل
+sentence-R14-less-than-before = بأقل مما كان عليه أو بعملة أخرى، دون سبب من مشرف
+sentence-R14-less-than-items = بأقل مما تذكره أصنافه، دون سبب من مشرف
 sentence-R14-contested = كان فيه حقل ذو أثر قانوني متنازع على قيمته
 sentence-R14-question = كان عليه استفسار لم يُجب عنه
 sentence-R14-under-hold = أُفرج عن البيان الجمركي { $entry } والحجز { $hold } قائم عليه
+sentence-R14-under-hold-said-after = أُفرج عن البيان الجمركي { $entry }، ثم قُيّد عليه لاحقًا الحجز { $hold } وقيل إنه سبق الإفراج
+sentence-R14-under-hold-by-word = أُفرج عن البيان الجمركي { $entry } والحجز { $hold } قائم عليه بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الإفراج
 sentence-R16-items = البيان الجمركي { $entry }: عدد الطرود المصرّح به إجمالاً { $total }، ومجموعها في الأصناف { $items }
 sentence-R16-unloaded = عدد الطرود المصرّح به { $declared }، وعدد المفرّغ من مركبة العبور { $truck } هو { $unloaded }
 sentence-R16-reloaded = مركبة العبور { $truck }: عدد الطرود المفرّغة { $unloaded }، والمعاد تحميلها { $reloaded }
@@ -93,6 +117,7 @@ sentence-R19-lowered-refused = خُفف مسلك الرقابة للبيان ا�
 sentence-R19-lowered = خُفف مسلك الرقابة للبيان الجمركي { $entry } دون ذكر السبب
 sentence-R26-inland = دخلت مركبة العبور { $passage } إلى داخل البلاد ولم يُفرج عن البيان الجمركي { $entry } منذ ذلك الحين
 sentence-R27-open = العبور { $passage }: لم يُختتم الترانزيت { $transit }
+sentence-R27-never-left = العبور { $passage }: دخل بالترانزيت { $transit }، ولا يذكر أحد أنه واصل سيره
 sentence-R27-elsewhere = العبور { $passage }: كان مقرراً أن يُختتم الترانزيت { $transit } في منفذ { $exit }، واختُتم في منفذ { $ended }
 sentence-R28-undervalued = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own }، ولدى مثيلاتها { $median } (بأصغر وحدات العملة)
 sentence-R28-no-currency = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own } دون عملة معروفة، ولدى مثيلاتها { $median } { $currency } (بأصغر وحدات العملة)
@@ -128,7 +153,7 @@ sentence-R15-missing = { $missing ->
    *[customs-entry] ليس للعبور { $record } بيان جمركي يشاركه اللوحة أو الحاوية أو المرجع
 }
 sentence-R31-left = سمح الموظف { $officer } بخروج ما يخص السجل { $record } { $lack ->
-    [clearance] قبل إجازة مروره
+    [clearance] من دون إجازة مرور سارية
     [closed-check] قبل إغلاق تدقيق مفتوح عليه
     [anomaly] بعد أن أظهر الفحص بالأشعة شذوذاً لم ينظر فيه أحد
    *[release] قبل الإفراج عنه
@@ -191,6 +216,7 @@ sentence-R22-attested = الموظف { $officer } هو من قام بالإجر�
 }: { $event }
 sentence-R25-in-twice = حامل الوثيقة { $document }… دخل مرتين ولم يخرج بينهما
 sentence-R25-out-twice = حامل الوثيقة { $document }… خرج مرتين ولم يدخل بينهما
+sentence-R25-vehicle-twice = المركبة { $plate }: دخلت بالعبور { $first } ثم بالعبور { $second }، ولم تخرج بينهما
 sentence-R30-forced = فتح الموظف { $officer } البوابة بالتجاوز { $times ->
     [zero] ولا مرة
     [one] مرة واحدة
@@ -228,6 +254,7 @@ sentence-R32-adjudicated = بعد البت في الإنذار
 sentence-R32-linked = بعد ربطه بسجل آخر
 sentence-R32-hold = وكان الحجز { $hold } مستنداً إليه
 sentence-R32-entry = وكان البيان الجمركي { $entry } مستنداً إليه
+sentence-R32-voided = ألغى الموظف { $officer } السجل { $record } بوصفه مدوّناً خطأً، وكان غيره قد دوّن عليه قبل ذلك: { $event }؛ { $why }
 sentence-R32-held-goods = وكان الحجز { $hold } على بضاعة البيان الجمركي { $goods } مستنداً إليه
 
 # السجلات.
@@ -241,4 +268,6 @@ sentence-R13-contested = في «{ $field }» { $n ->
 } أُدخلت كل منها دون علم بالأخرى: { $values }
 sentence-R29-differ = لدى { $one } و{ $other } القيود نفسها من { $scope }، وآلت السجلات فيهما إلى نتيجتين مختلفتين
 sentence-R33-differs = رفعت العقدة { $node } الحجز { $hold } وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، والقيود الأولى فيه غيرها
+sentence-R33-decided-differs = دوّنت العقدة { $node } على السجل { $record }: { $event }، وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، والقيود الأولى فيه غيرها
+sentence-R33-decided-missing = دوّنت العقدة { $node } على السجل { $record }: { $event }، وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، وقيوده أقل من ذلك
 sentence-R33-missing = رفعت العقدة { $node } الحجز { $hold } وتزعم أنها اطلعت على { $size } قيداً من سجل العقدة { $other }، وقيوده أقل من ذلك

@@ -57,6 +57,7 @@ state-CANCELLED = ملغى
 state-QUERY = استفسار مفتوح
 state-CANCEL_REQUESTED = طُلب إلغاؤه
 state-RELEASED_WHILE_OPEN = أُفرج عنه والاستفسار مفتوح
+state-ASSESSED_UNDULY = قُدّر رسمه بأقل دون سبب من مشرف
 state-PAID_UNDULY = دُفع دون تقدير صحيح
 state-RELEASED_UNDULY = أُفرج عنه دون استيفاء ما يلزم
 state-GREEN = المسلك الأخضر

@@ -98,6 +98,7 @@ console-findings-knew-not-shown = { $n ->
    *[other] { $n } entries of others were not on this officer's screen.
 }
 console-findings-knew-hold = The officer could have known of hold { $what }.
+console-findings-knew-claimed-hold = The node says that hold { $what } had arrived, and nothing held here bears that out: nobody can tell whether the officer could have known of it.
 console-findings-knew-not-hold = The officer could not have known of hold { $what }: it had not arrived.
 console-findings-knew-all = The officer could have known all of this record.
 console-findings-what-to-do = What to do

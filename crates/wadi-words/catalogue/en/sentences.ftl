@@ -22,15 +22,21 @@ sentence-R02-left = { $passage } left while hold { $hold } was open
 sentence-R02-left-with-goods = { $passage } left while hold { $hold } was open of the goods of { $goods }
 sentence-R02-left-by-word = { $passage } is said to have left before hold { $hold } was placed, and that was written down while it was open
 sentence-R02-left-by-word-with-goods = { $passage } is said to have left before hold { $hold } of the goods of { $goods } was placed, and that was written down while it was open
-sentence-R02-released-by-word = { $passage } left while hold { $hold } was open by all that was written, and a release written down later is said to have come before
-sentence-R02-released-by-word-with-goods = { $passage } left while hold { $hold } of the goods of { $goods } was open by all that was written, and a release written down later is said to have come before
+sentence-R02-placed-by-word = { $passage } left, and hold { $hold } on it, written down afterwards, is said to have been placed before
+sentence-R02-placed-by-word-with-goods = { $passage } left, and hold { $hold } of the goods of { $goods }, written down afterwards, is said to have been placed before
+sentence-R02-released-by-word = { $passage } left while hold { $hold } was open by all that was written, and what ended it, written down later, is said to have come before
+sentence-R02-released-by-word-with-goods = { $passage } left while hold { $hold } of the goods of { $goods } was open by all that was written, and what ended it, written down later, is said to have come before
+sentence-R02-ended-alone = { $passage } went inland after { $officer } alone had ended hold { $hold } ({ $event }), and nobody else says that anything was taken off it
+sentence-R02-ended-alone-with-goods = { $passage } went inland after { $officer } alone had ended hold { $hold } of the goods of { $goods } ({ $event }), and nobody else says that anything was taken off it
 sentence-R10-sample = { $hold }: sample { $sample } was taken and has no result
+sentence-R10-let-go = { $hold } was let go, and sample { $sample }, taken for it before, has no result
 sentence-R10-hold = { $hold }: it was placed and has no result
 sentence-R11-against = { $hold } was released, and { $event } speaks against it
 sentence-R12-alarm = the radiation alarm on { $hold } was not adjudicated
 sentence-R12-innocent = { $hold } was adjudicated as naturally occurring; { $goods } is not
 sentence-R12-secondary = { $hold } is a real alarm, and no secondary inspection was completed
 sentence-R18-left = { $hold } was released and never taken out of the store
+sentence-R18-under-hold = { $officer } took goods of { $hold } out of the store while it was open
 sentence-R18-surplus = { $hold }: { $unit } { $came } came into the store and { $went } went out
 sentence-R18-warm = { $hold }: { $temp } °C in slot { $slot }, { $limit } °C allowed
 
@@ -39,6 +45,10 @@ sentence-R18-warm = { $hold }: { $temp } °C in slot { $slot }, { $limit } °C a
 sentence-R03-declared = { $declared } kg declared, { $weighed } kg weighed on { $trucks }
 sentence-R03-declared-itself = { $declared } kg declared, { $weighed } kg weighed for { $entry }
 sentence-R03-spread = { $record } was weighed { $times } times, from { $least } to { $most } kg
+sentence-R03-spread-of = { $record } was weighed { $times } times, its { $what ->
+    [tare] tare
+   *[net] net mass
+} from { $least } to { $most } kg
 sentence-R03-after-assessment = { $fields } was changed after the assessment of { $entry }
 sentence-R08-twice = { $what ->
     [declarant] declarant reference
@@ -53,14 +63,22 @@ sentence-R14-cancel-requested = { $entry } was paid while its cancellation was a
 sentence-R14-amount = { $entry }: { $assessed } { $currency } assessed, { $paid } paid (minor units)
 sentence-R14-unpaid = { $entry } was released unpaid
 sentence-R14-lowered = { $entry }: { $assessed } were assessed when it was released, { $lowered } afterwards, and { $paid } was paid (minor units)
+sentence-R14-other-currency = { $entry }: { $assessed } { $currency } were assessed when it was released, { $other } { $other_currency } afterwards, and { $paid } { $currency } was paid (minor units)
 sentence-R14-unduly = { $officer } { $act ->
     [paid] took money for
+    [assessed] assessed
    *[released] released
 } { $entry }, { $why }
 sentence-R14-not-assessed = which was not assessed as it stood
+sentence-R14-no-goods = which declares no goods with their code, mass and value
+sentence-R14-not-registered = which was not registered
+sentence-R14-less-than-before = for less than before, or in another currency, without a supervisor’s reason
+sentence-R14-less-than-items = for less than its items say, without a supervisor’s reason
 sentence-R14-contested = of which a legal field was contested
 sentence-R14-question = on which a question was open
 sentence-R14-under-hold = { $entry } was released while hold { $hold } on it was open
+sentence-R14-under-hold-said-after = { $entry } was released, and hold { $hold } on it, written down afterwards, is said to have been placed before
+sentence-R14-under-hold-by-word = { $entry } was released while hold { $hold } on it was open by all that was written, and what ended it, written down later, is said to have come before
 sentence-R16-items = { $entry }: { $total } packages declared in all, { $items } by its items
 sentence-R16-unloaded = { $declared } packages declared, { $unloaded } unloaded from { $truck }
 sentence-R16-reloaded = { $truck }: { $unloaded } packages unloaded, { $reloaded } reloaded
@@ -75,6 +93,7 @@ sentence-R19-lowered-refused = the lane of { $entry } was lowered: { $why }
 sentence-R19-lowered = the lane of { $entry } was lowered: no reason was given
 sentence-R26-inland = { $passage } went inland and { $entry } was not released since
 sentence-R27-open = { $passage }: transit { $transit } was not terminated
+sentence-R27-never-left = { $passage } came in with transit { $transit }, and nobody says that it went on
 sentence-R27-elsewhere = { $passage }: transit { $transit } was to end at { $exit }, and ended at { $ended }
 sentence-R28-undervalued = { $goods }: { $own } a kilogram declared, { $median } by its peers (minor units)
 sentence-R28-no-currency = { $goods }: { $own } a kilogram declared in no currency that there is, { $median } { $currency } by its peers (minor units)
@@ -95,7 +114,7 @@ sentence-R09-strange = seal { $seals } was found on { $passage }, which came wit
 sentence-R09-reused = seal { $seal } closed another container on { $other }
 sentence-R15-missing = { $record } has no { $missing } that shares its plate, container or reference
 sentence-R31-left = { $officer } let { $record } out { $lack ->
-    [clearance] before it was cleared
+    [clearance] without a clearing that held
     [closed-check] while a check of it was open
     [anomaly] after a scanner found an anomaly that nobody looked into
    *[release] before it was released
@@ -136,6 +155,7 @@ sentence-R21-off-shift = { $officer } said { $event } on { $record } while off s
 sentence-R22-attested = { $officer } is both performer and { $role } of { $event } on { $record }
 sentence-R25-in-twice = the holder of document { $document }… came in twice and never went out between
 sentence-R25-out-twice = the holder of document { $document }… went out twice and never came in between
+sentence-R25-vehicle-twice = vehicle { $plate } came in with { $first } and again with { $second }, and never left between
 sentence-R30-forced = { $officer } opened the gate by force { $times } times within { $hours } hours
 sentence-R30-entered = { $officer } wrote down { $times } gates opened by force within { $hours } hours, and put them further apart
 sentence-R32-changed = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }
@@ -150,10 +170,13 @@ sentence-R32-linked = after it was linked
 sentence-R32-hold = while hold { $hold } rested on it
 sentence-R32-entry = while customs entry { $entry } rested on it
 sentence-R32-held-goods = while hold { $hold } on the goods of { $goods } rested on it
+sentence-R32-voided = { $officer } voided { $record } as recorded in error, and somebody else had said { $event } of it before; { $why }
 
 # Records.
 
 sentence-R13-contested = { $field } has { $n } values, put without knowing of each other: { $values }
 sentence-R29-differ = { $one } and { $other } hold the same entries of { $scope } and read them differently
 sentence-R33-differs = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, whose first { $size } entries are others
+sentence-R33-decided-differs = { $node } said { $event } of { $record } and claims to have seen { $size } entries of a log of { $other }, whose first { $size } entries are others
+sentence-R33-decided-missing = { $node } said { $event } of { $record } and claims to have seen { $size } entries of a log of { $other }, of which there are fewer
 sentence-R33-missing = { $node } released hold { $hold } and claims to have seen { $size } entries of a log of { $other }, of which there are fewer

@@ -57,6 +57,7 @@ state-CANCELLED = cancelled
 state-QUERY = question open
 state-CANCEL_REQUESTED = cancellation requested
 state-RELEASED_WHILE_OPEN = released while a question was open
+state-ASSESSED_UNDULY = assessed for less without a supervisor’s reason
 state-PAID_UNDULY = paid without a valid assessment
 state-RELEASED_UNDULY = released without what it rests on
 state-GREEN = green lane

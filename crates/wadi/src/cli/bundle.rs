@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        NodeAt,
+        NodeAt, PersonArg,
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
@@ -41,6 +41,8 @@ pub enum BundleCommand {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
+        person: PersonArg,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Takes files in, in whichever order they are named; what was taken in before changes nothing.
@@ -55,6 +57,8 @@ pub enum BundleCommand {
         /// Write the receipt over a file that is there.
         #[arg(long, requires = "receipt_out")]
         force: bool,
+        #[command(flatten)]
+        person: PersonArg,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -87,12 +91,14 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             since_receipt,
             split,
             force,
+            person,
             at,
         } => {
             let order = BundleOrder {
                 to: &to,
                 since_receipt: since_receipt.as_deref(),
                 split,
+                person: &person,
             };
             export(&order, &output, force, &at, json)
         }
@@ -101,13 +107,14 @@ pub fn run(command: BundleCommand, json: bool) -> Result<Exit, Failure> {
             files,
             receipt_out,
             force,
+            person,
             at,
         } => {
             receipt_out
                 .iter()
                 .try_for_each(|path| output::check_free(path, force))?;
 
-            import(&files, receipt_out.as_deref(), &at, json)
+            import(&files, receipt_out.as_deref(), &person, &at, json)
         }
 
         BundleCommand::Receipt {
@@ -182,6 +189,7 @@ struct BundleOrder<'a> {
     to: &'a str,
     since_receipt: Option<&'a Path>,
     split: Option<u64>,
+    person: &'a PersonArg,
 }
 
 fn export(
@@ -200,7 +208,7 @@ fn export(
     let receipt = order.since_receipt.map(read_receipt).transpose()?;
     let body = json!({"for": order.to, "since_receipt": receipt, "split": split});
     let mut planned = client
-        .post_patiently("/v1/bundles", &body)
+        .post_patiently(&order.person.on("/v1/bundles"), &body)
         .map_err(judged)?;
     let id = member_text(&planned, "bundle");
     let parts = planned["parts"].as_u64().unwrap_or(0);
@@ -324,7 +332,7 @@ impl BundlePart {
     }
 
     /// Hands it to the node; returns how many entries were new.
-    fn import(&mut self, client: &Client) -> u64 {
+    fn import(&mut self, client: &Client, person: &PersonArg) -> u64 {
         let before = self.number("taken");
         let bytes = match read_file(&self.path, BUNDLE_BYTES_MAX) {
             Ok(bytes) => bytes,
@@ -334,7 +342,7 @@ impl BundlePart {
             }
         };
 
-        match client.post_bytes("/v1/bundles/import", &bytes) {
+        match client.post_bytes(&person.on("/v1/bundles/import"), &bytes) {
             Ok(said) => {
                 let already = self.said["already"].clone();
                 let new = said["taken"].as_u64().unwrap_or(0);
@@ -367,6 +375,7 @@ fn front(path: &Path) -> Result<Manifest, Failure> {
 fn import(
     files: &[PathBuf],
     receipt_out: Option<&Path>,
+    person: &PersonArg,
     at: &NodeAt,
     json: bool,
 ) -> Result<Exit, Failure> {
@@ -391,7 +400,7 @@ fn import(
         let new: u64 = parts
             .iter_mut()
             .filter(|p| p.is_due())
-            .map(|p| p.import(&client))
+            .map(|p| p.import(&client, person))
             .sum();
 
         if new == 0 || !parts.iter().any(BundlePart::is_due) {

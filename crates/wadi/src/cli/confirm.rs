@@ -1,7 +1,7 @@
 //! What cannot be taken back is shown before it is said, and asked for.
 
 use crate::{
-    cli::client::Client,
+    cli::{PersonArg, client::Client},
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, shown},
 };
@@ -17,14 +17,17 @@ pub struct ConfirmArgs {
     /// Do not ask. Scripts, which have no terminal, are not asked.
     #[arg(long, short)]
     yes: bool,
+    #[command(flatten)]
+    pub(in crate::cli) person: PersonArg,
 }
 
 impl ConfirmArgs {
     /// Of what can be said otherwise again.
-    pub(super) fn unasked() -> Self {
+    pub(super) fn unasked(person: PersonArg) -> Self {
         Self {
             dry_run: false,
             yes: true,
+            person,
         }
     }
 
@@ -72,7 +75,7 @@ pub(super) fn say_control(
     }
 
     confirm.ask(|| Ok(effect_text(&foresee()?["would"])))?;
-    let value = client.post("/v1/control", body)?;
+    let value = client.post(&confirm.person.on("/v1/control"), body)?;
     print_answer(json, &value, |v| {
         format!("said: {}", v["entries"][0].as_str().unwrap_or_default())
     });
@@ -135,6 +138,7 @@ mod tests {
         let args = |yes| ConfirmArgs {
             dry_run: false,
             yes,
+            person: PersonArg::default(),
         };
         assert!(args(false).asks(true));
         assert!(!args(true).asks(true));

@@ -4,10 +4,14 @@ use super::{
     said::{entered_later, event_words, field_value_text, put_words},
     signing::signature_words,
 };
-use crate::print::{self, hub_time_text, member_text, shown, time_text};
+use crate::{
+    print::{self, hub_time_text, member_text, shown, time_text},
+    words,
+};
 use comfy_table::Table;
 use serde_json::Value;
 use wadi_record::SIGNATURE_EVENT;
+use wadi_words::{Filling, Group};
 
 /// The graph of a record's entries, then who set its fields, then what was known at decisions.
 pub(super) fn history_text(history: &Value) -> String {
@@ -45,17 +49,20 @@ impl NumberedEntries<'_> {
     }
 }
 
-fn who_text(entry: &Value) -> String {
+pub(super) fn who_text(entry: &Value) -> String {
+    let department = match entry["department"].as_str() {
+        None | Some("") => String::new(),
+        Some(code) => words::beside(Group::Department, code),
+    };
     format!(
-        "{} {}{}",
+        "{} {department}{}",
         member_text(entry, "officer"),
-        member_text(entry, "department"),
         member_text(entry, "device")
     )
 }
 
 /// What an entry says, how late it was entered, and why it does not count, where it does not.
-fn says_text(entry: &Value) -> String {
+pub(super) fn says_text(entry: &Value) -> String {
     // What the officer's own signature comes to is told below, and not its letters.
     let events = entry["events"].as_array().into_iter().flatten();
     let events = events.filter(|event| event["type"] != SIGNATURE_EVENT);
@@ -74,10 +81,12 @@ fn says_text(entry: &Value) -> String {
     ));
     lines.extend(signature_words(&entry["signature"]));
     if entry["stands"]["counts"] == false {
-        lines.push(format!(
-            "DOES NOT COUNT: {}",
-            member_text(&entry["stands"], "why")
-        ));
+        let text = |member: &str| entry["stands"][member].as_str().unwrap_or_default();
+        let why = words::reason(text("code"), text("why"));
+        let count = words::told(words::language(), "records-no-count", [], || {
+            "DOES NOT COUNT".into()
+        });
+        lines.push(format!("{count}: {why}"));
     }
 
     lines.join("\n")
@@ -114,7 +123,7 @@ fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
             member_text(entry, "node"),
             who_text(entry),
             says_text(entry),
-            member_text(entry, "safety"),
+            words::beside(Group::Safety, entry["safety"].as_str().unwrap_or_default()),
         ]);
     }
 
@@ -134,17 +143,27 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
                 .collect();
             let contested_by = numbered.numbers(&s["contested_by"]);
             let mut who = who_text(s);
+            let language = words::language();
             if let Some(key) = s["signed_by"].as_str() {
-                who += &format!("\nsigned by {}", shown(key));
+                let key = shown(key).into_owned();
+                let english = || format!("signed by {key}");
+                let filling = [("key", Filling::from(key.clone()))];
+                let signed = words::told(language, "records-signed", filling, english);
+                who += &format!("\n{signed}");
             }
             let stands = match s["stands"] == true {
-                true if contested_by.is_empty() => "stands".to_string(),
-                true => format!("CONTESTED by #{contested_by}"),
+                true if contested_by.is_empty() => {
+                    words::told(language, "records-setting-stands", [], || "stands".into())
+                }
+                true => {
+                    let contested = words::beside(Group::State, "CONTESTED");
+                    format!("{contested} by #{contested_by}")
+                }
                 false => String::new(),
             };
 
             table.add_row([
-                shown(name).into_owned(),
+                words::beside(Group::Field, name),
                 numbered.number(&s["entry"]),
                 field_value_text(name, &s["value"]),
                 who,
@@ -173,18 +192,64 @@ fn knowledge_text(numbered: &NumberedEntries<'_>) -> String {
         }
 
         for hold in entry["knew"]["holds"].as_array().into_iter().flatten() {
-            let known = if hold["taken_in"] == true {
-                "had reached this node"
-            } else {
-                "had NOT reached this node"
+            let known = match (hold["taken_in"] == true, hold["claimed"] == true) {
+                (true, _) => "had reached this node",
+                (false, true) => "had reached this node, as it says: NOT borne out",
+                (false, false) => "had NOT reached this node",
             };
             out += &format!("\n  hold {} {known}", member_text(hold, "hold"));
         }
 
-        for (log, size) in entry["knew"]["control"].as_object().into_iter().flatten() {
-            out += &format!("\n  policies and officers through entry {size} of {log}");
+        for (member, borne_out) in [("control", ""), ("claimed_control", ": NOT borne out")] {
+            for (log, size) in entry["knew"][member].as_object().into_iter().flatten() {
+                let of = format!("through entry {size} of {log}{borne_out}");
+                out += &format!("\n  policies and officers {of}");
+            }
         }
     }
 
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn hold(id: &str, taken_in: bool, claimed: bool) -> Value {
+        json!({"hold": id, "taken_in": taken_in, "claimed": claimed})
+    }
+
+    #[test]
+    fn what_a_node_only_claims_to_have_had_is_told_apart() {
+        let entry = json!({
+            "entry": "e1",
+            "officer": "OF-1",
+            "department": "PORT",
+            "device": "",
+            "knew": {
+                "not_shown": [],
+                "holds": [
+                    hold("H1", true, false),
+                    hold("H2", false, true),
+                    hold("H3", false, false),
+                ],
+                "control": {"a log": 5},
+                "claimed_control": {"a log": 9},
+            },
+        });
+
+        let text = knowledge_text(&NumberedEntries {
+            entries: vec![&entry],
+        });
+        for line in [
+            "  hold H1 had reached this node",
+            "  hold H2 had reached this node, as it says: NOT borne out",
+            "  hold H3 had NOT reached this node",
+            "  policies and officers through entry 5 of a log",
+            "  policies and officers through entry 9 of a log: NOT borne out",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in {text}");
+        }
+    }
 }

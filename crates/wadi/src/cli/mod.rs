@@ -24,6 +24,7 @@ pub(crate) mod token;
 mod typed;
 
 use crate::failure::{Exit, Failure};
+use client::percent_encode;
 use std::path::PathBuf;
 
 /// Which running node to talk to.
@@ -42,6 +43,25 @@ pub struct NodeAt {
     token: Option<String>,
 }
 
+/// Whose act it is.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
+pub struct PersonArg {
+    /// The person whose act it is, where the token is nobody's own, as the machine's.
+    #[arg(long, env = "WADI_PERSON", hide_env_values = true, value_name = "NAME")]
+    person: Option<String>,
+}
+
+impl PersonArg {
+    /// A path with the person, as the node is asked there.
+    fn on(&self, path: &str) -> String {
+        match &self.person {
+            Some(person) => format!("{path}?person={}", percent_encode(person)),
+            None => path.into(),
+        }
+    }
+}
+
 /// Runs a command that blocks, as those do that talk to a running node, off the runtime's threads.
 pub async fn run_blocking(
     command: impl FnOnce() -> Result<Exit, Failure> + Send + 'static,
@@ -49,4 +69,19 @@ pub async fn run_blocking(
     tokio::task::spawn_blocking(command)
         .await
         .map_err(|e| Failure::new("panicked", e.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_named_whatever_letters_the_name_has() {
+        let on = |person: Option<&str>| {
+            let person = person.map(String::from);
+            PersonArg { person }.on("/v1/control")
+        };
+        assert_eq!(on(None), "/v1/control");
+        assert_eq!(on(Some("Layla H&n")), "/v1/control?person=Layla%20H%26n");
+    }
 }

@@ -75,3 +75,28 @@ pub(super) fn members_text(told: &Value) -> String {
 
     table.to_string()
 }
+
+/// A person, and whether a token that is nobody's own named them.
+pub(crate) fn claimed_text(person: String, by_token: &str) -> String {
+    match by_token {
+        "" => person,
+        token if token == person => format!("nobody named (token {token})"),
+        token => format!("{person} (claimed, token {token})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_name_is_told_as_one() {
+        let told = |person: &str, token: &str| claimed_text(person.into(), token);
+        assert_eq!(told("Layla", ""), "Layla");
+        assert_eq!(told("Layla", "operator"), "Layla (claimed, token operator)");
+        assert_eq!(
+            told("operator", "operator"),
+            "nobody named (token operator)"
+        );
+    }
+}

@@ -2,12 +2,13 @@
 
 use super::{
     confirm::{ConfirmArgs, effect_text, say_control},
+    people::claimed_text,
     typed::strict_json,
 };
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
-    print::{self, print_answer},
+    print::{self, member_text, print_answer},
 };
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -100,7 +101,10 @@ pub fn run(command: PolicyCommand, json: bool) -> Result<Exit, Failure> {
                 let policy = print::pretty(&v["policy"]);
                 match v["revision"].as_u64() {
                     Some(0) | None => format!("{policy}\nthe defaults: no hub said a policy yet"),
-                    Some(revision) => format!("{policy}\nrevision {revision}"),
+                    Some(revision) => {
+                        let by = claimed_text(member_text(v, "by"), &member_text(v, "by_token"));
+                        format!("{policy}\nrevision {revision}, by {by}")
+                    }
                 }
             });
         }

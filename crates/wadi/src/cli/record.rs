@@ -191,14 +191,85 @@ fn written_text(value: &Value) -> String {
         out += "\n  written before: nothing was written now";
     }
 
+    for line in change_lines(value) {
+        out += &format!("\n  {line}");
+    }
+
     for warning in value["warnings"].as_array().into_iter().flatten() {
         out += &format!(
-            "\n  look again: {}",
+            "\n*** look again: {}",
             words::warning(warning.as_str().unwrap_or_default())
         );
     }
 
     out
+}
+
+/// The texts of a list.
+fn listed<'v>(value: &'v Value, member: &str) -> impl Iterator<Item = &'v str> {
+    let list = value[member].as_array().into_iter().flatten();
+    list.filter_map(Value::as_str)
+}
+
+/// What a write changed, a line for each.
+fn change_lines(written: &Value) -> Vec<String> {
+    let changed = &written["changed"];
+    let mut out = Vec::new();
+    if changed["state"].is_object() {
+        let state = |member: &str| match changed["state"][member].as_str() {
+            Some(name) => words::beside(Group::State, name),
+            None => "nothing".into(),
+        };
+        out.push(format!("state: {} -> {}", state("before"), state("after")));
+    }
+
+    for (member, how) in [("flags_came", "is now"), ("flags_went", "is no longer")] {
+        let flags = listed(changed, member).map(|flag| words::beside(Group::State, flag));
+        out.extend(flags.map(|flag| format!("{how} {flag}")));
+    }
+    for (member, how) in [("holds_opened", "opened"), ("holds_ended", "ended")] {
+        out.extend(listed(changed, member).map(|hold| format!("hold {how}: {}", shown(hold))));
+    }
+
+    let fields = changed["fields"].as_array().into_iter().flatten();
+    out.extend(fields.map(|field| {
+        format!(
+            "{}: {} -> {}",
+            member_text(field, "field"),
+            values_text(&field["before"]),
+            values_text(&field["after"])
+        )
+    }));
+
+    let more = changed["more"].as_u64().unwrap_or_default();
+    if more > 0 {
+        out.push(format!("and {more} more"));
+    }
+    out.extend(listed(written, "withheld").map(|name| {
+        format!(
+            "{}: changed, and not yours to read with this token",
+            shown(name)
+        )
+    }));
+
+    out
+}
+
+/// The values of a field: several where it is contested.
+fn values_text(values: &Value) -> String {
+    let values = values.as_array().map_or(&[][..], Vec::as_slice);
+    let told: Vec<String> = values
+        .iter()
+        .map(|value| match value {
+            Value::String(text) => format!("\"{}\"", shown(text)),
+            other => other.to_string(),
+        })
+        .collect();
+
+    match told.is_empty() {
+        true => "nothing".into(),
+        false => told.join(" or "),
+    }
 }
 
 /// A record's state and flags, and which holds detain it.
@@ -323,7 +394,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
         }
         RecordCommand::History { id, at } => {
             let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
-            print_answer(json, &value, history_text);
+            print::print_words_answer(json, &value, history_text);
         }
         RecordCommand::List {
             kind,

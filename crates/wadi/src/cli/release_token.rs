@@ -1,7 +1,7 @@
 //! `wadi release-token`: what a hub lets a site release while it is dark.
 
 use crate::{
-    cli::{NodeAt, client::Client},
+    cli::{NodeAt, PersonArg, client::Client, people::claimed_text},
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, time_text_s},
 };
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 #[derive(Subcommand)]
 pub enum ReleaseTokenCommand {
     /// Issues one, at a hub: a single release, by an officer at a site, of a hold that else only
-    /// the hub lets go.
+    /// the hub lets go. The hub's operator may, and an officer of SEC for what SEC lets go.
     Issue {
         /// A type of hold, as SECURITY, or the id of one hold.
         scope: String,
@@ -31,6 +31,8 @@ pub enum ReleaseTokenCommand {
         #[arg(long)]
         reason: String,
         #[command(flatten)]
+        person: PersonArg,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Lists those that this node holds, and what each was spent on.
@@ -49,6 +51,7 @@ fn list_text(answer: &Value) -> String {
         "officer",
         "ends",
         "spent on",
+        "issued by",
         "why",
     ]);
     for t in answer["release_tokens"].as_array().into_iter().flatten() {
@@ -67,11 +70,20 @@ fn list_text(answer: &Value) -> String {
             member_text(t, "officer"),
             time_text_s(t["expires_s"].as_i64().unwrap_or(0)),
             spent.join(" "),
+            issuer_text(t),
             member_text(t, "reason"),
         ]);
     }
 
     table.to_string()
+}
+
+fn issuer_text(token: &Value) -> String {
+    let by = claimed_text(
+        member_text(token, "issued_by"),
+        &member_text(token, "by_token"),
+    );
+    format!("{by} {}", member_text(token, "issued_for"))
 }
 
 pub fn run(command: ReleaseTokenCommand, json: bool) -> Result<Exit, Failure> {
@@ -83,6 +95,7 @@ pub fn run(command: ReleaseTokenCommand, json: bool) -> Result<Exit, Failure> {
             crossing,
             hours,
             reason,
+            person,
             at,
         } => {
             let body = json!({
@@ -93,7 +106,7 @@ pub fn run(command: ReleaseTokenCommand, json: bool) -> Result<Exit, Failure> {
                 "hours": hours,
                 "reason": reason,
             });
-            let value = Client::at(&at)?.post("/v1/release-tokens", &body)?;
+            let value = Client::at(&at)?.post(&person.on("/v1/release-tokens"), &body)?;
             print_answer(json, &value, |v| member_text(v, "token"));
         }
         ReleaseTokenCommand::List { at } => {

@@ -5,6 +5,7 @@ use crate::{
     cli::{
         NodeAt,
         client::{Client, percent_encode},
+        people::claimed_text,
     },
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, time_text_s},
@@ -27,8 +28,8 @@ pub enum ResyncCommand {
         /// Why.
         #[arg(long, default_value = "")]
         reason: String,
-        /// Who asks for it.
-        #[arg(long)]
+        /// The person who asks for it, where the token is nobody's own.
+        #[arg(long, env = "WADI_PERSON", hide_env_values = true)]
         by: Option<String>,
         #[command(flatten)]
         at: NodeAt,
@@ -37,8 +38,8 @@ pub enum ResyncCommand {
     Run {
         /// The plan's id.
         id: String,
-        /// Who approves it.
-        #[arg(long)]
+        /// The person who approves it, where the token is nobody's own.
+        #[arg(long, env = "WADI_PERSON", hide_env_values = true)]
         by: Option<String>,
         /// Return at once; `status` tells how it goes.
         #[arg(long)]
@@ -57,6 +58,9 @@ pub enum ResyncCommand {
     Pause {
         /// The resync's id.
         id: String,
+        /// The person who does, where the token is nobody's own.
+        #[arg(long, env = "WADI_PERSON", hide_env_values = true)]
+        by: Option<String>,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -64,6 +68,9 @@ pub enum ResyncCommand {
     Resume {
         /// The resync's id.
         id: String,
+        /// The person who does, where the token is nobody's own.
+        #[arg(long, env = "WADI_PERSON", hide_env_values = true)]
+        by: Option<String>,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -71,6 +78,9 @@ pub enum ResyncCommand {
     Cancel {
         /// The resync's id.
         id: String,
+        /// The person who does, where the token is nobody's own.
+        #[arg(long, env = "WADI_PERSON", hide_env_values = true)]
+        by: Option<String>,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -161,9 +171,9 @@ pub fn run(command: ResyncCommand, json: bool) -> Result<Exit, Failure> {
             let any = all["resyncs"].as_array().into_iter().flatten().any(open);
             Ok(if any { Exit::Open } else { Exit::Done })
         }
-        ResyncCommand::Pause { id, at } => steer_resync(&at, &id, "pause", json),
-        ResyncCommand::Resume { id, at } => steer_resync(&at, &id, "resume", json),
-        ResyncCommand::Cancel { id, at } => steer_resync(&at, &id, "cancel", json),
+        ResyncCommand::Pause { id, by, at } => steer_resync(&at, &id, "pause", by, json),
+        ResyncCommand::Resume { id, by, at } => steer_resync(&at, &id, "resume", by, json),
+        ResyncCommand::Cancel { id, by, at } => steer_resync(&at, &id, "cancel", by, json),
         ResyncCommand::Verify { peer, quick, at } => verify_with(peer, quick, &at, json),
     }
 }
@@ -219,8 +229,15 @@ fn verify_with(
     })
 }
 
-fn steer_resync(at: &NodeAt, id: &str, act: &str, json: bool) -> Result<Exit, Failure> {
-    let done = Client::at(at)?.post(&format!("/v1/resyncs/{id}/{act}"), &json!({}))?;
+fn steer_resync(
+    at: &NodeAt,
+    id: &str,
+    act: &str,
+    by: Option<String>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let path = format!("/v1/resyncs/{id}/{act}");
+    let done = Client::at(at)?.post(&path, &json!({"by": by}))?;
     print_answer(json, &done, |r| {
         format!("{id} is {}", member_text(r, "state"))
     });
@@ -303,6 +320,7 @@ fn plan_text(r: &Value) -> String {
         member_text(r, "peer"),
     );
 
+    out += &persons_text(r);
     // What was ordered has no plan, and of one that could not be made there is nothing to tell but
     // why.
     let no_plan =
@@ -348,6 +366,23 @@ fn plan_text(r: &Value) -> String {
     }
 
     out + &outcome_text(r)
+}
+
+/// Who planned it, and who approved it.
+fn persons_text(r: &Value) -> String {
+    let person = |who: &str| {
+        let token = member_text(r, &format!("{who}_token"));
+        claimed_text(member_text(r, who), &token)
+    };
+
+    let (planned, approved) = (person("planned_by"), person("approved_by"));
+    if approved.is_empty() {
+        format!("  planned by {planned}")
+    } else if planned == approved {
+        format!("  by {planned}")
+    } else {
+        format!("  planned by {planned}, approved by {approved}")
+    }
 }
 
 /// What became of a plan, or what comes next.
@@ -420,4 +455,25 @@ fn logs_table(r: &Value) -> Table {
     }
 
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_planned_and_who_approved_are_told_apart() {
+        let told = |approved: &str, token: &str| {
+            persons_text(&json!({
+                "planned_by": "Layla", "planned_by_token": token,
+                "approved_by": approved, "approved_by_token": token,
+            }))
+        };
+        assert_eq!(told("", ""), "  planned by Layla");
+        assert_eq!(told("Omar", ""), "  planned by Layla, approved by Omar");
+        assert_eq!(
+            told("Layla", "operator"),
+            "  by Layla (claimed, token operator)"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     signing::read_public_key,
 };
 use crate::{
-    cli::{NodeAt, client::Client},
+    cli::{NodeAt, PersonArg, client::Client},
     failure::{Exit, Failure},
 };
 use clap::Subcommand;
@@ -44,6 +44,8 @@ pub enum SayCommand {
         #[arg(long, default_value = "")]
         name: String,
         #[command(flatten)]
+        person: PersonArg,
+        #[command(flatten)]
         at: NodeAt,
     },
     /// Names an officer's own key, which may sign decisions, or with --take-back ends that. Several
@@ -75,6 +77,8 @@ pub enum SayCommand {
     Enrol {
         /// The file `enrolment`.
         file: std::path::PathBuf,
+        #[command(flatten)]
+        person: PersonArg,
         #[command(flatten)]
         at: NodeAt,
     },
@@ -240,10 +244,11 @@ fn said(command: SayCommand) -> Result<SaidControl, Failure> {
             supervisor,
             revoke,
             name,
+            person,
             at,
         } => (
             at,
-            ConfirmArgs::unasked(),
+            ConfirmArgs::unasked(person),
             json!({
                 "say": "officer",
                 "officer": officer,
@@ -293,9 +298,9 @@ fn said(command: SayCommand) -> Result<SaidControl, Failure> {
             confirm,
             json!({"say": "closure", "crossing": crossing, "closed_s": closed_s, "reason": reason}),
         ),
-        SayCommand::Enrol { file, at } => (
+        SayCommand::Enrol { file, person, at } => (
             at,
-            ConfirmArgs::unasked(),
+            ConfirmArgs::unasked(person),
             json!({"say": "enrol", "enrolment": read(&file)?.trim()}),
         ),
         SayCommand::OfNode(of_node) => of_node.said()?,

@@ -5,11 +5,13 @@ mod traffic;
 use crate::{
     cli::{NodeAt, client::Client},
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, shown},
+    print::{self, member_text, print_words_answer, shown},
+    words,
 };
 use comfy_table::Table;
 use serde_json::Value;
 use std::time::Duration;
+use wadi_words::{Group, Language};
 
 pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
@@ -19,7 +21,7 @@ pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, 
             print::clear();
         }
 
-        print_answer(json, &value, |v| match traffic {
+        print_words_answer(json, &value, |v| match traffic {
             true => traffic::traffic_text(v),
             false => status_text(v),
         });
@@ -81,16 +83,18 @@ fn status_text(v: &Value) -> String {
     }
 
     for alarm in v["alarms"].as_array().into_iter().flatten() {
-        out += &format!("ALARM: {}\n", shown(alarm.as_str().unwrap_or_default()));
+        let text = words::alarm(alarm.as_str().unwrap_or_default());
+        out += &format!("ALARM: {text}\n");
     }
 
     for peer in v["peers"].as_array().into_iter().flatten() {
         for alarm in peer["alarms"].as_array().into_iter().flatten() {
             out += &format!(
-                "ALARM at {}, since {}: {}\n",
+                "ALARM at {}, since {}: {}{}\n",
                 member_text(peer, "node"),
                 print::time_text(alarm["since_ms"].as_i64().unwrap_or(0)),
-                member_text(alarm, "text")
+                alarm_title(alarm),
+                words::alarm(alarm["text"].as_str().unwrap_or_default())
             );
         }
     }
@@ -106,8 +110,11 @@ fn status_text(v: &Value) -> String {
     for r in v["last_refused"].as_array().into_iter().flatten() {
         out += &format!(
             "refused {}: {} ({})\n",
-            member_text(r, "code"),
-            member_text(r, "why"),
+            words::beside(Group::Problem, r["code"].as_str().unwrap_or_default()),
+            words::reason(
+                r["code"].as_str().unwrap_or_default(),
+                r["why"].as_str().unwrap_or_default()
+            ),
             member_text(r, "subject")
         );
     }
@@ -124,6 +131,16 @@ fn status_text(v: &Value) -> String {
     match watermark_table(v) {
         Some(table) => format!("{out}\n{table}"),
         None => out,
+    }
+}
+
+/// What an alarm of another node is called, before its text; nothing in English, whose text says it.
+fn alarm_title(alarm: &Value) -> String {
+    let about = alarm["about"].as_str().unwrap_or_default();
+    let language = words::language();
+    match language != Language::English && language.has(Group::Alarm, about) {
+        true => format!("{}: ", language.title(Group::Alarm, about)),
+        false => String::new(),
     }
 }
 

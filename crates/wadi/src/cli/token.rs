@@ -7,10 +7,11 @@ use crate::{
         client::{Client, percent_encode},
     },
     failure::{Exit, Failure},
-    print::{self, member_text, print_answer, time_text},
+    print::{self, member_text, print_answer, shown, time_text},
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// What a token reads. Without any of these an officer's reads what the department does, and one
 /// that only reads neither travellers nor lookouts.
@@ -19,18 +20,80 @@ pub struct ReadArgs {
     /// Kinds of records that it reads, comma between; all, where it is left out.
     #[arg(long, value_delimiter = ',')]
     kinds: Vec<String>,
+    /// Codes of the crossings whose records it reads, comma between, as TRB; all, where it is left
+    /// out.
+    #[arg(long = "crossing", value_delimiter = ',', value_name = "CODES")]
+    crossings: Vec<String>,
     /// It reads who travellers are.
     #[arg(long)]
     persons: bool,
     /// It reads what lookouts seek.
     #[arg(long)]
     lookouts: bool,
+    /// It reads what those lookouts seek that these departments own, comma between, as SEC.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "DEPARTMENTS",
+        conflicts_with = "lookouts"
+    )]
+    lookouts_of: Vec<String>,
 }
 
 impl ReadArgs {
-    fn is_given(&self) -> bool {
-        !self.kinds.is_empty() || self.persons || self.lookouts
+    /// What it is to read; nothing where nothing is said of it.
+    fn grant(&self) -> Option<Value> {
+        let is_given = !self.kinds.is_empty()
+            || !self.crossings.is_empty()
+            || !self.lookouts_of.is_empty()
+            || self.persons
+            || self.lookouts;
+        let lookouts = match self.lookouts_of.is_empty() {
+            true => json!(self.lookouts),
+            false => json!(self.lookouts_of),
+        };
+
+        is_given.then(|| {
+            json!({
+                "kinds": self.kinds,
+                "crossings": self.crossings,
+                "persons": self.persons,
+                "lookouts": lookouts,
+            })
+        })
     }
+}
+
+/// What a token reads, as far as its issuer named it.
+fn read_words(reads: &Value) -> String {
+    if reads.is_null() {
+        return "-".into();
+    }
+
+    let names = |member: &str| {
+        let named = reads[member].as_array().into_iter().flatten();
+        let named: Vec<Cow<'_, str>> = named.filter_map(Value::as_str).map(shown).collect();
+        named.join(", ")
+    };
+    let mut words = Vec::new();
+    for (before, member) in [("", "kinds"), ("at ", "crossings")] {
+        let named = names(member);
+        if !named.is_empty() {
+            words.push(format!("{before}{named}"));
+        }
+    }
+
+    words.push(match reads["persons"] == true {
+        true => "travellers".into(),
+        false => "no travellers".into(),
+    });
+    let owners = names("lookouts");
+    words.push(match (reads["lookouts"] == true, owners.is_empty()) {
+        (true, _) => "lookouts".into(),
+        (false, true) => "no lookouts".into(),
+        (false, false) => format!("lookouts of {owners}"),
+    });
+    words.join("; ")
 }
 
 #[derive(Subcommand)]
@@ -66,8 +129,8 @@ pub enum TokenCommand {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Lists tokens: whose each is, what it may say, when it was issued and last used, when it
-    /// ends.
+    /// Lists tokens: whose each is, what it may say and was let read, when it was issued and last
+    /// used, when it ends.
     List {
         #[command(flatten)]
         at: NodeAt,
@@ -95,7 +158,15 @@ pub enum TokenCommand {
 }
 
 fn list_text(answer: &Value) -> String {
-    let mut table = print::table(["token", "person", "may", "issued", "last used", "ends"]);
+    let mut table = print::table([
+        "token",
+        "person",
+        "may",
+        "reads",
+        "issued",
+        "last used",
+        "ends",
+    ]);
 
     for t in answer["tokens"].as_array().into_iter().flatten() {
         let scope = &t["scope"];
@@ -114,6 +185,7 @@ fn list_text(answer: &Value) -> String {
             member_text(t, "name"),
             member_text(t, "person"),
             may.collect::<Vec<_>>().join(" "),
+            read_words(&t["reads"]),
             time("created_ms", "-"),
             time("last_used_ms", "-"),
             time("expires_ms", "never"),
@@ -172,16 +244,9 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                 }
             };
 
-            let grant = reads.is_given().then(|| {
-                json!({
-                    "kinds": reads.kinds,
-                    "persons": reads.persons,
-                    "lookouts": reads.lookouts,
-                })
-            });
             let body = json!({
                 "name": name,
-                "reads": grant,
+                "reads": reads.grant(),
                 "scope": scope,
                 "person": person.unwrap_or_default(),
                 "days": days,
@@ -216,4 +281,30 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
     }
 
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_token_was_let_read_stands_in_words() {
+        assert_eq!(read_words(&Value::Null), "-");
+        let all = json!({
+            "kinds": ["hold", "passage"],
+            "crossings": ["QAM", "TRB"],
+            "persons": true,
+            "lookouts": ["SEC"],
+        });
+        assert_eq!(
+            read_words(&all),
+            "hold, passage; at QAM, TRB; travellers; lookouts of SEC"
+        );
+
+        // As tokens were kept before.
+        let old = json!({"kinds": [], "persons": false, "lookouts": true});
+        assert_eq!(read_words(&old), "no travellers; lookouts");
+        let none = json!({"lookouts": false});
+        assert_eq!(read_words(&none), "no travellers; no lookouts");
+    }
 }

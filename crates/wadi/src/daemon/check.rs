@@ -44,6 +44,7 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
         crate::print::print_error!("{note}");
     }
 
+    found["notes"] = json!(state.notes);
     if json {
         crate::print::print_line!("{found}");
     } else if state.exit == Exit::Done {

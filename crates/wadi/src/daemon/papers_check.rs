@@ -62,7 +62,8 @@ fn secrets(dir: &Path) -> Vec<Failure> {
 fn keys(config: &Config, papers: &Papers) -> Vec<Failure> {
     let wrong = |name: &str, why: &str| {
         let why = format!(
-            "{}: {why}; copy the papers of this node whole",
+            "{}: {why}; copy the papers of this node whole, or, where the keys were made here, \
+             accept its answer again",
             config.papers.join(name).display()
         );
         Failure::usage("wrong_key", why)

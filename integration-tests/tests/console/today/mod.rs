@@ -530,8 +530,14 @@ fn the_day_has_its_shift_and_both_languages_and_needs_no_peer() {
         "{}",
         form.text
     );
+}
 
-    // Lookouts are shown to those who may read them.
+#[test]
+fn lookouts_are_shown_to_those_who_may_read_them() {
+    let mut world = World::default();
+    world.start_with_officer("OF-SEC", "SEC");
+    let trb = world.site("trb");
+    let port = Officer::of(trb, "OF-1", "PORT");
     let lookout = json!({
         "kind": "hold", "officer": "OF-SEC", "department": "SEC",
         "fields": {"type": "SECURITY", "legal_basis": "order 12", "target.term": "77B00042"},

@@ -484,6 +484,10 @@ fn an_auditor_sees_who_set_what_and_what_an_officer_could_have_known() {
     );
 
     assert_eq!(knew(1)["holds"][0]["taken_in"], true);
+    assert_eq!(knew(1)["claimed_control"], json!({}));
+    for at in [0, 1] {
+        assert_eq!(knew(at)["holds"][0]["claimed"], false);
+    }
     assert_eq!(knew(1)["not_shown"], json!([]));
 
     // It joins both branches: by itself, or on top of what the hub found on them meanwhile.

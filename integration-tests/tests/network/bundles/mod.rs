@@ -1,6 +1,7 @@
 //! The stick in the truck: nodes that never meet, and files that are cut, changed, foreign, late,
 //! or come twice.
 
+mod persons;
 mod refusals;
 
 use integration_tests::{Site, World, run, run_json};

@@ -282,7 +282,10 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
             "receipt_unreadable",
         ),
     ] {
-        assert_eq!(trb.post("/v1/bundles", &body).unwrap_err()["code"], code);
+        let refused = trb
+            .post("/v1/bundles?person=Layla%20Hasan", &body)
+            .unwrap_err();
+        assert_eq!(refused["code"], code);
     }
 
     assert_eq!(
@@ -290,10 +293,11 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
         "no_such_bundle"
     );
 
-    let planned = trb.post("/v1/bundles", &json!({"for": "hub"})).unwrap()["bundle"]
-        .as_str()
-        .unwrap()
-        .to_string();
+    let for_hub = json!({"for": "hub"});
+    let planned = trb
+        .post("/v1/bundles?person=Layla%20Hasan", &for_hub)
+        .unwrap();
+    let planned = planned["bundle"].as_str().unwrap();
     assert_eq!(
         trb.get(&format!("/v1/bundles/{planned}/parts/2"))
             .unwrap_err()["code"],
@@ -315,6 +319,7 @@ fn whatever_is_wrong_with_a_file_is_told_by_its_code_and_nothing_is_written() {
     for route in [
         "/v1/bundles",
         "/v1/bundles/import",
+        "/v1/bundles/acts",
         "/v1/bundles/receipt",
         "/v1/bundles/{id}/parts/{part}",
     ] {

@@ -4,7 +4,7 @@
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::{lies_under, normalise_reference, normalise_unit, says_nothing};
+use wadi_record::{OtherNumbers, lies_under, member_term, normalise_unit};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R17",
@@ -25,43 +25,73 @@ sentences! {
     }
 }
 
+/// A certificate that a record names.
+struct Certificate<'a> {
+    /// Its number, as it is compared.
+    form: String,
+    /// The same as it was written.
+    reference: &'a str,
+    /// The net mass that it covers, grams, where that is told.
+    covers: Option<i64>,
+}
+
+/// A record that uses up the certificates that it names.
+struct Using<'a> {
+    record: &'a Facts,
+    certificates: Vec<Certificate<'a>>,
+}
+
+impl<'a> Using<'a> {
+    fn of(record: &'a Facts) -> Self {
+        Self {
+            record,
+            certificates: certificates(record),
+        }
+    }
+
+    /// What it names by the number of one certificate.
+    fn named(&self, form: &str) -> impl Iterator<Item = &Certificate<'a>> {
+        self.certificates.iter().filter(move |c| c.form == form)
+    }
+
+    fn names(&self, form: &str) -> bool {
+        self.named(form).next().is_some()
+    }
+
+    /// Its certificates, each once however often and however it is written.
+    fn each(&self) -> BTreeMap<&str, &'a str> {
+        let mut each = BTreeMap::new();
+        for c in &self.certificates {
+            each.entry(c.form.as_str()).or_insert(c.reference);
+        }
+
+        each
+    }
+}
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if !stands(anchor) {
         return Vec::new();
     }
 
+    let own = Using::of(anchor);
+    let linked = dossier.linked.iter().filter(|r| stands(r));
+    let others: Vec<Using<'_>> = linked.map(Using::of).collect();
+
     let mut out = if anchor.is_customs_entry() {
-        missing_or_reused(dossier)
+        missing_or_reused(dossier, &own, &others)
     } else {
         Vec::new()
     };
 
+    let each = own.each();
     out.extend(
-        named_once(certificates(anchor).into_iter().map(|(c, _)| c))
-            .into_iter()
-            .filter_map(|reference| exceeded(dossier, reference)),
+        each.iter()
+            .filter_map(|(form, reference)| exceeded(dossier, form, reference, &own, &others)),
     );
 
     out
-}
-
-/// References, each once however often and however it is written.
-fn named_once<'a>(references: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut by_form = BTreeMap::new();
-    for reference in references {
-        by_form
-            .entry(normalise_reference(reference))
-            .or_insert(reference);
-    }
-
-    by_form.into_values().collect()
-}
-
-/// Whether two references are one certificate's. One of signs alone is the same only as itself.
-fn is_same(one: &str, other: &str) -> bool {
-    let form = normalise_reference(one);
-    one == other || !form.is_empty() && form == normalise_reference(other)
 }
 
 /// Whether a record uses up the certificates that it names: an entry that was not cancelled, a hold
@@ -83,7 +113,11 @@ fn needs(dossier: &Dossier, code: &str) -> bool {
         .any(|c| lies_under(code, c))
 }
 
-fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
+fn missing_or_reused(
+    dossier: &Dossier,
+    own: &Using<'_>,
+    others: &[Using<'_>],
+) -> Vec<Contradiction> {
     let entry = &dossier.anchor;
     let codes: Vec<&str> = entry
         .texts("goods", "hs_code")
@@ -91,13 +125,12 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|c| needs(dossier, c))
         .collect();
 
-    let mut own = entry.texts("certificate", "");
-    own.retain(|text| !says_nothing(text));
-    let names_one = !own.is_empty();
+    let names_one = !own.certificates.is_empty();
+    let else_named = OtherNumbers::of(texts(entry));
     let on_hold = dossier
         .named_holds()
-        .filter_map(|hold| hold.field("certificate.ref"))
-        .any(|text| !says_nothing(text));
+        .flat_map(certificates)
+        .any(|c| !else_named.has(c.reference));
     let mut out = Vec::new();
 
     if !codes.is_empty() && !names_one && !on_hold {
@@ -118,19 +151,13 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
         );
     }
 
-    let live = |o: &&Facts| o.is_customs_entry() && o.state() != "CANCELLED";
-    let others = dossier.linked.iter().filter(live);
-    let earlier = others.filter(|o| (o.began_ms(), &o.id) < (entry.began_ms(), &entry.id));
+    let entries = others.iter().filter(|o| o.record.is_customs_entry());
+    let earlier = entries.filter(|o| o.record.was_written_before(entry));
 
     // Of all that used it before the last one is named.
-    for reference in named_once(own.into_iter()) {
-        let names = |o: &&Facts| {
-            o.texts("certificate", "")
-                .iter()
-                .any(|c| is_same(c, reference))
-        };
-        let used = earlier.clone().filter(names);
-        if let Some(other) = used.max_by_key(|o| (o.began_ms(), o.id.clone())) {
+    for (form, reference) in own.each() {
+        let used = earlier.clone().filter(|o| o.names(form)).map(|o| o.record);
+        if let Some(other) = used.max_by_key(|o| (o.written_ms(), o.id.clone())) {
             out.push(
                 Contradiction::new(
                     format!("reused {reference}"),
@@ -141,7 +168,10 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
                     },
                     json!({"certificate": reference, "other": other.printed()}),
                 )
-                .until([other.crossing(), entry.crossing()], entry.began_ms()),
+                .until(
+                    [other.crossing(), entry.crossing()],
+                    entry.began_ms().max(other.began_ms()),
+                ),
             );
         }
     }
@@ -149,36 +179,50 @@ fn missing_or_reused(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
-/// The certificates that an entry or a hold names, and the net mass that each covers, grams, where
-/// that is told.
-fn certificates(r: &Facts) -> Vec<(&str, Option<i64>)> {
+/// The settled texts of a record, each with its field.
+fn texts(r: &Facts) -> impl Iterator<Item = (&str, &str)> {
     let fields = r.json["fields"].as_object().into_iter().flatten();
-    let named = fields.filter_map(|(name, value)| {
-        let which = name
-            .strip_prefix("certificate.")
-            .filter(|w| !w.contains('.'))?;
-        let covers = if which == "ref" {
-            "certificate.net_g".to_string()
-        } else {
-            format!("{name}.net_g")
-        };
+    fields.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+}
 
-        let reference = value.as_str().filter(|text| !says_nothing(text))?;
-        Some((reference, r.int(&covers)))
-    });
+/// The certificates that an entry or a hold names. A word, a day and what is the number of
+/// something else is none.
+fn certificates(r: &Facts) -> Vec<Certificate<'_>> {
+    let is_named = |name: &str| {
+        let which = name.strip_prefix("certificate.");
+        which.is_some_and(|which| !which.contains('.'))
+    };
+    let mut named = texts(r).filter(|(name, _)| is_named(name)).peekable();
+    if named.peek().is_none() {
+        return Vec::new();
+    }
 
-    named.collect()
+    let others = OtherNumbers::of(texts(r));
+    let certificate = |(name, reference)| Certificate {
+        form: member_term("certificate", reference),
+        reference,
+        covers: match name {
+            "certificate.ref" => r.int("certificate.net_g"),
+            _ => r.int(&format!("{name}.net_g")),
+        },
+    };
+
+    named
+        .filter(|(_, reference)| !others.has(reference))
+        .map(certificate)
+        .filter(|c| !c.form.is_empty())
+        .collect()
 }
 
 /// What an entry declares under its only certificate: the net mass of the goods that need one, or
 /// their gross mass where no net mass is told. Of several certificates nobody can tell which covers
 /// what.
-fn declared_g(dossier: &Dossier, entry: &Facts) -> Option<i64> {
-    let named = certificates(entry).into_iter().map(|(named, _)| named);
-    if named_once(named.filter(|text| !says_nothing(text))).len() != 1 {
+fn declared_g(dossier: &Dossier, using: &Using<'_>) -> Option<i64> {
+    if using.each().len() != 1 {
         return None;
     }
 
+    let entry = using.record;
     let fields = entry.json["fields"].as_object().into_iter().flatten();
     let masses = fields.filter_map(|(name, code)| {
         let item = name
@@ -210,40 +254,33 @@ fn held_g(hold: &Facts) -> Option<i64> {
 }
 
 /// All that was declared or held under one certificate against what it covers.
-fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
+fn exceeded(
+    dossier: &Dossier,
+    form: &str,
+    reference: &str,
+    own: &Using<'_>,
+    others: &[Using<'_>],
+) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    let names =
-        |r: &&Facts| stands(r) && certificates(r).iter().any(|(c, _)| is_same(c, reference));
-    let using: Vec<&Facts> = dossier
-        .linked
+    let using: Vec<&Using<'_>> = others
         .iter()
-        .chain([anchor])
-        .filter(names)
+        .chain([own])
+        .filter(|u| u.names(form))
         .collect();
+    let records = || using.iter().map(|u| u.record);
 
     // The last entry carries the finding, or the last hold where there is no entry.
-    let carrier = using
-        .iter()
-        .max_by_key(|r| (r.is_customs_entry(), r.began_ms(), r.id.clone()))?;
+    let carrier = records().max_by_key(|r| (r.is_customs_entry(), r.began_ms(), r.id.clone()))?;
     if carrier.id != anchor.id {
         return None;
     }
 
     // Where it was told differently the smaller mass holds.
-    let told = using
-        .iter()
-        .flat_map(|r| certificates(r))
-        .filter(|(c, _)| is_same(c, reference));
-    let covers = told.filter_map(|(_, covers)| covers).min()?;
-    let declared = using
-        .iter()
-        .filter(|r| r.is_customs_entry())
-        .filter_map(|r| declared_g(dossier, r));
-
-    let held = using
-        .iter()
-        .filter(|r| r.is_hold())
-        .filter_map(|r| held_g(r));
+    let told = using.iter().flat_map(|u| u.named(form));
+    let covers = told.filter_map(|c| c.covers).min()?;
+    let entries = using.iter().filter(|u| u.record.is_customs_entry());
+    let declared = entries.filter_map(|u| declared_g(dossier, u));
+    let held = records().filter(|r| r.is_hold()).filter_map(held_g);
 
     // Goods that are held were mostly declared as well: the greater of the two sums counts.
     let used = declared
@@ -254,9 +291,9 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
         return None;
     }
 
-    let through_ms = using.iter().map(|r| r.ended_ms()).max()?;
-    let mut records: Vec<&str> = using.iter().map(|r| r.printed()).collect();
-    records.sort_unstable();
+    let through_ms = records().map(Facts::ended_ms).max()?;
+    let mut names: Vec<&str> = records().map(Facts::printed).collect();
+    names.sort_unstable();
 
     // In kilograms where that is exact.
     let is_whole = covers % 1_000 == 0 && used % 1_000 == 0;
@@ -265,18 +302,18 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
             certificate: reference,
             covers: covers / 1_000,
             used: used / 1_000,
-            records: &records,
+            records: &names,
         },
         false => Says::ExceededGrams {
             certificate: reference,
             covers,
             used,
-            records: &records,
+            records: &names,
         },
     };
 
     let evidence =
-        json!({"certificate": reference, "covers_g": covers, "used_g": used, "records": records});
+        json!({"certificate": reference, "covers_g": covers, "used_g": used, "records": names});
     let found = Contradiction::new(
         format!("exceeded {reference}"),
         anchor.began_ms(),
@@ -285,252 +322,8 @@ fn exceeded(dossier: &Dossier, reference: &str) -> Option<Contradiction> {
     );
 
     // One of them may have been cancelled, or put right, where nobody has heard of it yet.
-    Some(found.until(using.iter().map(|r| r.crossing()), through_ms))
+    Some(found.until(records().map(Facts::crossing), through_ms))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{HOUR_MS, Phase, tests::*};
-
-    fn declared(id: &str, code: &str, certificate: Option<&str>, at_ms: i64) -> Facts {
-        let mut fields = json!({"goods.1.hs_code": code});
-        if let Some(c) = certificate {
-            fields["certificate.1"] = c.into();
-        }
-        entry(id, fields, &[event("registered", at_ms, json!({}))])
-    }
-
-    #[test]
-    fn bananas_need_a_certificate_and_have_a_day_to_show_it() {
-        let bare = declared("E1", "0803.90", None, 0);
-        assert_eq!(
-            phases("R17", &dossier(bare.clone(), vec![], 24 * HOUR_MS - 1)),
-            [Phase::Pending]
-        );
-        assert_eq!(firm("R17", bare.clone(), vec![]), [Phase::Firm]);
-        assert_eq!(
-            firm("R17", declared("E1", "8517.13", None, 0), vec![]),
-            [],
-            "telephones need none"
-        );
-
-        assert_eq!(
-            firm("R17", declared("E1", "80390", None, 0), vec![]),
-            [Phase::Firm],
-            "of chapter 08, whose zero was lost"
-        );
-
-        let shown = |events: &[serde_json::Value]| {
-            vec![hold("H1", json!({"certificate.ref": "C1"}), events)]
-        };
-        let names = event("link", 1, json!({"record": "E1"}));
-        assert_eq!(
-            firm("R17", bare.clone(), shown(&[names])),
-            [],
-            "it lies with the quarantine"
-        );
-        let found = firm("R17", bare, shown(&[]));
-        assert_eq!(found, [Phase::Firm], "a lookout for such goods is no paper");
-
-        for nothing in ["-", "none", "000", "بدون"] {
-            let entry = declared("E1", "0803.90", Some(nothing), 0);
-            assert_eq!(firm("R17", entry, vec![]), [Phase::Firm], "{nothing}");
-        }
-    }
-
-    #[test]
-    fn one_certificate_serves_one_consignment() {
-        let first = declared("E1", "0803.90", Some("C1"), 1);
-        assert_eq!(
-            firm(
-                "R17",
-                declared("E2", "0803.90", Some("C1"), 2),
-                vec![first.clone()]
-            ),
-            [Phase::Firm]
-        );
-
-        assert_eq!(
-            firm(
-                "R17",
-                declared("E2", "0803.90", Some("C2"), 2),
-                vec![first.clone()]
-            ),
-            []
-        );
-
-        assert_eq!(
-            firm(
-                "R17",
-                declared("E2", "0803.90", Some("c-1 "), 2),
-                vec![first]
-            ),
-            [Phase::Firm],
-            "the same one, written otherwise"
-        );
-    }
-
-    /// An entry of bananas, so many kilograms, under certificates and what each covers, kilograms.
-    fn bananas(id: &str, kg: i64, certificates: &[(&str, Option<i64>)], at_ms: i64) -> Facts {
-        let mut fields = json!({"goods.1.hs_code": "0803.90", "goods.1.net_g": kg * 1_000});
-        for (n, (reference, covers)) in certificates.iter().enumerate() {
-            fields[format!("certificate.{}", n + 1)] = (*reference).into();
-            if let Some(kg) = covers {
-                fields[format!("certificate.{}.net_g", n + 1)] = (kg * 1_000).into();
-            }
-        }
-
-        entry(id, fields, &[event("registered", at_ms, json!({}))])
-    }
-
-    fn kept(id: &str, fields: serde_json::Value, at_ms: i64) -> Facts {
-        hold(id, fields, &[event("hold.placed", at_ms, json!({}))])
-    }
-
-    #[test]
-    fn a_certificate_covers_so_much_and_no_more() {
-        let told = |kg| bananas("E1", kg, &[("C1", Some(20_000))], 5);
-        assert_eq!(
-            phases("R17", &dossier(told(20_601), vec![], 4)),
-            [Phase::Pending]
-        );
-        assert_eq!(firm("R17", told(20_601), vec![]), [Phase::Firm]);
-        assert_eq!(
-            firm("R17", told(20_600), vec![]),
-            [],
-            "within three in a hundred"
-        );
-
-        assert_eq!(
-            firm("R17", bananas("E1", 90_000, &[("C1", None)], 5), vec![]),
-            [],
-            "nobody told what it covers"
-        );
-
-        let two = [("C1", Some(20_000)), ("C2", Some(1))];
-        assert_eq!(
-            firm("R17", bananas("E1", 90_000, &two, 5), vec![]),
-            [],
-            "which of the two covers them?"
-        );
-
-        assert_eq!(firm("R17", told(90_000).state_is("CANCELLED"), vec![]), []);
-
-        let gross = json!({
-            "goods.1.hs_code": "0803.90", "goods.1.gross_g": 30_000_000, "certificate.1": "C1",
-            "certificate.1.net_g": 20_000_000,
-        });
-        assert_eq!(
-            firm("R17", entry("E1", gross, &[]), vec![]),
-            [Phase::Firm],
-            "only the gross mass is told"
-        );
-
-        let steel = json!({
-            "goods.1.hs_code": "7214.20", "goods.1.net_g": 90_000_000, "certificate.1": "C1",
-            "certificate.1.net_g": 20_000_000,
-        });
-        assert_eq!(
-            firm("R17", entry("E1", steel, &[]), vec![]),
-            [],
-            "steel needs none"
-        );
-    }
-
-    #[test]
-    fn all_that_goes_by_one_certificate_is_added_up_and_the_last_one_carries_it() {
-        let first = bananas("E1", 15_000, &[("C1", None)], 1);
-        let second = |kg| bananas("E2", kg, &[("C1", Some(20_000))], 2);
-        let exceeded = |anchor: Facts, linked: Vec<Facts>| {
-            let found = crate::reconcile(&dossier(anchor, linked, i64::MAX));
-            found
-                .iter()
-                .filter(|f| f.contradiction.discriminator == "exceeded C1")
-                .count()
-        };
-
-        assert_eq!(exceeded(second(6_000), vec![first.clone()]), 1);
-        assert_eq!(
-            exceeded(first.clone(), vec![second(6_000)]),
-            0,
-            "the later one carries it"
-        );
-
-        assert_eq!(exceeded(second(5_000), vec![first.clone()]), 0);
-        assert_eq!(
-            exceeded(second(6_000), vec![first.clone().state_is("CANCELLED")]),
-            0
-        );
-
-        // What the quarantine has told of the certificate counts, too; what it holds was declared
-        // already.
-        let paper = json!({
-            "certificate.ref": "C1",
-            "certificate.net_g": 10_000_000,
-            "quantity": 15,
-            "unit": "TNE",
-        });
-        assert_eq!(
-            exceeded(first.clone(), vec![kept("H1", paper.clone(), 9)]),
-            1
-        );
-        assert_eq!(
-            exceeded(kept("H1", paper.clone(), 9), vec![first]),
-            0,
-            "the entry carries it"
-        );
-
-        assert_eq!(
-            exceeded(kept("H1", paper.clone(), 9), vec![]),
-            1,
-            "held, and not declared yet"
-        );
-
-        for unit in ["t", "tne ", "طن"] {
-            let mut written = paper.clone();
-            written["unit"] = unit.into();
-            assert_eq!(exceeded(kept("H1", written, 9), vec![]), 1, "{unit}");
-        }
-
-        assert_eq!(
-            exceeded(kept("H1", paper.clone(), 9).state_is("RE_EXPORTED"), vec![]),
-            0,
-            "it never came in"
-        );
-
-        let boxes = json!({
-            "certificate.ref": "C1",
-            "certificate.net_g": 10_000_000,
-            "quantity": 90,
-            "unit": "XBX",
-        });
-        assert_eq!(
-            exceeded(kept("H1", boxes, 9), vec![]),
-            0,
-            "boxes are no mass"
-        );
-    }
-
-    #[test]
-    fn every_crossing_that_used_it_is_waited_for() {
-        let mut d = dossier(
-            bananas("E2", 6_000, &[("C1", Some(20_000))], 2),
-            vec![bananas("E1", 15_000, &[("C1", None)], 1).at("QAM")],
-            2,
-        );
-
-        let phase = |d: &Dossier| {
-            let found = crate::reconcile(d);
-            found
-                .iter()
-                .find(|f| f.contradiction.discriminator == "exceeded C1")
-                .map(|f| f.phase)
-        };
-
-        assert_eq!(phase(&d), Some(Phase::Firm));
-
-        d.watermarks.insert("QAM".into(), 1);
-        assert_eq!(phase(&d), Some(Phase::Pending));
-    }
-}
+mod tests;

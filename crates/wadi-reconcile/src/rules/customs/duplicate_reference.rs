@@ -4,7 +4,7 @@
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_record::{SYSTEM_OFFICER, normalise_reference};
+use wadi_record::{SYSTEM_OFFICER, member_term, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R08",
@@ -34,7 +34,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let others = dossier.linked.iter().filter(|o| is_live(o));
     // Of the two the later one carries the finding.
-    let earlier = others.filter(|o| (o.began_ms(), &o.id) < (anchor.began_ms(), &anchor.id));
+    let earlier = others.filter(|o| o.was_written_before(anchor));
 
     earlier
         .flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s)))
@@ -59,7 +59,7 @@ fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
             && other.crossing() == anchor.crossing()
             && date(anchor).is_some()
             && date(other) == date(anchor)
-            && (other.began_ms(), &other.id) < (anchor.began_ms(), &anchor.id)
+            && other.was_written_before(anchor)
     });
 
     others.map(|other| {
@@ -68,7 +68,8 @@ fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
     })
 }
 
-/// What stands twice: its name in the catalogue, and as the evidence has it.
+/// What stands twice: its name in the catalogue, by which a number is looked up, too, and as the
+/// evidence has it.
 type TwiceNamed = (&'static str, &'static str);
 
 const DAY: TwiceNamed = ("day", "the day");
@@ -119,8 +120,9 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
             (RECEIPT, "paid", "receipt"),
         ];
         for (what, act, member) in numbered {
-            let theirs: BTreeSet<String> = numbers(b, act, member).map(|(n, _)| n).collect();
-            let own: BTreeMap<String, &str> = numbers(a, act, member).collect();
+            let theirs = numbers(b, what, act, member).map(|(n, _)| n);
+            let theirs: BTreeSet<String> = theirs.collect();
+            let own: BTreeMap<String, &str> = numbers(a, what, act, member).collect();
             own.into_iter()
                 .filter(|(n, _)| theirs.contains(n))
                 .for_each(|(_, text)| put(what, text));
@@ -138,16 +140,18 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
     out
 }
 
-/// Numbers that events of a type name, as they are compared and as they were written.
+/// Numbers that events of a type name, as they are compared and as they were written. What says
+/// that there is none is no number.
 fn numbers<'a>(
     entry: &'a Facts,
+    (named, _): TwiceNamed,
     act: &'a str,
     member: &'a str,
 ) -> impl Iterator<Item = (String, &'a str)> {
     entry
         .events(act)
         .filter_map(move |e| e.text(member))
-        .map(|text| (normalise_reference(text), text))
+        .map(move |text| (member_term(named, text), text))
         .filter(|(n, _)| !n.is_empty())
 }
 
@@ -191,8 +195,35 @@ mod tests {
             assert_eq!(firm("R08", second(), vec![other]), []);
         }
 
-        let signs = |id, at_ms| paid(id, "--", at_ms);
-        assert_eq!(firm("R08", signs("E2", 9), vec![signs("E1", 1)]), []);
+        for none in ["--", "N/A", "0", "cash", "بلا", "لا يوجد"] {
+            let first = vec![paid("E1", none, 1)];
+            assert_eq!(firm("R08", paid("E2", none, 9), first), [], "{none}");
+            let first = vec![registered("E1", none, 1)];
+            assert_eq!(firm("R08", registered("E2", none, 9), first), [], "{none}");
+        }
+    }
+
+    #[test]
+    fn what_says_that_there_is_none_is_no_reference_of_two() {
+        let with = |id, field: &str, text: &str, at_ms| {
+            let fields = json!({"declarant": "A", (field): text});
+            entry(id, fields, &[event("registered", at_ms, json!({}))])
+        };
+
+        for field in ["declarant_ref", "transit.ref", "container.1"] {
+            let first = || vec![with("E1", field, "R-1", 1)];
+            let found = firm("R08", with("E2", field, "r 1", 9), first());
+            assert_eq!(found, [Phase::Firm], "{field}");
+
+            for none in ["N/A", "none", "0", "بلا", "لا يوجد", "XXX"] {
+                let first = vec![with("E1", field, none, 1)];
+                assert_eq!(
+                    firm("R08", with("E2", field, none, 9), first),
+                    [],
+                    "{field} {none}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -279,6 +310,18 @@ mod tests {
         let second = declared("E2", "D", "10/32026", 9);
         let first = declared("E1", "D", "103/2026", 1);
         assert_eq!(firm("R08", second, vec![first]), [], "another number");
+
+        let mut claimed = event("registered", 1, json!({}));
+        claimed["entered_ms"] = 20.into();
+        let fields = json!({"declarant": "D", "declarant_ref": "103/2026"});
+        let late = entry("E2", fields, &[claimed]);
+        let honest = declared("E1", "D", "103/2026", 9);
+        assert_eq!(
+            firm("R08", honest.clone(), vec![late.clone()]),
+            [],
+            "an earlier time that was said later takes nobody's place"
+        );
+        assert_eq!(firm("R08", late, vec![honest]), [Phase::Firm]);
 
         let signs = |id, at_ms| declared(id, "D", "--", at_ms);
         assert_eq!(

@@ -1,7 +1,8 @@
 //! R16: declared, unloaded and stored counts differ.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers, sentences};
 use serde_json::json;
+use wadi_record::normalise_label;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R16",
@@ -23,7 +24,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     match anchor.kind() {
         "customs-entry" => declared(dossier),
-        "passage" => reloaded(anchor).into_iter().collect(),
+        "passage" => reloaded(dossier).into_iter().collect(),
         "hold" => counted(anchor).into_iter().chain(stored(dossier)).collect(),
         _ => Vec::new(),
     }
@@ -72,6 +73,11 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
             && unloaded != declared
         {
             let at_ms = truck.last_ms("unloaded").unwrap_or_default();
+            let may_go_on = unloaded < declared && !has_left(truck, at_ms);
+            let through_ms = match may_go_on {
+                true => rest_due_ms(dossier, at_ms),
+                false => at_ms,
+            };
             out.push(
                 Contradiction::new(
                     format!("unloaded {}", truck.id),
@@ -83,8 +89,8 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
                     },
                     json!({"declared": declared, "unloaded": unloaded}),
                 )
-                // The rest may have been unloaded and not be heard of yet.
-                .until([truck.crossing(), entry.crossing()], at_ms),
+                // The rest may have been unloaded and not be heard of yet, or be unloaded next.
+                .until([truck.crossing(), entry.crossing()], through_ms),
             );
         }
     }
@@ -92,9 +98,29 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
-fn reloaded(truck: &Facts) -> Option<Contradiction> {
+/// When the rest of what was begun has to be done, Unix milliseconds.
+fn rest_due_ms(dossier: &Dossier, at_ms: i64) -> i64 {
+    at_ms.saturating_add(numbers::hours_ms(dossier.policy.counterpart_h))
+}
+
+/// Whether a truck went out after it was worked on last: nothing more is moved on it or off it.
+fn has_left(truck: &Facts, at_ms: i64) -> bool {
+    truck
+        .last_ms("gate.out")
+        .is_some_and(|left_ms| left_ms >= at_ms)
+}
+
+fn reloaded(dossier: &Dossier) -> Option<Contradiction> {
+    let truck = &dossier.anchor;
     let (unloaded, reloaded) = (total(truck, "unloaded")?, total(truck, "reloaded")?);
     let at_ms = truck.last_ms("reloaded").unwrap_or_default();
+    // Loading goes on until all is on the truck again.
+    let may_go_on = reloaded < unloaded && !has_left(truck, at_ms);
+    let through_ms = match may_go_on {
+        true => rest_due_ms(dossier, at_ms),
+        false => at_ms,
+    };
+
     (unloaded != reloaded).then(|| {
         let says = Says::Reloaded {
             truck: truck.printed(),
@@ -108,17 +134,19 @@ fn reloaded(truck: &Facts) -> Option<Contradiction> {
             says,
             json!({"unloaded": unloaded, "reloaded": reloaded}),
         )
-        .until([truck.crossing()], at_ms)
+        .until([truck.crossing()], through_ms)
     })
 }
 
 /// What was counted in a slot against what went in and out of it before.
 fn counted(hold: &Facts) -> Option<Contradiction> {
     let counted = hold.events("store.counted").last()?;
+    let slot_of = |e: &Fact<'_>| e.text("slot").map(normalise_label);
+    let place = slot_of(&counted);
     let moved = |kind: &'static str| -> i64 {
         let here = hold
             .events(kind)
-            .filter(|e| e.text("slot") == counted.text("slot") && e.at_ms() <= counted.at_ms());
+            .filter(|e| slot_of(e) == place && e.at_ms() <= counted.at_ms());
         numbers::total(here.filter_map(|e| e.int("packages")))
     };
 
@@ -137,7 +165,7 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
         };
 
         Contradiction::new(
-            format!("slot {slot}"),
+            format!("slot {}", place.unwrap_or_default()),
             counted.at_ms(),
             says,
             json!({"held": held, "counted": found}),
@@ -284,8 +312,13 @@ mod tests {
         };
 
         assert_eq!(
-            phases("R16", &dossier(declared.clone(), truck(9), 4)),
+            phases("R16", &dossier(declared.clone(), truck(11), 4)),
             [Phase::Pending]
+        );
+        assert_eq!(
+            phases("R16", &dossier(declared.clone(), truck(11), 5)),
+            [Phase::Firm],
+            "more than was declared is wrong at once"
         );
         assert_eq!(firm("R16", declared.clone(), truck(9)), [Phase::Firm]);
         assert_eq!(firm("R16", declared, truck(10)), []);
@@ -308,6 +341,52 @@ mod tests {
 
         assert_eq!(firm("R16", slot(8), vec![]), [Phase::Firm]);
         assert_eq!(firm("R16", slot(10), vec![]), []);
+    }
+
+    #[test]
+    fn work_that_goes_on_has_a_day() {
+        let due_ms = 6 + 24 * HOUR_MS;
+        let packages = |kind, at_ms, n: i64| event(kind, at_ms, json!({"packages": n}));
+        let left = || event("gate.out", 9, json!({}));
+
+        let declared = || entry("E1", json!({"total_packages": 10}), &[]);
+        let shift = |more: &[serde_json::Value]| {
+            let events = [&[packages("unloaded", 6, 4)], more].concat();
+            vec![passage("P1", json!({}), &events)]
+        };
+        let found =
+            |more: &[serde_json::Value], ms| phases("R16", &dossier(declared(), shift(more), ms));
+        assert_eq!(found(&[], due_ms - 1), [Phase::Pending]);
+        assert_eq!(found(&[], due_ms), [Phase::Firm]);
+        assert_eq!(found(&[left()], 9), [Phase::Firm], "nothing more comes off");
+
+        let inspected = |again: i64, more: &[serde_json::Value]| {
+            let moved = [packages("unloaded", 5, 10), packages("reloaded", 6, again)];
+            passage("P1", json!({}), &[&moved, more].concat())
+        };
+        let found = |again, more: &[serde_json::Value], ms| {
+            phases("R16", &dossier(inspected(again, more), vec![], ms))
+        };
+        assert_eq!(found(6, &[], due_ms - 1), [Phase::Pending]);
+        assert_eq!(found(6, &[], due_ms), [Phase::Firm]);
+        assert_eq!(found(6, &[left()], 9), [Phase::Firm]);
+        assert_eq!(found(11, &[], 6), [Phase::Firm], "more than came off");
+        assert_eq!(found(10, &[], due_ms), []);
+    }
+
+    #[test]
+    fn a_slot_is_one_however_it_is_written() {
+        let found = |put: &str, counted: &str, n: i64| {
+            let events = [
+                event("store.in", 1, json!({"slot": put, "packages": 10})),
+                event("store.counted", 2, json!({"slot": counted, "packages": n})),
+            ];
+            firm("R16", hold("H1", json!({}), &events), vec![])
+        };
+        assert_eq!(found("A-1", "a-1", 10), []);
+        assert_eq!(found("ع-١", "ع-1", 10), []);
+        assert_eq!(found("A-1", "a-1", 9), [Phase::Firm]);
+        assert_eq!(found("A-1", "A-2", 10), [Phase::Firm], "another slot");
     }
 
     fn link(to: &str) -> serde_json::Value {

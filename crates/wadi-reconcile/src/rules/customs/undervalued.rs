@@ -3,7 +3,7 @@
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::{is_currency, normalise_hs_code};
+use wadi_record::{hs_subheading, is_currency};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R28",
@@ -28,6 +28,7 @@ enum Mass {
 /// An item's declared value by one of its masses.
 struct Price {
     item: String,
+    /// The subheading: what a country adds to it may be left away, and parts no peers.
     hs_code: String,
     mass: Mass,
     /// Minor units of the entry's currency.
@@ -39,7 +40,7 @@ fn prices(entry: &Facts) -> Vec<Price> {
     let fields = entry.json["fields"].as_object();
     let codes = fields.into_iter().flatten().filter_map(|(name, code)| {
         let item = name.strip_suffix(".hs_code")?;
-        Some((item, normalise_hs_code(code.as_str()?)))
+        Some((item, hs_subheading(code.as_str()?)))
     });
 
     let only = entry.texts("goods", "hs_code").len() == 1;
@@ -188,6 +189,21 @@ mod tests {
         assert_eq!(found(3_900, 5), [Phase::Firm]);
         assert_eq!(found(4_100, 5), []);
         assert_eq!(found(3_900, 4), [], "four are no market");
+    }
+
+    #[test]
+    fn two_more_digits_part_nobody_from_the_peers() {
+        let found = |code: &str| {
+            let mut anchor = declared("E1", 3_900);
+            std::sync::Arc::make_mut(&mut anchor.json)["fields"]["goods.1.hs_code"] = code.into();
+            let mut d = dossier(anchor, vec![], 0);
+            d.peers = (0..5).map(|n| declared(&format!("Q{n}"), 10_000)).collect();
+            phases("R28", &d)
+        };
+
+        assert_eq!(found("8517.13.00"), [Phase::Firm]);
+        assert_eq!(found("8517130000"), [Phase::Firm]);
+        assert_eq!(found("8517.14.00"), [], "other goods");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! repeat.
 
 use crate::{
-    Contradiction, Dossier, Rule,
+    Contradiction, Dossier, Facts, Rule,
     asks::sequence_back,
     numbers::{seconds_ms, whole},
     sentences,
@@ -40,9 +40,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .chain(&dossier.linked)
         .chain([anchor])
         .filter(|r| r.crossing() == anchor.crossing())
-        .flat_map(|r| r.said())
-        .filter(|e| e.device_seq() > 0)
-        .map(|e| (e.device(), e.device_seq(), e.entry()))
+        .flat_map(numbered)
+        .map(|n| (n.device, n.number, n.entry))
         .collect();
 
     let saying = |device, n| {
@@ -52,29 +51,34 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     };
 
     let knows = |device, n| saying(device, n).next().is_some();
-    for event in anchor.said().filter(|e| e.device_seq() > 0) {
-        let (device, n) = (event.device(), event.device_seq());
+    for own in numbered(anchor) {
+        let Numbered {
+            device,
+            number: n,
+            entry,
+            at_ms,
+        } = own;
         let before = n.saturating_sub(1);
 
         // Of several with one number the first by its entry carries the finding.
         let mut twins = saying(device, n).map(|(_, _, entry)| *entry);
-        if twins.next() == Some(event.entry())
+        if twins.next() == Some(entry)
             && let Some(second) = twins.next()
         {
             let times = twins.count().saturating_add(2);
             out.push(
                 Contradiction::new(
                     format!("repeat {device}"),
-                    event.at_ms(),
+                    at_ms,
                     Says::Repeat {
                         device,
                         number: &n.to_string(),
                         times: whole(times),
                     },
-                    json!({"device": device, "number": n, "entries": [event.entry(), second]}),
+                    json!({"device": device, "number": n, "entries": [entry, second]}),
                 )
                 .of_cause(json!({"device": device}))
-                .each(event.entry()),
+                .each(entry),
             );
         }
 
@@ -91,18 +95,50 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             out.push(
                 Contradiction::new(
                     format!("gap {device}"),
-                    event.at_ms(),
+                    at_ms,
                     gap(device, n, last.saturating_add(1)..=before),
                     json!({"device": device, "missing": before}),
                 )
                 .of_cause(json!({"device": device}))
-                .each(event.entry())
-                .until([anchor.crossing()], event.at_ms()),
+                .each(entry)
+                .until([anchor.crossing()], at_ms),
             );
         }
     }
 
     out
+}
+
+/// A number that a device gave.
+struct Numbered<'a> {
+    device: &'a str,
+    number: u64,
+    entry: &'a str,
+    at_ms: i64,
+}
+
+/// The numbers that devices gave on a record: to events, and to entries of fields alone.
+fn numbered(record: &Facts) -> impl Iterator<Item = Numbered<'_>> {
+    let events = record.said().map(|e| Numbered {
+        device: e.device(),
+        number: e.device_seq(),
+        entry: e.entry(),
+        at_ms: e.at_ms(),
+    });
+    let puts = record.json["device_numbers"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let puts = puts.filter_map(|put| {
+        Some(Numbered {
+            device: put["device"].as_str()?,
+            number: put["device_seq"].as_u64()?,
+            entry: put["entry"].as_str()?,
+            at_ms: put["at_ms"].as_i64()?,
+        })
+    });
+
+    events.chain(puts).filter(|n| n.number > 0)
 }
 
 /// That a device gave a number, and that those before it are missing.
@@ -193,7 +229,7 @@ fn outside_brackets(dossier: &Dossier) -> Vec<Contradiction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Facts, Phase, tests::*};
+    use crate::{Phase, tests::*};
 
     fn read(id: &str, n: u64) -> Facts {
         let mut e = event("gate.read", n as i64, json!({}));
@@ -232,6 +268,23 @@ mod tests {
             [],
             "the other one carries it"
         );
+    }
+
+    #[test]
+    fn a_number_of_fields_alone_is_none_that_is_missing() {
+        let put = |id: &str, n: u64| {
+            let number = json!({
+                "device": "G1",
+                "device_seq": n,
+                "at_ms": n,
+                "entry": format!("entry of {id}"),
+            });
+            passage(id, json!({}), &[]).with("device_numbers", json!([number]))
+        };
+        let all = || vec![read("P1", 1), put("P2", 2)];
+        assert_eq!(found(read("P3", 3), all(), 3), []);
+        assert_eq!(found(put("P3", 4), all(), 4), [Phase::Firm], "3 is missing");
+        assert_eq!(found(put("P2", 2), vec![read("P4", 2)], 2), [Phase::Firm]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! R18: stored and never taken out after the release; more taken out than came in; a cold chain
-//! broken.
+//! R18: stored and never taken out after the release, with or without conditions; taken out while
+//! the hold was open; more taken out than came in; a cold chain broken.
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
+    held_spans::HeldSpan,
     numbers::{hours_ms, total},
     sentences,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
+use wadi_record::normalise_label;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R18",
@@ -19,6 +21,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Left = "R18-left" { hold: record }
+    UnderHold = "R18-under-hold" { hold: record, officer: officer }
     Surplus = "R18-surplus" { hold: record, unit: code, came: number, went: number }
     Warm = "R18-warm" { hold: record, temp: decimal, slot: name, limit: decimal }
 }
@@ -31,6 +34,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let mut out = Vec::new();
     out.extend(left_in_store(dossier));
+    out.extend(taken_under_hold(dossier));
     out.extend(surplus(hold));
     out.extend(warmed(dossier));
     out
@@ -39,7 +43,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 /// Released, and never taken out of the store.
 fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
     let hold = &dossier.anchor;
-    let released_ms = hold.last_ms("released")?;
+    let releases = hold.any(&["released", "conditional"]);
+    let released_ms = releases.map(|e| e.at_ms()).max()?;
     if !hold.has("store.in") || hold.has("store.out") || hold.is_open_hold() {
         return None;
     }
@@ -51,6 +56,64 @@ fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
     let evidence = json!({"released_ms": released_ms, "due_ms": due_ms});
 
     Some(Contradiction::new("left", released_ms, says, evidence).until([hold.crossing()], due_ms))
+}
+
+/// Goods that were taken out of the store while the hold was open, and did not come back into one.
+/// What was rejected is taken out to be destroyed, or sent back.
+fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
+    let hold = &dossier.anchor;
+    let rejected_ms = hold.first_ms("rejected").unwrap_or(i64::MAX);
+    let spans = hold.spans();
+    let outs = hold.events("store.out").filter(|e| e.at_ms() < rejected_ms);
+    let taken: Vec<(i64, Fact<'_>)> = outs
+        .filter_map(|e| Some((held_since(&spans, &e)?, e)))
+        .collect();
+    let Some(first_ms) = taken.iter().map(|(at_ms, _)| *at_ms).min() else {
+        return Vec::new();
+    };
+
+    // It may have been put into another slot.
+    let taken: Vec<Fact<'_>> = taken.into_iter().map(|(_, e)| e).collect();
+    let came = hold.events("store.in");
+    let back: Vec<Fact<'_>> = came.filter(|e| e.at_ms() >= first_ms).collect();
+    let amount = |all: &[Fact<'_>], unit: &str| total(all.iter().filter_map(|e| e.int(unit)));
+    let mut units = ["quantity", "packages", "mass_g"].into_iter();
+    if !back.is_empty() && units.all(|unit| amount(&back, unit) >= amount(&taken, unit)) {
+        return Vec::new();
+    }
+
+    let wait_ms = hours_ms(dossier.policy.counterpart_h);
+    let told = taken.into_iter().map(|e| {
+        let says = Says::UnderHold {
+            hold: hold.printed(),
+            officer: e.officer(),
+        };
+        let evidence = json!({"officer": e.officer()});
+        let found = Contradiction::new(
+            format!("under hold {}", e.officer()),
+            e.at_ms(),
+            says,
+            evidence,
+        );
+        let due_ms = e.at_ms().max(e.entered_ms()).saturating_add(wait_ms);
+        found
+            .each(e.entry())
+            .until([hold.crossing(), "HUB"], due_ms)
+    });
+    told.collect()
+}
+
+/// When goods were taken from under one of a hold's placements: while it was open, or by a word
+/// that was written while it was.
+fn held_since(spans: &[HeldSpan<'_>], e: &Fact<'_>) -> Option<i64> {
+    let is_open =
+        |span: &HeldSpan<'_>| span.held_at(e.at_ms()) && span.placed_by_word(e).is_none();
+    if spans.iter().any(is_open) {
+        return Some(e.at_ms());
+    }
+
+    let is_written = spans.iter().any(|span| span.held_when_written(e));
+    is_written.then(|| e.entered_ms())
 }
 
 /// More went out of the store than came in.
@@ -99,15 +162,16 @@ fn warmed(dossier: &Dossier) -> Option<Contradiction> {
 
     // A slot whose goods came in cold is a cooled one.
     let cold = |e: &Fact<'_>| e.number("temp_c").is_some_and(|t| t <= limit);
-    let cooled: BTreeSet<&str> = hold
+    let slot_of = |e: &Fact<'_>| e.text("slot").map(normalise_label);
+    let cooled: BTreeSet<String> = hold
         .events("store.in")
         .filter(cold)
-        .filter_map(|e| e.text("slot"))
+        .filter_map(|e| slot_of(&e))
         .collect();
 
     let warm = |e: &Fact<'_>| {
         e.number("temp_c").is_some_and(|t| t > limit)
-            && e.text("slot").is_some_and(|s| cooled.contains(s))
+            && slot_of(e).is_some_and(|slot| cooled.contains(&slot))
     };
     let first = hold
         .any(&["store.in", "store.temperature", "store.out"])
@@ -124,7 +188,7 @@ fn warmed(dossier: &Dossier) -> Option<Contradiction> {
     let evidence = json!({"event": first.entry(), "temp_c": temp, "limit_c": limit});
 
     Some(Contradiction::new(
-        format!("warm {slot}"),
+        format!("warm {}", normalise_label(slot)),
         first.at_ms(),
         says,
         evidence,
@@ -145,6 +209,10 @@ mod tests {
             phases("R18", &dossier(kept.clone(), vec![], 99 + 48 * HOUR_MS)),
             [Phase::Pending]
         );
+        assert_eq!(firm("R18", kept, vec![]), [Phase::Firm]);
+
+        let conditions = event("conditional", 100, json!({"conditions": "keep cold"}));
+        let kept = hold("H1", json!({}), &[store_in.clone(), conditions]);
         assert_eq!(firm("R18", kept, vec![]), [Phase::Firm]);
 
         let out = |n| event("store.out", 200, json!({"slot": "A", "quantity": n}));
@@ -169,6 +237,61 @@ mod tests {
             ),
             [Phase::Firm]
         );
+    }
+
+    #[test]
+    fn what_is_held_stays_in_the_store() {
+        let stored = |at_ms: i64, n: i64| event("store.in", at_ms, json!({"packages": n}));
+        let taken = |at_ms: i64| event("store.out", at_ms, json!({"packages": 5}));
+        let with = |events: &[serde_json::Value]| {
+            let held = [event("hold.placed", 1, json!({})), stored(2, 5)];
+            hold("H1", json!({}), &[&held[..], events].concat())
+        };
+        let found = |events: &[serde_json::Value]| firm("R18", with(events), vec![]);
+
+        assert_eq!(found(&[taken(50)]), [Phase::Firm]);
+        let waits = dossier(with(&[taken(50)]), vec![], 49 + 24 * HOUR_MS);
+        assert_eq!(phases("R18", &waits), [Phase::Pending], "it may come back");
+
+        let released = |at_ms: i64| event("released", at_ms, json!({"holds": ["hold.placed@1"]}));
+        assert_eq!(found(&[taken(50), released(60)]), [Phase::Firm]);
+        assert_eq!(found(&[released(40), taken(50)]), []);
+        let rejected = event("rejected", 40, json!({"reason": "pests"}));
+        assert_eq!(found(&[rejected, taken(50)]), [], "to be destroyed");
+
+        assert_eq!(found(&[taken(50), stored(51, 5)]), [], "to another slot");
+        assert_eq!(found(&[taken(50), stored(51, 4)]), [Phase::Firm], "not all");
+
+        let mut before = taken(0);
+        before["entered_ms"] = 50.into();
+        assert_eq!(found(&[before]), [Phase::Firm], "said to lie before it");
+        let by_two = [
+            taken(50),
+            {
+                let mut again = taken(51);
+                again["officer"] = "OF-2".into();
+                again
+            },
+            stored(55, 3),
+        ];
+        assert_eq!(found(&by_two).len(), 3, "two officers, and a surplus");
+    }
+
+    #[test]
+    fn a_cooled_slot_is_one_however_it_is_written() {
+        let warm_in = |slot: &str| {
+            let events = [
+                event("store.in", 1, json!({"slot": "C-4", "temp_c": 4.0})),
+                event(
+                    "store.temperature",
+                    2,
+                    json!({"slot": slot, "temp_c": 15.0}),
+                ),
+            ];
+            firm("R18", hold("H1", json!({}), &events), vec![])
+        };
+        assert_eq!(warm_in("c 4"), [Phase::Firm]);
+        assert_eq!(warm_in("C-5"), []);
     }
 
     #[test]

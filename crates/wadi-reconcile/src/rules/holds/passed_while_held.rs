@@ -1,7 +1,17 @@
-//! R02: a truck left while a hold on it, or on the customs entry of what it carries, was open.
+//! R02: a truck left while a hold on it, on the customs entry of what it carries, or on the truck
+//! that its goods came from, was open; or one officer alone ended the hold, and it went inland.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
+mod ended_alone;
+
+use crate::{
+    Contradiction, Dossier, Fact, Facts, HOUR_MS, Rule,
+    held_spans::HeldSpan,
+    numbers::{apart, hours_ms},
+    sentences,
+};
+use ended_alone::ended_alone;
 use serde_json::json;
+use std::collections::BTreeSet;
 use wadi_record::KnownBy;
 
 pub(crate) const RULE: Rule = Rule {
@@ -19,127 +29,192 @@ sentences! {
     LeftByWordWithGoods = "R02-left-by-word-with-goods" {
         passage: record, hold: record, goods: record,
     }
-    ReleasedByWord = "R02-released-by-word" { passage: record, hold: record }
-    ReleasedByWordWithGoods = "R02-released-by-word-with-goods" {
+    PlacedByWord = "R02-placed-by-word" { passage: record, hold: record }
+    PlacedByWordWithGoods = "R02-placed-by-word-with-goods" {
         passage: record, hold: record, goods: record,
     }
+    EndedByWord = "R02-released-by-word" { passage: record, hold: record }
+    EndedByWordWithGoods = "R02-released-by-word-with-goods" {
+        passage: record, hold: record, goods: record,
+    }
+    EndedAlone = "R02-ended-alone" {
+        passage: record, hold: record, officer: officer, event: event,
+    }
+    EndedAloneWithGoods = "R02-ended-alone-with-goods" {
+        passage: record, hold: record, officer: officer, event: event, goods: record,
+    }
 }
+
+/// Two exits of one passage that are no further apart are one, through an inner and an outer gate.
+const BETWEEN_GATES_MS: i64 = HOUR_MS;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    if anchor.is_customs_entry() {
-        return carrying(dossier);
-    }
-
-    if !anchor.is_passage() {
+    let own = anchor.known_by();
+    let trucks = if anchor.is_passage() {
+        went_on(dossier, &own)
+    } else if anchor.is_customs_entry() {
+        carrying(dossier, &own)
+    } else {
         return Vec::new();
-    }
-
-    let passage = anchor.known_by();
-    dossier
-        .of("hold")
-        .filter(|hold| passage.is_named_by(&hold.known_by()))
-        .filter_map(|hold| Some(HowPassed::of(anchor, hold)?.told(anchor, hold, None)))
-        .collect()
-}
-
-/// A hold on an entry holds the trucks that carry it. The finding stands on the entry, since a
-/// passage does not know the holds of its entries; a hold that names the truck, too, is told there.
-fn carrying(dossier: &Dossier) -> Vec<Contradiction> {
-    let goods = &dossier.anchor;
-    let entry = goods.known_by();
-    let trucks: Vec<(&Facts, KnownBy)> = dossier
-        .of("passage")
-        .map(|truck| (truck, truck.known_by()))
-        .filter(|(_, known)| known.carries(&entry, &dossier.policy))
-        .collect();
+    };
 
     let mut all = Vec::new();
     for hold in dossier.of("hold") {
         let held = hold.known_by();
-        if !entry.is_named_by(&held) {
+        if !own.is_named_by(&held) {
             continue;
         }
 
-        for (truck, known) in &trucks {
-            if known.is_named_by(&held) {
-                continue;
-            }
+        let spans = hold.spans();
+        if anchor.is_passage() {
+            let found = Passed::of(dossier, anchor, (hold, &spans), None);
+            all.extend(found.map(|found| found.told(anchor, hold, None)));
+        }
 
-            let found = HowPassed::of(truck, hold);
-            all.extend(found.map(|found| found.told(truck, hold, Some(goods))));
+        // A hold that names the truck, too, is told there.
+        for (truck, _) in trucks.iter().filter(|(_, known)| !known.is_named_by(&held)) {
+            let found = Passed::of(dossier, truck, (hold, &spans), Some(anchor));
+            all.extend(found.map(|found| found.told(truck, hold, Some(anchor))));
         }
     }
 
     all
 }
 
-/// How a truck passed a hold: as all that was written tells, or by times that were said afterwards.
-/// Whoever lets a held truck go would say so, too; a book of the gate that is entered later looks
-/// the same, and an auditor lays it beside the finding.
-enum HowPassed {
-    /// It left while the hold was open.
-    Left { left_ms: i64 },
-    /// Its exit is said to lie before the hold, and was written down while that was open.
-    LeftByWord { left_ms: i64, entered_ms: i64 },
-    /// The release is said to lie before its exit, and was written down after it.
-    ReleasedByWord { left_ms: i64, entered_ms: i64 },
+/// The trucks that carry what is entered: a hold on an entry holds them. The finding stands on the
+/// entry, since a passage does not know the holds of its entries.
+fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
+    let known: Vec<KnownBy> = dossier.of("passage").map(Facts::known_by).collect();
+    let all: Vec<(&Facts, KnownBy)> = dossier
+        .of("passage")
+        .zip(known.iter().cloned())
+        .filter(|(_, own)| own.carries_beside(entry, &known, &dossier.policy))
+        .collect();
+
+    // What left before the entry began carried what was entered afterwards only where no other did,
+    // and not after the time by which an entry has to be there.
+    let late_ms = hours_ms(dossier.policy.counterpart_h);
+    let is_there = all.iter().any(|(_, known)| !known.left_before(entry, 0));
+    let allowed_ms = if is_there { 0 } else { late_ms };
+    let links = dossier.anchor.links();
+    let is_meant = |(truck, known): &(&Facts, KnownBy)| {
+        let is_linked = links.contains(&truck.id.as_str())
+            || truck.links().contains(&dossier.anchor.id.as_str());
+        is_linked || !known.left_before(entry, allowed_ms)
+    };
+
+    all.into_iter().filter(is_meant).collect()
 }
 
-impl HowPassed {
-    fn of(passage: &Facts, hold: &Facts) -> Option<Self> {
-        let exits: Vec<Fact<'_>> = passage.events("gate.out").collect();
-        // Of several exits the first that passed the hold.
-        let open = exits
-            .iter()
-            .map(Fact::at_ms)
-            .filter(|t| hold.was_open_at(*t));
-        if let Some(left_ms) = open.min() {
-            return Some(Self::Left { left_ms });
-        }
+/// The trucks that the goods of a passage went on to. A passage does not know the holds of another:
+/// the finding stands on the first.
+fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
+    dossier
+        .of("passage")
+        .map(|truck| (truck, truck.known_by()))
+        .filter(|(_, known)| known.took_over(first, &dossier.policy))
+        .collect()
+}
 
-        let by_word = exits.iter().filter_map(|exit| {
-            let (left_ms, entered_ms) = (exit.at_ms(), exit.entered_ms());
-            let placed_between = hold.held_from_ms().is_some_and(|placed| placed > left_ms);
-            let is_late = entered_ms > left_ms && placed_between && hold.was_open_at(entered_ms);
-            is_late.then_some(Self::LeftByWord {
-                left_ms,
-                entered_ms,
-            })
-        });
-        let released = exits.iter().filter_map(|exit| {
-            let left_ms = exit.at_ms();
-            let entered_ms = released_after(hold, left_ms, exit.entered_ms())?;
-            Some(Self::ReleasedByWord {
-                left_ms,
-                entered_ms,
-            })
-        });
+/// How a truck passed a placement: as all that was written tells, or by times that were said
+/// afterwards. Whoever lets a held truck go would say so, too; a book of the gate that is entered
+/// later looks the same, and an auditor lays it beside the finding.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    /// It left while the placement held.
+    Left,
+    /// Its exit is said to lie before the placement, and was written down while that held.
+    LeftByWord { entered_ms: i64 },
+    /// It is said to have been placed before the exit, and was written down after it: who opened
+    /// the gate could not know of it.
+    PlacedByWord { entered_ms: i64 },
+    /// What ended it is said to lie before the exit, and was written down after it.
+    EndedByWord { entered_ms: i64 },
+    /// One officer alone said that the goods are gone, and it went inland.
+    EndedAlone { end: Fact<'a> },
+}
 
-        by_word.chain(released).min_by_key(Self::left_ms)
-    }
-
-    fn left_ms(&self) -> i64 {
+impl How<'_> {
+    /// What is told of several: the surest one.
+    fn rank(&self) -> u8 {
         match self {
-            Self::Left { left_ms }
-            | Self::LeftByWord { left_ms, .. }
-            | Self::ReleasedByWord { left_ms, .. } => *left_ms,
+            Self::Left => 0,
+            Self::LeftByWord { .. } | Self::PlacedByWord { .. } | Self::EndedByWord { .. } => 1,
+            Self::EndedAlone { .. } => 2,
         }
     }
+}
 
-    /// The finding, on the passage, or on the entry of the goods that it carries.
+/// An exit under a hold, and how many there are.
+struct Passed<'a> {
+    how: How<'a>,
+    left_ms: i64,
+    placed_ms: i64,
+    exits: usize,
+}
+
+impl<'a> Passed<'a> {
+    /// How a truck passed a hold: every exit is held against every placement. Of several exits the
+    /// first one is told, with their number.
+    fn of(
+        dossier: &'a Dossier,
+        truck: &'a Facts,
+        (hold, spans): (&'a Facts, &[HeldSpan<'a>]),
+        goods: Option<&'a Facts>,
+    ) -> Option<Self> {
+        let mut all: Vec<(How<'a>, i64, i64)> = Vec::new();
+        for exit in truck.events("gate.out") {
+            let passed = spans.iter().filter_map(|span| {
+                let alone = || {
+                    let end = ended_alone(dossier, span, exit, truck, [Some(hold), goods])?;
+                    Some(How::EndedAlone { end })
+                };
+                let how = by_times(span, &exit).or_else(alone)?;
+                Some((how, exit.at_ms(), span.placed_ms))
+            });
+            all.extend(passed.min_by_key(|(how, _, placed_ms)| (how.rank(), *placed_ms)));
+        }
+
+        let exits = departures(truck, all.iter().map(|(_, left_ms, _)| *left_ms).collect());
+        let first = all
+            .into_iter()
+            .min_by_key(|(how, left_ms, placed_ms)| (how.rank(), *left_ms, *placed_ms));
+        let (how, left_ms, placed_ms) = first?;
+        Some(Self {
+            how,
+            left_ms,
+            placed_ms,
+            exits,
+        })
+    }
+
+    /// The finding, on the passage, or on the record of the goods that it carries.
     fn told(&self, truck: &Facts, hold: &Facts, goods: Option<&Facts>) -> Contradiction {
-        let (passage, held) = (truck.printed(), hold.printed());
-        let (left_ms, placed_ms) = (self.left_ms(), hold.held_from_ms());
+        let held = hold.printed();
+        let (left_ms, placed_ms) = (self.left_ms, self.placed_ms);
         let mut evidence = json!({"hold": held, "placed_ms": placed_ms, "left_ms": left_ms});
         let mut through_ms = left_ms;
-        if let Self::LeftByWord { entered_ms, .. } | Self::ReleasedByWord { entered_ms, .. } = self
-        {
-            evidence["entered_ms"] = (*entered_ms).into();
-            through_ms = *entered_ms;
+        match self.how {
+            How::Left => {}
+            How::LeftByWord { entered_ms }
+            | How::PlacedByWord { entered_ms }
+            | How::EndedByWord { entered_ms } => {
+                evidence["entered_ms"] = entered_ms.into();
+                through_ms = entered_ms;
+            }
+            How::EndedAlone { end } => {
+                evidence["end"] = end.entry().into();
+                evidence["officer"] = end.officer().into();
+            }
         }
 
-        let says = self.sentence(passage, held, goods.map(Facts::printed));
+        // Who was excused for one exit was not for the next.
+        if self.exits > 1 {
+            evidence["exits"] = self.exits.into();
+        }
+
+        let says = self.sentence(truck.printed(), held, goods.map(Facts::printed));
         let discriminator = match goods {
             Some(_) => format!("{} {}", hold.id, truck.id),
             None => hold.id.clone(),
@@ -150,266 +225,86 @@ impl HowPassed {
             .until([hold.crossing(), truck.crossing(), "HUB"], through_ms)
     }
 
-    fn sentence<'a>(&self, passage: &'a str, hold: &'a str, goods: Option<&'a str>) -> Says<'a> {
-        match (self, goods) {
-            (Self::Left { .. }, None) => Says::Left { passage, hold },
-            (Self::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
-            (Self::ReleasedByWord { .. }, None) => Says::ReleasedByWord { passage, hold },
-            (Self::Left { .. }, Some(goods)) => Says::LeftWithGoods {
+    fn sentence<'s>(&'s self, passage: &'s str, hold: &'s str, goods: Option<&'s str>) -> Says<'s> {
+        match (self.how, goods) {
+            (How::Left, None) => Says::Left { passage, hold },
+            (How::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
+            (How::PlacedByWord { .. }, None) => Says::PlacedByWord { passage, hold },
+            (How::EndedByWord { .. }, None) => Says::EndedByWord { passage, hold },
+            (How::EndedAlone { end }, None) => Says::EndedAlone {
+                passage,
+                hold,
+                officer: end.officer(),
+                event: end.kind(),
+            },
+            (How::Left, Some(goods)) => Says::LeftWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (Self::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
+            (How::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (Self::ReleasedByWord { .. }, Some(goods)) => Says::ReleasedByWordWithGoods {
+            (How::PlacedByWord { .. }, Some(goods)) => Says::PlacedByWordWithGoods {
                 passage,
                 hold,
+                goods,
+            },
+            (How::EndedByWord { .. }, Some(goods)) => Says::EndedByWordWithGoods {
+                passage,
+                hold,
+                goods,
+            },
+            (How::EndedAlone { end }, Some(goods)) => Says::EndedAloneWithGoods {
+                passage,
+                hold,
+                officer: end.officer(),
+                event: end.kind(),
                 goods,
             },
         }
     }
 }
 
-/// When a release was written down that is said to lie before an exit and was written after it:
-/// without it the hold was open then.
-fn released_after(hold: &Facts, left_ms: i64, exit_entered_ms: i64) -> Option<i64> {
-    let is_held = hold.held_from_ms().is_some_and(|placed| placed <= left_ms);
-    let before = hold
-        .any(&["released", "conditional"])
-        .filter(|r| r.at_ms() <= left_ms);
-    let entered_ms = before.map(|r| r.entered_ms()).min()?;
-    let is_late = entered_ms > left_ms.max(exit_entered_ms);
+/// How an exit passed a placement that held, by the times that are said and those of writing.
+fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<How<'a>> {
+    if span.held_at(exit.at_ms()) {
+        return Some(match span.placed_by_word(exit) {
+            Some(entered_ms) => How::PlacedByWord { entered_ms },
+            None => How::Left,
+        });
+    }
 
-    (is_held && is_late).then_some(entered_ms)
+    if span.held_when_written(exit) {
+        let entered_ms = exit.entered_ms();
+        return Some(How::LeftByWord { entered_ms });
+    }
+
+    let entered_ms = span.ended_by_word(exit)?;
+    Some(How::EndedByWord { entered_ms })
+}
+
+/// How often a truck went out with these exits: it has to come in between, or some time passes.
+fn departures(truck: &Facts, mut exits: Vec<i64>) -> usize {
+    exits.sort_unstable();
+    let came: Vec<i64> = truck.events("gate.in").map(|e| e.at_ms()).collect();
+    let is_one = |one: i64, next: i64| {
+        let is_back = came.iter().any(|at_ms| (one..next).contains(at_ms));
+        !is_back && apart(one, next) <= BETWEEN_GATES_MS
+    };
+
+    let first: BTreeSet<i64> = exits
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [one, next] if !is_one(*one, *next) => Some(*next),
+            _ => None,
+        })
+        .chain(exits.first().copied())
+        .collect();
+    first.len()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Phase, tests::*};
-
-    fn found(released_ms: Option<i64>, received_ms: i64) -> Vec<Phase> {
-        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
-        let mut events = vec![
-            event("hold.placed", 100, json!({})),
-            event("link", 100, json!({"record": "P1"})),
-        ];
-
-        events.extend(
-            released_ms.map(|at| event("released", at, json!({"holds": ["hold.placed@100"]}))),
-        );
-
-        phases(
-            "R02",
-            &dossier(left, vec![hold("H1", json!({}), &events)], received_ms),
-        )
-    }
-
-    #[test]
-    fn it_fires_when_the_hold_was_open_and_waits_for_what_is_on_its_way() {
-        assert_eq!(found(None, 499), [Phase::Pending]);
-        assert_eq!(found(None, 500), [Phase::Firm]);
-        assert_eq!(
-            found(Some(501), 900),
-            [Phase::Firm],
-            "released only after it left"
-        );
-    }
-
-    #[test]
-    fn an_exit_that_is_dated_before_the_hold_and_written_after_it_is_told() {
-        let placed = [
-            event("hold.placed", 100, json!({})),
-            event("link", 100, json!({"record": "P1"})),
-        ];
-        let released = event("released", 300, json!({"holds": ["hold.placed@100"]}));
-        let open = hold("H1", json!({}), &placed);
-        let gone = hold("H1", json!({}), &[&placed[..], &[released]].concat());
-        let left = |entered_ms: i64| {
-            let mut out = event("gate.out", 50, json!({}));
-            out["entered_ms"] = entered_ms.into();
-            passage("P1", json!({}), &[out])
-        };
-
-        assert_eq!(firm("R02", left(200), vec![open.clone()]), [Phase::Firm]);
-        assert_eq!(firm("R02", left(50), vec![open.clone()]), [], "at once");
-        assert_eq!(firm("R02", left(99), vec![open]), [], "before the hold");
-        assert_eq!(firm("R02", left(400), vec![gone]), [], "after its release");
-    }
-
-    #[test]
-    fn a_release_that_is_dated_before_the_exit_and_written_after_it_is_told() {
-        let released = |entered_ms: i64| {
-            let mut released = event("released", 300, json!({"holds": ["hold.placed@100"]}));
-            released["entered_ms"] = entered_ms.into();
-            let placed = event("hold.placed", 100, json!({}));
-            let link = event("link", 100, json!({"record": "P1"}));
-            hold("H1", json!({}), &[placed, link, released])
-        };
-        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
-
-        assert_eq!(
-            firm("R02", left.clone(), vec![released(900)]),
-            [Phase::Firm]
-        );
-        assert_eq!(firm("R02", left.clone(), vec![released(300)]), []);
-        assert_eq!(firm("R02", left, vec![released(499)]), [], "before it left");
-    }
-
-    #[test]
-    fn a_release_before_the_gate_clears_it() {
-        assert_eq!(found(Some(499), 900), []);
-    }
-
-    #[test]
-    fn a_recall_after_the_exit_opens_nothing_before_it_and_a_release_clears_what_it_names() {
-        let with = |events: &[serde_json::Value]| {
-            let placed = [
-                event("hold.placed", 100, json!({})),
-                event("link", 100, json!({"record": "P1"})),
-            ];
-            hold("H1", json!({}), &[&placed, events].concat())
-        };
-
-        let left = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
-        let released = |id: &str| event("released", 400, json!({"holds": [id]}));
-        let recalled = |at| event("recalled", at, json!({}));
-        assert_eq!(
-            firm(
-                "R02",
-                left.clone(),
-                vec![with(&[released("hold.placed@100"), recalled(600)])]
-            ),
-            []
-        );
-
-        assert_eq!(
-            firm(
-                "R02",
-                left.clone(),
-                vec![with(&[released("hold.placed@100"), recalled(450)])]
-            ),
-            [Phase::Firm]
-        );
-
-        assert_eq!(
-            firm("R02", left, vec![with(&[released("another")])]),
-            [Phase::Firm]
-        );
-    }
-
-    #[test]
-    fn a_lookout_holds_whatever_carries_its_term() {
-        let lookout = |term: &str| {
-            let placed = [event("hold.placed", 1, json!({}))];
-            hold("H1", json!({"target.term": term}), &placed)
-        };
-        let left = passage(
-            "P1",
-            json!({
-                "trailer.plate": "22 A 123", "container.1": "CSQU 305438-3",
-                "goods.hs_code": "0803.9010", "goods.origin": "EC",
-                "person.1.document_hash": "AB".repeat(32), "note": "22 A 124",
-            }),
-            &[event("gate.out", 5, json!({}))],
-        );
-
-        let hash = format!("sha256:{}", "ab".repeat(32));
-        for term in [
-            "22-A-123",
-            "٢٢ A ١٢٣",
-            "csqu3054383",
-            "0803+EC",
-            "080390+ECU",
-            &hash,
-        ] {
-            assert_eq!(
-                firm("R02", left.clone(), vec![lookout(term)]),
-                [Phase::Firm],
-                "{term}"
-            );
-        }
-
-        for term in ["22-A-124", "CSQU3054384", "0804+EC", "0803+CO", "--", ""] {
-            assert_eq!(firm("R02", left.clone(), vec![lookout(term)]), [], "{term}");
-        }
-    }
-
-    #[test]
-    fn a_hold_on_an_entry_holds_the_truck_that_carries_it() {
-        let truck = |container: &str| {
-            let left = [event("gate.out", 500, json!({}))];
-            passage("P1", json!({"container.1": container}), &left)
-        };
-        let held = |released_ms: i64, more: &[serde_json::Value]| {
-            let events = [
-                event("hold.placed", 100, json!({})),
-                event("link", 100, json!({"record": "E1"})),
-                event(
-                    "released",
-                    released_ms,
-                    json!({"holds": ["hold.placed@100"]}),
-                ),
-            ];
-            hold("H1", json!({}), &[&events, more].concat())
-        };
-        let goods = || entry("E1", json!({"container.1": "CSQU3054383"}), &[]);
-
-        let found = |truck, hold| firm("R02", goods(), vec![truck, hold]);
-        assert_eq!(found(truck("CSQU 305438-3"), held(900, &[])), [Phase::Firm]);
-        assert_eq!(found(truck("CSQU3054383"), held(499, &[])), []);
-
-        let names_both = [event("link", 101, json!({"record": "P1"}))];
-        assert_eq!(
-            found(truck("CSQU3054383"), held(900, &names_both)),
-            [],
-            "it is told on the truck, once"
-        );
-
-        let other_day = truck("MSKU1234565").with(
-            "events",
-            json!([event("gate.out", 90 * 24 * crate::HOUR_MS, json!({}))]),
-        );
-        assert_eq!(
-            found(other_day, held(i64::MAX, &[])),
-            [],
-            "a truck of another journey"
-        );
-    }
-
-    #[test]
-    fn a_lookout_for_the_goods_of_an_entry_holds_its_truck() {
-        let left = [event("gate.out", 500, json!({}))];
-        let truck = passage("P1", json!({"container.1": "CSQU3054383"}), &left);
-        let placed = [event("hold.placed", 100, json!({}))];
-        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
-        let goods = json!({"container.1": "CSQU3054383", "goods.1.hs_code": "08039010",
-            "goods.1.origin": "EC"});
-        let found = |term| {
-            firm(
-                "R02",
-                entry("E1", goods.clone(), &[]),
-                vec![truck.clone(), lookout(term)],
-            )
-        };
-        assert_eq!(found("0803+EC"), [Phase::Firm]);
-        assert_eq!(found("0803+CO"), []);
-        assert_eq!(found("CSQU3054383"), [], "it is told on the truck, once");
-    }
-
-    #[test]
-    fn a_plate_that_is_contested_may_be_the_one_that_is_looked_for() {
-        let left = [event("gate.out", 500, json!({}))];
-        let claims = json!({"vehicle.plate": [{"value": "11A1"}, {"value": "22B2"}]});
-        let truck = passage("P1", json!({}), &left).with("contested", claims);
-        let placed = [event("hold.placed", 100, json!({}))];
-        let lookout = |term: &str| hold("H1", json!({"target.term": term}), &placed);
-        let found = |term| firm("R02", truck.clone(), vec![lookout(term)]);
-        assert_eq!(found("22-B-2"), [Phase::Firm]);
-        assert_eq!(found("33-C-3"), []);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use crate::{
 };
 use serde_json::json;
 use std::collections::BTreeMap;
+use wadi_record::{Gives, event_type, normalise_label};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R11",
@@ -36,8 +37,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     let recall_ms = hours_ms(dossier.policy.recall_h);
     let against = hold.said().filter(speaks_against).filter_map(|bad| {
-        // The first release that it still speaks against.
-        let from_ms = bad.at_ms().saturating_sub(recall_ms);
+        // The first release that it still speaks against. What a search finds later is of what was
+        // let go no more.
+        let from_ms = match is_search(&bad) {
+            true => bad.at_ms(),
+            false => bad.at_ms().saturating_sub(recall_ms),
+        };
         let first = releases.partition_point(|r| r.at_ms() < from_ms);
         let released = releases
             .get(first)
@@ -75,23 +80,23 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 /// What answered a bad result: a better one of the same sample, or an adjudication that lets the
 /// goods go. Times ascend.
-struct ResultAnswers<'a> {
-    amended: BTreeMap<Option<&'a str>, Vec<i64>>,
+struct ResultAnswers {
+    amended: BTreeMap<Option<String>, Vec<i64>>,
     adjudicated: Vec<i64>,
 }
 
-impl<'a> ResultAnswers<'a> {
+impl ResultAnswers {
     /// Those that whoever said this release could have read: what was written down after it
     /// answered nothing, of whatever time it says that it is.
-    fn by(hold: &'a Facts, release: &Fact<'_>, doubt_ms: i64) -> Self {
+    fn by(hold: &Facts, release: &Fact<'_>, doubt_ms: i64) -> Self {
         let until_ms = release.entered_ms().saturating_add(doubt_ms);
         let written = |a: &Fact<'_>| a.entered_ms() <= until_ms;
-        let mut amended: BTreeMap<Option<&str>, Vec<i64>> = BTreeMap::new();
+        let mut amended: BTreeMap<Option<String>, Vec<i64>> = BTreeMap::new();
         for a in hold
             .events("result.amended")
             .filter(|a| a.text("outcome") == Some("satisfactory") && written(a))
         {
-            amended.entry(a.text("sample")).or_default().push(a.at_ms());
+            amended.entry(sample(&a)).or_default().push(a.at_ms());
         }
 
         for times in amended.values_mut() {
@@ -115,8 +120,9 @@ impl<'a> ResultAnswers<'a> {
     fn answered(&self, bad: &Fact<'_>, released_ms: i64) -> bool {
         let of = match bad.kind() {
             "recalled" => return bad.at_ms() <= released_ms,
+            _ if is_search(bad) => return false,
             "rad.adjudicated" => Some(&self.adjudicated),
-            _ => self.amended.get(&bad.text("sample")),
+            _ => self.amended.get(&sample(bad)),
         };
 
         of.and_then(|times| times.get(times.partition_point(|t| *t < bad.at_ms())))
@@ -124,17 +130,20 @@ impl<'a> ResultAnswers<'a> {
     }
 }
 
+/// The sample that a result is of, as it is compared.
+fn sample(result: &Fact<'_>) -> Option<String> {
+    result.text("sample").map(normalise_label)
+}
+
+/// Whether it speaks against a release by the same measure that a release is refused by. What is
+/// not settled yet is another rule's.
 fn speaks_against(e: &Fact<'_>) -> bool {
-    match e.kind() {
-        "recalled" => e.refused().is_none(),
-        "result.issued" | "result.amended" => {
-            e.refused().is_none() && e.text("outcome") == Some("unsatisfactory")
-        }
-        "rad.adjudicated" => {
-            e.refused().is_none() && e.int("code").is_some_and(|c| c <= 2 || c == 10)
-        }
-        _ => false,
-    }
+    e.refused().is_none() && (e.kind() == "recalled" || e.says_bad())
+}
+
+/// Whether it tells what a search found.
+fn is_search(e: &Fact<'_>) -> bool {
+    event_type(e.kind()).is_some_and(|row| row.gives == Gives::Search)
 }
 
 #[cfg(test)]
@@ -175,6 +184,21 @@ mod tests {
             result("result.amended", 60, "satisfactory"),
         ];
         assert_eq!(found(&answered), [], "amended before the release");
+
+        let of = |kind, at, sample: &str, outcome: &str| {
+            event(kind, at, json!({"sample": sample, "outcome": outcome}))
+        };
+        let answered_by = |sample| {
+            let bad = of("result.issued", 50, "ع-١٢", "unsatisfactory");
+            found(&[bad, of("result.amended", 60, sample, "satisfactory")])
+        };
+        assert_eq!(
+            answered_by("ع 12"),
+            [],
+            "the same sample, written otherwise"
+        );
+        assert_eq!(answered_by("ع-13"), [Phase::Firm]);
+
         assert_eq!(
             found(&[event(
                 "recalled",
@@ -192,6 +216,36 @@ mod tests {
             )]),
             []
         );
+    }
+
+    #[test]
+    fn contraband_speaks_against_whatever_lets_the_goods_go_afterwards() {
+        let searched = |at_ms: i64, data| event("search.found", at_ms, data);
+        let bad = json!({"findings": "x", "contraband": true});
+        assert_eq!(found(&[searched(50, bad.clone())]), [Phase::Firm]);
+        assert_eq!(found(&[searched(150, bad.clone())]), [], "after it");
+
+        let seized = json!({"findings": "x", "seizure_no": "7"});
+        let on_terms = [
+            searched(50, seized),
+            event("conditional", 100, json!({"conditions": "keep cold"})),
+        ];
+        assert_eq!(
+            firm("R11", hold("H1", json!({}), &on_terms), vec![]),
+            [Phase::Firm]
+        );
+
+        for data in [
+            json!({"findings": "nothing"}),
+            json!({"findings": "nothing", "contraband": false}),
+        ] {
+            assert_eq!(found(&[searched(50, data)]), []);
+        }
+
+        // What is not settled is told elsewhere.
+        let inconclusive = json!({"sample": "S1", "outcome": "inconclusive"});
+        assert_eq!(found(&[event("result.issued", 50, inconclusive)]), []);
+        assert_eq!(found(&[event("k9.indicated", 50, json!({}))]), []);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! R01: a release by somebody who could not know of another open hold on the same target.
+//! R01: a release, with or without conditions, by somebody who could not know of another open hold
+//! on the same target.
 
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
@@ -27,7 +28,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|o| shares_target(hold, o))
         .collect();
 
-    for released in hold.events("released") {
+    for released in hold.any(&["released", "conditional"]) {
         for other in &others {
             let Some(placed) = unseen(dossier, released, other) else {
                 continue;
@@ -123,6 +124,25 @@ mod tests {
             [],
             "the release that was on its way came"
         );
+    }
+
+    #[test]
+    fn what_is_let_go_under_conditions_is_let_go_all_the_same() {
+        let (_, other) = two(60);
+        let link = event("link", 1, json!({"record": "P1"}));
+        let conditions = json!({"conditions": "keep cold", "second_officer": "OF-2"});
+        let let_go = event("conditional", 60, conditions);
+        let let_go = hold("H1", json!({}), &[link, let_go]);
+        assert_eq!(
+            firm("R01", let_go.clone(), vec![other.clone()]),
+            [Phase::Firm]
+        );
+
+        let mut known = dossier(let_go, vec![other], 99);
+        known
+            .knew
+            .insert(("entry conditional@60".into(), "entry hold.placed@50".into()));
+        assert_eq!(phases("R01", &known), []);
     }
 
     #[test]

@@ -1,9 +1,12 @@
-//! R10: a hold past its deadline without a result; a sample without one.
+//! R10: a hold past its deadline without a result; a sample without one, also where the hold was
+//! let go.
 
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 use std::collections::BTreeSet;
-use wadi_record::{EventType, event_type};
+use wadi_record::{
+    Department, Effect, EventType, Gives, HoldType, Policy, event_type, normalise_label,
+};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R10",
@@ -15,6 +18,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Sample = "R10-sample" { hold: record, sample: name }
+    LetGo = "R10-let-go" { hold: record, sample: name }
     Hold = "R10-hold" { hold: record }
 }
 
@@ -24,10 +28,55 @@ fn results(hold: &Facts) -> impl Iterator<Item = Fact<'_>> {
     hold.said().filter(move |e| e.counts() && is_result(e))
 }
 
+/// Whether a result answers what a hold of a type waits for: by a department that owns it, or by
+/// anybody who searched what customs or security hold. Where no type is known, any does.
+fn answers(result: &Fact<'_>, hold: Option<HoldType>, policy: &Policy) -> bool {
+    let Some(hold) = hold else {
+        return true;
+    };
+    let gives = event_type(result.kind()).map(|row| row.gives);
+    let is_search = matches!(gives, Some(Gives::Search | Gives::AllClear));
+    let is_searched = matches!(hold, HoldType::Security | HoldType::Customs);
+
+    let by = result.department().parse::<Department>();
+    is_search && is_searched || by.is_ok_and(|by| policy.owns(by, hold))
+}
+
+/// Whether something of a hold is open that no result answers.
+fn is_unanswered(hold: &Facts, policy: &Policy) -> bool {
+    let all = hold.json["placements"].as_array().into_iter().flatten();
+    let types: BTreeSet<Option<HoldType>> = all
+        .filter(|placed| placed["open"] == true)
+        .map(|placed| placed["type"].as_str().and_then(HoldType::from_name))
+        .collect();
+
+    types
+        .into_iter()
+        .any(|of| !results(hold).any(|result| answers(&result, of, policy)))
+}
+
+/// When a hold was let go last: what was sampled by then has a result all the same. What was
+/// destroyed, seized or sent back needs none.
+fn let_go_ms(hold: &Facts) -> Option<i64> {
+    let releases = hold.any(&["released", "conditional"]);
+    let released_ms = releases.map(|e| e.at_ms()).max();
+    let is_gone = hold
+        .of_types(|row| row.effect == Effect::Ends)
+        .next()
+        .is_some();
+    released_ms.filter(|_| !is_gone)
+}
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
     // A lookout waits for its target, not for a laboratory.
-    if !hold.is_hold() || !hold.is_open_hold() || hold.field("target.term").is_some() {
+    if !hold.is_hold() || hold.field("target.term").is_some() {
+        return Vec::new();
+    }
+
+    let is_open = hold.is_open_hold();
+    let let_go_ms = let_go_ms(hold);
+    if !is_open && let_go_ms.is_none() {
         return Vec::new();
     }
 
@@ -41,28 +90,34 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
     };
 
-    let answered: BTreeSet<&str> = results(hold).filter_map(|r| r.text("sample")).collect();
+    let named = results(hold).filter_map(|r| r.text("sample"));
+    let answered: BTreeSet<String> = named.map(normalise_label).collect();
 
-    for sample in hold.events("sample.taken") {
+    let is_due = |sample: &Fact<'_>| is_open || let_go_ms.is_some_and(|ms| sample.at_ms() <= ms);
+    for sample in hold.events("sample.taken").filter(is_due) {
         let name = sample.text("sample").unwrap_or_default();
-        if !answered.contains(name) {
+        if !answered.contains(&normalise_label(name)) {
             let due_ms = sample
                 .int("due_at")
                 .unwrap_or(sample.at_ms().saturating_add(limit_ms));
-            overdue(
-                &format!("sample {name}"),
-                Says::Sample {
-                    hold: hold.printed(),
-                    sample: name,
+            let (of, named) = (hold.printed(), name);
+            let says = match is_open {
+                true => Says::Sample {
+                    hold: of,
+                    sample: named,
                 },
-                sample.at_ms(),
-                due_ms,
-            );
+                false => Says::LetGo {
+                    hold: of,
+                    sample: named,
+                },
+            };
+            overdue(&format!("sample {name}"), says, sample.at_ms(), due_ms);
         }
     }
 
     if let Some(placed_ms) = hold.held_from_ms()
-        && results(hold).next().is_none()
+        && is_open
+        && is_unanswered(hold, &dossier.policy)
         && !hold.has("sample.taken")
     {
         let due_ms = hold
@@ -120,6 +175,57 @@ mod tests {
     }
 
     #[test]
+    fn what_another_department_finds_answers_no_owner() {
+        let found = |of: &str, mut result: serde_json::Value, department: &str| {
+            result["department"] = department.into();
+            let events = [event("hold.placed", 100, json!({})), result];
+            let placed = json!([{"placed_ms": 100, "open": true, "type": of}]);
+            firm(
+                "R10",
+                hold("H1", json!({}), &events).with("placements", placed),
+                vec![],
+            )
+        };
+        let search = || event("search.found", 200, json!({"findings": "x"}));
+        let result = || event("result.issued", 200, json!({"sample": "S1"}));
+
+        assert_eq!(found("AGRICULTURAL", search(), "CUS"), [Phase::Firm]);
+        assert_eq!(found("AGRICULTURAL", result(), "VET"), [Phase::Firm]);
+        assert_eq!(found("AGRICULTURAL", result(), "AGR"), []);
+        assert_eq!(found("CUSTOMS", search(), "SEC"), []);
+        assert_eq!(found("SECURITY", event("k9.clear", 200, json!({})), "K9"), []);
+        assert_eq!(found("of tomorrow", search(), "CUS"), []);
+    }
+
+    #[test]
+    fn a_sample_of_what_was_let_go_needs_its_result_all_the_same() {
+        let sample = |at_ms: i64| {
+            event("sample.taken", at_ms, json!({"sample": "S1", "due_at": 900}))
+        };
+        let result = |of: &str| event("result.issued", 200, json!({"sample": of}));
+        let ended = |kind: &str| event(kind, 300, json!({"holds": ["hold.placed@100"]}));
+        let told = |events: &[serde_json::Value], received_ms: i64| {
+            let placed = event("hold.placed", 100, json!({}));
+            let held = hold("H1", json!({}), &[&[placed], events].concat());
+            phases("R10", &dossier(held, vec![], received_ms))
+        };
+
+        for kind in ["released", "conditional"] {
+            let events = [sample(150), result("ZZZ"), ended(kind)];
+            assert_eq!(told(&events, 899), [Phase::Pending], "{kind}");
+            assert_eq!(told(&events, 900), [Phase::Firm], "{kind}");
+        }
+
+        let answered = [sample(150), result("s1"), ended("released")];
+        assert_eq!(told(&answered, 900), []);
+        let later = [result("S0"), ended("released"), sample(350)];
+        assert_eq!(told(&later, 900), [], "taken of what was let go before");
+        for kind in ["destroyed", "seized", "re_exported"] {
+            assert_eq!(told(&[sample(150), ended(kind)], 900), [], "{kind}");
+        }
+    }
+
+    #[test]
     fn every_sample_needs_its_own_result() {
         let sample = |n: &str| event("sample.taken", 100, json!({"sample": n, "due_at": 900}));
         let result = event("result.issued", 200, json!({"sample": "S1"}));
@@ -140,5 +246,17 @@ mod tests {
             [Phase::Firm]
         );
         assert_eq!(firm("R10", open(&[sample("S1"), result]), vec![]), []);
+
+        // A laboratory has another keyboard.
+        for (taken, answered) in [("ع-١٢", "ع-12"), ("S 12", "s-12"), ("A1/٢", "a1-2")] {
+            let result = event("result.issued", 200, json!({"sample": answered}));
+            let found = firm("R10", open(&[sample(taken), result]), vec![]);
+            assert_eq!(found, [], "{taken} {answered}");
+        }
+        for (taken, other) in [("S-12", "S-1-2"), ("ع-١٢", "غ-12"), ("S-1", "S-01")] {
+            let result = event("result.issued", 200, json!({"sample": other}));
+            let found = firm("R10", open(&[sample(taken), result]), vec![]);
+            assert_eq!(found, [Phase::Firm], "{taken} {other}");
+        }
     }
 }

@@ -42,9 +42,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .said()
             // Whoever sent it away cannot tell that it arrived.
             .any(|e| e.counts() && e.written_at() == Some(to) && e.at_ms() >= diverted.at_ms())
-            || dossier
-                .of("passage")
-                .any(|p| p.crossing() == to && p.ended_ms() >= diverted.at_ms());
+            || dossier.of("passage").any(|p| {
+                // Of a convoy each truck arrives for itself.
+                let is_there = p.crossing() == to && p.ended_ms() >= diverted.at_ms();
+                is_there && p.state() != "VOID" && p.is_same_load(passage)
+            });
 
         if !arrived {
             let due_ms = diverted.at_ms().saturating_add(limit_ms);
@@ -67,7 +69,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         p.events("diverted")
             .any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()))
     };
-    let known = announced(passage) || dossier.of("passage").any(announced);
+    let mut others = dossier.of("passage");
+    let known = announced(passage) || others.any(|p| announced(p) && p.is_same_load(passage));
 
     for arrived in passage.events("arrived").filter(|_| !known) {
         let from = arrived.text("from").unwrap_or_default();
@@ -128,6 +131,42 @@ mod tests {
             firm("R06", gone, vec![there.at("TRB")]),
             [Phase::Firm],
             "that is no arrival at Al-Qaem"
+        );
+    }
+
+    #[test]
+    fn of_a_convoy_each_truck_arrives_for_itself() {
+        let of_convoy = |id: &str, plate: &str, events: &[serde_json::Value]| {
+            passage(
+                id,
+                json!({"vehicle.plate": plate, "transit.ref": "T-1"}),
+                events,
+            )
+        };
+        let gone = |more: &[serde_json::Value]| {
+            let sent = event("diverted", 100, json!({"to": "QAM"}));
+            of_convoy("P1", "11A1", &[more, &[sent]].concat())
+        };
+        let came = |plate: &str| {
+            let arrived = event("gate.in", 200, json!({}));
+            vec![of_convoy("P2", plate, &[arrived]).at("QAM")]
+        };
+
+        assert_eq!(firm("R06", gone(&[]), came("22B2")), [Phase::Firm]);
+        assert_eq!(firm("R06", gone(&[]), came("11-A-1")), []);
+        let in_error = came("11A1").remove(0).state_is("VOID");
+        assert_eq!(firm("R06", gone(&[]), vec![in_error]), [Phase::Firm]);
+
+        let over = event("transhipped", 90, json!({"to_plate": "22 B 2"}));
+        let found = firm("R06", gone(&[over]), came("22B2"));
+        assert_eq!(found, [], "its goods went on by the other truck");
+
+        let unannounced = event("arrived", 300, json!({"from": "TRB"}));
+        let stranger = of_convoy("P3", "22B2", &[unannounced]).at("QAM");
+        assert_eq!(
+            firm("R06", stranger, vec![gone(&[])]),
+            [Phase::Firm],
+            "another truck was sent"
         );
     }
 

@@ -6,7 +6,7 @@ use crate::{
     sentences,
 };
 use serde_json::json;
-use wadi_record::normalise_plate;
+use wadi_record::member_term;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R04",
@@ -25,7 +25,7 @@ sentences! {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     // One that was recorded in error tells of no truck.
-    let is_voided = |p: &Facts| p.state() == "VOIDED";
+    let is_voided = |p: &Facts| p.state() == "VOID";
     if !anchor.is_passage() || is_voided(anchor) {
         return Vec::new();
     }
@@ -35,7 +35,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|p| p.crossing() != anchor.crossing() && !is_voided(p));
 
     // Of the two records the later one carries the finding.
-    let earlier = elsewhere.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
+    let earlier = elsewhere.filter(|p| p.was_written_before(anchor));
     earlier.filter_map(|p| check(dossier, p)).collect()
 }
 
@@ -112,7 +112,7 @@ fn shared(a: &Facts, b: &Facts) -> Option<String> {
             .filter_map(|f| p.field(f));
         plates
             .chain(p.texts("container", ""))
-            .map(normalise_plate)
+            .map(|text| member_term("plate", text))
             .filter(|term| !term.is_empty())
             .collect()
     };
@@ -167,7 +167,22 @@ mod tests {
         let there = |events: &[serde_json::Value]| passage("P1", plate.clone(), events).at("QAM");
         let found = |first: Facts| firm("R04", here(), vec![first]);
         assert_eq!(found(there(&[seen(0)])), [Phase::Firm]);
-        assert_eq!(found(there(&[seen(0)]).state_is("VOIDED")), []);
+        assert_eq!(found(there(&[seen(0)]).state_is("VOID")), []);
+        let in_error = here().state_is("VOID");
+        assert_eq!(firm("R04", in_error, vec![there(&[seen(0)])]), []);
+
+        for none in ["UNKNOWN", "N/A", "0", "بدون"] {
+            let with = json!({"vehicle.plate": none});
+            let first = passage("P1", with.clone(), &[seen(0)]).at("QAM");
+            let second = passage("P2", with, &[seen(60_000)]);
+            assert_eq!(firm("R04", second, vec![first]), [], "{none} is no plate");
+        }
+
+        let mut claimed = seen(0);
+        claimed["entered_ms"] = 90_000.into();
+        let late = there(std::slice::from_ref(&claimed));
+        assert_eq!(found(late.clone()), [], "whoever wrote second carries it");
+        assert_eq!(firm("R04", late, vec![here()]), [Phase::Firm]);
 
         let over = |at_ms| event("handed_over", at_ms, json!({"to": "TRB"}));
         let handed = |at_ms| there(&[seen(0), over(at_ms)]);

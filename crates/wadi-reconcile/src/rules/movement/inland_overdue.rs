@@ -1,7 +1,7 @@
 //! R26: goods let inland before their entry was released, and not cleared within the limit (72
 //! hours by default).
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -26,11 +26,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let inbound = dossier
         .journey("passage")
-        .filter(|p| p.field("direction") == Some("in") && p.state() != "TURNED_BACK");
+        .filter(|p| p.is_inbound() && p.state() != "TURNED_BACK");
     // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that says
     // so, too.
     let inland = inbound.filter(|p| !entry.shares(p, "transit.ref"));
     let left = inland.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
+    let left = left.filter(|(p, left_ms)| !is_earlier_trip(dossier, p, *left_ms));
 
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
@@ -48,10 +49,82 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     .collect()
 }
 
+/// Whether a truck had left before the entry began, with other goods: long before, or with those of
+/// an entry that was there by then. One that left shortly before, and of which there is no other
+/// entry, went ahead of its papers.
+fn is_earlier_trip(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
+    let entry = &dossier.anchor;
+    let before_ms = entry.began_ms().saturating_sub(left_ms);
+    if before_ms <= 0 || truck.is_linked_to(entry) {
+        return false;
+    }
+
+    let is_of_truck = |other: &Facts| {
+        truck.is_linked_to(other)
+            || truck.shares_any(other, "container")
+            || truck.shares_vehicle(other) && dossier.is_near(truck, other)
+    };
+    let mut others = dossier.of("customs-entry");
+    let is_declared =
+        others.any(|e| e.state() != "CANCELLED" && e.began_ms() <= left_ms && is_of_truck(e));
+
+    is_declared || before_ms > dossier.near_ms()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{HOUR_MS, Phase, tests::*};
+
+    #[test]
+    fn a_trip_before_the_entry_is_another_one() {
+        let left = |id: &str, hour: i64, fields: serde_json::Value| {
+            let out = event("gate.out", hour * HOUR_MS, json!({}));
+            let came = event("gate.in", (hour - 1) * HOUR_MS, json!({}));
+            passage(id, fields, &[came, out])
+        };
+        let declared = |id: &str, hour: i64, fields: serde_json::Value| {
+            entry(
+                id,
+                fields,
+                &[event("registered", hour * HOUR_MS, json!({}))],
+            )
+        };
+        let today = || declared("E2", 100, json!({}));
+        let earlier = || declared("E1", 81, json!({}));
+        let inward = || json!({"direction": "in"});
+
+        let first_trip = || left("P1", 82, inward());
+        assert_eq!(firm("R26", today(), vec![first_trip(), earlier()]), []);
+        assert_eq!(
+            firm("R26", today(), vec![first_trip()]),
+            [Phase::Firm],
+            "nothing else was declared of it: it went ahead of its papers"
+        );
+        assert_eq!(
+            firm("R26", today(), vec![left("P2", 101, inward()), earlier()]),
+            [Phase::Firm],
+            "it left after the entry began"
+        );
+
+        let boxed = |plate: &str| json!({"container.1": "C1", "vehicle.plate": plate});
+        let by_container = declared("E2", 600, boxed("22B2"));
+        let long_ago = left("P1", 110, boxed("11A1"));
+        assert_eq!(firm("R26", by_container, vec![long_ago]), []);
+    }
+
+    #[test]
+    fn a_direction_that_nobody_told_hides_nothing() {
+        let found = |fields, way| {
+            let out = event("gate.out", 100, json!({"direction": way}));
+            let truck = vec![passage("P1", fields, &[out])];
+            firm("R26", entry("E1", json!({}), &[]), truck)
+        };
+        assert_eq!(found(json!({}), "in"), [Phase::Firm]);
+        assert_eq!(found(json!({}), ""), [Phase::Firm]);
+        assert_eq!(found(json!({}), "out"), []);
+        assert_eq!(found(json!({"direction": "out"}), "in"), []);
+    }
 
     #[test]
     fn goods_inland_have_three_days() {

@@ -1,6 +1,6 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -20,16 +20,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let wanted = match anchor.kind() {
         "customs-entry" if anchor.state() != "CANCELLED" => "passage",
         "passage"
-            if anchor.field("purpose") == Some("goods")
-                && !matches!(anchor.state(), "VOID" | "TURNED_BACK") =>
+            if !matches!(anchor.state(), "VOID" | "TURNED_BACK") && anchor.carries_goods() =>
         {
             "customs-entry"
         }
         _ => return Vec::new(),
     };
 
-    let stands = |r: &&crate::Facts| !matches!(r.state(), "CANCELLED" | "VOID" | "TURNED_BACK");
-    if dossier.journey(wanted).any(|r| stands(&r)) {
+    let is_counterpart = |r: &Facts| match anchor.is_passage() {
+        true => stands(r) && may_be_its_entry(dossier, r),
+        false => stands(r),
+    };
+    if dossier.journey(wanted).any(is_counterpart) {
         return Vec::new();
     }
 
@@ -60,10 +62,95 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     vec![Contradiction::new(wanted, anchor.began_ms(), says, evidence).until(concerns, due_ms)]
 }
 
+fn stands(record: &Facts) -> bool {
+    !matches!(record.state(), "CANCELLED" | "VOID" | "TURNED_BACK")
+}
+
+/// Whether an entry of the journey may be that of the truck. One that shares only a container with
+/// it, or that somebody named only after it had left, is not where its goods are known to have
+/// gone: out before the truck came, or on a truck of its own.
+fn may_be_its_entry(dossier: &Dossier, entry: &Facts) -> bool {
+    let truck = &dossier.anchor;
+    let is_near = dossier.is_near(truck, entry)
+        && (truck.shares_vehicle(entry) || truck.shares_any(entry, "seal"));
+    if is_near || truck.shares(entry, "transit.ref") || is_linked_in_time(truck, entry) {
+        return true;
+    }
+
+    if entry
+        .events("entry.exited")
+        .any(|e| e.at_ms() < truck.began_ms())
+    {
+        return false;
+    }
+
+    let has_container = truck.shares_any(entry, "container");
+    let carries_it = |other: &Facts| {
+        let has_it = !has_container || other.shares_any(truck, "container");
+        is_own_truck(dossier, other, entry) && has_it
+            || has_container && has_it && took_it_away(dossier, other, entry)
+    };
+    // Goods are released before they come, but not long before; a container tells them even then.
+    let long_before_ms = truck.began_ms().saturating_sub(dossier.near_ms());
+    let released_ms = entry.last_ms("entry.released");
+    let is_settled = !has_container && released_ms.is_some_and(|ms| ms < long_before_ms);
+
+    !is_settled && !dossier.of("passage").any(carries_it)
+}
+
+/// Whether one of the two was said to belong to the other before the truck had left, by what is
+/// said and by when it was written.
+fn is_linked_in_time(truck: &Facts, entry: &Facts) -> bool {
+    let last_in_ms = truck.last_ms("gate.in").unwrap_or(i64::MIN);
+    let exits = truck.events("gate.out");
+    let left_ms = exits
+        .filter(|out| out.at_ms() >= last_in_ms)
+        .map(|out| out.known_from_ms())
+        .min()
+        .unwrap_or(i64::MAX);
+
+    let names = |one: &Facts, other: &Facts| {
+        let mut links = one.events("link");
+        links.any(|l| l.text("record") == Some(other.id.as_str()) && l.known_from_ms() <= left_ms)
+    };
+    names(truck, entry) || names(entry, truck)
+}
+
+/// Whether another vehicle came that the entry names, or that names it, or with its plate; and was
+/// not unloaded for this one.
+fn is_own_truck(dossier: &Dossier, other: &Facts, entry: &Facts) -> bool {
+    let truck = &dossier.anchor;
+    let came = other.any(&["gate.in", "gate.out"]).next().is_some();
+    // Goods that wait for their next truck are loaded on it, and it says so.
+    let since_ms = truck.began_ms().saturating_sub(dossier.near_ms());
+    let is_loaded_here = truck.any(&["reloaded"]).next().is_some();
+    let mut unloadings = other.any(&["unloaded", "transhipped"]);
+    let gave_away = unloadings.any(|e| is_loaded_here || e.at_ms() >= since_ms);
+    let is_of_entry =
+        other.is_linked_to(entry) || other.shares_vehicle(entry) && dossier.is_near(other, entry);
+
+    let is_another = stands(other) && !other.shares_vehicle(truck);
+    is_another && came && !gave_away && is_of_entry
+}
+
+/// Whether another vehicle had left with the goods of an entry before the truck came, though the
+/// entry tells no plate: it came near its beginning, and nothing was unloaded.
+fn took_it_away(dossier: &Dossier, other: &Facts, entry: &Facts) -> bool {
+    let truck = &dossier.anchor;
+    let left_ms = other.last_ms("gate.out");
+    let left_between = left_ms.is_some_and(|ms| ms >= entry.began_ms() && ms < truck.began_ms());
+    let is_of_entry = other.shares_any(entry, "container") && dossier.is_near(other, entry);
+    let gave_away = other.any(&["unloaded", "transhipped"]).next().is_some();
+
+    let is_another = stands(other) && !other.shares_vehicle(truck);
+    is_another && left_between && is_of_entry && !gave_away
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Facts, HOUR_MS, Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
+    use serde_json::Value as Json;
 
     const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -109,5 +196,138 @@ mod tests {
     #[test]
     fn passengers_need_no_entry() {
         assert_eq!(found(vec![], "passengers", 9 * DAY_MS), []);
+    }
+
+    #[test]
+    fn what_is_laden_carries_goods_whatever_it_says() {
+        let found = |fields: Json, net_kg: i64, attested: bool| {
+            let mut weighed = event("weighed", 2_000, json!({"net_kg": net_kg}));
+            weighed["attested"] = attested.into();
+            let came = event("gate.in", 1_000, json!({}));
+            firm("R15", passage("P1", fields, &[came, weighed]), vec![])
+        };
+        let purpose = |purpose: &str| json!({"purpose": purpose});
+
+        assert_eq!(found(json!({}), 30_000, true), [Phase::Firm]);
+        assert_eq!(found(purpose("empty"), 30_000, true), [Phase::Firm]);
+        assert_eq!(found(purpose("passengers"), 30_000, true), [Phase::Firm]);
+        assert_eq!(found(purpose("empty"), 30_000, false), [], "unattested");
+        assert_eq!(found(purpose("empty"), 900, true), [], "a spare wheel");
+        assert_eq!(found(purpose("passengers"), 6_000, true), [], "a coach");
+
+        let goods = json!({"goods.hs_code": "0701"});
+        assert_eq!(found(goods, 0, false), [Phase::Firm]);
+        let sealed = json!({"purpose": "empty", "container.1": "C1", "seal.1": "S1"});
+        assert_eq!(found(sealed, 0, false), [Phase::Firm]);
+        let unsealed = json!({"purpose": "empty", "container.1": "C1", "seal.1": "none"});
+        assert_eq!(found(unsealed, 0, false), [], "an empty container");
+    }
+
+    /// A truck that came after ten days and left an hour later.
+    fn late_truck(fields: Json, more: &[Json]) -> Facts {
+        let came = event("gate.in", 10 * DAY_MS, json!({}));
+        let left = event("gate.out", 10 * DAY_MS + HOUR_MS, json!({}));
+        passage("P1", fields, &[&[came, left], more].concat())
+    }
+
+    fn of_plate(plate: &str, container: &str) -> Json {
+        json!({"purpose": "goods", "vehicle.plate": plate, "container.1": container})
+    }
+
+    #[test]
+    fn a_link_after_the_exit_to_what_was_settled_before_excuses_nothing() {
+        let linked = |hours: i64| {
+            let at_ms = 10 * DAY_MS + hours * HOUR_MS;
+            let link = event("link", at_ms, json!({"record": "E1"}));
+            late_truck(of_plate("22B2", "C9"), &[link])
+        };
+        let declared = |events: &[Json]| {
+            let registered = event("registered", 5 * DAY_MS, json!({}));
+            entry(
+                "E1",
+                of_plate("11A1", "C1"),
+                &[&[registered], events].concat(),
+            )
+        };
+        let released = || declared(&[event("entry.released", 6 * DAY_MS, json!({}))]);
+
+        assert_eq!(firm("R15", linked(2), vec![released()]), [Phase::Firm]);
+        let exited = declared(&[event("entry.exited", 10 * DAY_MS - 1, json!({}))]);
+        assert_eq!(firm("R15", linked(2), vec![exited]), [Phase::Firm]);
+        assert_eq!(firm("R15", linked(0), vec![released()]), [], "in time");
+        assert_eq!(
+            firm("R15", linked(2), vec![declared(&[])]),
+            [],
+            "still open"
+        );
+
+        let own = event("gate.in", 5 * DAY_MS, json!({}));
+        let its_truck = passage("P2", of_plate("11A1", "C1"), &[own]);
+        let all = vec![declared(&[]), its_truck];
+        assert_eq!(firm("R15", linked(2), all.clone()), [Phase::Firm]);
+        assert_eq!(firm("R15", linked(0), all), [], "its second truck");
+    }
+
+    #[test]
+    fn a_container_of_another_truck_excuses_nothing() {
+        let truck = || late_truck(of_plate("22B2", "C1"), &[]);
+        let goods = || {
+            entry(
+                "E1",
+                of_plate("11A1", "C1"),
+                &[event("registered", 0, json!({}))],
+            )
+        };
+        let other = |container: &str, more: &[Json]| {
+            let came = event("gate.in", 0, json!({}));
+            let fields = of_plate("11A1", container);
+            passage("P2", fields, &[&[came], more].concat())
+        };
+
+        assert_eq!(firm("R15", truck(), vec![goods()]), []);
+        let carried = vec![goods(), other("C1", &[])];
+        assert_eq!(firm("R15", truck(), carried), [Phase::Firm]);
+
+        let partial = vec![goods(), other("C2", &[])];
+        assert_eq!(
+            firm("R15", truck(), partial),
+            [],
+            "another part of the goods"
+        );
+        let unloaded = |at_ms| event("unloaded", at_ms, json!({"packages": 4}));
+        let moved = vec![goods(), other("C1", &[unloaded(9 * DAY_MS)])];
+        assert_eq!(firm("R15", truck(), moved), [], "it was moved over");
+
+        let long_ago = || vec![goods(), other("C1", &[unloaded(9)])];
+        assert_eq!(firm("R15", truck(), long_ago()), [Phase::Firm]);
+        let again = event("reloaded", 10 * DAY_MS, json!({"packages": 4}));
+        let out_of_store = late_truck(of_plate("22B2", "C1"), &[again]);
+        assert_eq!(
+            firm("R15", out_of_store, long_ago()),
+            [],
+            "they lay in a store"
+        );
+
+        let of_no_plate = |came_ms: i64, left_ms: i64| {
+            let registered = event("registered", 0, json!({}));
+            let declared = facts(
+                "E1",
+                "customs-entry",
+                "TRB",
+                json!({"fields": {"container.1": "C1"}, "events": [registered]}),
+            );
+            let came = event("gate.in", came_ms, json!({}));
+            let left = event("gate.out", left_ms, json!({}));
+            vec![
+                declared,
+                passage("P2", of_plate("11A1", "C1"), &[came, left]),
+            ]
+        };
+        assert_eq!(firm("R15", truck(), of_no_plate(1, 9)), [Phase::Firm]);
+        assert_eq!(
+            firm("R15", truck(), of_no_plate(-5 * DAY_MS, -4 * DAY_MS)),
+            [],
+            "that one had left before the entry began"
+        );
     }
 }

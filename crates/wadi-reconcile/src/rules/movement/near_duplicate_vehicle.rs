@@ -7,7 +7,7 @@ use crate::{
     sentences,
 };
 use serde_json::json;
-use wadi_record::{normalise_plate, plate_shape};
+use wadi_record::{member_term, normalise_plate, plate_shape, says_nothing};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R07",
@@ -25,8 +25,12 @@ sentences! {
 
 fn plate(p: &Facts) -> Option<String> {
     p.field("vehicle.plate")
-        .map(normalise_plate)
+        .map(|text| member_term("plate", text))
         .filter(|p| !p.is_empty())
+}
+
+fn vin(p: &Facts) -> Option<&str> {
+    p.field("vehicle.vin").filter(|text| !says_nothing(text))
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -40,7 +44,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .chain(&dossier.linked)
         .filter(|p| p.is_passage());
 
-    let earlier = others.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
+    let earlier = others.filter(|p| p.was_written_before(anchor));
     // Two near-equal plates at one crossing further apart than this are two trucks; nearer, they
     // may be one, misread.
     let together_ms = hours_ms(dossier.policy.lookalike_h);
@@ -52,7 +56,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<Contradiction> {
     let theirs = plate(other)?;
-    let vins = (anchor.field("vehicle.vin"), other.field("vehicle.vin"));
+    let vins = (vin(anchor), vin(other));
     let one_vin = matches!(vins, (Some(a), Some(b)) if normalise_plate(a) == normalise_plate(b));
     let says = if one_vin && theirs != own {
         Says::TwoPlates {
@@ -131,6 +135,18 @@ mod tests {
         let replated = json!({"vehicle.plate": "77B2", "vehicle.vin": "1M8GDM9AXKP042788"});
         assert_eq!(found(vin("1M8GDM9AXKP042788"), replated, 99), [Phase::Firm]);
     }
+
+    #[test]
+    fn a_number_that_says_that_there_is_none_is_nobodys() {
+        let numbered = |plate: &str, vin: &str| json!({"vehicle.plate": plate, "vehicle.vin": vin});
+        let known = numbered("11A1", "1M8GDM9AXKP042788");
+        for none in ["UNKNOWN", "N/A", "000", "بدون"] {
+            let (one, other) = (numbered("11A1", none), numbered("77B2", none));
+            assert_eq!(found(one.clone(), other, 99), [], "{none}");
+            assert_eq!(found(one, known.clone(), 99), [], "{none}");
+        }
+    }
+
     #[test]
     fn how_long_two_plates_may_be_one_is_the_policys_to_say() {
         let plate = |p: &str| json!({"vehicle.plate": p});

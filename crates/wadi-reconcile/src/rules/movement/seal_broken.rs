@@ -1,7 +1,7 @@
 //! R09: a missing, changed or reused seal.
 
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use wadi_record::{field_term, says_nothing};
 
@@ -28,8 +28,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let seals: BTreeSet<&str> = passage.texts("seal", "").into_iter().collect();
     let is_sealed = seals.iter().any(|seal| !says_nothing(seal));
     let mut out = Vec::new();
-    let laden =
-        passage.field("purpose") == Some("goods") && !passage.texts("container", "").is_empty();
+    let mut containers = passage.texts("container", "");
+    containers.retain(|container| !says_nothing(container));
+    let laden = passage.carries_goods() && !containers.is_empty();
     let resealed = passage
         .events("reloaded")
         .any(|e| !e.texts("seals").is_empty());
@@ -45,7 +46,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 Says::Missing {
                     passage: passage.printed(),
                 },
-                json!({"containers": passage.texts("container", "")}),
+                json!({"containers": containers}),
             )
             .until([passage.crossing()], passage.ended_ms()),
         );
@@ -80,9 +81,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     // Of all that had the seal before the last one is named: one line, however often it went round.
     let elsewhere = dossier
         .of("passage")
-        .filter(|p| (p.began_ms(), &p.id) < (passage.began_ms(), &passage.id));
+        .filter(|p| p.was_written_before(passage));
     let others =
-        elsewhere.filter_map(|p| Some(((p.began_ms(), &p.id), reused(passage, &seals, p)?)));
+        elsewhere.filter_map(|p| Some(((p.written_ms(), &p.id), reused(passage, &seals, p)?)));
 
     out.extend(
         others
@@ -114,13 +115,12 @@ fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
 
 /// The seals that were put on the load by right before an event: those recorded on the passage, now
 /// or before, those that a search put in the place of what it opened, and those under which customs
-/// had the goods loaded again. What the operator says of seals after a reloading proves nothing.
+/// had the goods loaded again. What the operator says of seals after a reloading proves nothing,
+/// nor does a seal that somebody recorded once another one had been found.
 fn seals_by<'a>(dossier: &'a Dossier, event: Fact<'_>) -> BTreeSet<&'a str> {
     let passage = &dossier.anchor;
     let is_before = |e: &Fact<'_>| e.at_ms() <= event.at_ms() && e.id() != event.id();
 
-    let recorded = passage.texts("seal", "").into_iter();
-    let earlier = passage.json["seals"].as_array().into_iter().flatten();
     let searched = searches(dossier)
         .filter(is_before)
         .filter_map(|e| e.text("seal_after"));
@@ -129,11 +129,33 @@ fn seals_by<'a>(dossier: &'a Dossier, event: Fact<'_>) -> BTreeSet<&'a str> {
         .filter(|e| e.department() == "CUS" && is_before(e))
         .flat_map(|e| e.texts("seals"));
 
-    recorded
-        .chain(earlier.filter_map(|s| s.as_str()))
-        .chain(searched)
-        .chain(reloaded)
-        .collect()
+    let before = recorded(passage, |put| is_written_before(put, event));
+    let before = before.into_iter().chain(searched).chain(reloaded);
+    let before: BTreeSet<&str> = before.filter(|seal| !says_nothing(seal)).collect();
+    if !before.is_empty() {
+        return before;
+    }
+
+    // Nobody had recorded one: what was recorded since is all that there is to hold it against.
+    let ever = recorded(passage, |_| true).into_iter();
+    ever.filter(|seal| !says_nothing(seal)).collect()
+}
+
+/// Whether a seal was recorded when an event was written down. What the entry of the event itself
+/// records stood nowhere before.
+fn is_written_before(put: &Json, event: Fact<'_>) -> bool {
+    put["entered_ms"].as_i64() <= Some(event.entered_ms())
+        && put["entry"].as_str() != Some(event.entry())
+}
+
+/// The seals of a passage that were recorded so, now or before.
+fn recorded(passage: &Facts, so: impl Fn(&Json) -> bool) -> Vec<&str> {
+    let Some(all) = passage.json["seals_recorded"].as_array() else {
+        return passage.texts("seal", "");
+    };
+
+    let some = all.iter().filter(|put| so(put));
+    some.filter_map(|put| put["seal"].as_str()).collect()
 }
 
 fn is_same(one: &str, other: &str) -> bool {
@@ -275,8 +297,96 @@ mod tests {
         );
 
         // The field names the new seal since: the one that it came with is remembered.
-        let renamed = laden("P1", "C1", Some("S2"), &unloaded("S2")).with("seals", json!(["S1"]));
+        let renamed = laden("P1", "C1", Some("S2"), &unloaded("S2"));
+        let renamed = renamed.with(
+            "seals_recorded",
+            json!([written("S1", 1), written("S2", 10)]),
+        );
         assert_eq!(firm("R09", renamed, searched(9, "S1", "S2")), []);
+    }
+
+    #[test]
+    fn a_laden_container_is_sealed_whatever_its_truck_says() {
+        let found = |mut fields: serde_json::Value| {
+            fields["container.1"] = "C1".into();
+            let left = event("gate.out", 5, json!({}));
+            let truck = passage("P1", fields, &[left]).state_is("EXITED");
+            firm("R09", truck, vec![])
+        };
+        let laden = json!({"purpose": "empty", "goods.hs_code": "0701"});
+        assert_eq!(found(laden), [Phase::Firm]);
+        assert_eq!(found(json!({"goods.hs_code": "0701"})), [Phase::Firm]);
+        assert_eq!(found(json!({"purpose": "empty"})), []);
+    }
+
+    fn written(seal: &str, entered_ms: i64) -> serde_json::Value {
+        json!({"seal": seal, "entered_ms": entered_ms, "entry": format!("put {entered_ms}")})
+    }
+
+    #[test]
+    fn a_seal_that_is_recorded_after_it_was_found_excuses_nothing() {
+        let found = |seals: serde_json::Value, entered_ms: i64| {
+            let link = event("link", 1, json!({"record": "P1"}));
+            let mut opened = event("search.opened", 9, json!({"seal_before": "BB19"}));
+            opened["entered_ms"] = entered_ms.into();
+            let mut truck = laden("P1", "C1", Some("AA11"), &[event("gate.in", 2, json!({}))]);
+            std::sync::Arc::make_mut(&mut truck.json)["fields"]["seal.2"] = "BB19".into();
+            let truck = truck.with("seals_recorded", seals);
+            firm("R09", truck, vec![hold("H1", json!({}), &[link, opened])])
+        };
+        let both = |second_ms| json!([written("AA11", 2), written("BB19", second_ms)]);
+
+        assert_eq!(found(both(10), 9), [Phase::Firm]);
+        assert_eq!(found(both(2), 9), [], "it was there");
+        assert_eq!(found(both(9), 9), []);
+        assert_eq!(found(both(10), 20), [], "the search was written down later");
+
+        let mut own = both(9);
+        own[1]["entry"] = json!("entry search.opened@9");
+        assert_eq!(
+            found(own, 9),
+            [Phase::Firm],
+            "one entry found and recorded it"
+        );
+
+        let late = json!([written("AA11", 10), written("BB19", 10)]);
+        assert_eq!(found(late, 9), [], "no seal was known when it was found");
+        let other = json!([written("AA11", 10)]);
+        assert_eq!(found(other, 9), [Phase::Firm], "another was recorded since");
+    }
+
+    #[test]
+    fn a_seal_that_says_that_there_is_none_is_none() {
+        let came = |id, container, seal, at_ms| {
+            let came = [event("gate.in", at_ms, json!({}))];
+            laden(id, container, Some(seal), &came)
+        };
+        for none in ["N/A", "0", "-", "none", "بدون", "XXX"] {
+            let before = came("P1", "C1", none, 1);
+            assert_eq!(
+                firm("R09", came("P2", "C2", none, 2), vec![before]),
+                [],
+                "{none}"
+            );
+
+            let found = event("unloaded", 5, json!({"seals": ["S2"], "packages": 1}));
+            let truck = laden("P1", "C1", Some(none), &[found]);
+            assert_eq!(firm("R09", truck, vec![]), [], "no seal is known: {none}");
+        }
+
+        let gone = event("unloaded", 5, json!({"seals": ["none"], "packages": 1}));
+        let truck = laden("P1", "C1", Some("S1"), &[gone]);
+        assert_eq!(firm("R09", truck, vec![]), [Phase::Firm], "it is gone");
+
+        let left = [event("gate.out", 5, json!({}))];
+        let truck = laden("P1", "C1", Some("N/A"), &left).state_is("EXITED");
+        assert_eq!(
+            firm("R09", truck, vec![]),
+            [Phase::Firm],
+            "it left without one"
+        );
+        let truck = laden("P1", "N/A", None, &left).state_is("EXITED");
+        assert_eq!(firm("R09", truck, vec![]), [], "it has no container");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! R32: a field was changed by somebody who may, after a decision rested on it: an assessment, a
-//! release, a clearing, a link, or a lookout that had matched what it held.
+//! release, a clearing, a link, or a lookout that had matched what it held. Or a whole passage was
+//! taken back as recorded in error, after others had seen the vehicle.
 
-use crate::{Contradiction, Dossier, Facts, Rule, sentence::reason_given, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentence::reason_given, sentences};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use wadi_record::{KnownBy, field_term, goods_terms, normalise_target};
@@ -34,7 +35,18 @@ sentences! {
     Hold = "R32-hold" { hold: record }
     Entry = "R32-entry" { entry: record }
     HeldGoods = "R32-held-goods" { hold: record, goods: record }
+    Voided = "R32-voided" { officer: officer, record: record, event: event, why: clause }
 }
+
+/// Types of events by which others than the gate tell that a vehicle was there.
+const SEEN_BY_OTHERS: [&str; 6] = [
+    "weighed",
+    "scanned",
+    "check.opened",
+    "unloaded",
+    "reloaded",
+    "transhipped",
+];
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -42,7 +54,39 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|change| !is_mass_of_assessment(anchor, change))
         .filter_map(|change| found(dossier, change));
 
-    own.chain(of_trucks(dossier)).collect()
+    own.chain(of_trucks(dossier))
+        .chain(voided_after(anchor))
+        .collect()
+}
+
+/// A passage that was voided as recorded in error, although others had seen the vehicle: what they
+/// said of it counts for nothing any more.
+fn voided_after(passage: &Facts) -> Option<Contradiction> {
+    if passage.state() != "VOID" {
+        return None;
+    }
+
+    let all = passage.events("voided");
+    let voided = all.min_by_key(|e| (e.known_from_ms(), e.id()))?;
+    let is_evidence = |e: &Fact<'_>| {
+        let is_of_others = e.officer() != voided.officer()
+            && e.at_ms().min(e.entered_ms()) <= voided.known_from_ms();
+        let by_supervisors = !matches!(e.department(), "" | "OPS" | "PORT");
+        is_of_others && (e.attested() || by_supervisors || e.flag("anomaly"))
+    };
+    let seen: Vec<Fact<'_>> = passage.any(&SEEN_BY_OTHERS).filter(is_evidence).collect();
+    let last = seen.last()?;
+
+    let entries: Vec<&str> = seen.iter().map(Fact::entry).collect();
+    let officer = voided.officer();
+    let evidence = json!({"officer": officer, "type": last.kind(), "events": entries});
+    let says = Says::Voided {
+        officer,
+        record: passage.printed(),
+        event: last.kind(),
+        why: reason_given(voided.text("reason")),
+    };
+    Some(Contradiction::new("voided", voided.at_ms(), says, evidence))
 }
 
 /// The changes that a record's projection tells.
@@ -380,6 +424,31 @@ mod tests {
         let mass = goods("goods.1.net_g").with("after_assessment", json!(["goods.1.net_g"]));
         assert_eq!(firm("R32", mass, vec![]), [], "R03 tells it");
         assert_eq!(firm("R32", truck(&[]), vec![]), []);
+    }
+
+    #[test]
+    fn what_others_have_seen_is_not_taken_back_as_an_error() {
+        let found = |(officer, department, attested): (&str, &str, bool), mut said: Json| {
+            said["officer"] = officer.into();
+            said["department"] = department.into();
+            said["attested"] = attested.into();
+            let voided = event("voided", 9, json!({"reason": "a typing error"}));
+            let truck = passage("P1", json!({}), &[said, voided]);
+            assert_eq!(firm("R32", truck.clone(), vec![]), [], "it stands");
+            firm("R32", truck.state_is("VOID"), vec![])
+        };
+
+        let weighed = || event("weighed", 5, json!({"gross_kg": 45_000}));
+        assert_eq!(found(("OF-2", "OPS", true), weighed()), [Phase::Firm]);
+        let check = event("check.opened", 5, json!({"check": "documents"}));
+        assert_eq!(found(("OF-2", "CUS", false), check), [Phase::Firm]);
+        let strange = event("scanned", 5, json!({"anomaly": true}));
+        assert_eq!(found(("OF-2", "OPS", false), strange), [Phase::Firm]);
+
+        assert_eq!(found(("OF-2", "OPS", false), weighed()), [], "unattested");
+        assert_eq!(found(("OF-1", "PORT", true), weighed()), [], "its own");
+        let read = event("gate.read", 5, json!({"device": "ANPR"}));
+        assert_eq!(found(("", "", false), read), [], "a camera's slip");
     }
 
     #[test]

@@ -1,12 +1,9 @@
 //! R21: an actor without authority, off shift or revoked.
 
-use crate::{
-    Contradiction, Dossier, Fact, Facts, Rule,
-    numbers::{hours_ms, seconds_ms},
-    sentences,
-};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use wadi_record::{SHIFT_EVENTS, ShiftTurn, is_off_shift};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R21",
@@ -293,22 +290,22 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
 }
 
 /// The shifts that the site days of the crossing tell, by officer, the oldest first.
-struct Shifts<'a>(BTreeMap<&'a str, Vec<Fact<'a>>>);
+struct Shifts<'a>(BTreeMap<&'a str, Vec<ShiftTurn>>);
 
 impl<'a> Shifts<'a> {
     fn of(dossier: &'a Dossier) -> Self {
         let here = dossier.anchor.crossing();
         let days = dossier.of("site-day").filter(|d| d.crossing() == here);
-        let mut by_officer: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
-        for shift in days.flat_map(|d| d.any(&["shift.on", "shift.off"])) {
+        let mut by_officer: BTreeMap<&str, Vec<ShiftTurn>> = BTreeMap::new();
+        for shift in days.flat_map(|d| d.any(&SHIFT_EVENTS)) {
             by_officer
                 .entry(shift.text("officer").unwrap_or_default())
                 .or_default()
-                .push(shift);
+                .push(ShiftTurn::of(shift.kind(), shift.at_ms()));
         }
 
-        for shifts in by_officer.values_mut() {
-            shifts.sort_by_key(Fact::at_ms);
+        for turns in by_officer.values_mut() {
+            turns.sort_by_key(|turn| turn.at_ms);
         }
 
         Self(by_officer)
@@ -317,38 +314,9 @@ impl<'a> Shifts<'a> {
     /// Of an officer whom none of the site days names nothing is known.
     fn off_shift(&self, dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
         let anchor = &dossier.anchor;
-        let shifts = self.0.get(act.officer())?;
-
-        // The clocks of the gate and of the shift book may differ a little.
-        let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-        // A shift that nobody ended is taken for one of so many hours.
-        let shift_ms = hours_ms(dossier.policy.shift_h);
+        let turns = self.0.get(act.officer())?;
         let at_ms = act.at_ms();
-        let may_be = [
-            at_ms,
-            at_ms.saturating_sub(doubt_ms),
-            at_ms.saturating_add(doubt_ms),
-        ];
-
-        let on = may_be.into_iter().any(|at_ms| {
-            let last = shifts
-                .partition_point(|s| s.at_ms() <= at_ms)
-                .checked_sub(1)
-                .and_then(|n| shifts.get(n));
-
-            last.is_some_and(|s| {
-                s.kind() == "shift.on" && at_ms.saturating_sub(s.at_ms()) <= shift_ms
-            })
-        });
-
-        // Only where a shift of that very day is known: a day that nobody kept proves nothing.
-        let near_ms = shift_ms / 2;
-        let first = shifts.partition_point(|s| s.at_ms() < at_ms.saturating_sub(near_ms));
-        let kept = shifts
-            .get(first)
-            .is_some_and(|s| s.at_ms() <= at_ms.saturating_add(near_ms));
-
-        (kept && !on).then(|| {
+        is_off_shift(turns, at_ms, &dossier.policy).then(|| {
             Contradiction::new(
                 format!("off shift {} {}", act.kind(), act.officer()),
                 at_ms,

@@ -1,9 +1,9 @@
-//! R25: a person out who never came in, or in twice.
+//! R25: a person out who never came in, or in twice; a vehicle in twice that never left between.
 
-use crate::{Contradiction, Dossier, Facts, Rule, sentences, text::head};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences, text::head};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::normalise_document;
+use wadi_record::{field_term, member_term};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R25",
@@ -16,6 +16,7 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     InTwice = "R25-in-twice" { document: name }
     OutTwice = "R25-out-twice" { document: name }
+    VehicleTwice = "R25-vehicle-twice" { plate: name, first: record, second: record }
 }
 
 /// Letters of a document's hash that a sentence shows.
@@ -29,14 +30,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let mut by_form: BTreeMap<String, &str> = BTreeMap::new();
     for document in documents(anchor) {
-        by_form
-            .entry(normalise_document(document))
-            .or_insert(document);
+        by_form.entry(form(document)).or_insert(document);
     }
 
-    let all = by_form.into_values();
-    all.filter_map(|document| check(dossier, document))
-        .collect()
+    let people = by_form
+        .into_values()
+        .filter_map(|document| check(dossier, document));
+    people.chain(vehicle_twice(dossier)).collect()
 }
 
 /// Whether somebody really went through: not announced only, not turned back, not sent to another
@@ -61,51 +61,153 @@ fn documents(p: &Facts) -> impl Iterator<Item = &str> {
     fields.chain(admitted.filter_map(|e| e.text("document_hash")))
 }
 
+/// A document as it is compared; nothing is left of a hash of nothing, which is nobody's.
+fn form(document: &str) -> String {
+    member_term("document", document)
+}
+
 /// Whether somebody of a passage has the document.
 fn is_held_by(document: &str, p: &Facts) -> bool {
-    let form = normalise_document(document);
-    let mut theirs = documents(p).map(normalise_document);
+    let wanted = form(document);
+    let mut theirs = documents(p).map(form);
 
-    !form.is_empty() && theirs.any(|other| other == form)
+    !wanted.is_empty() && theirs.any(|other| other == wanted)
+}
+
+/// Of the passages that somebody or something made, the pairs that follow each other and of which
+/// the anchor is the one that was written down later, each in its order.
+fn pairs<'a>(
+    anchor: &'a Facts,
+    others: impl Iterator<Item = &'a Facts>,
+    came_ms: impl Fn(&Facts) -> i64,
+) -> Vec<[&'a Facts; 2]> {
+    let place = |p: &'a Facts| (came_ms(p), &p.id);
+    let mut all: Vec<&Facts> = others.collect();
+    all.sort_by_key(|p| place(*p));
+
+    let (before, after) = all.split_at(all.partition_point(|p| place(*p) < place(anchor)));
+    let before = before.last().map(|p| (*p, [*p, anchor]));
+    let after = after.first().map(|p| (*p, [anchor, *p]));
+    let both = before.into_iter().chain(after);
+    both.filter(|(other, _)| other.was_written_before(anchor))
+        .map(|(_, pair)| pair)
+        .collect()
 }
 
 fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    let real = |p: &&Facts| passed(p) && p.field("direction").is_some();
+    anchor.direction()?;
+    let real = |p: &&Facts| passed(p) && p.direction().is_some();
     let same = dossier
         .of("passage")
         .filter(real)
         .filter(|p| is_held_by(document, p));
-    let before = same.filter(|p| (p.began_ms(), &p.id) < (anchor.began_ms(), &anchor.id));
-    let last = before.max_by_key(|p| (p.began_ms(), p.id.clone()));
-    let direction = anchor.field("direction")?;
-    let shown = head(&normalise_document(document), DOCUMENT_SHOWN_CHARS);
-    let (says, other) = match (direction, last) {
-        ("in", Some(l)) if l.field("direction") == Some("in") => {
-            (Says::InTwice { document: &shown }, Some(l))
-        }
-        ("out", Some(l)) if l.field("direction") == Some("out") => {
-            (Says::OutTwice { document: &shown }, Some(l))
-        }
-        // Whoever came in before the window of the dossier is not known here: a resident goes out
-        // first.
-        _ => return None,
+
+    // Whoever came in before the window of the dossier is not known here: a resident goes out
+    // first.
+    let [first, second] = pairs(anchor, same, Facts::began_ms)
+        .into_iter()
+        .find(|[first, second]| first.direction() == second.direction())?;
+    let direction = second.direction()?;
+    let shown = head(&form(document), DOCUMENT_SHOWN_CHARS);
+    let says = match direction {
+        "in" => Says::InTwice { document: &shown },
+        _ => Says::OutTwice { document: &shown },
     };
+    let other = if first.id == anchor.id { second } else { first };
 
     Some(
         Contradiction::new(
             document,
-            anchor.began_ms(),
+            second.began_ms(),
             says,
             json!({
                 "document": document,
                 "direction": direction,
-                "other": other.map(Facts::printed),
+                "other": other.printed(),
             }),
         )
         // They may have gone by any crossing.
-        .until(dossier.everywhere(), anchor.began_ms()),
+        .until(dossier.everywhere(), second.began_ms()),
     )
+}
+
+/// When the vehicle of a passage came to a gate, Unix milliseconds.
+fn gate_ms(p: &Facts) -> i64 {
+    let gates = p.any(&["gate.in", "gate.out"]).map(|e| e.at_ms());
+    gates.min().unwrap_or_else(|| p.began_ms())
+}
+
+/// Whether two passages are of one vehicle, by its plate or its number. Its trailer is another.
+fn is_one_vehicle(one: &Facts, other: &Facts) -> bool {
+    let term = |p: &Facts, name: &str| field_term(name, p.field(name)?);
+    let compared = |name: &str| Some(term(one, name)? == term(other, name)?);
+    let plates = compared("vehicle.plate");
+
+    // Of one plate with two numbers R07 tells.
+    match compared("vehicle.vin") {
+        Some(is_same) => is_same,
+        None => plates == Some(true),
+    }
+}
+
+/// A vehicle that came in, and again, and of which nobody said that it left between.
+fn vehicle_twice(dossier: &Dossier) -> Vec<Contradiction> {
+    let anchor = &dossier.anchor;
+    let moved = |p: &&Facts| {
+        let went = p.any(&["gate.in", "gate.out"]).next().is_some();
+        passed(p) && went && p.direction().is_some()
+    };
+    if !moved(&anchor) {
+        return Vec::new();
+    }
+
+    let same = dossier
+        .of("passage")
+        .filter(moved)
+        .filter(|p| is_one_vehicle(p, anchor));
+    let found = pairs(anchor, same, gate_ms);
+    let found = found.into_iter().filter(|pair| came_twice(dossier, *pair));
+    found.map(|pair| told(dossier, pair)).collect()
+}
+
+fn told(dossier: &Dossier, [first, second]: [&Facts; 2]) -> Contradiction {
+    let plate = second.field("vehicle.plate");
+    let plate = plate.or_else(|| second.field("vehicle.vin"));
+    let plate = plate.unwrap_or_default();
+    let second_ms = gate_ms(second);
+
+    let says = Says::VehicleTwice {
+        plate,
+        first: first.printed(),
+        second: second.printed(),
+    };
+    let evidence = json!({
+        "plate": plate,
+        "first": first.printed(),
+        "second": second.printed(),
+        "first_ms": gate_ms(first),
+        "second_ms": second_ms,
+    });
+
+    // It may have left by any crossing.
+    Contradiction::new(format!("vehicle {}", first.id), second_ms, says, evidence)
+        .until(dossier.everywhere(), second_ms)
+}
+
+/// Whether the first of two passages of one vehicle never ended, and the second is no second
+/// capture of it.
+fn came_twice(dossier: &Dossier, [first, second]: [&Facts; 2]) -> bool {
+    let are_inbound = [first, second].map(Facts::direction) == [Some("in"); 2];
+    let is_open = first.state() != "EXITED" && !first.flag("HANDED_OVER");
+    let both_came = first.has("gate.in") && second.has("gate.in");
+
+    // A camera and a clerk may begin a record each of one arrival.
+    let is_at_once = first.crossing() == second.crossing()
+        && gate_ms(second).saturating_sub(gate_ms(first)) < hours_ms(dossier.policy.lookalike_h);
+    let is_known = first.is_linked_to(second) && dossier.is_near(first, second);
+
+    are_inbound && is_open && both_came && !is_at_once && !is_known
 }
 
 #[cfg(test)]
@@ -143,6 +245,13 @@ mod tests {
         let large = with("P2", format!("sha256:{}", "AB".repeat(32)), 9);
         assert_eq!(firm("R25", large, vec![small.clone()]), [Phase::Firm]);
         assert_eq!(firm("R25", with("P2", "AC".repeat(32), 9), vec![small]), []);
+
+        // What readers send that read nothing.
+        let of_no_text = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        for nothing in ["0".repeat(64), "f".repeat(64), of_no_text.into()] {
+            let first = with("P1", nothing.clone(), 1);
+            assert_eq!(firm("R25", with("P2", nothing, 9), vec![first]), []);
+        }
     }
 
     #[test]
@@ -154,6 +263,14 @@ mod tests {
         );
         assert_eq!(firm("R25", twice.0.clone(), twice.1.clone()), [Phase::Firm]);
 
+        let by_gate = |way: &str| {
+            let fields = json!({"person.1.document_hash": "ab12"});
+            let came = event("gate.in", 9, json!({"direction": way}));
+            firm("R25", passage("P2", fields, &[came]), twice.1.clone())
+        };
+        assert_eq!(by_gate("in"), [Phase::Firm], "the gate tells the direction");
+        assert_eq!(by_gate("out"), []);
+
         let between = vec![person("P1", "in", 1), person("P3", "out", 5).at("QAM")];
         assert_eq!(firm("R25", twice.0, between), []);
         assert_eq!(
@@ -161,5 +278,93 @@ mod tests {
             [],
             "a resident on the way out"
         );
+    }
+
+    fn vehicle(id: &str, hour: i64, more: serde_json::Value) -> Facts {
+        let mut fields = json!({"direction": "in", "vehicle.plate": "11A1"});
+        for (name, value) in more.as_object().unwrap() {
+            fields[name] = value.clone();
+        }
+        let came = event("gate.in", hour * crate::HOUR_MS, json!({}));
+        passage(id, fields, &[came]).state_is("ADMITTED")
+    }
+
+    #[test]
+    fn a_vehicle_that_never_left_does_not_come_again() {
+        let first = || vehicle("P1", 0, json!({}));
+        let second = || vehicle("P2", 100, json!({"vehicle.plate": "11-a-1"})).at("QAM");
+        let came_ms = 100 * crate::HOUR_MS;
+        let at = |ms| phases("R25", &dossier(second(), vec![first()], ms));
+        assert_eq!(
+            at(came_ms - 1),
+            [Phase::Pending],
+            "its exit may be on its way"
+        );
+        assert_eq!(at(came_ms), [Phase::Firm]);
+        assert_eq!(firm("R25", first(), vec![second()]), [], "one of the two");
+
+        for state in [
+            "EXITED",
+            "TURNED_BACK",
+            "VOID",
+            "DIVERTED",
+            "ARRIVED_ELSEWHERE",
+        ] {
+            let ended = first().state_is(state);
+            assert_eq!(firm("R25", second(), vec![ended]), [], "{state}");
+        }
+
+        let out = vehicle("P3", 50, json!({"direction": "out"}));
+        assert_eq!(firm("R25", second(), vec![first(), out]), []);
+        let third = vehicle("P0", 150, json!({}));
+        assert_eq!(firm("R25", third, vec![first(), second()]), [Phase::Firm]);
+    }
+
+    #[test]
+    fn what_is_another_vehicle_or_the_same_arrival_did_not_come_twice() {
+        let first = |more| vehicle("P1", 0, more);
+        let found = |more, hour| {
+            let second = vehicle("P2", hour, more);
+            firm("R25", second, vec![first(json!({}))])
+        };
+        assert_eq!(found(json!({}), 100), [Phase::Firm]);
+        assert_eq!(found(json!({}), 11), [], "a camera and a clerk");
+        assert_eq!(found(json!({"vehicle.plate": "22B2"}), 100), []);
+        assert_eq!(found(json!({"vehicle.plate": null}), 100), [], "contested");
+
+        let trailer = |plate: &str| json!({"vehicle.plate": plate, "trailer.plate": "T1"});
+        let swapped = firm(
+            "R25",
+            vehicle("P2", 100, trailer("22B2")),
+            vec![first(trailer("11A1"))],
+        );
+        assert_eq!(swapped, [], "the trailer has another truck");
+
+        let vin = |plate: &str, vin: &str| json!({"vehicle.plate": plate, "vehicle.vin": vin});
+        let numbered = |plate, number| {
+            firm(
+                "R25",
+                vehicle("P2", 100, vin(plate, number)),
+                vec![first(vin("11A1", "V1"))],
+            )
+        };
+        assert_eq!(
+            numbered("22B2", "v 1"),
+            [Phase::Firm],
+            "another plate on it"
+        );
+        assert_eq!(numbered("11A1", "V2"), [], "R07 tells");
+    }
+
+    #[test]
+    fn whoever_writes_an_earlier_arrival_later_carries_it() {
+        let honest = || vehicle("P1", 100, json!({}));
+        let mut came = event("gate.in", 0, json!({}));
+        came["entered_ms"] = (200 * crate::HOUR_MS).into();
+        let fields = json!({"direction": "in", "vehicle.plate": "11A1"});
+        let claimed = || passage("P2", fields.clone(), std::slice::from_ref(&came));
+
+        assert_eq!(firm("R25", honest(), vec![claimed()]), []);
+        assert_eq!(firm("R25", claimed(), vec![honest()]), [Phase::Firm]);
     }
 }

@@ -155,6 +155,7 @@ pub(super) const ROWS: &[EventType] = &[
         members: &[
             required("duty_minor", Int(MinorUnits)),
             required("currency", Currency),
+            optional("reason", Text),
         ],
         together: Together::Free,
         terms: &[],

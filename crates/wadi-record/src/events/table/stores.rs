@@ -252,6 +252,6 @@ pub(super) const ROWS: &[EventType] = &[
             optional("to_plate", Text),
         ],
         together: Together::Free,
-        terms: &[],
+        terms: &[found_by("moved_to", "to_plate")],
     },
 ];

@@ -9,13 +9,17 @@ use crate::{
     },
     failure::{Exit, Failure},
     output,
-    print::{self, hub_time_text, print_answer, shown, time_text, time_text_s},
+    print::{self, hub_time_text, print_answer, print_words_answer, shown, time_text, time_text_s},
+    words,
 };
 use comfy_table::Table;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use wadi_log::{EVIDENCE_BYTES_MAX, Evidence, ProvenStatement};
 use wadi_record::SIGNATURE_EVENT;
+
+/// The column of a statement's own words.
+const SAYS: usize = 3;
 
 pub(super) fn write_evidence(
     record: &str,
@@ -130,7 +134,7 @@ fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, jso
             names.join(", ")
         )
     });
-    print_answer(json, &value, |_| {
+    print_words_answer(json, &value, |_| {
         format!(
             "{}\nVALID: {} ({}), {} entries, {witnessed} vouched for by a hub, {} forks; \
              made by {} at {}{seen}",
@@ -139,7 +143,7 @@ fn print_valid(found: &Evidence, watched: Option<&country::WatchedEvidence>, jso
             found.record,
             found.statements.len(),
             found.forks,
-            found.made_by,
+            shown(&found.made_by),
             time_text_s(found.made_s),
         )
     });
@@ -151,14 +155,16 @@ fn statements_table(found: &Evidence) -> Table {
     let mut table = print::table(["claimed", "node", "who", "says", "not before", "not after"]);
     for s in &found.statements {
         let c = &s.common;
-        table.add_row(print::row([
+        let mut cells = print::row([
             time_text(c.happened_ms.unwrap_or(c.wall_ms)),
             s.node.clone(),
             format!("{} {}{}", c.officer, c.department, c.device),
-            says_text(s, found),
+            String::new(),
             hub_time_text(s.not_before_s),
             hub_time_text(s.not_after_s.map(|t| t as i64)),
-        ]));
+        ]);
+        cells[SAYS] = says_text(s, found);
+        table.add_row(cells);
     }
 
     table
@@ -215,7 +221,8 @@ fn put_json(value: &wadi_log::Value) -> Value {
     }
 }
 
-/// What a statement says: its events with their members, the values that it puts.
+/// What a statement says: its events with their members, the values that it puts, a line each. What
+/// others wrote breaks no line.
 fn says_text(statement: &ProvenStatement, found: &Evidence) -> String {
     let change = &statement.change;
     let event = |text: &String| match serde_json::from_str(text) {
@@ -241,8 +248,15 @@ fn says_text(statement: &ProvenStatement, found: &Evidence) -> String {
     let common = &statement.common;
     lines.extend(entered_later(common.happened_ms, common.wall_ms));
     if !statement.counts {
-        lines.push("DOES NOT COUNT: in quarantine".into());
+        let english = || "DOES NOT COUNT: in quarantine".into();
+        lines.push(words::told(
+            words::language(),
+            "records-quarantined",
+            [],
+            english,
+        ));
     }
 
+    // What others wrote in them is shown as it is by now.
     lines.join("\n")
 }

@@ -57,25 +57,30 @@ fn looks_text(answer: &Value) -> String {
         ]);
     }
 
-    let verified = &answer["verified"];
-    let said = match verified["whole"].as_bool() {
-        None => return table.to_string(),
-        Some(true) => format!(
+    match verdict_text(&answer["verified"]) {
+        Some(said) => format!("{table}\n{said}"),
+        None => table.to_string(),
+    }
+}
+
+/// What reading a chain found; none where nobody asked for that.
+pub(super) fn verdict_text(verified: &Value) -> Option<String> {
+    Some(match verified["whole"].as_bool()? {
+        true => format!(
             "whole: lines {} to {}, head {}; it bears out {} heads that the control log tells of",
             verified["first"],
             verified["last"],
             member_text(verified, "head"),
             verified["told_heads"],
         ),
-        Some(false) if verified["broken_at"].is_null() => format!(
+        false if verified["broken_at"].is_null() => format!(
             "CONTRADICTED at line {}: the control log tells of another one, so lines were changed \
              or lost after that was told",
             verified["contradicts_told"]
         ),
-        Some(false) => format!(
+        false => format!(
             "BROKEN at line {}: it was changed, or lines were taken out",
             verified["broken_at"]
         ),
-    };
-    format!("{table}\n{said}")
+    })
 }

@@ -4,7 +4,7 @@ use crate::{
     cli::{
         NodeAt,
         client::{Client, percent_encode},
-        people::members_text,
+        people::{claimed_text, members_text},
         say::moment_ms,
     },
     failure::{Exit, Failure},
@@ -118,7 +118,7 @@ fn why_text(act: &Value) -> String {
 }
 
 fn by_text(act: &Value) -> String {
-    let person = member_text(act, "by");
+    let person = claimed_text(member_text(act, "by"), &member_text(act, "by_token"));
     match (act["root_signed"].as_bool(), person.is_empty()) {
         (Some(true), true) => "the root".into(),
         (Some(true), false) => format!("the root, {person}"),

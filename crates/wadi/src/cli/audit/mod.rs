@@ -1,6 +1,7 @@
 //! `wadi audit`: recomputes every leaf and root of a database and checks every signature, trusting
 //! nothing in it but the commission's root; makes evidence files, and checks them.
 
+mod bundles;
 mod compare;
 mod country;
 mod evidence;
@@ -83,6 +84,9 @@ pub enum AuditCommand {
     /// Lists who looked at personal data, the newest first. Exit code 4 where the chain of looks is
     /// not whole.
     Looks(looks::LooksArgs),
+    /// Lists who made bundles at this node and who took some in, the newest first. Exit code 4
+    /// where that chain is not whole.
+    Bundles(bundles::BundlesArgs),
     /// Lists who became a member when, who ceased to be one, and by whose act: enrolments, cuts,
     /// closures, admissions, spares. With --at, who was a member then.
     Members(members::MembersArgs),
@@ -161,6 +165,9 @@ pub async fn run(command: AuditCommand, json: bool) -> Result<Exit, Failure> {
         AuditCommand::Compare(args) => return compare::run(args, json).await,
         AuditCommand::Looks(args) => {
             return run_blocking(move || looks::list_looks(args, json)).await;
+        }
+        AuditCommand::Bundles(args) => {
+            return run_blocking(move || bundles::list_bundles(args, json)).await;
         }
         AuditCommand::Members(args) => {
             return run_blocking(move || members::list(args, json)).await;

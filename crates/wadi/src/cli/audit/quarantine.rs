@@ -123,7 +123,7 @@ pub fn admit_log(
     confirm.ask(|| Ok(effect_text(&effect)))?;
     for part in entries.chunks(ADMITTED_AT_ONCE) {
         client.post(
-            "/v1/control",
+            &confirm.person.on("/v1/control"),
             &json!({"say": "admit", "entries": part, "reason": reason}),
         )?;
     }

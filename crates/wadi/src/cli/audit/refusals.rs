@@ -2,21 +2,27 @@
 //! be done about.
 
 use crate::{
-    cli::{NodeAt, client::Client},
+    cli::{
+        NodeAt,
+        client::{Client, percent_encode},
+    },
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, time_text},
 };
 use clap::Args;
 use serde_json::{Value, json};
 
+/// Refusals that are asked for at a time.
+const PAGE_ROWS: u32 = 500;
+
 #[derive(Args)]
 pub struct RefusalsArgs {
     /// Those that were dismissed, too.
     #[arg(long)]
     all: bool,
-    /// Refusals at most.
-    #[arg(long, default_value_t = 100)]
-    limit: u32,
+    /// Refusals at most; every one, where it is left out.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     #[command(flatten)]
     at: NodeAt,
 }
@@ -39,15 +45,35 @@ pub struct DismissArgs {
 
 /// Lists refusals. Exit code 3 where there are any that nobody dismissed.
 pub(super) fn list_refusals(args: RefusalsArgs, json: bool) -> Result<Exit, Failure> {
-    let path = format!("/v1/refusals?limit={}&open={}", args.limit, !args.all);
-    let value = Client::at(&args.at)?.get(&path)?;
-    print_answer(json, &value, refusals_text);
-
-    let all = value["refusals"].as_array();
-    Ok(match all.is_some_and(|all| all.iter().any(is_open)) {
+    let refusals = read_pages(&Client::at(&args.at)?, &args)?;
+    let exit = match refusals.iter().any(is_open) {
         true => Exit::Open,
         false => Exit::Done,
-    })
+    };
+
+    print_answer(json, &json!({"refusals": refusals}), refusals_text);
+    Ok(exit)
+}
+
+/// The refusals that are asked for, page by page.
+fn read_pages(client: &Client, args: &RefusalsArgs) -> Result<Vec<Value>, Failure> {
+    let wanted = args.limit.map_or(usize::MAX, |limit| limit as usize);
+    let mut out: Vec<Value> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/v1/refusals?limit={PAGE_ROWS}&open={}{cursor}", !args.all);
+        let page = client.get(&path)?;
+        out.extend(page["refusals"].as_array().into_iter().flatten().cloned());
+        match page["next_after"].as_str() {
+            Some(next) if out.len() < wanted => {
+                cursor = format!("&after={}", percent_encode(next));
+            }
+            _ => break,
+        }
+    }
+
+    out.truncate(wanted);
+    Ok(out)
 }
 
 fn is_open(refusal: &Value) -> bool {

@@ -7,6 +7,7 @@ use crate::{
     cli::client::Client,
     failure::Failure,
     print::{self, shown},
+    words,
 };
 use agent::Agent;
 use clap::Args;
@@ -17,6 +18,7 @@ use std::{
 };
 use wadi_log::{SshKey, SshSignature};
 use wadi_record::{DECISION_NAMESPACE, signature_event};
+use wadi_words::Filling;
 
 /// Bytes of a private key's file at most.
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -226,11 +228,23 @@ pub(super) fn read_public_key(path: &Path) -> Result<String, Failure> {
 /// What a history tells of an officer's signature, in words. Nothing is verified here.
 pub(super) fn signature_words(signature: &Value) -> Option<String> {
     let text = |member: &str| shown(signature[member].as_str().unwrap_or_default()).into_owned();
-    match signature["state"].as_str()? {
-        "signed" => Some(format!("signed by the officer's own key {}", text("key"))),
-        "unsigned" => Some("not signed by the officer".into()),
-        _ => Some(format!("NOT SIGNED BY THE OFFICER: {}", text("why"))),
-    }
+    let language = words::language();
+    Some(match signature["state"].as_str()? {
+        "signed" => {
+            let key = text("key");
+            let english = || format!("signed by the officer's own key {key}");
+            let key = [("key", Filling::from(key.clone()))];
+            words::told(language, "records-signed", key, english)
+        }
+        "unsigned" => {
+            let english = || "not signed by the officer".into();
+            words::told(language, "records-unsigned", [], english)
+        }
+        _ => {
+            let english = || format!("NOT SIGNED BY THE OFFICER: {}", text("why"));
+            words::told(language, "records-badly-signed", [], english)
+        }
+    })
 }
 
 #[cfg(test)]

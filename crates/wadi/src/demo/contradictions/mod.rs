@@ -282,7 +282,7 @@ impl Contradictions {
     }
 
     fn money_against_state(&self) -> StoryEnd {
-        let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
+        let id = self.entry(assessable())?;
         self.post_event(
             &self.trb,
             CUSTOMS,
@@ -330,7 +330,7 @@ impl Contradictions {
     }
 
     fn lane_ignored(&self) -> StoryEnd {
-        let id = self.entry(json!({"goods.1.hs_code": "4011.20"}))?;
+        let id = self.entry(assessable())?;
         for event in [
             json!({"type": "lane.assigned", "lane": "RED"}),
             json!({"type": "assessed", "duty_minor": 1_000, "currency": "IQD"}),
@@ -500,6 +500,11 @@ impl Contradictions {
             .post(&format!("/v1/records/{id}/events"), &body)
             .map(drop)
     }
+}
+
+/// Goods that an assessment may rest on.
+fn assessable() -> serde_json::Value {
+    json!({"goods.1.hs_code": "4011.20", "goods.1.gross_g": 9_000_000, "invoice_minor": 900_000})
 }
 
 const GATE: (&str, &str) = ("TRB-gate-2", "PORT");

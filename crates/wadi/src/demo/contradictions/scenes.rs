@@ -74,7 +74,7 @@ impl Contradictions {
 
         let body = json!({"scope": "SECURITY", "department": "SEC", "crossing": "QAM",
             "hours": 24, "reason": "the line to Al-Qaem is to be cut"});
-        let issued: Value = self.hub.post("/v1/release-tokens", &body)?;
+        let issued: Value = self.hub.post("/v1/release-tokens?person=HUB-1", &body)?;
         let token = issued["token"].as_str().unwrap_or_default().to_string();
         *self.token.borrow_mut() = Some(token.clone());
         Ok(token)

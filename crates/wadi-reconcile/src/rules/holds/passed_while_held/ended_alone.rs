@@ -1,0 +1,212 @@
+//! A hold that one officer alone ended, saying that the goods are gone, and a truck that went
+//! inland all the same.
+//!
+//! A release asks for a second officer. Whoever says that goods were seized, destroyed or sent back
+//! needs none: a store keeper, an operator or whoever searched the truck says what came off it. A
+//! truck that goes on with what was left is nothing strange where somebody else stands for it.
+
+use crate::{
+    Dossier, Fact, Facts,
+    held_spans::{HeldSpan, SpanEnd},
+    numbers::{seconds_ms, total},
+};
+use wadi_record::normalise_reference;
+
+/// What says that goods came off a truck, or that it went back.
+const TAKEN_OFF: [&str; 5] = [
+    "unloaded",
+    "transhipped",
+    "store.in",
+    "search.found",
+    "turned_back",
+];
+
+/// The end by which a truck went inland from under a placement, where one officer alone said it:
+/// no second officer stands beside it, nothing else let the goods go, and nobody else had written
+/// by then, on the truck, these others or the entries of its journey, that something came off it.
+pub(super) fn ended_alone<'a>(
+    dossier: &Dossier,
+    span: &HeldSpan<'a>,
+    exit: Fact<'_>,
+    truck: &Facts,
+    others: [Option<&Facts>; 2],
+) -> Option<Fact<'a>> {
+    if went_abroad(truck) {
+        return None;
+    }
+
+    let ends = span.ended_before(&exit);
+    let of_goods = |end: &&SpanEnd<'a>| end.event.filter(|_| end.is_of_goods());
+    let said: Option<Vec<Fact<'a>>> = ends.iter().map(of_goods).collect();
+    let said = said?;
+    let first = *said.first()?;
+
+    let own = normalise_reference(first.officer());
+    let is_own = |e: &Fact<'_>| normalise_reference(e.officer()) == own;
+    let is_alone = |e: &Fact<'a>| is_own(e) && e.text("second_officer").is_none();
+    if !said.iter().all(is_alone) {
+        return None;
+    }
+
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let until_ms = exit.at_ms().max(exit.entered_ms()).saturating_add(doubt_ms);
+    let is_written = |e: &Fact<'_>| e.at_ms().max(e.entered_ms()) <= until_ms;
+    let mut records: Vec<&Facts> = vec![truck];
+    records.extend(others.into_iter().flatten());
+    records.extend(dossier.journey("customs-entry"));
+
+    let is_stood_for = records.iter().any(|record| {
+        let is_back_on = is_loaded_again(record);
+        let mut taken = record
+            .any(&TAKEN_OFF)
+            .filter(|e| e.kind() != "unloaded" || !is_back_on);
+        taken.any(|e| is_written(&e) && !is_own(&e) && is_of_weight(&e))
+    });
+
+    (!is_stood_for).then_some(first)
+}
+
+/// Whether it says that something was found or taken: a search may find nothing.
+fn is_of_weight(e: &Fact<'_>) -> bool {
+    e.kind() != "search.found" || e.flag("contraband") || e.text("seizure_no").is_some()
+}
+
+/// Whether all that was unloaded was loaded again.
+fn is_loaded_again(record: &Facts) -> bool {
+    let sum = |kind| total(record.events(kind).filter_map(|e| e.int("packages")));
+    record.has("reloaded") && sum("reloaded") >= sum("unloaded")
+}
+
+/// Whether a truck goes out of the country, and did so before anybody changed what it says.
+fn went_abroad(truck: &Facts) -> bool {
+    let changes = truck.json["changed_after"].as_array().into_iter().flatten();
+    let mut of_direction = changes.filter(|change| change["field"] == "direction");
+    !truck.is_inbound() && of_direction.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Phase, tests::*};
+    use serde_json::{Value as Json, json};
+
+    fn by(officer: &str, mut said: Json) -> Json {
+        said["officer"] = officer.into();
+        said
+    }
+
+    /// A truck that came in and left at 500, with more events and fields.
+    fn truck(fields: Json, more: &[Json]) -> crate::Facts {
+        let left = [by("OF-8", event("gate.out", 500, json!({})))];
+        passage("P1", fields, &[more, &left].concat())
+    }
+
+    fn inbound(more: &[Json]) -> crate::Facts {
+        truck(json!({"direction": "in"}), more)
+    }
+
+    /// A hold on it that OF-1 placed, with more events.
+    fn held(more: &[Json]) -> crate::Facts {
+        let placed = [
+            event("hold.placed", 100, json!({})),
+            event("link", 100, json!({"record": "P1"})),
+        ];
+        hold("H1", json!({}), &[&placed, more].concat())
+    }
+
+    fn seized(data: Json) -> Json {
+        event("seized", 400, data)
+    }
+
+    fn found(truck: crate::Facts, more: &[Json]) -> Vec<Phase> {
+        firm("R02", truck, vec![held(more)])
+    }
+
+    #[test]
+    fn a_truck_that_goes_inland_after_one_officer_alone_said_that_its_goods_are_gone_is_told() {
+        let alone = seized(json!({"seizure_no": "1"}));
+        assert_eq!(found(inbound(&[]), &[alone.clone()]), [Phase::Firm]);
+        assert_eq!(
+            found(truck(json!({}), &[]), &[alone]),
+            [Phase::Firm],
+            "it does not tell where it goes"
+        );
+
+        for data in [json!({"method": "burnt", "witness": "W"}), json!({})] {
+            let kind = match data["method"].is_null() {
+                true => "re_exported",
+                false => "destroyed",
+            };
+            let gone = event(kind, 400, data);
+            assert_eq!(found(inbound(&[]), &[gone]), [Phase::Firm], "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_stands_for_is_nothing_strange() {
+        let alone = seized(json!({"seizure_no": "1"}));
+        let with = |on_truck: &[Json], on_hold: &[Json]| {
+            let more = [std::slice::from_ref(&alone), on_hold].concat();
+            found(inbound(on_truck), &more)
+        };
+
+        let unloaded = event("unloaded", 300, json!({"packages": 10}));
+        assert_eq!(with(&[by("OF-O1", unloaded.clone())], &[]), []);
+        assert_eq!(
+            with(&[unloaded.clone()], &[]),
+            [Phase::Firm],
+            "his own word"
+        );
+        let again = event("reloaded", 350, json!({"packages": 10}));
+        assert_eq!(
+            with(&[by("OF-O1", unloaded.clone()), again], &[]),
+            [Phase::Firm],
+            "all of it went on again"
+        );
+        let part = event("reloaded", 350, json!({"packages": 7}));
+        assert_eq!(with(&[by("OF-O1", unloaded), part], &[]), []);
+
+        let searched = |data| by("OF-3", event("search.found", 300, data));
+        assert_eq!(with(&[], &[searched(json!({"seizure_no": "1"}))]), []);
+        assert_eq!(
+            with(&[], &[searched(json!({"findings": "nothing"}))]),
+            [Phase::Firm]
+        );
+        let stored = by("OF-4", event("store.in", 420, json!({"slot": "A"})));
+        assert_eq!(with(&[], &[stored.clone()]), []);
+        let mut later = stored;
+        later["entered_ms"] = 9_000_000.into();
+        assert_eq!(
+            with(&[], &[later]),
+            [Phase::Firm],
+            "written long after it left"
+        );
+
+        let beside = seized(json!({"seizure_no": "1", "second_officer": "OF-2"}));
+        assert_eq!(found(inbound(&[]), &[beside]), []);
+    }
+
+    #[test]
+    fn a_truck_that_goes_back_over_the_border_takes_its_goods_with_it() {
+        let gone = event("re_exported", 400, json!({}));
+        let out = truck(json!({"direction": "out"}), &[]);
+        assert_eq!(found(out.clone(), &[gone.clone()]), []);
+
+        let turned = json!([{"field": "direction", "before": ["in"], "entry": "e"}]);
+        assert_eq!(
+            found(out.with("changed_after", turned), &[gone.clone()]),
+            [Phase::Firm]
+        );
+        let back = by(
+            "OF-9",
+            event("turned_back", 450, json!({"reason": "rejected"})),
+        );
+        assert_eq!(found(inbound(&[back]), &[gone]), []);
+    }
+
+    #[test]
+    fn a_release_by_two_of_what_was_left_lets_it_go() {
+        let alone = seized(json!({"seizure_no": "1"}));
+        let let_go = event("released", 450, json!({"holds": ["hold.placed@100"]}));
+        assert_eq!(found(inbound(&[]), &[alone, let_go]), []);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the answer to a write shows of the fields that it changed: what stood there before is read
+//! by it, and is shown to those who read it by other ways.
+
+use super::{ReadRight, Tally};
+use crate::Token;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, sync::Arc};
+use wadi_node::{Changed, Node, Written};
+use wadi_record::{Kind, LOOKOUT_FIELD, identifies_person};
+
+impl Token {
+    /// Takes out of the answer to a write what this token does not read of the fields that were
+    /// changed, and names it there. A device reads nothing that not everybody does.
+    pub(crate) fn show_written(&self, node: &Arc<Node>, written: &Written, answer: &mut Value) {
+        let Some(changed) = &written.changed else {
+            return;
+        };
+
+        match self.reading(node) {
+            Ok(right) => right.show_changed(&written.record.to_string(), changed, answer),
+            Err(_) => withhold(Tally::of(false, false), answer),
+        }
+    }
+}
+
+/// The lines of the fields that a write changed.
+fn lines(answer: &mut Value) -> Option<&mut Vec<Value>> {
+    answer["changed"]["fields"].as_array_mut()
+}
+
+/// Takes out what is not read, and names it.
+fn withhold(mut tally: Tally, answer: &mut Value) {
+    tally.take_listed(lines(answer));
+    if !tally.withheld.is_empty() {
+        answer["withheld"] = json!(tally.withheld);
+    }
+}
+
+/// Whether a line tells more than whoever wrote it has just said.
+fn tells_more(line: &Value) -> bool {
+    let count = |member: &str| line[member].as_array().map_or(0, Vec::len);
+    count("before") > 0 || count("after") > 1
+}
+
+impl ReadRight<'_> {
+    fn show_changed(&self, about: &str, changed: &Changed, answer: &mut Value) {
+        let record = json!({
+            "kind": changed.kind.map(Kind::name),
+            "crossing": changed.crossing.to_string(),
+            "fields": {"type": changed.hold_type},
+        });
+
+        let mut tally = Tally::of(self.persons, self.reads_lookout_of(&record));
+        if self.check_record(&record).is_err() {
+            let all = lines(answer).map(std::mem::take).unwrap_or_default();
+            let names = all.iter().filter_map(|line| line["field"].as_str());
+            tally.withheld = names.map(String::from).collect::<BTreeSet<String>>();
+            self.tell(about, answer, tally);
+            return;
+        }
+
+        tally.take_listed(lines(answer));
+        let left = answer["changed"]["fields"].as_array();
+        let told: BTreeSet<&str> = left
+            .into_iter()
+            .flatten()
+            .filter(|line| tells_more(line))
+            .filter_map(|line| line["field"].as_str())
+            .collect();
+        tally.persons_shown = told.iter().any(|field| identifies_person(field));
+        tally.lookout_shown = told.contains(LOOKOUT_FIELD);
+        self.tell(about, answer, tally);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Value {
+        json!({"changed": {"fields": [
+            {"field": "person.1.document_hash", "before": ["ab"], "after": ["cd"]},
+            {"field": "target.term", "before": [], "after": ["22A1"]},
+            {"field": "note", "before": [], "after": ["n"]},
+        ]}})
+    }
+
+    #[test]
+    fn what_a_token_does_not_read_of_a_change_is_taken_out_and_named() {
+        let mut shown = answer();
+        withhold(Tally::of(false, false), &mut shown);
+        let note = json!([{"field": "note", "before": [], "after": ["n"]}]);
+        assert_eq!(shown["changed"]["fields"], note);
+        let names = json!(["person.1.document_hash", "target.term"]);
+        assert_eq!(shown["withheld"], names);
+
+        let mut whole = answer();
+        withhold(Tally::of(true, true), &mut whole);
+        assert_eq!(whole, answer(), "nothing is withheld, and nothing named");
+    }
+
+    #[test]
+    fn only_what_stood_before_and_what_others_said_is_more_than_the_writer_knew() {
+        for (before, after, tells) in [
+            (json!([]), json!(["a"]), false),
+            (json!(["b"]), json!(["a"]), true),
+            (json!(["b"]), json!([]), true),
+            (json!([]), json!(["a", "b"]), true),
+        ] {
+            let line = json!({"field": "person.1.nationality", "before": before, "after": after});
+            assert_eq!(tells_more(&line), tells, "{line}");
+        }
+    }
+}
