@@ -1,6 +1,8 @@
 //! The house's tables: what a crate must never import, which room of `wadi-node` may import which,
 //! and how names and lines are kept (`tidy/words.rs`).
 
+#[path = "tidy/defences.rs"]
+mod defences;
 #[path = "tidy/functions.rs"]
 mod functions;
 #[path = "tidy/words.rs"]

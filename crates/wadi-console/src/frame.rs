@@ -1,12 +1,20 @@
 //! What stands around every page: the language, the parts of the console, and who is signed in.
 
-use crate::{answer::see_other, assets, values, visitor, visitor::Visitor};
+use crate::{
+    Console,
+    answer::see_other,
+    api::ApiCaller,
+    assets, values, visitor,
+    visitor::{Guest, Visitor},
+};
 use axum::{
     Form,
-    http::header,
+    extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 use wadi_words::{Filling, Language};
 
 /// A part of the console, as the navigation names it.
@@ -237,12 +245,31 @@ pub(crate) struct LanguageForm {
     next: String,
 }
 
-/// Remembers the language, and goes back to where the visitor was.
-pub(crate) async fn switch_language(Form(form): Form<LanguageForm>) -> Response {
+/// Remembers the language, in this browser and with the account of whoever is signed in, and goes
+/// back to where the visitor was.
+pub(crate) async fn switch_language(
+    State(console): State<Console>,
+    guest: Guest,
+    headers: HeaderMap,
+    Form(form): Form<LanguageForm>,
+) -> Response {
     let next = values::own_path(&form.next);
     let Some(language) = Language::of_tag(&form.language) else {
         return see_other(next);
     };
+
+    if let Some(bearer) = visitor::bearer(&headers) {
+        let asker = ApiCaller {
+            bearer: bearer.into(),
+            ..guest.0.asker
+        };
+        let body = json!({"language": language.tag()});
+        let kept = console
+            .api
+            .post::<Value>(&asker, "/v1/language", &body, None);
+        // One without an account has the language in this browser alone.
+        let _ = kept.await;
+    }
 
     let cookie = [(header::SET_COOKIE, visitor::language_cookie(language))];
     (cookie, see_other(next)).into_response()

@@ -14,11 +14,11 @@ use axum::{
     Form,
     extract::{Query, State},
     http::header,
-    response::{IntoResponse, Response},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wadi_words::Filling;
+use wadi_words::{Filling, Language};
 
 /// How long the browser keeps a session: a shift, as the session itself lasts.
 const SESSION_SECONDS: i64 = 12 * 3_600;
@@ -149,7 +149,7 @@ pub(crate) async fn enter(
         }
     };
     match begun {
-        Ok(bearer) => begin_session(&guest.0, &bearer, &form.next),
+        Ok(bearer) => begin_session(&console, &guest.0, &bearer, &form.next).await,
         Err(refused) => sign_in_page(&console, &guest, &form, Some(refused)).await,
     }
 }
@@ -159,11 +159,25 @@ pub(crate) fn answer_of_browser(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| json!({}))
 }
 
-/// Gives the browser its session, and sends it on.
-pub(crate) fn begin_session(visitor: &Visitor, bearer: &str, next: &str) -> Response {
+/// Gives the browser its session and the language that the person chose, at whatever browser, and
+/// sends it on.
+pub(crate) async fn begin_session(
+    console: &Console,
+    visitor: &Visitor,
+    bearer: &str,
+    next: &str,
+) -> Response {
+    let asker = ApiCaller {
+        bearer: bearer.into(),
+        ..visitor.asker.clone()
+    };
+    let who = console.api.get::<Who>(&asker, "/v1/whoami").await;
+    let chosen = who.ok().and_then(|who| Language::of_tag(&who.language));
+
     let cookie = visitor::session_cookie(bearer, SESSION_SECONDS, visitor.over_tls);
-    let cookie = [(header::SET_COOKIE, cookie)];
-    (cookie, see_other(values::own_path(next))).into_response()
+    let cookies = std::iter::once(cookie).chain(chosen.map(visitor::language_cookie));
+    let cookies: Vec<_> = cookies.map(|cookie| (header::SET_COOKIE, cookie)).collect();
+    (AppendHeaders(cookies), see_other(values::own_path(next))).into_response()
 }
 
 /// Ends the session. One of a token ends in this browser alone: the token goes on.

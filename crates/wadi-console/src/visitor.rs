@@ -59,6 +59,9 @@ pub(crate) struct Who {
     /// The account whose session it is; empty where it is a token's.
     #[serde(default, deserialize_with = "text_or_none")]
     pub account: String,
+    /// The language that the person chose; empty where none was.
+    #[serde(default, deserialize_with = "text_or_none")]
+    pub language: String,
     /// The node's name.
     #[serde(default)]
     pub node: String,

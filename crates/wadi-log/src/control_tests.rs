@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    Block, Branch, Checkpoint, Common, CutTarget, Epoch, Head, LogKey, OfficerKeyEntry, Peaks, Scope,
-    SshKey, VerifiedBlock, leaf_hash, proof, verify_block,
+    Block, Branch, Checkpoint, Common, CutTarget, Epoch, Head, LogKey, OfficerKeyEntry, Peaks,
+    Scope, SshKey, VerifiedBlock, leaf_hash, proof, verify_block,
 };
 
 #[path = "control/apart_tests.rs"]

@@ -105,8 +105,8 @@ async fn shake_hands(porch: Arc<Porch>, mut server: ServerConfig, incoming: Inco
     }
 }
 
-/// Whether a handshake failed because this node did not accept what the caller showed: a thin link
-/// that broke, and a program that looked for something else at this port, are nobody's to look into.
+/// Whether a handshake failed because this node did not accept what the caller showed. A thin link
+/// that broke, and a program that looks for something else at this port, call nobody.
 fn is_refusal(error: &ConnectionError) -> bool {
     let ConnectionError::TransportError(error) = error else {
         return false;

@@ -15,19 +15,20 @@ pub(crate) fn device_term(record: &Record, device: &str, number: u64) -> String 
     format!("{}/{device}#{number}", record.crossing())
 }
 
-/// Entries that a device numbered and that hold fields alone.
+fn counting(record: &Record) -> impl Iterator<Item = &JudgedChange> {
+    let rows = record.rows();
+    rows.filter_map(|(said, row)| matches!(row, Verdict::Counts).then_some(said))
+}
+
+/// Entries that count, that a device numbered and that hold fields alone.
 fn numbered(record: &Record) -> impl Iterator<Item = &JudgedChange> {
-    let read = record
-        .rows()
-        .filter(|(_, row)| !matches!(row, Verdict::Waits(_)));
     let is_numbered = |said: &&JudgedChange| {
         let common = &said.common;
         common.device_seq > 0 && !common.device.is_empty() && said.change.events.is_empty()
     };
 
-    read.map(|(said, _)| said)
-        .filter(is_numbered)
-        .take(NUMBERED_MAX)
+    let counting = counting(record);
+    counting.filter(is_numbered).take(NUMBERED_MAX)
 }
 
 /// The terms of their numbers.
@@ -57,9 +58,6 @@ impl Record {
     /// Unix milliseconds. Of two records that contradict each other this tells which one came
     /// second, whatever times they claim.
     pub(crate) fn written_ms(&self) -> Option<i64> {
-        let counting = self
-            .rows()
-            .filter(|(_, row)| matches!(row, Verdict::Counts));
-        counting.map(|(said, _)| said.common.wall_ms).min()
+        counting(self).map(|said| said.common.wall_ms).min()
     }
 }

@@ -2,13 +2,8 @@
 //! by who had seen them.
 
 use crate::{
-    Begins, Department, EventType, Gives, HoldType,
-    ancestry::Past,
-    authority::given,
-    event_type,
-    events::is_asked_for,
-    evidence::speaks_against,
-    judged_change::EventView,
+    Begins, Department, EventType, Gives, HoldType, ancestry::Past, authority::given, event_type,
+    events::is_asked_for, evidence::speaks_against, judged_change::EventView,
     normal::normalise_label,
 };
 use std::collections::{BTreeMap, HashMap};

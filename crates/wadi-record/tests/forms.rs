@@ -278,7 +278,11 @@ fn less_is_assessed_with_a_supervisors_reason() {
     assert_eq!(lacks(&record), one("assessed", Lack::ReasonToLower));
 
     // Who assesses anew what a supervisor stood for says nothing new.
-    let exempt = say("of-cus-2", &assessed, reasoned(0, "aid of the Red Crescent"));
+    let exempt = say(
+        "of-cus-2",
+        &assessed,
+        reasoned(0, "aid of the Red Crescent"),
+    );
     let anew = say("of-cus", &exempt, CustomsEntry::assess(0, "IQD"));
     assert_eq!(lacks(&build(&[&first, &assessed, &exempt, &anew])), []);
 }

@@ -144,3 +144,33 @@ fn a_truck_is_found_by_who_loaded_its_goods_onto_it() {
     assert_eq!(of("moved_to"), ["22B2"]);
     assert_eq!(of("plate"), ["11A1"], "it is not that vehicle itself");
 }
+
+#[test]
+fn a_truck_that_is_sent_on_is_found_where_it_comes_next() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Passage, "QAM");
+    let truck = Passage::announce("in").plate("11-A-1", "IQ");
+    let first = qam.say("of-port", None, &[], truck);
+    let id = RecordId::of_first(&first.reference);
+    let sent = Passage::on().event("diverted", json!({"to": "TRB"}));
+    let sent = qam.say("of-port", Some(id), &[first.reference], sent);
+
+    let own = || ("sent_on".to_string(), "11A1".to_string());
+    assert!(terms(&build(&[&first, &sent])).contains(&own()));
+    assert!(!terms(&build(&[&first])).contains(&own()));
+}
+
+#[test]
+fn a_number_that_a_device_gave_to_fields_alone_is_found() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Passage, "QAM");
+    let fields = Passage::on().text("vehicle.plate_raw", "11-A-1");
+    let mut first = qam.device("ANPR-1", None, &[], fields);
+    first.common.device_seq = 7;
+
+    let record = build(&[&first]);
+    let json = record.json();
+    assert_eq!(json["device_numbers"][0]["device_seq"], 7);
+    assert_eq!(json["device_numbers"][0]["device"], "ANPR-1");
+    assert_eq!(json["written_ms"], first.common.wall_ms);
+    let number = ("device_seq".to_string(), "QAM/ANPR-1#7".to_string());
+    assert!(terms(&record).contains(&number));
+}

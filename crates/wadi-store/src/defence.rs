@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 37] = [
+pub const NAMES: [&str; 38] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -41,6 +41,7 @@ pub const NAMES: [&str; 37] = [
     "carried-share",
     "forked-node-cut",
     "named-times",
+    "borne-out",
     "foreign-acts",
     "foreign-records",
     "officers-crossing",

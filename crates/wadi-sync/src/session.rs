@@ -159,7 +159,12 @@ impl Session {
             }
         };
 
-        start.frontier.0.iter().map(lacks).fold(0, u64::saturating_add)
+        start
+            .frontier
+            .0
+            .iter()
+            .map(lacks)
+            .fold(0, u64::saturating_add)
     }
 
     /// Of each lane, the entries that the peer is known to lack, of what it may take, and those

@@ -4,6 +4,7 @@
 use crate::{
     Problem,
     accounts::{SessionOf, check_registered},
+    language::BearersLanguage,
     problem::unprocessable,
     read_grant::ReadGrant,
 };
@@ -99,6 +100,9 @@ pub struct Token {
     /// The account whose session it is; none where it was issued as a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionOf>,
+    /// The language of its bearer, as ar: they are answered in it where a request asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// Under what it is kept, so that those who stay connected can be told that it was revoked.
     #[serde(skip)]
     hash: String,
@@ -164,6 +168,9 @@ impl FromRequestParts<Arc<Node>> for Token {
         if !parts.headers.contains_key(UNATTENDED) {
             token.note_use(node, now_ms);
         }
+        if let Some(bearers) = parts.extensions.get::<BearersLanguage>() {
+            bearers.tell(&token);
+        }
 
         Ok(token)
     }
@@ -183,6 +190,7 @@ impl Token {
             lookouts_read: 0,
             last_used_ms: None,
             session: None,
+            language: None,
             hash: String::new(),
         }
     }

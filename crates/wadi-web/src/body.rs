@@ -136,9 +136,8 @@ impl DraftBody {
     /// Refuses how the check of a document went from whoever checks none: a false document would be
     /// a right one by a word. A reader that checks by itself says it as the device that it is.
     fn check_said_checks(&self, scope: &TokenScope) -> Result<(), Problem> {
-        let is_check = |field: &&String| {
-            field.starts_with("person.") && field.ends_with(".document_check")
-        };
+        let is_check =
+            |field: &&String| field.starts_with("person.") && field.ends_with(".document_check");
         match self.fields.keys().find(is_check) {
             Some(field) if !matches!(scope, TokenScope::Device { .. }) => {
                 let why = format!(

@@ -5,7 +5,7 @@ use crate::{
     DraftBody, Problem, Token,
     answers::ImportAnswer,
     body::operation_writes,
-    language::asked_for,
+    language::language_for,
     problem::unprocessable,
     records::idempotency_key,
     strict::{
@@ -79,7 +79,7 @@ pub(crate) async fn import(
     }
 
     let mut run = Run::new(&node, &token, key, lines.len());
-    run.language = asked_for(&headers);
+    run.language = language_for(&headers, &token);
     for (n, line) in lines.iter().enumerate() {
         run.take_line(n, line).await;
     }
@@ -459,7 +459,11 @@ async fn imported(node: &Node, id: &str) -> Result<RecordId, Problem> {
 async fn of_id(node: &Node, text: &str) -> Result<Option<RecordId>, Problem> {
     match node.reads().find_record(text).await {
         Ok(record) => {
-            let row = node.store().record(&record).await.map_err(NodeError::from)?;
+            let row = node
+                .store()
+                .record(&record)
+                .await
+                .map_err(NodeError::from)?;
             Ok(row.map(|_| record))
         }
         Err(error @ (NodeError::Ambiguous { .. } | NodeError::Store(_))) => Err(error.into()),

@@ -10,10 +10,38 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
+use std::sync::{Arc, OnceLock};
 use wadi_words::{Group, Language, every_text};
 
+/// The language of whoever bears the token of a request, once the token was read.
+#[derive(Clone, Default)]
+pub(crate) struct BearersLanguage(Arc<OnceLock<Language>>);
+
+impl BearersLanguage {
+    /// The token of the request was read.
+    pub(crate) fn tell(&self, token: &Token) {
+        if let Some(language) = language_of_token(token) {
+            // A request bears one token.
+            let _ = self.0.set(language);
+        }
+    }
+}
+
+fn language_of_token(token: &Token) -> Option<Language> {
+    token.language.as_deref().and_then(Language::of_tag)
+}
+
+/// The language in which a bearer is answered: the one that the request asks for, else the
+/// token's own.
+pub(crate) fn language_for(headers: &HeaderMap, token: &Token) -> Language {
+    match language_of_token(token) {
+        Some(own) if !headers.contains_key(header::ACCEPT_LANGUAGE) => own,
+        _ => asked_for(headers),
+    }
+}
+
 /// The language that a request likes best; English where it likes none that is here.
-pub(crate) fn asked_for(headers: &HeaderMap) -> Language {
+fn asked_for(headers: &HeaderMap) -> Language {
     let all = headers.get_all(header::ACCEPT_LANGUAGE).iter();
     let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
     Language::of_header(&all.join(","))
@@ -28,9 +56,15 @@ fn name_language(answer: &mut Response, language: Language) {
 }
 
 /// Tells every problem in the language that was asked for. Its code stays as it is.
-pub(crate) async fn problems_in_words(request: Request, next: Next) -> Response {
-    let language = asked_for(request.headers());
+pub(crate) async fn problems_in_words(mut request: Request, next: Next) -> Response {
+    let asks = request.headers().contains_key(header::ACCEPT_LANGUAGE);
+    let asked = asked_for(request.headers());
+    let bearers = BearersLanguage::default();
+    request.extensions_mut().insert(bearers.clone());
+
     let answer = next.run(request).await;
+    let own = bearers.0.get().copied().filter(|_| !asks);
+    let language = own.unwrap_or(asked);
     let Some(problem) = answer.extensions().get::<Problem>() else {
         return answer;
     };
@@ -55,7 +89,7 @@ pub(crate) async fn problems_in_words(request: Request, next: Next) -> Response 
 )]
 pub(crate) async fn words(token: Token, headers: HeaderMap) -> Result<Response, Problem> {
     token.no_device()?;
-    let language = asked_for(&headers);
+    let language = language_for(&headers, &token);
     let texts = every_text(language);
     let group = |group: Group| {
         let texts = texts.get(&group).into_iter().flatten();
@@ -133,6 +167,19 @@ mod tests {
         assert_eq!(problem["title"], "المفتاح مستعمل لشيء آخر");
         let help = problem["help"].as_str().unwrap();
         assert!(help.starts_with("لم يُدوّن شيء"), "{help}");
+    }
+
+    #[test]
+    fn a_token_has_a_language_where_the_request_asks_for_none() {
+        let mut token = Token::new("t", crate::TokenScope::Reader);
+        let mut headers = HeaderMap::new();
+        assert_eq!(language_for(&headers, &token), Language::English);
+        token.language = Some("ar".into());
+        assert_eq!(language_for(&headers, &token), Language::Arabic);
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
+        assert_eq!(language_for(&headers, &token), Language::English);
+        token.language = Some("of tomorrow".into());
+        assert_eq!(language_for(&HeaderMap::new(), &token), Language::English);
     }
 
     #[tokio::test]

@@ -230,6 +230,7 @@ fn accounts_routes() -> Router<Arc<Node>> {
         .route("/v1/passkeys/challenge", post(passkeys::passkey_challenge))
         .route("/v1/passkeys/{id}", delete(passkeys::remove_passkey))
         .route("/v1/password", post(sessions::change_password))
+        .route("/v1/language", post(sessions::choose_language))
         .route("/v1/tokens", get(tokens::tokens).post(tokens::issue_token))
         .route("/v1/tokens/{name}", delete(tokens::revoke_token))
         .route("/v1/sign-ins", get(accounts::sign_ins))

@@ -2,9 +2,9 @@
 
 use crate::{
     DraftBody, Problem, Token, accounts, authority, bundles, changes, compare, control, country,
-    day, differences, finding_acts, finding_cases, finding_desk, findings, imports, in_force, language, live,
-    looks, members, metrics, quarantine, record_files, record_lists, records, refusals,
-    release_tokens, resyncs, sites, statements, tokens, whoami,
+    day, differences, finding_acts, finding_cases, finding_desk, findings, imports, in_force,
+    language, live, looks, members, metrics, quarantine, record_files, record_lists, records,
+    refusals, release_tokens, resyncs, sites, statements, tokens, whoami,
 };
 use axum::{
     http::{StatusCode, header},
@@ -169,7 +169,7 @@ fn describe(status: &str, answer: &mut Response) {
         accounts::sessions::sign_in, accounts::sessions::show_invitation,
         accounts::sessions::accept_invitation, accounts::sessions::sessions,
         accounts::sessions::end_session, accounts::sessions::change_password,
-        accounts::sessions::own_link,
+        accounts::sessions::own_link, accounts::sessions::choose_language,
         accounts::passkeys::routes::sign_in_ways, accounts::passkeys::routes::sign_in_challenge,
         accounts::passkeys::routes::passkeys, accounts::passkeys::routes::passkey_challenge,
         accounts::passkeys::routes::add_passkey, accounts::passkeys::routes::remove_passkey,

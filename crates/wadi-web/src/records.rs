@@ -5,7 +5,7 @@ use crate::{
     answers::{HistoryAnswer, RecordAnswer, RelatedAnswer, VerificationAnswer, WrittenAnswer},
     bundles::File,
     filters,
-    language::asked_for,
+    language::language_for,
     limits, proof,
     strict::{StrictBody, content_hash},
     written::{Answered, put_standing, tell_warnings, written_json},
@@ -315,7 +315,7 @@ async fn write_draft(
         json: &mut answer,
     };
     put_standing(node, &mut [answered]).await;
-    tell_warnings(&mut answer, asked_for(headers));
+    tell_warnings(&mut answer, language_for(headers, token));
     Ok((status, Json(answer)))
 }
 

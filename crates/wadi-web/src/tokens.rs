@@ -2,6 +2,7 @@
 
 use crate::{
     Problem, Token, TokenScope,
+    accounts::sessions::known_tag,
     answers::{
         DeviceAnewAnswer, IssuedTokenAnswer, RevokedTokenAnswer, TokenReadsAnswer, TokensAnswer,
     },
@@ -93,6 +94,9 @@ pub struct TokenBody {
     /// Days until it ends; it does not, where they are left out.
     #[serde(default)]
     days: Option<u32>,
+    /// The language of its bearer, ar or en: answers are in it where a request asks for none.
+    #[serde(default)]
+    language: Option<String>,
 }
 
 impl TokenBody {
@@ -121,6 +125,7 @@ impl TokenBody {
         }
 
         check_name("person", &self.person)?;
+        self.language.as_deref().map(known_tag).transpose()?;
         if self.scope == TokenScope::Operator && self.person.is_empty() {
             return Err(unprocessable(
                 "person_missing",
@@ -165,6 +170,7 @@ pub(crate) async fn issue_token(
     let mut issued = Token::new(wanted.name, wanted.scope);
     issued.person = wanted.person;
     issued.reads = wanted.reads.map(|reads| reads.checked(&node)).transpose()?;
+    issued.language = wanted.language;
     issued.created_ms = now_ms;
     issued.expires_ms = wanted
         .days

@@ -35,6 +35,7 @@ pub(crate) async fn whoami(State(node): State<Arc<Node>>, token: Token) -> Json<
         "device": device,
         "account": token.session.as_ref().map(|of| &of.account),
         "expires_ms": token.expires_ms,
+        "language": token.language,
         "node": me.name,
         "role": me.role.name(),
         "crossing": me.crossing.map(|c| c.to_string()).unwrap_or_default(),

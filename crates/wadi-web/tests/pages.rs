@@ -16,6 +16,7 @@ use wadi_store::SqliteStore;
 use wadi_web::{Token, TokenScope, hash_token, router};
 
 const RECORDS: usize = 2_000;
+const REFUSALS: usize = 600;
 /// Bytes that the first page of a list may have.
 const PAGE_BYTES: usize = 50_000;
 
@@ -214,4 +215,43 @@ async fn a_token_ends_by_the_nodes_clock_and_says_so() {
     }
 
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_six_hundred_refusals_lead_through_all_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = site(dir.path()).await;
+    for n in 0..REFUSALS {
+        let why = "it leans on what is not there".to_string();
+        node.note_refusal(format!("node {n}"), "gap".into(), why, "trb".into())
+            .await;
+    }
+
+    // They are written with the reader's token, at the latest.
+    let reader = Reader::of(&node).await;
+    for path in [
+        "/v1/refusals?open=false",
+        "/v1/refusals?open=true",
+        "/v1/refusals?limit=7",
+        "/v1/refusals?open=true&limit=500",
+    ] {
+        let (mut at, mut subjects) = (path.to_string(), Vec::new());
+        loop {
+            let (status, _, page) = reader.get(&at).await;
+            assert_eq!(status, 200, "{page}");
+            let lines = page["refusals"].as_array().unwrap();
+            subjects.extend(lines.iter().map(|line| line["subject"].to_string()));
+            let Some(next) = page["next_after"].as_str() else {
+                break;
+            };
+            at = format!("{path}&after={next}");
+        }
+
+        let distinct: BTreeSet<&String> = subjects.iter().collect();
+        let found = (subjects.len(), distinct.len());
+        assert_eq!(found, (REFUSALS, REFUSALS), "{path}");
+    }
+
+    let (status, _, odd) = reader.get("/v1/refusals?after=yesterday").await;
+    assert_eq!((status, &odd["code"]), (422, &"bad_cursor".into()));
 }

@@ -231,9 +231,8 @@ impl Language {
         details.find_map(|detail| {
             let values = values(&detail.pieces, english)?;
             // A name or a number that goes over clauses is several alarms.
-            let is_one = |(name, value): &(&str, &str)| {
-                *name == WHY || !value.contains(BETWEEN_CLAUSES)
-            };
+            let is_one =
+                |(name, value): &(&str, &str)| *name == WHY || !value.contains(BETWEEN_CLAUSES);
             values.iter().all(is_one).then_some(())?;
             self.filled(detail, values)
         })
@@ -290,7 +289,8 @@ mod tests {
 
     #[test]
     fn an_alarm_is_told_by_its_clauses_and_several_in_one_are_told_apart() {
-        let english = "4 entries are damaged or missing on this disk; they are fetched back from peers";
+        let english =
+            "4 entries are damaged or missing on this disk; they are fetched back from peers";
         let told = Arabic.alarm_text(english).unwrap();
         assert!(told.contains("\u{2068}4\u{2069}"), "{told}");
         assert!(!told.contains("damaged"), "{told}");
@@ -304,10 +304,17 @@ mod tests {
         };
         let both = format!("{}; {}", of("hub", "its link"), of("qam", "its link sat"));
         let told = Arabic.alarm_text(&both).unwrap();
-        for name in ["\u{2068}hub\u{2069}", "\u{2068}qam\u{2069}", "\u{2068}sat\u{2069}"] {
+        for name in [
+            "\u{2068}hub\u{2069}",
+            "\u{2068}qam\u{2069}",
+            "\u{2068}sat\u{2069}",
+        ] {
             assert!(told.contains(name), "{told}");
         }
-        assert!(!told.contains("budget") && !told.contains("its link"), "{told}");
+        assert!(
+            !told.contains("budget") && !told.contains("its link"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -34,7 +34,11 @@ fn literals_between(text: &str, begins: &str, ends: &str) -> Vec<String> {
         return Vec::new();
     };
     let body = after.split_once(ends).map_or(after, |(body, _)| body);
-    body.split('"').skip(1).step_by(2).map(String::from).collect()
+    body.split('"')
+        .skip(1)
+        .step_by(2)
+        .map(String::from)
+        .collect()
 }
 
 /// A constant's text: of this file, else of another one.

@@ -163,34 +163,6 @@ fn published_in(language: Language, record: &Value) -> Vec<String> {
     standing.map(line).collect()
 }
 
-/// What a finding is about, before its JSON is printed for a person; nothing in English.
-pub(crate) fn finding_text(finding: &Value) -> Option<String> {
-    finding_text_in(language(), finding)
-}
-
-fn finding_text_in(language: Language, finding: &Value) -> Option<String> {
-    if language == Language::English {
-        return None;
-    }
-
-    let rule = finding["rule"].as_str().unwrap_or_default();
-    let phase = finding["phase"].as_str().unwrap_or_default();
-    let state = finding["life"]["state"]
-        .as_str()
-        .or(finding["state"].as_str())
-        .unwrap_or_default();
-    let all = [
-        beside_in(language, Group::Rule, rule),
-        language.more(Group::Rule, rule).unwrap_or_default(),
-        found_text_in(language, finding),
-        beside_in(language, Group::Phase, phase),
-        beside_in(language, Group::FindingState, state),
-    ];
-
-    let said = all.into_iter().filter(|text| !text.is_empty());
-    Some(said.collect::<Vec<_>>().join("\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +175,6 @@ mod tests {
         assert_eq!(failure_text_in(English, &failure), failure.to_string());
         assert_eq!(beside_in(English, Group::State, "EXITED"), "EXITED");
         assert_eq!(record_text_in(English, &json!({"state": "EXITED"})), None);
-        assert_eq!(finding_text_in(English, &json!({"rule": "R02"})), None);
     }
 
     #[test]
@@ -232,7 +203,6 @@ mod tests {
             told.contains("الحجز \u{2068}TRB-H\\u{202e}1\u{2069}"),
             "{told:?}"
         );
-        assert!(finding_text_in(Arabic, &finding).unwrap().contains(&told));
 
         for unknown in [
             json!(null),

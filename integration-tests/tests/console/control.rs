@@ -283,6 +283,9 @@ fn a_refusal_is_dismissed_with_a_reason_until_the_same_comes_again() {
     assert_eq!((done.status, done.location.as_str()), (303, at));
     assert_eq!(open(), json!([]));
     assert_eq!(run(&hub.dir, &["audit", "refusals"]).status.code(), Some(0));
+    let audit = run(&hub.dir, &["--json", "audit", "refusals", "--all"]);
+    let told = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert!(told.contains("the disk was replaced <b>"), "{told}");
     assert!(!pages.get(at).html.contains("hash_mismatch"));
     let all = pages.get("/console/control/refused?all=1").html;
     assert!(all.contains("the disk was replaced &#60;b&#62;"), "{all}");

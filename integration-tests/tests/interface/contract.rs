@@ -188,6 +188,8 @@ fn sign_somebody_in(asker: &mut Asker<'_>) {
     say("POST", "/v1/sessions", "/v1/sessions", Some(&by_link));
     let change = json!({"old": "four lorries at dusk", "new": "six lorries at dawn"});
     say("POST", "/v1/password", "/v1/password", Some(&change));
+    let arabic = json!({"language": "ar"});
+    say("POST", "/v1/language", "/v1/language", Some(&arabic));
     say("DELETE", "/v1/sessions/{name}", "/v1/sessions/own", None);
 
     let reading = "/v1/looks/reading";

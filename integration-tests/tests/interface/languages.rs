@@ -1,7 +1,7 @@
 //! An officer and an auditor who read Arabic are told in Arabic, and programs what they always
 //! were.
 
-use integration_tests::{PATIENCE, Site, World, run, wadi};
+use integration_tests::{PATIENCE, Site, World, run, run_json, wadi};
 use serde_json::{Value, json};
 use std::process::{Command, Output, Stdio};
 
@@ -211,8 +211,11 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
     }
 
     let shown = text(&run_in("ar_IQ.UTF-8", hub, &["findings", "show", &finding]).stdout);
-    let rule = "R22 (شاهد على نفسه)\nمن قام بالإجراء هو نفسه المصادق عليه";
-    assert!(shown.starts_with(rule), "{shown}");
+    let first = format!("{finding}  R22 (شاهد على نفسه)");
+    assert_eq!(shown.lines().next(), Some(first.as_str()), "{shown}");
+    let rule = "من قام بالإجراء هو نفسه المصادق عليه";
+    assert!(shown.lines().any(|line| line.starts_with(rule)), "{shown}");
+    assert!(!shown.contains("\"finding\""), "no JSON: {shown}");
 
     // It says in Arabic what was found, at the hub and, once it is published, at the crossing.
     let told = format!(
@@ -250,8 +253,20 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
     assert!(as_json.stdout.starts_with(b"{"), "{as_json:?}");
 
     let english = text(&run_in("C", hub, &["findings", "show", &finding]).stdout);
-    assert!(english.starts_with('{'), "{english}");
-    serde_json::from_str::<Value>(&english).expect("as ever, JSON alone");
+    let told = format!("OF-1 is both performer and attested_by of weighed on {truck}");
+    assert!(english.lines().any(|line| line == told), "{english}");
+    for part in ["R22 (", "FIRM (", "OPEN (", "Nobody has done anything yet."] {
+        assert!(english.contains(part), "{part}: {english}");
+    }
+
+    // What a record's history says stands in words, too, beside its codes.
+    let history = |language| text(&run_in(language, trb, &["record", "history", &truck]).stdout);
+    let arabic = history("ar_IQ.UTF-8");
+    for word in ["weighed (", "gross_kg (", "CUS ("] {
+        assert!(arabic.contains(word), "{word}: {arabic}");
+    }
+    assert!(history("C").contains("weighed "), "{}", history("C"));
+    assert!(!history("C").contains("weighed ("), "{}", history("C"));
 
     // A screen asks for all words at once.
     let words = tell(hub, Some("ar"), "/v1/words", None);
@@ -280,4 +295,52 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
         refused.expect_err("a device reads nothing")["code"],
         "not_for_devices"
     );
+}
+
+#[test]
+fn the_language_of_a_person_is_the_same_at_the_next_sign_in_and_that_of_a_token_goes_with_it() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub");
+
+    let invited = json!({"scope": {"is": "reader"}, "account": "amira", "person": "Amira"});
+    let invited = hub.post("/v1/accounts/invitations", &invited).unwrap();
+    let password = "four lorries at dusk";
+    let accepted = json!({"code": invited["code"], "password": password});
+    hub.post("/v1/invitations/accept", &accepted).unwrap();
+    let sign_in = || {
+        let with = json!({"account": "amira", "password": password});
+        let begun = hub.post("/v1/sessions", &with).unwrap();
+        begun["token"].as_str().unwrap().to_string()
+    };
+
+    let first = hub.as_bearer(&sign_in());
+    assert_eq!(first.get("/v1/whoami").unwrap()["language"], Value::Null);
+    let wrong = first.post("/v1/language", &json!({"language": "fr"}));
+    assert_eq!(wrong.unwrap_err()["code"], "bad_value");
+    first
+        .post("/v1/language", &json!({"language": "ar"}))
+        .unwrap();
+
+    // At another browser, and at the one that was signed in.
+    let again = hub.as_bearer(&sign_in());
+    for session in [&first, &again] {
+        assert_eq!(session.get("/v1/whoami").unwrap()["language"], "ar");
+        let refused = session.get("/v1/sites/nobody/contacts").unwrap_err();
+        let english = hub.get("/v1/sites/nobody/contacts").unwrap_err();
+        assert_eq!(refused["code"], english["code"]);
+        assert_ne!(refused["title"], english["title"], "{refused}");
+    }
+
+    // An operator's own token has none; one that is issued may have one.
+    let issued = ["token", "issue", "screen", "--language", "ar"];
+    let issued = run_json(&hub.dir, &issued);
+    let screen = hub.as_bearer(issued["token"].as_str().unwrap());
+    assert_eq!(screen.get("/v1/whoami").unwrap()["language"], "ar");
+    let asked = tell(&screen, Some("en"), "/v1/words", None);
+    assert_eq!(
+        asked.body["language"], "en",
+        "what is asked for goes before"
+    );
+    assert_eq!(screen.get("/v1/words").unwrap()["language"], "ar");
 }

@@ -15,4 +15,5 @@ mod operators;
 mod passkeys;
 mod reading;
 mod repeats;
+mod secrets;
 mod written;

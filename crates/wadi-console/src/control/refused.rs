@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/console/control/refused";
 
-/// Refusals on the page: the newest.
+/// Refusals on a page, from the newest on.
 const REFUSALS_SHOWN: u32 = 100;
 
 /// Something that was refused.
@@ -61,6 +61,7 @@ struct QuarantineLine {
 struct RefusedListPage {
     f: PageFrame,
     refusals: Vec<RefusalLine>,
+    next_refusals: Option<String>,
     quarantine: Vec<QuarantineLine>,
     next: Option<String>,
     forks: Vec<String>,
@@ -81,10 +82,11 @@ impl RefusedListPage {
     }
 }
 
-/// Which page of the quarantine, and whether dismissed refusals are shown.
+/// Which page of the quarantine and of the refusals, and whether dismissed ones are shown.
 #[derive(Default, Deserialize)]
 pub(super) struct QuarantinePage {
     after: Option<String>,
+    refusals_after: Option<String>,
     all: Option<String>,
 }
 
@@ -107,7 +109,10 @@ async fn read_page(
 ) -> Result<RefusedListPage, Refused> {
     let (api, asker) = (&console.api, &visitor.asker);
     let (after, shows_all) = (page.after.as_deref(), page.all.is_some());
-    let path = format!("/v1/refusals?limit={REFUSALS_SHOWN}&open={}", !shows_all);
+    let mut path = format!("/v1/refusals?limit={REFUSALS_SHOWN}&open={}", !shows_all);
+    if let Some(after) = &page.refusals_after {
+        path += &format!("&after={}", values::query_escaped(after));
+    }
     let refusals: RefusalsRead = api.get(asker, &path).await?;
     let members: MembersRead = api.get(asker, "/v1/members").await?;
     let sites: SitesRead = api.get(asker, "/v1/sites").await?;
@@ -149,6 +154,11 @@ async fn read_page(
 
     Ok(RefusedListPage {
         refusals: refusals.refusals.iter().map(refusal).collect(),
+        next_refusals: refusals.next_after.as_deref().map(|after| {
+            let all = if shows_all { "all=1&" } else { "" };
+            let after = values::query_escaped(after);
+            format!("{PATH}?{all}refusals_after={after}")
+        }),
         next: quarantine.next_after.as_deref().map(|after| {
             let after = values::query_escaped(after);
             format!("{PATH}?after={after}#quarantine")

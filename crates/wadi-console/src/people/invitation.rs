@@ -128,7 +128,7 @@ pub(crate) async fn accept(
         .post::<Begun>(&guest.0.asker, "/v1/invitations/accept", &body, None)
         .await;
     match said {
-        Ok(begun) => begin_session(&guest.0, &begun.token, "/console"),
+        Ok(begun) => begin_session(&console, &guest.0, &begun.token, "/console").await,
         Err(refused) => invitation_page(&console, &guest, &form.code, Some(refused)).await,
     }
 }
@@ -176,7 +176,7 @@ pub(crate) async fn follow_link(
         .post::<Begun>(&asker, "/v1/sessions", &json!({"code": form.code}), None)
         .await;
     match said {
-        Ok(begun) => begin_session(&guest.0, &begun.token, "/console"),
+        Ok(begun) => begin_session(&console, &guest.0, &begun.token, "/console").await,
         Err(refused) => link_page(&guest, "", Some(refused)),
     }
 }

@@ -153,6 +153,7 @@ pub(crate) struct BacklogRead {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct RefusalsRead {
     pub refusals: Vec<RefusalRead>,
+    pub next_after: Option<String>,
 }
 
 /// Something that was refused, and whose it was.

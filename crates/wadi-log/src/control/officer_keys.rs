@@ -14,7 +14,10 @@ pub(super) struct OfficerKeys {
 }
 
 impl OfficerKeys {
-    fn said_of(&self, officer: &str) -> impl Iterator<Item = (&Reference, &(OfficerKeyEntry, i64))> {
+    fn said_of(
+        &self,
+        officer: &str,
+    ) -> impl Iterator<Item = (&Reference, &(OfficerKeyEntry, i64))> {
         self.by_officer.get(officer).into_iter().flatten()
     }
 }

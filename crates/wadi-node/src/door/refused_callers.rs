@@ -1,4 +1,4 @@
-//! Callers whom this node turned away: one alarm for all of them, however many there are and however
+//! Callers whom this node turned away: one alarm for all of them, however many there are and how
 //! often they call.
 
 use crate::door::{Door, live::LivePart};
@@ -15,7 +15,7 @@ pub(crate) const CALLERS: &str = "callers";
 const STANDS_MS: i64 = 3_600_000;
 /// Refusals that are counted apart, by subject and code; of more, those called last.
 const REFUSALS_MAX: usize = 64;
-/// Addresses of one refusal that are told apart; callers from further ones are counted all the same.
+/// Addresses of one refusal that are told apart; calls from further ones are counted all the same.
 const ADDRESSES_MAX: usize = 64;
 
 /// What was refused of whom, as the list of refusals names it: subject and code.
@@ -161,7 +161,12 @@ mod tests {
 
         // Who calls again is counted anew.
         assert!(callers.count(key("a caller"), address(1), "why", STANDS_MS * 2));
-        assert!(callers.alarm(STANDS_MS * 2).unwrap().contains("(calls: 1, "));
+        assert!(
+            callers
+                .alarm(STANDS_MS * 2)
+                .unwrap()
+                .contains("(calls: 1, ")
+        );
     }
 
     #[test]

@@ -3,7 +3,12 @@
 use wadi_store::defence::{SWITCHABLE, fails_without};
 
 /// A defence, the test that fails without it, and what becomes of a node then.
-const DEFENCES: [(&str, &str, &str); 3] = [
+const DEFENCES: [(&str, &str, &str); 5] = [
+    (
+        "turns",
+        "pipeline::turns::tests::own_commands_go_first_and_then_everybody_has_a_turn",
+        "whatever one peer floods the queue with is worked off before anybody else",
+    ),
     (
         "carried-share",
         "links::carried::tests::one_neighbour_fills_its_own_part_and_no_other",
@@ -19,6 +24,12 @@ const DEFENCES: [(&str, &str, &str); 3] = [
         "ledger::named_times::tests::\
          what_stands_past_a_listed_size_was_written_after_the_time_that_was_named",
         "whoever leaves the hub time out backdates as far as he likes",
+    ),
+    (
+        "borne-out",
+        "tests::captured::blamed::\
+         who_forges_what_an_officer_had_taken_in_blames_nobody_and_is_found",
+        "a captured node blames officers for what it never heard",
     ),
 ];
 

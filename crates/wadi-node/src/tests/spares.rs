@@ -382,3 +382,47 @@ async fn a_closed_crossing_whose_node_is_heard_on_is_an_alarm() {
     let alarm = told().await.expect("its node is heard on");
     assert!(alarm.contains("its node trb is heard"), "{alarm}");
 }
+
+/// A truck left under a hold, and what its crossing did until then is not received.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_fell_silent_is_named_with_what_waits_for_it_until_it_is_heard_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let country = country();
+    let hub = country.node(dir.path(), HUB, "hub").await;
+    let trb = country.node(dir.path(), TRB, "trb").await;
+    let told = async || {
+        // The hub looks who is heard once a minute: in so many rests of its reconciler.
+        for _ in 0..13 {
+            looked(&hub).await;
+        }
+
+        let alarms = hub.reads().alarms().await.unwrap();
+        let mut texts = alarms.into_iter().map(|a| a.text);
+        texts.find(|text| text.contains("wait for it"))
+    };
+
+    let not_this_one = vec![spare(SPARE, vec![])];
+    hub.write_control(not_this_one, "Layla").await.unwrap();
+    leaves_under_hold(&trb, "11-A-1", &country).await;
+    let (mut taken, mut logs) = (BTreeMap::new(), BTreeMap::new());
+    blocks(&trb, &mut taken, &mut logs).await;
+    deliver(&hub, &logs, &mut StdRng::seed_from_u64(1), false).await;
+    hear(&hub, &boot(TRB, 7, BEGIN_S + 30)).await;
+    assert_eq!(phases(&hub).await, ["PENDING"]);
+    assert_eq!(told().await, None, "a dark site comes back within a day");
+
+    let later_ms = (BEGIN_S + 26 * 3_600) * 1_000;
+    *hub.heard_in_tests.lock().unwrap() = [("HUB".to_string(), later_ms)].into();
+    let alarm = told().await.expect("a finding waits for it");
+    let heard = "node trb of TRB is heard through 2026-01-01 00:00:30Z and no further: \
+                 1 findings wait for it";
+    assert!(alarm.contains(heard), "{alarm}");
+    let is_no_spare = alarm.contains("or cut it") && !alarm.contains("a spare");
+    assert!(is_no_spare, "it was heard: {alarm}");
+
+    // It comes back, and says what there was.
+    country.clock.0.fetch_add(30 * MINUTE, Ordering::Relaxed);
+    hear(&hub, &boot(TRB, 8, BEGIN_S + 1_200)).await;
+    assert_eq!(phases(&hub).await, ["FIRM"]);
+    assert_eq!(told().await, None, "nothing waits for it any more");
+}

@@ -25,6 +25,15 @@ async fn said(node: &Node, who: (&str, &str), target: Target, draft: Draft) -> W
         .unwrap()
 }
 
+/// The hub registers an officer, and a site hears of it.
+async fn register(hub: &Node, site: &Node, name: &str, department: &str) {
+    let said = vec![officer(name, department)];
+    hub.write_control(said, "OP-1").await.unwrap();
+    let mut control = BTreeMap::new();
+    blocks(hub, &mut BTreeMap::new(), &mut control).await;
+    deliver(site, &control, &mut StdRng::seed_from_u64(1), false).await;
+}
+
 async fn at_gate(node: &Node, target: Target, draft: Draft) -> Written {
     said(node, ("OF-1", "PORT"), target, draft).await
 }
@@ -135,12 +144,7 @@ async fn who_lets_out_what_nobody_cleared_is_told() {
     let (country, sites) = found_country(dir.path()).await;
     let trb = &sites[0];
     let hub = country.node(dir.path(), 2, "hub").await;
-    hub.write_control(vec![officer("OF-2", "PORT")], "OP-1")
-        .await
-        .unwrap();
-    let mut control = BTreeMap::new();
-    blocks(&hub, &mut BTreeMap::new(), &mut control).await;
-    deliver(trb, &control, &mut StdRng::seed_from_u64(1), false).await;
+    register(&hub, trb, "OF-2", "PORT").await;
 
     let came = || Passage::announce("in").gate_in("G1", "R1");
     let out = || Passage::on().gate_out("G2", "R2");
@@ -217,8 +221,10 @@ async fn plate_read(node: &Node, plate: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plate_that_looks_like_one_that_is_sought_is_to_be_read_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (_country, sites) = found_country(dir.path()).await;
+    let (country, sites) = found_country(dir.path()).await;
     let trb = &sites[0];
+    let hub = country.node(dir.path(), 2, "hub").await;
+    register(&hub, trb, "OF-7", "SEC").await;
     assert_eq!(plate_read(trb, "110123").await, "", "nothing is sought");
 
     for sought in ["11-O-123", "CSQU3054383", "0803+EC"] {

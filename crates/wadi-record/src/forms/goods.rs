@@ -104,10 +104,12 @@ impl<'a> DeclaredGoods<'a> {
     /// the assessment may tell it in that one: then it is compared with an assessment of nothing
     /// alone.
     pub(super) fn duty(&self, seen: &Past, assessed: i64, currency: Option<&str>) -> Option<i64> {
-        let mut currencies = self.values("currency", seen).filter_map(|value| match value {
-            Value::Text(text) if !text.is_empty() => Some(text.as_str()),
-            _ => None,
-        });
+        let mut currencies = self
+            .values("currency", seen)
+            .filter_map(|value| match value {
+                Value::Text(text) if !text.is_empty() => Some(text.as_str()),
+                _ => None,
+            });
         let is_other = currencies.any(|other| Some(other) != currency);
         if is_other && assessed != 0 {
             return None;

@@ -67,6 +67,9 @@ pub(crate) struct PersonAccount {
     /// A link that signs in once.
     #[serde(default)]
     pub link: Option<OneTimeCode>,
+    /// The language that the person chose, as ar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// By what authenticators know it, base64url; nothing before the first passkey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
@@ -239,6 +242,7 @@ impl PersonAccount {
         let mut session = Token::new(format!("session-{}-{short}", self.name), self.scope.clone());
         session.person = self.person.clone();
         session.reads = self.reads.clone();
+        session.language = self.language.clone();
         session.created_ms = now_ms;
         session.expires_ms = Some(after_ms(node, SESSION_MS));
         session.session = Some(SessionOf {

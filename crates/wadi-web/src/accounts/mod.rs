@@ -188,6 +188,7 @@ async fn keep_invited(
             signed_in_ms: None,
             invitation: None,
             link: None,
+            language: None,
             handle: None,
             passkeys: Vec::new(),
         });

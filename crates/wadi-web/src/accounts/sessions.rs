@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_node::Node;
+use wadi_words::Language;
 
 /// Who signs in: by account and password, by a passkey, or by the code of a link.
 #[derive(Deserialize, ToSchema)]
@@ -404,6 +405,55 @@ pub(crate) async fn change_password(
     end_sessions(&node, &account.name, Some(token.hash())).await?;
     note_sign_in(&node, "password_set", &account.name, &token.who(), &from).await;
     sessions(State(node), token).await
+}
+
+/// Which language somebody reads.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageBody {
+    /// Its tag: ar or en.
+    language: String,
+}
+
+/// Keeps the language of the one who asks with their account: their sessions are answered in it,
+/// on whatever machine, where a request asks for none.
+#[utoipa::path(
+    post,
+    path = "/v1/language",
+    request_body = LanguageBody,
+    tag = "accounts",
+    responses(
+        (status = 200, description = "kept", body = SessionsAnswer),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+pub(crate) async fn choose_language(
+    State(node): State<Arc<Node>>,
+    token: Token,
+    body: StrictBody<LanguageBody>,
+) -> Result<Json<Value>, Problem> {
+    let tag = known_tag(&body.said.language)?;
+    let account = own_account(&node, &token).await?;
+    PersonAccount::change_kept(&node, &account.name, |account| {
+        account.language = Some(tag.clone());
+    })
+    .await?;
+
+    for (hash, _) in sessions_of(&node, &account.name).await? {
+        let tag = tag.clone();
+        Token::change_kept(&node, &hash, |session| session.language = Some(tag)).await?;
+    }
+    sessions(State(node), token).await
+}
+
+/// The tag of a language that the catalogue has.
+pub(crate) fn known_tag(tag: &str) -> Result<String, Problem> {
+    let known = Language::ALL.into_iter().find(|known| known.tag() == tag);
+    known.map(|known| known.tag().to_string()).ok_or_else(|| {
+        let tags = Language::ALL.map(Language::tag).join(", ");
+        unprocessable("bad_value", format!("language: one of {tags}"))
+    })
 }
 
 /// A link that signs the one who asks in once more, as on another machine. It holds for minutes.

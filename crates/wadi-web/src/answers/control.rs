@@ -332,6 +332,9 @@ pub(crate) struct WhoAnswer {
     /// When the token ends, Unix milliseconds; null where it does not.
     #[schema(required = true)]
     expires_ms: Option<i64>,
+    /// The language of its bearer, as ar; null where none was chosen.
+    #[schema(required = true)]
+    language: Option<String>,
     /// The node's name.
     node: String,
     /// hub, crossing or observer.

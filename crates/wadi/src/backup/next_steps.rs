@@ -111,7 +111,9 @@ fn kept_line(done: &ReplacedDatabase) -> Option<String> {
              Do not delete it: docs/operating.md says how the node takes them back."
         ),
         None => {
-            format!("{kept}. What is in it alone was not counted: keep it until the alarm has ended.")
+            format!(
+                "{kept}. What is in it alone was not counted: keep it until the alarm has ended."
+            )
         }
     })
 }

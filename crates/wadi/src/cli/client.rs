@@ -1,6 +1,10 @@
 //! Talks to a running node over its HTTP API.
 
-use crate::{cli::NodeAt, config::Config, failure::Failure};
+use crate::{
+    cli::{NodeAt, token_file::given_token},
+    config::Config,
+    failure::Failure,
+};
 use serde_json::Value;
 use std::{
     sync::{Arc, RwLock},
@@ -132,13 +136,15 @@ impl Client {
             (None, Err(e)) => return Err(e.clone()),
         };
 
-        let token = match (&at.token, &config) {
-            (Some(token), _) => token.clone(),
+        let given = given_token(at.token.as_deref(), at.token_file.as_deref())?;
+        let token = match (given, &config) {
+            (Some(token), _) => token,
             (None, Ok(c)) => {
                 let path = c.data.join("operator.token");
                 std::fs::read_to_string(&path).map_err(|e| {
                     let why = format!(
-                        "{}: {e}; did the node run here (a standby did not yet)? Else give --token",
+                        "{}: {e}; did the node run here (a standby did not yet)? Else give \
+                         --token-file",
                         path.display()
                     );
                     Failure::new("no_token", why)
@@ -146,8 +152,8 @@ impl Client {
             }
             (None, Err(e)) if at.url.is_some() => {
                 let why = format!(
-                    "with --url a token is needed: give --token, WADI_TOKEN, or the configuration \
-                     of a node of this machine ({})",
+                    "with --url a token is needed: give --token-file, WADI_TOKEN, or the \
+                     configuration of a node of this machine ({})",
                     e.why
                 );
                 return Err(Failure::usage("no_token", why));

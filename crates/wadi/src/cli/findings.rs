@@ -1,6 +1,9 @@
 //! `wadi findings`: what contradicts what, and what auditors do about it.
 
-use super::signing::SigningArgs;
+use super::{
+    finding_page::{cited_entries, finding_page},
+    signing::SigningArgs,
+};
 use crate::{
     cli::{
         NodeAt,
@@ -171,12 +174,12 @@ pub fn run(command: FindingsCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         FindingsCommand::List { filter, at } => list(&filter, &at, json),
         FindingsCommand::Show { finding, at } => {
-            let value = Client::at(&at)?.get(&format!("/v1/findings/{finding}"))?;
-            if let Some(text) = words::finding_text(&value).filter(|_| !json) {
-                print::words_lines(&text);
-            }
-
-            print_answer(json, &value, print::pretty);
+            let client = Client::at(&at)?;
+            let value = client.get(&format!("/v1/findings/{finding}"))?;
+            print::print_words_answer(json, &value, |found| {
+                let entries = cited_entries(&client, found);
+                finding_page(words::language(), found, &entries)
+            });
             Ok(Exit::Done)
         }
 

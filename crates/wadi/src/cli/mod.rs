@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod client;
 mod confirm;
 pub(crate) mod export;
+mod finding_page;
 pub(crate) mod findings;
 mod history;
 pub(crate) mod import;
@@ -21,6 +22,7 @@ pub(crate) mod schema;
 mod signing;
 pub(crate) mod status;
 pub(crate) mod token;
+mod token_file;
 mod typed;
 
 use crate::failure::{Exit, Failure};
@@ -38,9 +40,14 @@ pub struct NodeAt {
     /// The node's HTTP address, where it is not the one in the configuration.
     #[arg(long)]
     url: Option<String>,
-    /// A bearer token, where it is not the operator's own of this machine.
+    /// A bearer token, where it is not the operator's own of this machine. Everybody on the machine
+    /// can read a command line: give --token-file, or WADI_TOKEN.
     #[arg(long, env = "WADI_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// A file with such a token, which others may not read; - for the standard input. It goes
+    /// before --token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 /// Whose act it is.

@@ -214,7 +214,10 @@ mod tests {
         let weighed = json!({"type": "weighed", "gross_kg": 31_000});
         let told = event_words_in(Language::Arabic, weighed.as_object().unwrap());
         assert!(told.starts_with("weighed ("), "{told}");
-        assert!(told.contains("gross_kg (") && told.contains("31000 "), "{told}");
+        assert!(
+            told.contains("gross_kg (") && told.contains("31000 "),
+            "{told}"
+        );
         assert!(!told.contains("31000 kg"), "{told}");
 
         let finding = json!({

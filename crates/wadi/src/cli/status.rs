@@ -134,7 +134,7 @@ fn status_text(v: &Value) -> String {
     }
 }
 
-/// What an alarm of another node is called, before its text; nothing in English, whose text says it.
+/// What an alarm of another node is called, before its text; in English the text says it.
 fn alarm_title(alarm: &Value) -> String {
     let about = alarm["about"].as_str().unwrap_or_default();
     let language = words::language();

@@ -122,6 +122,9 @@ pub enum TokenCommand {
         /// Days until it ends; it does not, where they are left out.
         #[arg(long)]
         days: Option<u32>,
+        /// The language in which its bearer is answered where a request asks for none: ar or en.
+        #[arg(long, value_name = "TAG")]
+        language: Option<String>,
         #[command(flatten)]
         reads: ReadArgs,
         #[command(flatten)]
@@ -221,6 +224,7 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
             operator,
             person,
             days,
+            language,
             reads,
             who,
             at,
@@ -244,13 +248,16 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                 }
             };
 
-            let body = json!({
+            let mut body = json!({
                 "name": name,
                 "reads": reads.grant(),
                 "scope": scope,
                 "person": person.unwrap_or_default(),
                 "days": days,
             });
+            if let Some(language) = language {
+                body["language"] = language.into();
+            }
             let value = Client::at(&at)?.post("/v1/tokens", &body)?;
             print_answer(json, &value, |v| {
                 format!(

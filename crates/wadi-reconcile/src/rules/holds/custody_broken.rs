@@ -106,8 +106,7 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
 /// When goods were taken from under one of a hold's placements: while it was open, or by a word
 /// that was written while it was.
 fn held_since(spans: &[HeldSpan<'_>], e: &Fact<'_>) -> Option<i64> {
-    let is_open =
-        |span: &HeldSpan<'_>| span.held_at(e.at_ms()) && span.placed_by_word(e).is_none();
+    let is_open = |span: &HeldSpan<'_>| span.held_at(e.at_ms()) && span.placed_by_word(e).is_none();
     if spans.iter().any(is_open) {
         return Some(e.at_ms());
     }

@@ -193,14 +193,21 @@ mod tests {
         assert_eq!(found("AGRICULTURAL", result(), "VET"), [Phase::Firm]);
         assert_eq!(found("AGRICULTURAL", result(), "AGR"), []);
         assert_eq!(found("CUSTOMS", search(), "SEC"), []);
-        assert_eq!(found("SECURITY", event("k9.clear", 200, json!({})), "K9"), []);
+        assert_eq!(
+            found("SECURITY", event("k9.clear", 200, json!({})), "K9"),
+            []
+        );
         assert_eq!(found("of tomorrow", search(), "CUS"), []);
     }
 
     #[test]
     fn a_sample_of_what_was_let_go_needs_its_result_all_the_same() {
         let sample = |at_ms: i64| {
-            event("sample.taken", at_ms, json!({"sample": "S1", "due_at": 900}))
+            event(
+                "sample.taken",
+                at_ms,
+                json!({"sample": "S1", "due_at": 900}),
+            )
         };
         let result = |of: &str| event("result.issued", 200, json!({"sample": of}));
         let ended = |kind: &str| event(kind, 300, json!({"holds": ["hold.placed@100"]}));

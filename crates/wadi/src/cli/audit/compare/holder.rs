@@ -151,6 +151,7 @@ impl ComparedNode {
                 config: config.into(),
                 url,
                 token: token.map(String::from),
+                token_file: None,
             };
 
             return Self::live(named, Client::at(&at)?).await;

@@ -6,6 +6,7 @@ mod differences;
 mod holder;
 
 use crate::{
+    cli::token_file::given_token,
     failure::{Exit, Failure},
     print,
 };
@@ -25,12 +26,18 @@ pub struct CompareArgs {
     /// The node to compare it with.
     b: String,
     /// A token of the operator of A, where the one that lies beside its configuration is not to be
-    /// used.
+    /// used. Everybody on the machine can read a command line: give --token-a-file.
     #[arg(long)]
     token_a: Option<String>,
     /// The same of B.
     #[arg(long)]
     token_b: Option<String>,
+    /// A file with A's token, which others may not read; - for the standard input.
+    #[arg(long, value_name = "FILE")]
+    token_a_file: Option<PathBuf>,
+    /// The same of B.
+    #[arg(long, value_name = "FILE")]
+    token_b_file: Option<PathBuf>,
     /// The configuration whose operator's token, and whose authority for https, serve for a URL.
     #[arg(long, default_value = "node.toml")]
     config: PathBuf,
@@ -40,8 +47,10 @@ pub struct CompareArgs {
 }
 
 pub async fn run(args: CompareArgs, json: bool) -> Result<Exit, Failure> {
-    let mut a = ComparedNode::open(&args.a, args.token_a.as_deref(), &args.config).await?;
-    let mut b = ComparedNode::open(&args.b, args.token_b.as_deref(), &args.config).await?;
+    let token_a = given_token(args.token_a.as_deref(), args.token_a_file.as_deref())?;
+    let token_b = given_token(args.token_b.as_deref(), args.token_b_file.as_deref())?;
+    let mut a = ComparedNode::open(&args.a, token_a.as_deref(), &args.config).await?;
+    let mut b = ComparedNode::open(&args.b, token_b.as_deref(), &args.config).await?;
     let both = BothScopes(a.scope.clone(), b.scope.clone());
     let mut found = Differences {
         limit: args.limit,
