@@ -1,5 +1,4 @@
-//! The house's tables: what a crate must never import, which room of `wadi-node` may import which,
-//! and how names and lines are kept (`tidy/words.rs`).
+//! The house's tables: what crates never import, which room of `wadi-node` imports which.
 
 #[path = "tidy/defences.rs"]
 mod defences;

@@ -485,7 +485,7 @@ impl FieldAct<'_> {
     }
 
     /// Who looks out for something holds it all over the country, at crossings that cannot ask
-    /// back: the hub knows who that is, unless the policy says otherwise. Whoever is not registered
+    /// back: where the policy asks for it, the hub knows who that is. Whoever is not registered
     /// can still hold what stands at the own gate, by its record.
     fn by_registered_for_lookouts(&self, put: &Put) -> Result<(), Refusal> {
         match self.department() {

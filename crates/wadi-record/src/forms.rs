@@ -49,8 +49,8 @@ pub enum Lack {
     Answer,
     /// The release of the entry.
     Release,
-    /// The clearing of the passage: one that its limit has not ended, and with which the vehicle did
-    /// not go out and come back before.
+    /// The clearing of the passage: one that its limit has not ended, and with which the vehicle
+    /// did not go out and come back before.
     Clearance,
     /// The closing of a check.
     ClosedCheck,

@@ -113,7 +113,7 @@ impl Default for Policy {
             inland_h: 72,
             weight_permille: 30,
             registered_officers: true,
-            registered_lookouts: true,
+            registered_lookouts: false,
             signed_decisions: SignedDecisions::None,
             distances_km: [("QAM-TRB", 260), ("MAN-MUN", 78), ("MUN-TRB", 629)]
                 .map(|(c, km)| (c.into(), km))

@@ -561,10 +561,8 @@ pub fn terms(record: &Record) -> Terms {
 
     // Holds are listed by whose they are, and by their type.
     for placement in placements_of(record) {
-        put(
-            "owner",
-            placement.department.map_or("", Department::code).into(),
-        );
+        let owner = placement.department.map_or("", Department::code);
+        put("owner", owner.into());
         put(
             "hold_type",
             placement.hold.map_or("", HoldType::name).into(),

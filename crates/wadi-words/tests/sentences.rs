@@ -255,7 +255,7 @@ fn sources(dir: &Path, out: &mut Vec<String>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             sources(&path, out);
-        } else {
+        } else if !path.ends_with("tests.rs") {
             let text = std::fs::read_to_string(&path).expect("a source");
             let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
             out.push(code.into());

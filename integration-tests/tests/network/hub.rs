@@ -393,7 +393,11 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
     let all = before["findings"].as_array().unwrap();
     let other = all.iter().find(|f| f["finding"] != finding["finding"]);
     let other = other.unwrap();
-    let duplicate = |of: &Value| json!({"act": "decide", "approve": true, "disposition": "duplicate", "duplicate_of": of});
+    let duplicate = |of: &Value| {
+        let mut duplicate = json!({"act": "decide", "approve": true, "disposition": "duplicate"});
+        duplicate["duplicate_of"] = of.clone();
+        duplicate
+    };
     act(hub, &second, &finding, duplicate(&other["finding"])).unwrap();
     let proposal = json!({"act": "propose", "waive": true, "reason": "the same"});
     act(hub, &first, other, proposal).unwrap();

@@ -56,7 +56,7 @@ pub(crate) struct KnownHolds {
 }
 
 /// Where an author names a head.
-struct NamedHead {
+struct MentionedHead {
     seen: Reference,
     head: Head,
 }
@@ -172,7 +172,7 @@ pub(crate) async fn known(
         .filter_map(|entry| entry.parse().ok())
         .collect();
 
-    let mut named: Option<(LogId, BTreeMap<LogId, Vec<NamedHead>>)> = None;
+    let mut named: Option<(LogId, BTreeMap<LogId, Vec<MentionedHead>>)> = None;
     for (n, decision) in decisions.into_iter().enumerate() {
         if n >= DECISIONS_MAX && !anchor.is_hold() {
             break;
@@ -224,8 +224,8 @@ pub(crate) async fn known(
 async fn named_heads(
     store: &dyn Store,
     log: &LogId,
-) -> Result<BTreeMap<LogId, Vec<NamedHead>>, StoreError> {
-    let mut named: BTreeMap<LogId, Vec<NamedHead>> = BTreeMap::new();
+) -> Result<BTreeMap<LogId, Vec<MentionedHead>>, StoreError> {
+    let mut named: BTreeMap<LogId, Vec<MentionedHead>> = BTreeMap::new();
     for entry in seen_entries(store, log).await? {
         let seen = entry.reference();
         if let Some(Body::Seen(said)) = entry.entry().map(|e| &e.body) {
@@ -233,7 +233,7 @@ async fn named_heads(
                 named
                     .entry(head.log)
                     .or_default()
-                    .push(NamedHead { seen, head: *head });
+                    .push(MentionedHead { seen, head: *head });
             }
         }
     }
@@ -247,7 +247,7 @@ struct LastNamed {
     /// The position of the last of these entries.
     seq: u64,
     /// The heads of control and hold logs of others, by their logs.
-    heads: BTreeMap<LogId, Vec<NamedHead>>,
+    heads: BTreeMap<LogId, Vec<MentionedHead>>,
 }
 
 impl LastNamed {
@@ -259,7 +259,7 @@ impl LastNamed {
             return Ok(None);
         };
 
-        let mut heads: BTreeMap<LogId, Vec<NamedHead>> = BTreeMap::new();
+        let mut heads: BTreeMap<LogId, Vec<MentionedHead>> = BTreeMap::new();
         for (entry, back) in entries.iter().zip(0..) {
             let seen = entry.reference();
             if last.checked_sub(back) != Some(seen.seq) {
@@ -275,7 +275,7 @@ impl LastNamed {
             };
             for head in said.heads.iter().filter(is_judged_by) {
                 let of = heads.entry(head.log).or_default();
-                of.push(NamedHead { seen, head: *head });
+                of.push(MentionedHead { seen, head: *head });
             }
         }
 
@@ -381,10 +381,10 @@ impl HeadCheck<'_> {
 
     /// How much of a log the author of the decision had taken in, as far as the root that it named
     /// bears that out.
-    async fn known_size(&mut self, log: LogId, heads: &[NamedHead]) -> Result<u64, StoreError> {
+    async fn known_size(&mut self, log: LogId, heads: &[MentionedHead]) -> Result<u64, StoreError> {
         let held = self.node.frontier().0.get(&log).map_or(0, |tip| tip.size);
         let is_forked = self.node.with_control(|c| c.forks().contains_key(&log));
-        let mut before: Vec<&NamedHead> = heads
+        let mut before: Vec<&MentionedHead> = heads
             .iter()
             .filter(|n| n.seen.seq < self.decision.seq)
             .collect();

@@ -2,7 +2,6 @@
 
 mod hostile;
 mod repetition;
-mod state_names;
 
 use crate::*;
 use serde_json::{Value as Json, json};

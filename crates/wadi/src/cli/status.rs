@@ -107,16 +107,8 @@ fn status_text(v: &Value) -> String {
         out += &format!("CUT: {}\n", shown(cut.as_str().unwrap_or_default()));
     }
 
-    for r in v["last_refused"].as_array().into_iter().flatten() {
-        out += &format!(
-            "refused {}: {} ({})\n",
-            words::beside(Group::Problem, r["code"].as_str().unwrap_or_default()),
-            words::reason(
-                r["code"].as_str().unwrap_or_default(),
-                r["why"].as_str().unwrap_or_default()
-            ),
-            member_text(r, "subject")
-        );
+    for refused in v["last_refused"].as_array().into_iter().flatten() {
+        out += &refused_text(refused);
     }
 
     if v["country_log"].is_object() {
@@ -132,6 +124,16 @@ fn status_text(v: &Value) -> String {
         Some(table) => format!("{out}\n{table}"),
         None => out,
     }
+}
+
+fn refused_text(refused: &Value) -> String {
+    let text = |member: &str| refused[member].as_str().unwrap_or_default();
+    format!(
+        "refused {}: {} ({})\n",
+        words::beside(Group::Problem, text("code")),
+        words::reason(text("code"), text("why")),
+        member_text(refused, "subject")
+    )
 }
 
 /// What an alarm of another node is called, before its text; in English the text says it.

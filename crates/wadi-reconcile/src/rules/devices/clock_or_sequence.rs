@@ -30,6 +30,13 @@ sentences! {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     out.extend(outside_brackets(dossier));
+    out.extend(numbers_of_devices(dossier));
+    out
+}
+
+/// Numbers of devices that came twice, and those that are missing.
+fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
+    let mut out = Vec::new();
     let anchor = &dossier.anchor;
     let back = sequence_back(&dossier.policy);
 

@@ -121,7 +121,7 @@ fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy
 /// afterwards. Whoever lets a held truck go would say so, too; a book of the gate that is entered
 /// later looks the same, and an auditor lays it beside the finding.
 #[derive(Clone, Copy)]
-enum How<'a> {
+enum HowPassed<'a> {
     /// It left while the placement held.
     Left,
     /// Its exit is said to lie before the placement, and was written down while that held.
@@ -135,7 +135,7 @@ enum How<'a> {
     EndedAlone { end: Fact<'a> },
 }
 
-impl How<'_> {
+impl HowPassed<'_> {
     /// What is told of several: the surest one.
     fn rank(&self) -> u8 {
         match self {
@@ -148,7 +148,7 @@ impl How<'_> {
 
 /// An exit under a hold, and how many there are.
 struct Passed<'a> {
-    how: How<'a>,
+    how: HowPassed<'a>,
     left_ms: i64,
     placed_ms: i64,
     exits: usize,
@@ -163,12 +163,12 @@ impl<'a> Passed<'a> {
         (hold, spans): (&'a Facts, &[HeldSpan<'a>]),
         goods: Option<&'a Facts>,
     ) -> Option<Self> {
-        let mut all: Vec<(How<'a>, i64, i64)> = Vec::new();
+        let mut all: Vec<(HowPassed<'a>, i64, i64)> = Vec::new();
         for exit in truck.events("gate.out") {
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
                     let end = ended_alone(dossier, span, exit, truck, [Some(hold), goods])?;
-                    Some(How::EndedAlone { end })
+                    Some(HowPassed::EndedAlone { end })
                 };
                 let how = by_times(span, &exit).or_else(alone)?;
                 Some((how, exit.at_ms(), span.placed_ms))
@@ -196,14 +196,14 @@ impl<'a> Passed<'a> {
         let mut evidence = json!({"hold": held, "placed_ms": placed_ms, "left_ms": left_ms});
         let mut through_ms = left_ms;
         match self.how {
-            How::Left => {}
-            How::LeftByWord { entered_ms }
-            | How::PlacedByWord { entered_ms }
-            | How::EndedByWord { entered_ms } => {
+            HowPassed::Left => {}
+            HowPassed::LeftByWord { entered_ms }
+            | HowPassed::PlacedByWord { entered_ms }
+            | HowPassed::EndedByWord { entered_ms } => {
                 evidence["entered_ms"] = entered_ms.into();
                 through_ms = entered_ms;
             }
-            How::EndedAlone { end } => {
+            HowPassed::EndedAlone { end } => {
                 evidence["end"] = end.entry().into();
                 evidence["officer"] = end.officer().into();
             }
@@ -227,37 +227,37 @@ impl<'a> Passed<'a> {
 
     fn sentence<'s>(&'s self, passage: &'s str, hold: &'s str, goods: Option<&'s str>) -> Says<'s> {
         match (self.how, goods) {
-            (How::Left, None) => Says::Left { passage, hold },
-            (How::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
-            (How::PlacedByWord { .. }, None) => Says::PlacedByWord { passage, hold },
-            (How::EndedByWord { .. }, None) => Says::EndedByWord { passage, hold },
-            (How::EndedAlone { end }, None) => Says::EndedAlone {
+            (HowPassed::Left, None) => Says::Left { passage, hold },
+            (HowPassed::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
+            (HowPassed::PlacedByWord { .. }, None) => Says::PlacedByWord { passage, hold },
+            (HowPassed::EndedByWord { .. }, None) => Says::EndedByWord { passage, hold },
+            (HowPassed::EndedAlone { end }, None) => Says::EndedAlone {
                 passage,
                 hold,
                 officer: end.officer(),
                 event: end.kind(),
             },
-            (How::Left, Some(goods)) => Says::LeftWithGoods {
+            (HowPassed::Left, Some(goods)) => Says::LeftWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (How::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
+            (HowPassed::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (How::PlacedByWord { .. }, Some(goods)) => Says::PlacedByWordWithGoods {
+            (HowPassed::PlacedByWord { .. }, Some(goods)) => Says::PlacedByWordWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (How::EndedByWord { .. }, Some(goods)) => Says::EndedByWordWithGoods {
+            (HowPassed::EndedByWord { .. }, Some(goods)) => Says::EndedByWordWithGoods {
                 passage,
                 hold,
                 goods,
             },
-            (How::EndedAlone { end }, Some(goods)) => Says::EndedAloneWithGoods {
+            (HowPassed::EndedAlone { end }, Some(goods)) => Says::EndedAloneWithGoods {
                 passage,
                 hold,
                 officer: end.officer(),
@@ -269,21 +269,21 @@ impl<'a> Passed<'a> {
 }
 
 /// How an exit passed a placement that held, by the times that are said and those of writing.
-fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<How<'a>> {
+fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
     if span.held_at(exit.at_ms()) {
         return Some(match span.placed_by_word(exit) {
-            Some(entered_ms) => How::PlacedByWord { entered_ms },
-            None => How::Left,
+            Some(entered_ms) => HowPassed::PlacedByWord { entered_ms },
+            None => HowPassed::Left,
         });
     }
 
     if span.held_when_written(exit) {
         let entered_ms = exit.entered_ms();
-        return Some(How::LeftByWord { entered_ms });
+        return Some(HowPassed::LeftByWord { entered_ms });
     }
 
     let entered_ms = span.ended_by_word(exit)?;
-    Some(How::EndedByWord { entered_ms })
+    Some(HowPassed::EndedByWord { entered_ms })
 }
 
 /// How often a truck went out with these exits: it has to come in between, or some time passes.

@@ -65,6 +65,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         }
     }
 
+    out.extend(unannounced(dossier));
+    out
+}
+
+/// A truck that arrived, and that nobody sent.
+fn unannounced(dossier: &Dossier) -> Vec<Contradiction> {
+    let passage = &dossier.anchor;
+    let mut out = Vec::new();
     let announced = |p: &crate::Facts| {
         p.events("diverted")
             .any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()))
