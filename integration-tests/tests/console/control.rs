@@ -60,7 +60,7 @@ fn a_policy_is_changed_with_its_difference_seen_before_it_is_signed() {
 
     let page = pages.get(at).html;
     assert!(
-        page.contains("Revision 2") && page.contains("operator"),
+        page.contains("Revision 2") && page.contains(OPERATOR),
         "{page}"
     );
 }

@@ -398,9 +398,10 @@ fn an_officer_who_attests_his_own_weighing_is_found_and_two_auditors_settle_it()
         duplicate["duplicate_of"] = of.clone();
         duplicate
     };
+    let propose = || json!({"act": "propose", "waive": true, "reason": "the same"});
+    act(hub, &first, &finding, propose()).unwrap();
     act(hub, &second, &finding, duplicate(&other["finding"])).unwrap();
-    let proposal = json!({"act": "propose", "waive": true, "reason": "the same"});
-    act(hub, &first, other, proposal).unwrap();
+    act(hub, &first, other, propose()).unwrap();
     assert_eq!(
         act(hub, &second, other, duplicate(&finding["finding"])).unwrap_err()["code"],
         "bad_duplicate"

@@ -46,6 +46,10 @@ fn hears_again_off_by(world: &World, seconds: i64) {
         world.site("trb").truck("11-A-00009");
         heard() > before
     });
+
+    // The next head of the log names that time. What is written once the hub has it stands after.
+    world.site("trb").truck("11-A-00009");
+    world.settle(&["hub", "trb"]);
 }
 
 #[test]
