@@ -24,16 +24,19 @@ pub(crate) mod known_time;
 pub(crate) mod live;
 pub(crate) mod losses;
 pub(crate) mod next_contact;
+mod off_shift;
 pub(crate) mod orders;
 pub(crate) mod pace;
 pub(crate) mod peer_links;
 pub(crate) mod peers;
 pub(crate) mod projections;
 pub(crate) mod proofs;
+mod read_again;
 pub(crate) mod refused_callers;
 pub(crate) mod resync_state;
 pub(crate) mod scopes;
 pub(crate) mod sealing;
+mod second_look;
 pub(crate) mod shared_terms;
 pub(crate) mod signatory;
 pub(crate) mod status;
@@ -63,6 +66,7 @@ use peer_links::PeerLinks;
 use projections::Projections;
 use refused_callers::RefusedCallers;
 use scopes::DigestsRead;
+use second_look::SecondLook;
 use shared_terms::SharedTerms;
 use signatory::Signatory;
 use status::{CountryStanding, PeerStatus, ScrubStatus};
@@ -346,6 +350,13 @@ impl Door {
     /// Writes; durable, with its anchor, when it returns. A hold that found the disk full is
     /// written again in the room that the ballast gave up.
     pub async fn write(&self, write: Write) -> Result<Written, NodeError> {
+        let look = SecondLook::of(self, &write);
+        let mut written = self.write_kept(write).await?;
+        self.look_again(look, &mut written).await;
+        Ok(written)
+    }
+
+    async fn write_kept(&self, write: Write) -> Result<Written, NodeError> {
         let again = (write.draft.kind.lane() == Lane::Hold).then(|| write.clone());
         let done = self
             .ask(|reply| Command::Write(Box::new(write), reply))
@@ -379,7 +390,8 @@ impl Door {
         HandedIn(Some(answer))
     }
 
-    /// Writes many at once, each for itself, in order; many share a commit.
+    /// Writes many at once, each for itself, in order; many share a commit. They are a backlog: none
+    /// of them is held against shift books and lookalikes, which are for who stands at the gate.
     pub async fn write_all(&self, writes: Vec<Write>) -> Vec<Result<Written, NodeError>> {
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {

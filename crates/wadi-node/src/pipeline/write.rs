@@ -20,7 +20,6 @@ use wadi_log::{
     Body, Change, Common, Crossing, Entry, LogId, RecordId, Reference, Role, VerifiedEntry,
 };
 use wadi_record::{Draft, DraftContext, Kind, Record, is_decision, warnings};
-use wadi_store::StoreError;
 
 /// How far ahead of this node's clock a time of what has happened may lie without a word, in
 /// milliseconds, where the policy is not laxer: people write down full hours.
@@ -77,15 +76,6 @@ impl ToldBefore {
 fn types(draft: &Draft) -> impl Iterator<Item = &str> {
     let events = draft.events.iter();
     events.filter_map(|event| event.get("type")?.as_str())
-}
-
-/// What was found strange; nothing where the store could not be asked: a warning keeps nothing from
-/// being recorded.
-fn as_far_as_known(told: Result<Vec<String>, StoreError>) -> Vec<String> {
-    told.unwrap_or_else(|error| {
-        tracing::warn!(%error, "a write could not be held against what else is known here");
-        Vec::new()
-    })
 }
 
 impl Sequencer {
@@ -156,18 +146,7 @@ impl Sequencer {
         write: &Write,
         place: &WritePlace,
     ) -> Result<ToldBefore, NodeError> {
-        let mut of_draft = self.draft_warnings(g, &write.draft, place.record).await?;
-        let happened = write.happened.as_ref();
-        let at_ms = happened.map_or_else(|| self.clock.now_ms(), |(at_ms, _)| *at_ms);
-
-        let crossing = place.crossing;
-        let off_shift = self.shift_warnings(g, write, crossing, at_ms).await;
-        of_draft.extend(as_far_as_known(off_shift));
-        if matches!(write.draft.kind, Kind::Passage | Kind::CustomsEntry) {
-            let misread = self.read_again_warnings(write, place.record, crossing, at_ms);
-            of_draft.extend(as_far_as_known(misread.await));
-        }
-
+        let of_draft = self.draft_warnings(g, &write.draft, place.record).await?;
         let names: Vec<String> = write.draft.fields.keys().cloned().collect();
         let before = match place.record {
             Some(id) => {

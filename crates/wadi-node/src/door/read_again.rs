@@ -2,10 +2,10 @@
 //! that looks like that of a vehicle that is inside (R07). Whoever writes it down is told to read
 //! it again, and not what is sought.
 
-use crate::{door::write::Write, pipeline::sequencer::Sequencer};
+use super::Door;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use wadi_log::{Crossing, Lane, RecordId};
+use wadi_log::{Lane, RecordId};
 use wadi_record::{Draft, Value, field_term, member_term, plate_shape, term};
 use wadi_store::{StoreError, TermQuery};
 
@@ -29,7 +29,7 @@ const MEMBERS: [(&str, &str); 4] = [
 const INSIDE: [&str; 3] = ["ADMITTED", "IN_PROCESS", "CLEARED"];
 
 /// A plate or a container that a draft holds.
-struct ReadOff {
+pub(super) struct ReadOff {
     /// The field, or the event and its member.
     place: String,
     /// As it was written.
@@ -40,7 +40,7 @@ struct ReadOff {
 }
 
 /// The plates and containers of a draft, each once.
-fn read_off(draft: &Draft) -> Vec<ReadOff> {
+pub(super) fn read_off(draft: &Draft) -> Vec<ReadOff> {
     let of_fields = draft.fields.iter().filter_map(|(name, value)| {
         let Value::Text(text) = value else {
             return None;
@@ -82,22 +82,21 @@ fn is_inside(state: &str) -> bool {
     INSIDE.contains(&name)
 }
 
-impl Sequencer {
+impl Door {
     /// What is told of plates and containers that look like others that matter here.
     pub(super) async fn read_again_warnings(
         &self,
-        write: &Write,
-        own: Option<RecordId>,
-        crossing: Crossing,
+        read: &[ReadOff],
+        own: RecordId,
+        crossing: &str,
         at_ms: i64,
     ) -> Result<Vec<String>, StoreError> {
-        let read = read_off(&write.draft);
         if read.is_empty() {
             return Ok(Vec::new());
         }
 
-        let sought = self.near_lookouts(&read).await?;
-        let inside = self.lookalikes_inside(&read, own, crossing, at_ms).await?;
+        let sought = self.near_lookouts(read).await?;
+        let inside = self.lookalikes_inside(read, own, crossing, at_ms).await?;
         Ok(sought.into_iter().chain(inside).take(WARNED_MAX).collect())
     }
 
@@ -145,8 +144,8 @@ impl Sequencer {
     async fn lookalikes_inside(
         &self,
         read: &[ReadOff],
-        own: Option<RecordId>,
-        crossing: Crossing,
+        own: RecordId,
+        crossing: &str,
         at_ms: i64,
     ) -> Result<Vec<String>, StoreError> {
         let plates: Vec<&ReadOff> = read.iter().filter(|one| one.what == "plate").collect();
@@ -177,7 +176,7 @@ impl Sequencer {
         let ids: BTreeSet<RecordId> = hits
             .iter()
             .map(|hit| hit.record)
-            .filter(|id| Some(*id) != own)
+            .filter(|id| *id != own)
             .collect();
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -198,8 +197,7 @@ impl Sequencer {
         }
 
         let mut rows = self.store.records_by_id(&others).await?;
-        let here = crossing.to_string();
-        rows.retain(|row| row.crossing == here && is_inside(&row.state));
+        rows.retain(|row| row.crossing == crossing && is_inside(&row.state));
         let mut out = Vec::new();
         for (asker, plate) in plates.iter().enumerate() {
             let of_plate = hits.iter().filter(|hit| hit.asker == asker);

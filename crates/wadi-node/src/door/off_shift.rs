@@ -1,12 +1,9 @@
 //! Whether whoever acts is on shift, by the shift books of the crossing: the same rule as R21.
 
-use crate::{
-    door::write::Write,
-    pipeline::{commit::Commit, sequencer::Sequencer},
-};
+use super::{Door, write::Write};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use wadi_log::{Crossing, Lane, RecordId};
+use wadi_log::Lane;
 use wadi_record::{Policy, SHIFT_EVENTS, ShiftTurn, event_type, is_off_shift, member_term, term};
 use wadi_store::{StoreError, TermQuery};
 
@@ -17,45 +14,44 @@ const DAY_MS: i64 = 36 * HOUR_MS;
 const HOUR_MS: i64 = 3_600_000;
 
 /// The acts of a write that are done on shift.
-fn acts_on_shift(write: &Write) -> BTreeSet<&str> {
+pub(super) fn acts_on_shift(write: &Write) -> BTreeSet<String> {
     let events = write.draft.events.iter();
     events
         .filter_map(|event| event.get("type").and_then(Json::as_str))
         .filter(|kind| event_type(kind).is_some_and(|row| row.needs_shift))
+        .map(String::from)
         .collect()
 }
 
-impl Sequencer {
-    /// The policy now in force.
-    pub(super) fn policy_now(&self) -> Policy {
-        let newest = self.ledger.control().policy(|_| u64::MAX);
-        let read = newest.and_then(|(_, policy)| Policy::read(&policy.text).ok());
-        read.unwrap_or_default()
-    }
+/// An officer's coming on shift or going off it, of a site day's projection; none where it does not
+/// count.
+fn turn_of(event: &Json, officer: &str) -> Option<ShiftTurn> {
+    let kind = event["type"].as_str()?;
+    let is_theirs = event["counts"] == true && event["data"]["officer"] == officer;
+    let is_shift = is_theirs && SHIFT_EVENTS.contains(&kind);
+    is_shift.then(|| ShiftTurn::of(kind, event["at_ms"].as_i64().unwrap_or(0)))
+}
 
+impl Door {
     /// What an officer is told who acts off shift. Only where shifts are kept at the crossing that
     /// the record is of, and name the officer.
     pub(super) async fn shift_warnings(
-        &mut self,
-        g: &mut Commit,
-        write: &Write,
-        crossing: Crossing,
+        &self,
+        acts: &BTreeSet<String>,
+        officer: &str,
+        crossing: &str,
         at_ms: i64,
     ) -> Result<Vec<String>, StoreError> {
-        let acts = acts_on_shift(write);
-        if acts.is_empty() || write.officer.is_empty() {
+        if acts.is_empty() || officer.is_empty() {
             return Ok(Vec::new());
         }
 
         let policy = self.policy_now();
-        let turns = self
-            .turns_of(g, &write.officer, crossing, at_ms, &policy)
-            .await?;
+        let turns = self.turns_of(officer, crossing, at_ms, &policy).await?;
         if !is_off_shift(&turns, at_ms, &policy) {
             return Ok(Vec::new());
         }
 
-        let officer = &write.officer;
         let told = acts.iter().map(|act| {
             format!(
                 "{act}: {officer} is off shift by the shift book of this crossing; that is a \
@@ -68,10 +64,9 @@ impl Sequencer {
     /// The shifts of an officer around a time at a crossing, as its site days tell them, the oldest
     /// first.
     async fn turns_of(
-        &mut self,
-        g: &mut Commit,
+        &self,
         officer: &str,
-        crossing: Crossing,
+        crossing: &str,
         at_ms: i64,
         policy: &Policy,
     ) -> Result<Vec<ShiftTurn>, StoreError> {
@@ -92,21 +87,18 @@ impl Sequencer {
         };
 
         let hits = self.store.near(&[query]).await?;
-        let days: Vec<RecordId> = hits.into_iter().map(|hit| hit.record).collect();
-        let mut turns = Vec::new();
-        for id in days {
-            let Some(day) = self.record(g, id).await? else {
-                continue;
-            };
-            if day.crossing() != crossing {
-                continue;
-            }
+        let days: Vec<_> = hits.into_iter().map(|hit| hit.record).collect();
+        if days.is_empty() {
+            return Ok(Vec::new());
+        }
 
-            let shifts = day.events().filter(|event| {
-                let is_shift = SHIFT_EVENTS.contains(&event.kind());
-                is_shift && event.counts() && event.text("officer") == Some(officer)
-            });
-            turns.extend(shifts.map(|event| ShiftTurn::of(event.kind(), event.at_ms)));
+        let mut days = self.store.records_by_id(&days).await?;
+        days.retain(|day| day.crossing == crossing);
+        let mut turns: Vec<ShiftTurn> = Vec::new();
+        for day in days {
+            let day: Json = serde_json::from_str(&day.json).unwrap_or_default();
+            let events = day["events"].as_array().into_iter().flatten();
+            turns.extend(events.filter_map(|event| turn_of(event, officer)));
         }
 
         turns.sort_by_key(|turn| turn.at_ms);

@@ -1,0 +1,95 @@
+//! What a write is held against once it is kept: the shift book, lookouts, and the vehicles that are
+//! inside. It is read in the task of whoever wrote, so that it keeps no other write waiting.
+
+use super::{
+    Door,
+    off_shift::acts_on_shift,
+    read_again::{ReadOff, read_off},
+    write::{Target, Write, Written},
+};
+use std::collections::BTreeSet;
+use wadi_record::Kind;
+use wadi_store::StoreError;
+
+/// What of a write is looked at again.
+pub(super) struct SecondLook {
+    /// Plates and containers.
+    read: Vec<ReadOff>,
+    /// Acts that are done on shift.
+    acts: BTreeSet<String>,
+    officer: String,
+    /// The crossing of a record that begins; none where it began before.
+    crossing: Option<String>,
+    at_ms: i64,
+}
+
+impl SecondLook {
+    /// Of a write that is about to be made; none where nothing in it is looked at.
+    pub(super) fn of(door: &Door, write: &Write) -> Option<Self> {
+        let is_read = matches!(write.draft.kind, Kind::Passage | Kind::CustomsEntry);
+        let look = Self {
+            read: if is_read {
+                read_off(&write.draft)
+            } else {
+                Vec::new()
+            },
+            acts: acts_on_shift(write),
+            officer: write.officer.clone(),
+            crossing: match &write.target {
+                Target::New(crossing) => crossing.or(door.me.crossing).map(|c| c.to_string()),
+                Target::On(_) => None,
+            },
+            at_ms: match &write.happened {
+                Some((at_ms, _)) => *at_ms,
+                None => door.now_ms(),
+            },
+        };
+
+        let has_any = !look.read.is_empty() || !look.acts.is_empty();
+        has_any.then_some(look)
+    }
+}
+
+impl Door {
+    /// Adds what was found strange to what whoever wrote is told. Where the store cannot be asked,
+    /// it is left out: the write is kept.
+    pub(super) async fn look_again(&self, look: Option<SecondLook>, written: &mut Written) {
+        let Some(look) = look.filter(|_| !written.repeated) else {
+            return;
+        };
+
+        match self.looked(&look, written).await {
+            Ok(told) => written.warnings.extend(told),
+            Err(error) => {
+                tracing::warn!(%error, "a write could not be held against what else is known here");
+            }
+        }
+    }
+
+    async fn looked(
+        &self,
+        look: &SecondLook,
+        written: &Written,
+    ) -> Result<Vec<String>, StoreError> {
+        let crossing = match &look.crossing {
+            Some(crossing) => crossing.clone(),
+            None => {
+                let rows = self.store.records_by_id(&[written.record]).await?;
+                rows.into_iter()
+                    .next()
+                    .map_or(String::new(), |row| row.crossing)
+            }
+        };
+
+        let (officer, at_ms) = (look.officer.as_str(), look.at_ms);
+        let mut told = self
+            .shift_warnings(&look.acts, officer, &crossing, at_ms)
+            .await?;
+        let own = written.record;
+        told.extend(
+            self.read_again_warnings(&look.read, own, &crossing, at_ms)
+                .await?,
+        );
+        Ok(told)
+    }
+}
