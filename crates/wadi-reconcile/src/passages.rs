@@ -11,6 +11,11 @@ const LADEN_KG: i64 = 1_000;
 /// The same of a vehicle with passengers: a full coach carries some six tonnes of people and
 /// luggage.
 const LADEN_WITH_PASSENGERS_KG: i64 = 10_000;
+/// What an empty container weighs at most beside a vehicle's own mass, kilograms: one of forty feet
+/// weighs four tonnes, a refrigerated one five.
+const EMPTY_CONTAINER_KG: i64 = 5_000;
+/// Containers that one vehicle brings at most.
+const CONTAINERS_MAX: usize = 4;
 
 impl Fact<'_> {
     /// What the cargo weighed, by what a weighing says, kilograms.
@@ -93,17 +98,24 @@ impl Facts {
             _ => LADEN_KG,
         };
 
-        let is_told = |prefix: &str| {
-            let texts = self.texts(prefix, "");
-            texts.into_iter().any(|text| !says_nothing(text))
+        let told = |prefix: &str| {
+            let texts = self.texts(prefix, "").into_iter();
+            texts.filter(|text| !says_nothing(text)).count()
         };
+        let (containers, seals) = (told("container"), told("seal"));
+        // A scale knows the vehicle's mass, and not that of what stands on it empty.
+        let empty = i64::try_from(containers.min(CONTAINERS_MAX)).unwrap_or(0);
+        let least_kg = empty
+            .saturating_mul(EMPTY_CONTAINER_KG)
+            .saturating_add(least_kg);
+
         let fields = self.json["fields"].as_object().into_iter().flatten();
         let mut goods = fields.filter(|(name, _)| name.starts_with("goods."));
         let names_goods = goods.any(|(_, value)| value.as_str().is_none_or(|t| !says_nothing(t)));
         let mut attested = self.weighings().filter(Fact::attested);
         let is_laden = attested.any(|w| w.net_kg().is_some_and(|net| net >= least_kg));
 
-        names_goods || is_laden || is_told("container") && is_told("seal")
+        names_goods || is_laden || containers > 0 && seals > 0
     }
 
     /// Whether two passages carry one load: they are of one vehicle or container, name each other,
@@ -119,17 +131,33 @@ impl Facts {
     /// Whether goods of this passage went over to another's vehicle. Where nobody said to which,
     /// it may be any.
     fn went_over_to(&self, other: &Facts) -> bool {
+        self.transhipped_to(other).next().is_some()
+    }
+
+    /// When goods of this passage are first said to have gone over to another's vehicle, or were
+    /// written down to have, Unix milliseconds. None where the other has its container, or it was
+    /// sent on itself: then no word tells since when.
+    pub(crate) fn over_since_ms(&self, other: &Facts) -> Option<i64> {
+        if other.shares_any(self, "container") || self.has("diverted") {
+            return None;
+        }
+
+        let all = self.transhipped_to(other);
+        all.map(|e| e.at_ms().min(e.entered_ms())).min()
+    }
+
+    fn transhipped_to<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {
         let names = ["vehicle.plate", "vehicle.plate_raw", "trailer.plate"];
-        let is_plate_of_other = |plate: &str| {
+        let is_plate_of_other = move |plate: &str| {
             let plate = normalise_plate(plate);
             let theirs = names.into_iter().filter_map(|name| other.field(name));
             theirs.map(normalise_plate).any(|own| own == plate)
         };
-        let to_plate = |e: &Fact<'_>| match e.text("to_plate") {
+        let to_plate = move |e: &Fact<'_>| match e.text("to_plate") {
             Some(plate) if !says_nothing(plate) => is_plate_of_other(plate),
             _ => true,
         };
-        self.events("transhipped").any(|e| to_plate(&e))
+        self.events("transhipped").filter(to_plate)
     }
 }
 

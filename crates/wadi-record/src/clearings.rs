@@ -51,6 +51,10 @@ impl<'a> Clearings<'a> {
 
     /// Whether an exit was covered by one of them.
     pub(crate) fn let_out(&self, record: &Record, sight: &Sight<'_>, out: &EventView) -> bool {
+        if self.cleared.len().min(self.exits.len()) > TOLD_APART_MAX {
+            return false;
+        }
+
         let doubt_ms = doubt_ms(record, &out.reference);
         let is_over = |cleared: &EventView| {
             let until_ms = cleared.int("until").map(|ms| ms.saturating_add(doubt_ms));

@@ -23,7 +23,10 @@ use crate::{
 use assessments::Assessments;
 use goods::DeclaredGoods;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 use wadi_log::{LogId, Reference};
 
 /// Acts of one record that are told each for itself. More of them tell nothing more.
@@ -170,6 +173,8 @@ struct Screen {
     shown: Past,
     /// The same, with all that its log knew of.
     known: Past,
+    /// Whether goods were declared on it: asked once, however many acts one entry says.
+    declared: OnceCell<bool>,
 }
 
 impl<'a, 'r> Declaration<'a, 'r> {
@@ -258,6 +263,7 @@ impl<'a, 'r> Declaration<'a, 'r> {
             asked: self.queries.iter().any(is_open),
             shown: with_own(shown),
             known: with_own(known),
+            declared: OnceCell::new(),
         }
     }
 
@@ -281,10 +287,12 @@ impl<'a, 'r> Declaration<'a, 'r> {
         let is_release = event.kind() == "entry.released";
         let is_asked = is_release && screen.asked && !said_before("query.answered");
         let is_registered = screen.registered || said_before("registered");
+        let declared = || self.goods.are_declared(&screen.shown);
+        let are_declared = *screen.declared.get_or_init(declared);
 
         those_lacking([
             (!is_assessed, Lack::Assessment),
-            (!self.goods.are_declared(&screen.shown), Lack::Goods),
+            (!are_declared, Lack::Goods),
             (is_release && !is_registered, Lack::Registration),
             (screen.contested, Lack::SettledFields),
             (is_asked, Lack::Answer),

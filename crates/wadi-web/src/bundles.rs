@@ -67,8 +67,30 @@ pub struct ReceiptQuery {
 }
 
 /// Notes who made a bundle, or took a part of one in, with these members beside it. Durable when it
-/// returns.
-async fn note_act(
+/// returns. Where the disk takes no line, the log alone tells: what was done stays done.
+async fn note_act(node: &Node, act: &str, signatory: &Signatory, about: Value) {
+    if let Err(unwritten) = append_act(node, act, signatory, about).await {
+        tracing::warn!(%unwritten, act, "who handled a bundle was not written down");
+    }
+}
+
+/// What of an act tells that it is the same as another.
+const SAME: [&str; 6] = ["act", "by", "by_token", "bundle", "part", "code"];
+
+/// Whether nothing came of an act, as of the newest one: nobody drives the others out by saying the
+/// same again and again.
+async fn is_said_already(node: &Node, about: &Value) -> Result<bool, NodeError> {
+    if about["entries"] != 0 || about["act"] == "made" {
+        return Ok(false);
+    }
+
+    let newest = node.bundle_acts().page(None, 1).await?;
+    let newest = newest.first().map(|line| line.text.as_str());
+    let newest: Value = serde_json::from_str(newest.unwrap_or_default()).unwrap_or_default();
+    Ok(SAME.iter().all(|member| newest[*member] == about[*member]))
+}
+
+async fn append_act(
     node: &Node,
     act: &str,
     signatory: &Signatory,
@@ -84,7 +106,10 @@ async fn note_act(
         act,
         "somebody handled a bundle"
     );
-    node.bundle_acts().append(vec![about]).await
+    match is_said_already(node, &about).await? {
+        true => Ok(()),
+        false => node.bundle_acts().append(vec![about]).await,
+    }
 }
 
 /// Plans a bundle for a node, in a person's name. Its parts are fetched one by one; nothing is
@@ -127,7 +152,7 @@ pub(crate) async fn plan(
         "entries": planned.entries,
         "code": null,
     });
-    note_act(&node, "made", &signatory, about).await?;
+    note_act(&node, "made", &signatory, about).await;
 
     let mut answer = json!(planned);
     answer["by"] = signatory.name.into();
@@ -211,10 +236,7 @@ pub(crate) async fn import(
                 "bundle": "", "node": "", "part": null, "parts": null, "entries": 0,
                 "code": error.code(),
             });
-            // What kept it out is told, whether or not that can be written down.
-            if let Err(unwritten) = note_act(&node, "not_taken_in", &signatory, about).await {
-                tracing::warn!(%unwritten, "who handed a bundle in was not written yet");
-            }
+            note_act(&node, "not_taken_in", &signatory, about).await;
             return Err(error.into());
         }
     };
@@ -226,7 +248,7 @@ pub(crate) async fn import(
         "entries": taken.taken,
         "code": null,
     });
-    note_act(&node, "taken_in", &signatory, about).await?;
+    note_act(&node, "taken_in", &signatory, about).await;
 
     let mut answer = json!(taken);
     answer["by"] = signatory.name.into();

@@ -105,8 +105,8 @@ pub enum ControlBody {
 }
 
 impl ControlBody {
-    /// Whether it is said by a person, by name: a registration, which names one itself, and what
-    /// the root signed of a node's papers are taken from the machine's own token as they come.
+    /// Whether it is said by a person, by name: a registration, which names one itself, and an
+    /// enrolment, which the root signed, are taken from the machine's own token as they come.
     fn needs_person(&self) -> bool {
         match self {
             Self::Officer { .. } | Self::OfficerKey { .. } | Self::Enrol { .. } => false,

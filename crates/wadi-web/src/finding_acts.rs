@@ -232,7 +232,7 @@ fn settling_auditor(token: &Token, named: Option<String>) -> Result<String, Prob
             StatusCode::FORBIDDEN,
             "own_token_needed",
             "findings are settled by auditors with tokens of their own: `wadi token issue NAME \
-             --officer AU-1 --department HUB`, and the command with --token",
+             --officer AU-1 --department HUB`, and the command with --token-file",
         ));
     }
 

@@ -101,7 +101,7 @@ impl Door {
             turns.extend(events.filter_map(|event| turn_of(event, officer)));
         }
 
-        turns.sort_by_key(|turn| turn.at_ms);
+        turns.sort_by_key(|turn| (turn.at_ms, turn.is_on));
         Ok(turns)
     }
 }

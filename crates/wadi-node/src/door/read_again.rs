@@ -202,10 +202,12 @@ impl Door {
         for (asker, plate) in plates.iter().enumerate() {
             let of_plate = hits.iter().filter(|hit| hit.asker == asker);
             let found = of_plate.filter_map(|hit| rows.iter().find(|row| row.id == hit.record));
-            out.extend(found.take(1).map(|row| {
+            out.extend(found.take(1).map(|_| {
+                // Which one it is, is read by whoever may.
                 format!(
-                    "{}: {:?}: read it again: {} is inside with a plate that looks like it (R07)",
-                    plate.place, plate.text, row.printed
+                    "{}: {:?}: read it again: a vehicle is inside with a plate that looks like it \
+                     (R07)",
+                    plate.place, plate.text
                 )
             }));
         }

@@ -1,11 +1,18 @@
 //! What a customs entry declares, as somebody saw it who had seen some of its entries.
 
 use crate::{Kind, ancestry::Past, fields::known_field, normal::says_nothing, record::Record};
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::BTreeMap,
+};
 use wadi_log::Value;
 
 /// What begins the names of the fields of an entry's items.
 const ITEMS: &str = "goods.";
+
+/// Screens on which less stood than now that are looked at. Nobody takes money from so many old
+/// ones: of those beyond nothing is taken for declared.
+const SCREENS_MAX: usize = 100;
 
 /// The goods that a customs entry declares.
 pub(super) struct DeclaredGoods<'a> {
@@ -16,6 +23,8 @@ pub(super) struct DeclaredGoods<'a> {
     said_by: Past,
     /// Whether those who have seen all of that see goods declared.
     declared_now: OnceCell<bool>,
+    /// How many other screens were looked at.
+    screens: Cell<usize>,
 }
 
 /// What is said of an item.
@@ -49,6 +58,7 @@ impl<'a> DeclaredGoods<'a> {
             fields,
             said_by,
             declared_now: OnceCell::new(),
+            screens: Cell::new(0),
         }
     }
 
@@ -74,7 +84,10 @@ impl<'a> DeclaredGoods<'a> {
             true => *self
                 .declared_now
                 .get_or_init(|| self.are_declared_within(seen)),
-            false => self.are_declared_within(seen),
+            false => {
+                self.screens.set(self.screens.get().saturating_add(1));
+                self.screens.get() <= SCREENS_MAX && self.are_declared_within(seen)
+            }
         }
     }
 

@@ -211,7 +211,8 @@ fn not_emptied(terms: &HoldTerms) -> String {
          AND w.at_ms >= e.born_ms AND w.at_ms < CASE WHEN w.state LIKE 'EXITED%' \
          OR p.born_ms NOT BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} THEN p.born_ms \
          ELSE p.born_ms - {after_ms} END AND q.record = m.record AND q.what || '' = '{own}' \
-         AND s.record = e.record AND s.what || '' = '{own}' AND s.value || '' = q.value)) "
+         AND s.what = '{own}' AND s.value = q.value AND s.born_ms = e.born_ms \
+         AND s.record = e.record)) "
     )
 }
 

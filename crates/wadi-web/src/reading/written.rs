@@ -10,7 +10,8 @@ use wadi_record::{Kind, LOOKOUT_FIELD, identifies_person};
 
 impl Token {
     /// Takes out of the answer to a write what this token does not read of the fields that were
-    /// changed, and names it there. A device reads nothing that not everybody does.
+    /// changed, and names it there. A device, and whose right to read has ended, reads nothing but
+    /// what it has just said.
     pub(crate) fn show_written(&self, node: &Arc<Node>, written: &Written, answer: &mut Value) {
         let Some(changed) = &written.changed else {
             return;
@@ -18,7 +19,7 @@ impl Token {
 
         match self.reading(node) {
             Ok(right) => right.show_changed(&written.record.to_string(), changed, answer),
-            Err(_) => withhold(Tally::of(false, false), answer),
+            Err(_) => show_own_words(answer),
         }
     }
 }
@@ -34,6 +35,17 @@ fn withhold(mut tally: Tally, answer: &mut Value) {
     if !tally.withheld.is_empty() {
         answer["withheld"] = json!(tally.withheld);
     }
+}
+
+/// Leaves what whoever wrote has just said, and takes out what stood there before.
+fn show_own_words(answer: &mut Value) {
+    let mut tally = Tally::of(false, false);
+    if let Some(all) = lines(answer) {
+        let more = all.extract_if(.., |line| tells_more(line));
+        let names = more.filter_map(|line| line["field"].as_str().map(String::from));
+        tally.withheld = names.collect();
+    }
+    withhold(tally, answer);
 }
 
 /// Whether a line tells more than whoever wrote it has just said.
@@ -97,6 +109,18 @@ mod tests {
         let mut whole = answer();
         withhold(Tally::of(true, true), &mut whole);
         assert_eq!(whole, answer(), "nothing is withheld, and nothing named");
+    }
+
+    #[test]
+    fn who_reads_nothing_is_shown_no_value_that_stood_there_before() {
+        let mut shown = json!({"changed": {"fields": [
+            {"field": "note", "before": ["secret"], "after": ["n"]},
+            {"field": "seal.1", "before": [], "after": ["S1"]},
+        ]}});
+        show_own_words(&mut shown);
+        let seal = json!([{"field": "seal.1", "before": [], "after": ["S1"]}]);
+        assert_eq!(shown["changed"]["fields"], seal);
+        assert_eq!(shown["withheld"], json!(["note"]));
     }
 
     #[test]

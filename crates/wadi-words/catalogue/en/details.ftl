@@ -99,7 +99,7 @@ detail-nothing_to_undo-unknown = no act { $event } on this finding; name the eve
 detail-nothing_to_undo-none = nothing was decided or proposed; name the event to undo
 detail-not_a_hub-found = findings are found at the hub
 detail-not_a_hub-decided = findings are assigned and decided at the hub
-detail-own_token_needed-findings = findings are settled by auditors with tokens of their own: `wadi token issue NAME --officer AU-1 --department HUB`, and the command with --token
+detail-own_token_needed-findings = findings are settled by auditors with tokens of their own: `wadi token issue NAME --officer AU-1 --department HUB`, and the command with --token-file
 detail-own_token_needed-resync = several persons operate this machine: who plans a resync and who approves it do so with tokens of their own, as `wadi token issue layla --operator --person "Layla Hasan"` makes them
 
 # Signing in
@@ -151,7 +151,7 @@ detail-warning-lack_check = a check of it is open
 detail-warning-lack_anomaly = nobody looked into what a scanner found
 detail-warning-off_shift = { $event }: { $officer } is off shift by the shift book of this crossing; that is a finding (R21)
 detail-warning-near_sought = { $field }: "{ $text }": read it again, letter by letter: it looks like one that is sought
-detail-warning-near_inside = { $field }: "{ $text }": read it again: { $record } is inside with a plate that looks like it (R07)
+detail-warning-near_inside = { $field }: "{ $text }": read it again: a vehicle is inside with a plate that looks like it (R07)
 detail-warning-happened = it is said to have happened { $minutes } min after this node's clock has it now
 detail-warning-clock_ahead = this node's clock is { $apart } ahead of the hub's: the entry is kept, and the hub reports its time (R20)
 detail-warning-clock_behind = this node's clock is { $apart } behind the hub's: the entry is kept, and the hub reports its time (R20)

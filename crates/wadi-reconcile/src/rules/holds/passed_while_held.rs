@@ -9,8 +9,9 @@ use crate::{
     numbers::{apart, hours_ms},
     sentences,
 };
-use ended_alone::ended_alone;
+use ended_alone::{StandsFor, ended_alone};
 use serde_json::json;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use wadi_record::KnownBy;
 
@@ -164,10 +165,17 @@ impl<'a> Passed<'a> {
         goods: Option<&'a Facts>,
     ) -> Option<Self> {
         let mut all: Vec<(HowPassed<'a>, i64, i64)> = Vec::new();
-        for exit in truck.events("gate.out") {
+        let cell = OnceCell::new();
+        let stands_for = || cell.get_or_init(|| StandsFor::of(dossier, truck, [Some(hold), goods]));
+        // Of goods that went over from another truck nothing was on this one before.
+        let first = goods.filter(|goods| goods.is_passage());
+        let over_ms = first.and_then(|first| first.over_since_ms(truck));
+        let had_it = |exit: &Fact<'_>| over_ms.is_none_or(|over| exit.known_from_ms() >= over);
+
+        for exit in truck.events("gate.out").filter(had_it) {
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
-                    let end = ended_alone(dossier, span, exit, truck, [Some(hold), goods])?;
+                    let end = ended_alone(dossier, span, exit, &stands_for)?;
                     Some(HowPassed::EndedAlone { end })
                 };
                 let how = by_times(span, &exit).or_else(alone)?;

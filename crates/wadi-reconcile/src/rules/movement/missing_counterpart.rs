@@ -212,6 +212,9 @@ mod tests {
         assert_eq!(found(purpose("empty"), 30_000, true), [Phase::Firm]);
         assert_eq!(found(purpose("passengers"), 30_000, true), [Phase::Firm]);
         assert_eq!(found(purpose("empty"), 30_000, false), [], "unattested");
+        let box_on_it = || json!({"purpose": "empty", "container.1": "CSQU3054383"});
+        assert_eq!(found(box_on_it(), 3_800, true), [], "the container itself");
+        assert_ne!(found(box_on_it(), 9_000, true), [], "more than a container");
         assert_eq!(found(purpose("empty"), 900, true), [], "a spare wheel");
         assert_eq!(found(purpose("passengers"), 6_000, true), [], "a coach");
 

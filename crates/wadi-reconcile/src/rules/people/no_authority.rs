@@ -305,7 +305,7 @@ impl<'a> Shifts<'a> {
         }
 
         for turns in by_officer.values_mut() {
-            turns.sort_by_key(|turn| turn.at_ms);
+            turns.sort_by_key(|turn| (turn.at_ms, turn.is_on));
         }
 
         Self(by_officer)

@@ -10,6 +10,7 @@ use crate::{
     held_spans::{HeldSpan, SpanEnd},
     numbers::{seconds_ms, total},
 };
+use std::collections::BTreeMap;
 use wadi_record::normalise_reference;
 
 /// What says that goods came off a truck, or that it went back.
@@ -21,20 +22,50 @@ const TAKEN_OFF: [&str; 5] = [
     "turned_back",
 ];
 
+/// What stands for a truck that went on: asked once for all its exits.
+pub(super) struct StandsFor {
+    /// It went out of the country.
+    abroad: bool,
+    /// Of each officer who said that something came off it, when that was known first, Unix
+    /// milliseconds.
+    taken_off: BTreeMap<String, i64>,
+}
+
+impl StandsFor {
+    /// What was said on a truck, on these others and on the entries of its journey.
+    pub(super) fn of(dossier: &Dossier, truck: &Facts, others: [Option<&Facts>; 2]) -> Self {
+        let mut records: Vec<&Facts> = vec![truck];
+        records.extend(others.into_iter().flatten());
+        records.extend(dossier.journey("customs-entry"));
+
+        let mut taken_off = BTreeMap::new();
+        for record in records {
+            let is_back_on = is_loaded_again(record);
+            let said = record.any(&TAKEN_OFF);
+            let said = said.filter(|e| e.kind() != "unloaded" || !is_back_on);
+            for e in said.filter(is_of_weight) {
+                let first = taken_off.entry(normalise_reference(e.officer()));
+                let first_ms = first.or_insert(i64::MAX);
+                *first_ms = e.known_from_ms().min(*first_ms);
+            }
+        }
+
+        Self {
+            abroad: went_abroad(truck),
+            taken_off,
+        }
+    }
+}
+
 /// The end by which a truck went inland from under a placement, where one officer alone said it:
 /// no second officer stands beside it, nothing else let the goods go, and nobody else had written
-/// by then, on the truck, these others or the entries of its journey, that something came off it.
-pub(super) fn ended_alone<'a>(
+/// by then that something came off it.
+pub(super) fn ended_alone<'a, 's>(
     dossier: &Dossier,
     span: &HeldSpan<'a>,
     exit: Fact<'_>,
-    truck: &Facts,
-    others: [Option<&Facts>; 2],
+    stands_for: &impl Fn() -> &'s StandsFor,
 ) -> Option<Fact<'a>> {
-    if went_abroad(truck) {
-        return None;
-    }
-
     let ends = span.ended_before(&exit);
     let of_goods = |end: &&SpanEnd<'a>| end.event.filter(|_| end.is_of_goods());
     let said: Option<Vec<Fact<'a>>> = ends.iter().map(of_goods).collect();
@@ -49,21 +80,11 @@ pub(super) fn ended_alone<'a>(
     }
 
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    let until_ms = exit.at_ms().max(exit.entered_ms()).saturating_add(doubt_ms);
-    let is_written = |e: &Fact<'_>| e.at_ms().max(e.entered_ms()) <= until_ms;
-    let mut records: Vec<&Facts> = vec![truck];
-    records.extend(others.into_iter().flatten());
-    records.extend(dossier.journey("customs-entry"));
-
-    let is_stood_for = records.iter().any(|record| {
-        let is_back_on = is_loaded_again(record);
-        let mut taken = record
-            .any(&TAKEN_OFF)
-            .filter(|e| e.kind() != "unloaded" || !is_back_on);
-        taken.any(|e| is_written(&e) && !is_own(&e) && is_of_weight(&e))
-    });
-
-    (!is_stood_for).then_some(first)
+    let until_ms = exit.known_from_ms().saturating_add(doubt_ms);
+    let stands_for = stands_for();
+    let mut others = stands_for.taken_off.iter();
+    let is_stood_for = others.any(|(who, known_ms)| *who != own && *known_ms <= until_ms);
+    (!stands_for.abroad && !is_stood_for).then_some(first)
 }
 
 /// Whether it says that something was found or taken: a search may find nothing.

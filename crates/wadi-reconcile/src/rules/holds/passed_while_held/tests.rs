@@ -406,6 +406,15 @@ fn goods_that_went_on_to_another_truck_are_held_there() {
         [],
         "nothing went on to it"
     );
+    let before = [
+        event("gate.in", 60, json!({})),
+        event("gate.out", 250, json!({})),
+    ];
+    assert_eq!(
+        found(first(&[moved.clone()]), passage("P2", other(), &before)),
+        [],
+        "it left before the goods went over to it"
+    );
     let third = json!({"vehicle.plate": "33-C-3"});
     assert_eq!(found(first(&[moved.clone()]), second(third, 60)), []);
     let days = 50 * HOUR_MS;
