@@ -390,8 +390,9 @@ impl Door {
         HandedIn(Some(answer))
     }
 
-    /// Writes many at once, each for itself, in order; many share a commit. They are a backlog: none
-    /// of them is held against shift books and lookalikes, which are for who stands at the gate.
+    /// Writes many at once, each for itself, in order; many share a commit. They are a backlog:
+    /// none of them is held against shift books and lookalikes, which are for who stands at the
+    /// gate.
     pub async fn write_all(&self, writes: Vec<Write>) -> Vec<Result<Written, NodeError>> {
         let mut answers = Vec::with_capacity(writes.len());
         for write in writes {

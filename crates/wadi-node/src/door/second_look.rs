@@ -1,5 +1,5 @@
-//! What a write is held against once it is kept: the shift book, lookouts, and the vehicles that are
-//! inside. It is read in the task of whoever wrote, so that it keeps no other write waiting.
+//! What a write is held against once it is kept: the shift book, lookouts, and the vehicles that
+//! are inside. It is read in the task of whoever wrote, so that it keeps no other write waiting.
 
 use super::{
     Door,
