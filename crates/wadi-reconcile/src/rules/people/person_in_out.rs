@@ -16,7 +16,7 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     InTwice = "R25-in-twice" { document: name }
     OutTwice = "R25-out-twice" { document: name }
-    VehicleTwice = "R25-vehicle-twice" { plate: name, first: record, second: record }
+    VehicleCameIn = "R25-vehicle-twice" { plate: name, first: record, second: record }
 }
 
 /// Letters of a document's hash that a sentence shows.
@@ -83,9 +83,9 @@ fn pairs<'a>(
 ) -> Vec<[&'a Facts; 2]> {
     let place = |p: &'a Facts| (came_ms(p), &p.id);
     let mut all: Vec<&Facts> = others.collect();
-    all.sort_by_key(|p| place(*p));
+    all.sort_by_key(|p| place(p));
 
-    let (before, after) = all.split_at(all.partition_point(|p| place(*p) < place(anchor)));
+    let (before, after) = all.split_at(all.partition_point(|p| place(p) < place(anchor)));
     let before = before.last().map(|p| (*p, [*p, anchor]));
     let after = after.first().map(|p| (*p, [anchor, *p]));
     let both = before.into_iter().chain(after);
@@ -177,7 +177,7 @@ fn told(dossier: &Dossier, [first, second]: [&Facts; 2]) -> Contradiction {
     let plate = plate.unwrap_or_default();
     let second_ms = gate_ms(second);
 
-    let says = Says::VehicleTwice {
+    let says = Says::VehicleCameIn {
         plate,
         first: first.printed(),
         second: second.printed(),

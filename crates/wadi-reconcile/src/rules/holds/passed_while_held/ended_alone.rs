@@ -145,7 +145,10 @@ mod tests {
     #[test]
     fn a_truck_that_goes_inland_after_one_officer_alone_said_that_its_goods_are_gone_is_told() {
         let alone = seized(json!({"seizure_no": "1"}));
-        assert_eq!(found(inbound(&[]), &[alone.clone()]), [Phase::Firm]);
+        assert_eq!(
+            found(inbound(&[]), std::slice::from_ref(&alone)),
+            [Phase::Firm]
+        );
         assert_eq!(
             found(truck(json!({}), &[]), &[alone]),
             [Phase::Firm],
@@ -173,7 +176,7 @@ mod tests {
         let unloaded = event("unloaded", 300, json!({"packages": 10}));
         assert_eq!(with(&[by("OF-O1", unloaded.clone())], &[]), []);
         assert_eq!(
-            with(&[unloaded.clone()], &[]),
+            with(std::slice::from_ref(&unloaded), &[]),
             [Phase::Firm],
             "his own word"
         );
@@ -193,7 +196,7 @@ mod tests {
             [Phase::Firm]
         );
         let stored = by("OF-4", event("store.in", 420, json!({"slot": "A"})));
-        assert_eq!(with(&[], &[stored.clone()]), []);
+        assert_eq!(with(&[], std::slice::from_ref(&stored)), []);
         let mut later = stored;
         later["entered_ms"] = 9_000_000.into();
         assert_eq!(
@@ -210,11 +213,14 @@ mod tests {
     fn a_truck_that_goes_back_over_the_border_takes_its_goods_with_it() {
         let gone = event("re_exported", 400, json!({}));
         let out = truck(json!({"direction": "out"}), &[]);
-        assert_eq!(found(out.clone(), &[gone.clone()]), []);
+        assert_eq!(found(out.clone(), std::slice::from_ref(&gone)), []);
 
         let turned = json!([{"field": "direction", "before": ["in"], "entry": "e"}]);
         assert_eq!(
-            found(out.with("changed_after", turned), &[gone.clone()]),
+            found(
+                out.with("changed_after", turned),
+                std::slice::from_ref(&gone)
+            ),
             [Phase::Firm]
         );
         let back = by(

@@ -398,7 +398,7 @@ fn goods_that_went_on_to_another_truck_are_held_there() {
         json!({"packages": 9, "to_plate": "22 b 2"}),
     );
     assert_eq!(
-        found(first(&[moved.clone()]), second(other(), 60)),
+        found(first(std::slice::from_ref(&moved)), second(other(), 60)),
         [Phase::Firm]
     );
     assert_eq!(
@@ -411,12 +411,18 @@ fn goods_that_went_on_to_another_truck_are_held_there() {
         event("gate.out", 250, json!({})),
     ];
     assert_eq!(
-        found(first(&[moved.clone()]), passage("P2", other(), &before)),
+        found(
+            first(std::slice::from_ref(&moved)),
+            passage("P2", other(), &before)
+        ),
         [],
         "it left before the goods went over to it"
     );
     let third = json!({"vehicle.plate": "33-C-3"});
-    assert_eq!(found(first(&[moved.clone()]), second(third, 60)), []);
+    assert_eq!(
+        found(first(std::slice::from_ref(&moved)), second(third, 60)),
+        []
+    );
     let days = 50 * HOUR_MS;
     assert_eq!(
         found(first(&[moved]), second(other(), days)),
