@@ -84,6 +84,18 @@ impl<'a> Fact<'a> {
         self.0["entered_ms"].as_i64().unwrap_or(self.at_ms())
     }
 
+    /// When it happened or was written down, whichever is later, Unix milliseconds: nobody rested
+    /// on it before.
+    pub(crate) fn known_from_ms(&self) -> i64 {
+        self.at_ms().max(self.entered_ms())
+    }
+
+    /// When it happened or was written down, whichever is earlier, Unix milliseconds: by then it
+    /// was so, by one word or the other.
+    pub(crate) fn said_from_ms(&self) -> i64 {
+        self.at_ms().min(self.entered_ms())
+    }
+
     /// Whether it counts for the state.
     pub fn counts(&self) -> bool {
         self.0["counts"] == true

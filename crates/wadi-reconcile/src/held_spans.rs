@@ -71,7 +71,7 @@ impl<'a> HeldSpan<'a> {
     /// When it was written down, where that was after an act before which it is said to have been
     /// placed: nobody could have seen it then.
     pub(crate) fn placed_by_word(&self, act: &Fact<'_>) -> Option<i64> {
-        let written_ms = act.at_ms().max(act.entered_ms());
+        let written_ms = act.known_from_ms();
         let is_by_word = self.placed_ms <= act.at_ms() && self.entered_ms > written_ms;
         is_by_word.then_some(self.entered_ms)
     }
@@ -85,7 +85,7 @@ impl<'a> HeldSpan<'a> {
     /// When the first of its ends was written down, where all of those that are said to lie before
     /// an act were written after it: without them it held then.
     pub(crate) fn ended_by_word(&self, act: &Fact<'_>) -> Option<i64> {
-        let written_ms = act.at_ms().max(act.entered_ms());
+        let written_ms = act.known_from_ms();
         let is_held = self.placed_ms <= act.at_ms();
         let first_ms = self.let_go_by(act.at_ms()).map(SpanEnd::entered_ms).min()?;
         (is_held && first_ms > written_ms).then_some(first_ms)
@@ -93,7 +93,7 @@ impl<'a> HeldSpan<'a> {
 
     /// What had ended it when an act was said, by what was written then.
     pub(crate) fn ended_before(&self, act: &Fact<'_>) -> Vec<&SpanEnd<'a>> {
-        let written_ms = act.at_ms().max(act.entered_ms());
+        let written_ms = act.known_from_ms();
         let is_held = self.placed_ms <= act.at_ms();
         self.let_go_by(act.at_ms())
             .filter(|e| is_held && e.entered_ms() <= written_ms)

@@ -25,12 +25,6 @@ impl Fact<'_> {
             Some(gross.saturating_sub(tare))
         })
     }
-
-    /// When it happened or was written down, whichever is later, Unix milliseconds: nobody rested
-    /// on it before.
-    pub(crate) fn known_from_ms(&self) -> i64 {
-        self.at_ms().max(self.entered_ms())
-    }
 }
 
 /// The direction that a text tells, however it is written.
@@ -143,7 +137,7 @@ impl Facts {
         }
 
         let all = self.transhipped_to(other);
-        all.map(|e| e.at_ms().min(e.entered_ms())).min()
+        all.map(|e| e.said_from_ms()).min()
     }
 
     fn transhipped_to<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {

@@ -39,6 +39,13 @@ pub(super) struct ReadOff {
     value: String,
 }
 
+impl ReadOff {
+    /// Its shape, as an index has it: what is misread for each other has one.
+    fn shape(&self) -> String {
+        term(&plate_shape(&self.value))
+    }
+}
+
 /// The plates and containers of a draft, each once.
 pub(super) fn read_off(draft: &Draft) -> Vec<ReadOff> {
     let of_fields = draft.fields.iter().filter_map(|(name, value)| {
@@ -105,7 +112,7 @@ impl Door {
     async fn near_lookouts(&self, read: &[ReadOff]) -> Result<Vec<String>, StoreError> {
         let shapes: Vec<(String, String)> = read
             .iter()
-            .map(|one| ("target_shape".into(), term(&plate_shape(&one.value))))
+            .map(|one| ("target_shape".into(), one.shape()))
             .collect();
         let hits = self.store.holds(&shapes, NEAR_MAX).await?;
         let open: Vec<(usize, RecordId)> = hits
@@ -161,7 +168,7 @@ impl Door {
             .map(|(asker, plate)| TermQuery {
                 asker,
                 what: "plate_shape".into(),
-                value: term(&plate_shape(&plate.value)),
+                value: plate.shape(),
                 at_ms,
                 between_ms: (
                     at_ms.saturating_sub(together_ms),

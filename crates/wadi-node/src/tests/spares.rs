@@ -350,22 +350,25 @@ async fn a_closure_counts_as_soon_as_it_is_said() {
     assert_eq!(received(&hub), Some(-50));
 }
 
+/// The alarm of a hub that says this, once it has looked who is heard: once a minute, in so many
+/// rests of its reconciler.
+async fn alarm_after_a_minute(hub: &Arc<Node>, said: &str) -> Option<String> {
+    for _ in 0..13 {
+        looked(hub).await;
+    }
+
+    let alarms = hub.reads().alarms().await.unwrap();
+    let mut texts = alarms.into_iter().map(|a| a.text);
+    texts.find(|text| text.contains(said))
+}
+
 /// A crossing was closed yesterday, and somebody works there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_crossing_whose_node_is_heard_on_is_an_alarm() {
     let dir = tempfile::tempdir().unwrap();
     let country = country();
     let hub = country.node(dir.path(), HUB, "hub").await;
-    let told = async || {
-        // The hub looks who is heard once a minute: in so many rests of its reconciler.
-        for _ in 0..13 {
-            looked(&hub).await;
-        }
-
-        let alarms = hub.reads().alarms().await.unwrap();
-        let mut texts = alarms.into_iter().map(|a| a.text);
-        texts.find(|text| text.contains("TRB was closed at"))
-    };
+    let told = async || alarm_after_a_minute(&hub, "TRB was closed at").await;
 
     hear(&hub, &boot(TRB, 1, BEGIN_S - 10 * 3_600)).await;
     let closure = Closure {
@@ -390,16 +393,7 @@ async fn a_node_that_fell_silent_is_named_with_what_waits_for_it_until_it_is_hea
     let country = country();
     let hub = country.node(dir.path(), HUB, "hub").await;
     let trb = country.node(dir.path(), TRB, "trb").await;
-    let told = async || {
-        // The hub looks who is heard once a minute: in so many rests of its reconciler.
-        for _ in 0..13 {
-            looked(&hub).await;
-        }
-
-        let alarms = hub.reads().alarms().await.unwrap();
-        let mut texts = alarms.into_iter().map(|a| a.text);
-        texts.find(|text| text.contains("wait for it"))
-    };
+    let told = async || alarm_after_a_minute(&hub, "wait for it").await;
 
     let not_this_one = vec![spare(SPARE, vec![])];
     hub.write_control(not_this_one, "Layla").await.unwrap();

@@ -95,7 +95,7 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
             says,
             evidence,
         );
-        let due_ms = e.at_ms().max(e.entered_ms()).saturating_add(wait_ms);
+        let due_ms = e.known_from_ms().saturating_add(wait_ms);
         found
             .each(e.entry())
             .until([hold.crossing(), "HUB"], due_ms)

@@ -78,8 +78,8 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
 /// say at which crossing an event of it happened; what was written before happened at its own.
 fn times(p: &Facts) -> Vec<i64> {
     let handed_over = p.of_types(|t| t.name == "handed_over");
-    let until_ms = handed_over.map(|e| e.at_ms().min(e.entered_ms())).min();
-    let is_own = |e: &Fact<'_>| until_ms.is_none_or(|ms| e.at_ms().max(e.entered_ms()) < ms);
+    let until_ms = handed_over.map(|e| e.said_from_ms()).min();
+    let is_own = |e: &Fact<'_>| until_ms.is_none_or(|ms| e.known_from_ms() < ms);
     let mut times: Vec<i64> = p
         .of_types(|t| t.proves_presence)
         .filter(is_own)

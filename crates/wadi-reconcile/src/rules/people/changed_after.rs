@@ -69,8 +69,8 @@ fn voided_after(passage: &Facts) -> Option<Contradiction> {
     let all = passage.events("voided");
     let voided = all.min_by_key(|e| (e.known_from_ms(), e.id()))?;
     let is_evidence = |e: &Fact<'_>| {
-        let is_of_others = e.officer() != voided.officer()
-            && e.at_ms().min(e.entered_ms()) <= voided.known_from_ms();
+        let is_of_others =
+            e.officer() != voided.officer() && e.said_from_ms() <= voided.known_from_ms();
         let by_supervisors = !matches!(e.department(), "" | "OPS" | "PORT");
         is_of_others && (e.attested() || by_supervisors || e.flag("anomaly"))
     };
@@ -353,7 +353,7 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
     // Cancelled afterwards, it stood when the field was changed.
     let cancelled_later = |e: &Facts| {
         let mut cancelled = e.events("cancelled");
-        cancelled.any(|c| c.at_ms().max(c.entered_ms()) > at_ms)
+        cancelled.any(|c| c.known_from_ms() > at_ms)
     };
     let stood = |e: &Facts| e.state() != "CANCELLED" || cancelled_later(e);
     let mut entries = dossier.of("customs-entry");
