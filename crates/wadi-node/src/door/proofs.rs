@@ -1,7 +1,7 @@
 //! What the store gives of a log's tree, and which record an entry speaks of.
 
 use crate::door::Door;
-use wadi_log::{Body, Hash, LogId, LogState, Peaks, RecordId, VerifiedEntry, proof};
+use wadi_log::{Body, Hash, LogId, LogState, Peaks, RecordId, VerifiedBlock, VerifiedEntry, proof};
 use wadi_store::{CosignedHead, Store, StoreError};
 use wadi_sync::{HeldEntry, HeldKey, HeldParts};
 
@@ -60,6 +60,33 @@ pub(crate) async fn peaks_at(store: &dyn Store, log: &LogId, size: u64) -> Optio
         .collect();
 
     Peaks::from_parts(size, &bytes).ok()
+}
+
+/// The same of a log that grows: of what the store does not hold yet, out of the blocks that a
+/// commit brings.
+pub(crate) async fn peaks_with(
+    store: &dyn Store,
+    brought: &[VerifiedBlock],
+    log: &LogId,
+    size: u64,
+) -> Option<Peaks> {
+    if let Some(kept) = peaks_at(store, log, size).await {
+        return Some(kept);
+    }
+
+    let mut leaves = Vec::new();
+    for block in brought.iter().filter(|block| block.log() == *log) {
+        leaves.extend(block.entries().iter().map(VerifiedEntry::reference));
+    }
+
+    let from = leaves.first()?.seq;
+    let more = usize::try_from(size.checked_sub(from)?).ok()?;
+    let mut peaks = peaks_at(store, log, from).await?;
+    for at in leaves.iter().take(more) {
+        peaks.append(at.leaf);
+    }
+
+    (peaks.size() == size).then_some(peaks)
 }
 
 /// What is held of all that a block may leave out; what is not held, or does not read, is left out
@@ -158,5 +185,57 @@ impl Door {
             let witness = control.enrolment(&c.cosignature.witness);
             author && witness.is_some_and(|e| c.cosignature.verify(head, &e.log_key).is_ok())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        door::write::{Target, Write},
+        tests::order::Country,
+    };
+    use wadi_log::{Entry, Lane, LogKey};
+    use wadi_record::Passage;
+
+    /// Traibeel has written three times, and two more entries are in a commit that is being made.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_peaks_of_a_log_count_what_a_commit_brings() {
+        let dir = tempfile::tempdir().unwrap();
+        let country = Country::of(&[("trb", "TRB")], &["hub"]);
+        let trb = country.node(dir.path(), 10, "trb").await;
+        for n in 0..3 {
+            let draft = Passage::announce("in").plate(&format!("11-A-{n:05}"), "IQ");
+            let write = Write::by("OF-1", "PORT", Target::New(None), draft);
+            trb.write(write).await.unwrap();
+        }
+
+        let rows = trb.store.logs().await.unwrap();
+        let mut logs = rows.iter().map(|row| row.log);
+        let log = logs.find(|log| log.lane == Lane::Passage).unwrap();
+        let held = trb.store.entries(&log, 0, 1 << 20).await.unwrap();
+        let again: Vec<Entry> = held[..2]
+            .iter()
+            .map(|e| e.entry.entry().unwrap().clone())
+            .collect();
+
+        let key = LogKey::from_seed(&[10; 32]);
+        let peaks = peaks_at(&*trb.store, &log, 3).await.unwrap();
+        let block = VerifiedBlock::author(&key, log, &peaks, &again, 0, vec![]).unwrap();
+        let brought = [block];
+        let at = async |size| peaks_with(&*trb.store, &brought, &log, size).await;
+
+        assert_eq!(at(2).await, peaks_at(&*trb.store, &log, 2).await);
+        assert_eq!(at(3).await.as_ref(), Some(&peaks));
+        assert_eq!(at(5).await.as_ref(), Some(brought[0].peaks()));
+        assert!(at(4).await.is_some_and(|four| four.size() == 4));
+        assert_eq!(at(6).await, None, "nobody holds the sixth");
+        assert_eq!(
+            peaks_at(&*trb.store, &log, 5).await,
+            None,
+            "the store does not hold it"
+        );
+
+        trb.stop().await;
     }
 }

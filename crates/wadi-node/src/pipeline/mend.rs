@@ -4,7 +4,7 @@
 use crate::{
     door::{
         event::Event,
-        proofs::{given, peaks_at, record_of, root_at},
+        proofs::{given, peaks_at, peaks_with, record_of, root_at},
     },
     ledger::repair::Why,
     pipeline::{
@@ -19,8 +19,8 @@ use std::{
 };
 use wadi_log::{
     Block, Body, Branch, ENTRY_BYTES_MAX, ForkProof, Hash, Lane, LogId, NodeId, Peaks, RecordId,
-    Reference, SignedCheckpoint, VerifiedEntry, VerifiedStretch, proof, verify_block,
-    verify_stretch,
+    Reference, SignedCheckpoint, VerifiedBlock, VerifiedEntry, VerifiedStretch, proof,
+    verify_block, verify_stretch,
 };
 use wadi_store::{BranchRow, StoreError};
 use wadi_sync::Fetched;
@@ -176,7 +176,7 @@ impl Sequencer {
             .iter()
             .chain(&g.batch.repair.branches)
             .any(|b| is_further(b, &branch));
-        if !further && !self.is_of_the_log(&branch).await {
+        if !further && !self.is_of_the_log(&g.batch.append.blocks, &branch).await {
             g.batch.repair.branches.push(branch);
         }
     }
@@ -277,14 +277,16 @@ impl Sequencer {
     }
 
     /// Whether a branch and the log agree as far as both go: then it is the log's beginning, or
-    /// what the log grows to.
-    async fn is_of_the_log(&self, branch: &BranchRow) -> bool {
+    /// what the log grows to. The ledger counts what this commit brings, and the store does not hold
+    /// it yet.
+    async fn is_of_the_log(&self, brought: &[VerifiedBlock], branch: &BranchRow) -> bool {
         let held = self.ledger.held(&branch.log);
         if held <= branch.from {
             return false;
         }
 
-        let Some(mut peaks) = peaks_at(&*self.store, &branch.log, branch.from).await else {
+        let store = &*self.store;
+        let Some(mut peaks) = peaks_with(store, brought, &branch.log, branch.from).await else {
             return false;
         };
         let common = held.min(branch.checkpoint.checkpoint.size);
@@ -296,7 +298,8 @@ impl Sequencer {
             .take(within)
             .for_each(|leaf| drop(peaks.append(*leaf)));
 
-        matches!(root_at(&*self.store, &branch.log, common).await, Ok(Some(root)) if root == peaks.root())
+        let of_log = peaks_with(store, brought, &branch.log, common).await;
+        of_log.is_some_and(|log| log.root() == peaks.root())
     }
 
     async fn leaf_at(&self, log: &LogId, seq: u64) -> Option<Hash> {
