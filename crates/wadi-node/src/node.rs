@@ -76,6 +76,10 @@ fn watched(
     if door.me.role == Role::Hub {
         let task = Reconciler::new(door, door.reconcile.clone()).run();
         others.extend(door.spawn_watched(reconciler::TASK, task));
+    } else {
+        // A hub's reconciler does it between its rounds. It ends, and nobody waits for it.
+        let (terms, store) = (door.shared_terms.clone(), door.store.clone());
+        others.push(tokio::spawn(async move { terms.read_all(&*store).await }));
     }
 
     others

@@ -102,6 +102,7 @@ impl SharedParts {
         let contacts = Contacts::default();
         contacts.recall(&start.store.local_all(&contacts::SCOPE).await?);
         let is_hub = start.me.role == Role::Hub;
+        let shared_terms = SharedTerms::of(start.me.role);
         let budgets = Arc::new(Budgets::new(start.me.node(), start.budgets));
         let kept = start.store.local_all(&budgets_kept::SCOPE).await?;
         budgets.recall(&kept, Instant::now(), start.clock.now_ms());
@@ -124,7 +125,7 @@ impl SharedParts {
             logs_counted: Arc::default(),
             suspects: Arc::new(start.suspects),
             projections: Arc::default(),
-            shared_terms: Arc::default(),
+            shared_terms: Arc::new(shared_terms),
             clock_doubts,
             device_habits,
             contacts,

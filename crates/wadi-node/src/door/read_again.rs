@@ -102,14 +102,25 @@ impl Door {
             return Ok(Vec::new());
         }
 
-        let sought = self.near_lookouts(read).await?;
-        let inside = self.lookalikes_inside(read, own, crossing, at_ms).await?;
+        // Most plates look like nobody else's: the store is not asked about those.
+        let may_be =
+            |what, one: &ReadOff| self.shared_terms.may_be_shared(&own, what, &one.shape());
+        let alike = |what| read.iter().filter(move |one| may_be(what, one));
+        let sought = self.near_lookouts(alike("target_shape").collect()).await?;
+        let plates = alike("plate_shape").filter(|one| one.what == "plate");
+        let inside = self
+            .lookalikes_inside(plates.collect(), own, crossing, at_ms)
+            .await?;
         Ok(sought.into_iter().chain(inside).take(WARNED_MAX).collect())
     }
 
     /// Those that look like what an open lookout seeks, and are not that: what is sought itself is
     /// detained.
-    async fn near_lookouts(&self, read: &[ReadOff]) -> Result<Vec<String>, StoreError> {
+    async fn near_lookouts(&self, read: Vec<&ReadOff>) -> Result<Vec<String>, StoreError> {
+        if read.is_empty() {
+            return Ok(Vec::new());
+        }
+
         let shapes: Vec<(String, String)> = read
             .iter()
             .map(|one| ("target_shape".into(), one.shape()))
@@ -137,7 +148,7 @@ impl Door {
             of_shape.any(|(_, hold)| !seeks_it(hold))
         };
 
-        let near = read.iter().enumerate().filter(|&(n, one)| is_near(n, one));
+        let near = read.iter().enumerate().filter(|(n, one)| is_near(*n, one));
         let told = near.map(|(_, one)| {
             format!(
                 "{}: {:?}: read it again, letter by letter: it looks like one that is sought",
@@ -150,12 +161,11 @@ impl Door {
     /// Plates that look like that of another vehicle that is inside.
     async fn lookalikes_inside(
         &self,
-        read: &[ReadOff],
+        plates: Vec<&ReadOff>,
         own: RecordId,
         crossing: &str,
         at_ms: i64,
     ) -> Result<Vec<String>, StoreError> {
-        let plates: Vec<&ReadOff> = read.iter().filter(|one| one.what == "plate").collect();
         if plates.is_empty() {
             return Ok(Vec::new());
         }

@@ -5,7 +5,7 @@ use super::{
     Door,
     off_shift::acts_on_shift,
     read_again::{ReadOff, read_off},
-    write::{Target, Write, Written},
+    write::{Write, Written},
 };
 use std::collections::BTreeSet;
 use wadi_record::Kind;
@@ -18,8 +18,6 @@ pub(super) struct SecondLook {
     /// Acts that are done on shift.
     acts: BTreeSet<String>,
     officer: String,
-    /// The crossing of a record that begins; none where it began before.
-    crossing: Option<String>,
     at_ms: i64,
 }
 
@@ -35,10 +33,6 @@ impl SecondLook {
             },
             acts: acts_on_shift(write),
             officer: write.officer.clone(),
-            crossing: match &write.target {
-                Target::New(crossing) => crossing.or(door.me.crossing).map(|c| c.to_string()),
-                Target::On(_) => None,
-            },
             at_ms: match &write.happened {
                 Some((at_ms, _)) => *at_ms,
                 None => door.now_ms(),
@@ -71,14 +65,10 @@ impl Door {
         look: &SecondLook,
         written: &Written,
     ) -> Result<Vec<String>, StoreError> {
-        let crossing = match &look.crossing {
-            Some(crossing) => crossing.clone(),
-            None => {
-                let rows = self.store.records_by_id(&[written.record]).await?;
-                rows.into_iter()
-                    .next()
-                    .map_or(String::new(), |row| row.crossing)
-            }
+        // Of a write that is told for the first time, what it changed is there.
+        let crossing = match &written.changed {
+            Some(changed) => changed.crossing.to_string(),
+            None => return Ok(Vec::new()),
         };
 
         let (officer, at_ms) = (look.officer.as_str(), look.at_ms);

@@ -1,5 +1,6 @@
-//! Which terms more than one record has. A hub asks the store who else has a term only where
-//! somebody else can: of most plates, seals and containers there is one record.
+//! Which terms more than one record has. A node asks the store who else has a term only where
+//! somebody else can: of most plates, seals and containers there is one record. A hub asks about
+//! all terms, and any other node about those that a write is held against.
 //!
 //! What is known here never says too little: terms are taken in before they are written, and none
 //! is taken out. Until all that the store holds is taken in, and of terms that there was no room
@@ -11,10 +12,15 @@ use std::{
     num::NonZeroU64,
     sync::{Mutex, MutexGuard},
 };
-use wadi_log::RecordId;
+use wadi_log::{RecordId, Role};
+use wadi_store::{Store, StoreError};
 
 /// Terms that are known at most: some 35 MiB of them.
 const TERMS_MAX: usize = 1 << 20;
+/// Records whose terms are taken in together.
+const TERMS_OF: u32 = 1_024;
+/// What a plate or a container looks like: whoever writes one down is told of others alike.
+const SHAPES: [&str; 2] = ["plate_shape", "target_shape"];
 
 /// Terms, and the records that have them.
 #[derive(Default)]
@@ -22,6 +28,7 @@ pub(crate) struct SharedTerms {
     known: Mutex<Known>,
     /// Keyed anew at each start: nobody can make two records look like one.
     keys: RandomState,
+    is_of_shapes_alone: bool,
 }
 
 #[derive(Default)]
@@ -39,6 +46,18 @@ enum Holder {
 }
 
 impl SharedTerms {
+    /// Those that a node asks about.
+    pub(crate) fn of(role: Role) -> Self {
+        Self {
+            is_of_shapes_alone: role != Role::Hub,
+            ..Self::default()
+        }
+    }
+
+    fn takes(&self, what: &str) -> bool {
+        !self.is_of_shapes_alone || SHAPES.contains(&what)
+    }
+
     fn hash_of(&self, record: &RecordId) -> NonZeroU64 {
         NonZeroU64::MIN | self.keys.hash_one(record)
     }
@@ -55,7 +74,7 @@ impl SharedTerms {
     ) {
         let record = self.hash_of(record);
         let mut known = self.known();
-        for (what, value) in terms {
+        for (what, value) in terms.into_iter().filter(|(what, _)| self.takes(what)) {
             let term = self.keys.hash_one((what.as_str(), value.as_str()));
             let has_room = known.by_term.len() < TERMS_MAX;
 
@@ -68,7 +87,44 @@ impl SharedTerms {
         }
     }
 
+    /// Takes in the terms of the next records that changed after a cursor. The next cursor, or none
+    /// at the end: a record that changes meanwhile is taken in where it is written.
+    pub(crate) async fn read_in(
+        &self,
+        store: &dyn Store,
+        cursor: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let records = store.changed(cursor, TERMS_OF).await?;
+        let ids: Vec<RecordId> = records.iter().map(|(_, id)| *id).collect();
+        for (id, what, value) in store.terms_of(&ids).await? {
+            self.add(&id, &[(what, value)]);
+        }
+
+        let last = records.last().map(|(cursor, _)| *cursor);
+        if last.is_none() {
+            self.known().is_whole = true;
+        }
+
+        Ok(last)
+    }
+
+    /// Takes in the terms of all records that were written before this start. Where they do not
+    /// read, each term is asked for.
+    pub(crate) async fn read_all(&self, store: &dyn Store) {
+        let mut cursor = Some(0);
+        while let Some(from) = cursor {
+            cursor = match self.read_in(store, from).await {
+                Ok(further) => further,
+                Err(error) => {
+                    tracing::warn!(%error, "the terms held do not read; each is asked for");
+                    return;
+                }
+            };
+        }
+    }
+
     /// All that the store holds is taken in.
+    #[cfg(test)]
     pub(crate) fn is_whole_now(&self) {
         self.known().is_whole = true;
     }
@@ -77,7 +133,7 @@ impl SharedTerms {
     pub(crate) fn may_be_shared(&self, record: &RecordId, what: &str, value: &str) -> bool {
         let term = self.keys.hash_one((what, value));
         let known = self.known();
-        if !known.is_whole {
+        if !known.is_whole || !self.takes(what) {
             return true;
         }
 
@@ -128,6 +184,19 @@ mod tests {
         terms.add(&id(1), &plate("11A1"));
         assert!(terms.may_be_shared(&id(1), "plate", "11A1"));
         assert!(terms.may_be_shared(&id(2), "plate", "11A1"));
+    }
+
+    #[test]
+    fn a_site_knows_of_what_looks_alike_and_takes_the_rest_for_shared() {
+        let terms = SharedTerms::of(Role::Crossing);
+        terms.is_whole_now();
+        terms.add(&id(1), &plate("11A1"));
+        terms.add(&id(1), &[("plate_shape".into(), "11A1".into())]);
+
+        assert!(terms.may_be_shared(&id(1), "plate", "11A1"));
+        assert!(!terms.may_be_shared(&id(1), "plate_shape", "11A1"));
+        assert!(terms.may_be_shared(&id(2), "plate_shape", "11A1"));
+        assert!(!terms.may_be_shared(&id(2), "target_shape", "11A1"));
     }
 
     #[test]

@@ -36,8 +36,6 @@ use wadi_store::{
 pub(crate) const TASK: &str = "reconciler";
 /// Changes looked at together.
 const CHANGES: u32 = 256;
-/// Records whose terms are taken in together.
-const TERMS_OF: u32 = 1_024;
 /// Anchors whose dossiers are read together, and kept with one commit.
 const ANCHORS: usize = 256;
 
@@ -212,12 +210,8 @@ impl Reconciler {
         let Some(cursor) = self.terms_cursor else {
             return Ok(false);
         };
-        self.terms_cursor = match self.read_terms(node, cursor).await {
-            Ok(Some(further)) => Some(further),
-            Ok(None) => {
-                node.shared_terms.is_whole_now();
-                None
-            }
+        self.terms_cursor = match node.shared_terms.read_in(&*self.store, cursor).await {
+            Ok(further) => further,
             Err(error) if error.is_passing() => return Err(error),
             Err(error) => {
                 // It only saves questions: without it all of them are asked.
@@ -227,18 +221,6 @@ impl Reconciler {
         };
 
         Ok(self.terms_cursor.is_some())
-    }
-
-    /// Reads the terms of records that changed after a cursor. The next cursor, or none at the end:
-    /// a record that changes meanwhile is taken in where it is written.
-    async fn read_terms(&self, node: &Door, cursor: i64) -> Result<Option<i64>, StoreError> {
-        let records = self.store.changed(cursor, TERMS_OF).await?;
-        let ids: Vec<RecordId> = records.iter().map(|(_, id)| *id).collect();
-        for (id, what, value) in self.store.terms_of(&ids).await? {
-            node.shared_terms.add(&id, &[(what, value)]);
-        }
-
-        Ok(records.last().map(|(cursor, _)| *cursor))
     }
 
     /// Through which time each crossing is heard by now. The hub has all of its own words at any

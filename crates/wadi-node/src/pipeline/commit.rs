@@ -254,9 +254,8 @@ impl Sequencer {
         let written = batch.project.records.iter().map(|row| row.id);
         let gone = batch.repair.records_gone.iter().copied();
         self.projections.withdraw(written.chain(gone));
-        if self.me.role == Role::Hub {
-            let rows = batch.project.records.iter();
-            rows.for_each(|row| self.shared_terms.add(&row.id, &row.terms));
+        for row in &batch.project.records {
+            self.shared_terms.add(&row.id, &row.terms);
         }
 
         let (moved, live) = (live::moved_by(&batch), self.live.clone());
