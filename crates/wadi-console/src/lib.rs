@@ -12,6 +12,7 @@ mod answer;
 mod api;
 mod assets;
 mod chart;
+mod claimed;
 mod control;
 mod digits;
 mod expected;

@@ -2,7 +2,7 @@
 
 use crate::{
     identity::RevokedSerials,
-    porch::{REVOKED_CODE, certificate_of},
+    porch::{REVOKED_CODE, certificate_of, is_late},
 };
 use quinn::{Connection, VarInt};
 use std::{
@@ -140,6 +140,15 @@ impl Board {
         }
         closed.dedup();
         closed
+    }
+
+    /// Closes what this node dialled with a certificate that had expired.
+    pub(crate) fn close_late(&self) {
+        let standing = self.standing.lock().expect("no panic holds it");
+        let dialled = standing.values().flat_map(BTreeMap::values);
+        for late in dialled.filter(|s| s.dialled && s.is_open() && is_late(&s.connection)) {
+            late.connection.close(VarInt::from_u32(0), b"renewed");
+        }
     }
 
     /// Whether any link with a peer stands.

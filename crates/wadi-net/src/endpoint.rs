@@ -213,7 +213,8 @@ impl Network {
     }
 
     /// Goes on with renewed papers: connections from now on show this certificate and are judged by
-    /// these revocation lists, and those that stand with a certificate that was revoked are closed.
+    /// these revocation lists. Those that stand with a certificate that was revoked are closed, and
+    /// so are those that this node dialled with one that had expired, to be dialled as ever.
     ///
     /// # Errors
     ///
@@ -226,6 +227,7 @@ impl Network {
         let revoked = identity.revoked()?;
 
         crypto.send_replace(renewed);
+        porch.close_late();
         porch.close_revoked(&revoked).await;
         Ok(())
     }

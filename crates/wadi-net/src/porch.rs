@@ -121,6 +121,11 @@ impl Porch {
         self.transport.config(rate)
     }
 
+    /// Closes what this node dialled as one that is late: with renewed papers it dials as ever.
+    pub(crate) fn close_late(&self) {
+        self.board.close_late();
+    }
+
     /// Closes connections that stand with a certificate that was revoked.
     pub(crate) async fn close_revoked(&self, revoked: &RevokedSerials) {
         for peer in self.board.close_revoked(revoked) {
@@ -423,18 +428,20 @@ fn shown(connection: &Connection, expected: Option<NodeId>) -> Result<Caller, Ne
         .ok_or_else(|| NetError::Identity("no certificate was shown".into()))?;
     let (peer, tls_key) = peer_of(&certificate)?;
 
-    let protocol = connection
-        .handshake_data()
-        .and_then(|d| d.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
-    let says_late = protocol
-        .and_then(|d| d.protocol)
-        .is_some_and(|p| p == LATE_ALPN);
-    let late = says_late && expected.is_none();
-
     Ok(Caller {
         peer,
         tls_key,
         ends_s: ends_s(&certificate).unwrap_or(0),
-        late,
+        late: is_late(connection) && expected.is_none(),
     })
+}
+
+/// Whether whoever dialled a connection said that its certificate has expired.
+pub(crate) fn is_late(connection: &Connection) -> bool {
+    let shaken = connection
+        .handshake_data()
+        .and_then(|d| d.downcast::<quinn::crypto::rustls::HandshakeData>().ok());
+    shaken
+        .and_then(|d| d.protocol)
+        .is_some_and(|p| p == LATE_ALPN)
 }

@@ -15,6 +15,17 @@ const TARGET_DELAY: Duration = Duration::from_millis(100);
 /// flight twice.
 const INITIAL_RTT: Duration = Duration::from_millis(700);
 
+/// Streams that a peer may have open at once beside that of messages: one a lane, and room for
+/// lanes to come.
+const LANE_STREAMS_MAX: u32 = 8;
+
+fn streams_max() -> u32 {
+    match wadi_log::defence::off("streams-max") {
+        true => 1_000,
+        false => LANE_STREAMS_MAX,
+    }
+}
+
 /// What the connections of one node have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transport {
@@ -45,7 +56,7 @@ impl Transport {
             .stream_receive_window(small(WINDOW_BYTES_MAX as u32))
             .receive_window(small(RECEIVE_BYTES_MIN as u32))
             .max_concurrent_bidi_streams(small(1))
-            .max_concurrent_uni_streams(small(8));
+            .max_concurrent_uni_streams(small(streams_max()));
 
         if self.own_links {
             t.congestion_controller_factory(Arc::new(DelayTarget {

@@ -1,8 +1,9 @@
 //! Strangers that send first packets without number: what is kept of them is bounded, and an honest
-//! peer still connects.
+//! peer still connects. And a member with good papers that sends without end.
 
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{
     net::{SocketAddr, UdpSocket},
     path::Path,
@@ -20,6 +21,14 @@ const STRANGERS: usize = 500;
 const UNPROVEN_MAX: usize = 32;
 /// The least bytes of a flight that begins a handshake; refusals and retries are far shorter.
 const FLIGHT_BYTES: usize = 1_000;
+
+/// Streams of blocks that a member may have open at once.
+const LANE_STREAMS_MAX: usize = 8;
+/// Bytes that a member may send beyond what was read, with what packets cost beside them and what
+/// is sent twice.
+const UNREAD_BYTES_MAX: u64 = 2 * 256 * 1024;
+/// Bytes that it has sent by then at the least.
+const SENT_MIN: u64 = 128 * 1024;
 
 /// A commission: its root and its CA.
 struct Commission {
@@ -235,11 +244,115 @@ fn strangers_take_every_place_where_handshakes_are_not_bounded() {
 
     let flood =
         "five_hundred_strangers_hold_a_bounded_number_of_places_and_a_crossing_still_gets_in";
+    assert!(
+        fails_without("handshake-seats", flood),
+        "the flood's test holds nothing"
+    );
+}
+
+/// Whether a test fails once a defence is turned off. It is run on its own.
+fn fails_without(defence: &str, test: &str) -> bool {
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([flood, "--exact", "--test-threads=1"])
-        .env("WADI_DEFENCE_OFF", "handshake-seats")
+        .args([test, "--exact", "--test-threads=1"])
+        .env("WADI_DEFENCE_OFF", defence)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .status();
-    assert!(!status.unwrap().success(), "the flood's test holds nothing");
+    !status.unwrap().success()
+}
+
+/// What a member dials with, as its own node does.
+fn dialling_as(member: &Member) -> quinn_proto::ClientConfig {
+    let ca = CertificateDer::from_pem_slice(member.identity.ca_pem.as_bytes()).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca).unwrap();
+    let chain = CertificateDer::pem_slice_iter(member.identity.certificate_pem.as_bytes());
+    let chain: Vec<CertificateDer<'static>> = chain.collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(member.identity.key_pem.as_bytes()).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"wadi/1".to_vec()];
+    quinn_proto::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
+}
+
+/// Bytes that a connection has sent once it sends no more.
+async fn sent_in_the_end(connection: &quinn::Connection) -> u64 {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sent = connection.stats().udp_tx.bytes;
+        // Packets that only keep it alive are small.
+        if sent > SENT_MIN && sent.saturating_sub(before) < 2_000 {
+            return sent;
+        }
+        before = sent;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_opens_few_streams_and_leaves_no_more_unread_than_a_window() {
+    let dir = tempfile::tempdir().unwrap();
+    let commission = Commission::new();
+    let hub = commission.member(2, "hub", Role::Hub, Crossing::HUB);
+    let trb = commission.member(3, "trb", Role::Crossing, "TRB".parse().unwrap());
+    let hub_node = commission
+        .start(&hub, &[&trb], &dir.path().join("hub"))
+        .await;
+    let hub_porch = porch(&hub_node, &hub, vec![]).await;
+    let address = hub_porch.local_addr().unwrap();
+
+    // Its papers are good, and it says nothing of who it is.
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let name = format!("{}.node.wadi", hub.key.node());
+    let connecting = endpoint.connect_with(dialling_as(&trb), address, &name);
+    let connection = connecting.unwrap().await.unwrap();
+
+    let _messages = connection.open_bi().await.unwrap();
+    let second = tokio::time::timeout(Duration::from_millis(500), connection.open_bi()).await;
+    assert!(second.is_err(), "a second stream of messages");
+
+    let mut lanes = Vec::new();
+    let wait = Duration::from_millis(500);
+    while let Ok(lane) = tokio::time::timeout(wait, connection.open_uni()).await {
+        lanes.push(lane.unwrap());
+        assert!(lanes.len() <= LANE_STREAMS_MAX, "as many as it likes");
+    }
+    assert_eq!(lanes.len(), LANE_STREAMS_MAX);
+
+    // On each it sends as fast as it can.
+    let mut flood = tokio::task::JoinSet::new();
+    for mut lane in lanes {
+        flood.spawn(async move {
+            let noise = vec![7; 64 * 1024];
+            while lane.write_all(&noise).await.is_ok() {}
+        });
+    }
+    let sent = tokio::time::timeout(Duration::from_secs(15), sent_in_the_end(&connection)).await;
+    let sent = sent.expect("it stops");
+    println!("{sent} bytes were sent and not read");
+    assert!(sent <= UNREAD_BYTES_MAX, "{sent} bytes are unread");
+
+    flood.abort_all();
+    endpoint.close(0u32.into(), b"");
+    hub_porch.stop().await;
+    hub_node.stop().await;
+}
+
+#[test]
+fn a_member_opens_streams_without_end_where_they_are_not_bounded() {
+    if !wadi_store::defence::SWITCHABLE {
+        return;
+    }
+
+    let flood = "a_member_opens_few_streams_and_leaves_no_more_unread_than_a_window";
+    assert!(
+        fails_without("streams-max", flood),
+        "the flood's test holds nothing"
+    );
 }

@@ -27,6 +27,7 @@ pub(crate) fn gathered(dossier: &Dossier, found: &Contradiction) -> AboutTerms {
 
     add("record", dossier.anchor.printed());
     named(&found.evidence, "", &mut add);
+    found.cites.keys().for_each(|record| add("record", record));
 
     let cited = all.get("record").cloned().unwrap_or_default();
     let records = std::iter::once(&dossier.anchor).chain(&dossier.linked);

@@ -82,6 +82,7 @@ pub fn asks(id: &str, terms: &[(String, String)], policy: &Policy) -> BTreeSet<A
             "hs" => ask("hs", value, true),
             "forced" => ask("forced", value, true),
             "replica" => ask("replica", value, true),
+            "device_run" => ask("device_run", value, true),
             "device_seq" => {
                 let Some((device, n)) = value.rsplit_once('#') else {
                     continue;

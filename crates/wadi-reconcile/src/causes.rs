@@ -110,7 +110,9 @@ fn merge_cause(dossier: &Dossier, all: Vec<Contradiction>) -> Option<JudgedContr
     let concerns = soonest.concerns.clone();
     let through_ms = soonest.through_ms;
 
-    let mut first = these.into_iter().next()?;
+    let mut these = these.into_iter();
+    let mut first = these.next()?;
+    these.for_each(|other| first.cite_all_of(&other));
     first.concerns = concerns;
     first.through_ms = through_ms;
 

@@ -69,6 +69,11 @@ impl<'a> Fact<'a> {
         self.0["device_seq"].as_u64().unwrap_or(0)
     }
 
+    /// The run of that counter; empty where it never began anew.
+    pub fn device_run(&self) -> &'a str {
+        self.top("device_run")
+    }
+
     /// Whether somebody of a supervising department stands for it.
     pub fn attested(&self) -> bool {
         self.0["attested"] == true
@@ -104,6 +109,12 @@ impl<'a> Fact<'a> {
     /// Whether it counts where it restricts: past a cut, too.
     pub fn restricts(&self) -> bool {
         self.refused().is_none() && (self.counts() || self.0["quarantined"] == true)
+    }
+
+    /// Whether it joins what it names, where it is a link: one of a department that has to do with
+    /// neither record is kept, and joins nothing.
+    pub(crate) fn joins(&self) -> bool {
+        self.0["unjoined"] != true
     }
 
     /// Whether its officer is registered for another crossing than the one that wrote it.
@@ -476,19 +487,6 @@ impl Facts {
             .map(|e| e.at_ms())
             .max()
             .unwrap_or_else(|| self.began_ms())
-    }
-
-    /// Whether one of the two names the other.
-    pub(crate) fn is_linked_to(&self, other: &Facts) -> bool {
-        self.links().contains(&other.id.as_str()) || other.links().contains(&self.id.as_str())
-    }
-
-    /// Ids of the records that its links name.
-    pub fn links(&self) -> Vec<&str> {
-        self.said()
-            .filter(|e| e.counts() && e.kind() == "link")
-            .filter_map(|e| e.text("record"))
-            .collect()
     }
 
     /// Whether this hold held something back at a time, as the fold of states sees it.

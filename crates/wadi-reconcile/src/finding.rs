@@ -1,6 +1,6 @@
 //! What a rule is, what it says, and what becomes of that: a finding with its phase and its life.
 
-use crate::{Dossier, DossierCut, Facts, Life, SentenceShape};
+use crate::{Dossier, DossierCut, Facts, Life, SentenceShape, cited::CitedEntries};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::{
@@ -47,6 +47,10 @@ pub struct Contradiction {
     pub(crate) references: Vec<String>,
     /// What all of one cause have in common, where the evidence tells more than that.
     pub(crate) basis: Option<Json>,
+    /// The entries that it rests on, of each side.
+    pub(crate) cites: CitedEntries,
+    /// Those of the records that a side is compared with.
+    pub(crate) peers: CitedEntries,
 }
 
 impl Contradiction {
@@ -66,6 +70,8 @@ impl Contradiction {
             through_ms: at_ms,
             references: Vec::new(),
             basis: None,
+            cites: CitedEntries::new(),
+            peers: CitedEntries::new(),
         }
     }
 
@@ -140,7 +146,7 @@ impl Finding {
             "crossing": anchor.crossing(),
             "text": self.text,
             "sentence": c.sentence,
-            "evidence": c.evidence,
+            "evidence": c.cited_evidence(),
             "evidence_digest": self.evidence_digest,
             "at_ms": c.at_ms,
             "waits_for": match self.phase {

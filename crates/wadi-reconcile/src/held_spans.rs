@@ -27,11 +27,12 @@ impl SpanEnd<'_> {
     }
 }
 
-/// One placement of a hold.
+/// One placement of a hold, as it held one of the records that it holds.
 pub(crate) struct HeldSpan<'a> {
-    /// When it was placed, as claimed, Unix milliseconds.
+    /// When it was placed, or was said to hold that record, whichever is later, as claimed, Unix
+    /// milliseconds.
     pub(crate) placed_ms: i64,
-    /// When that was written down, Unix milliseconds.
+    /// When both were written down, Unix milliseconds.
     pub(crate) entered_ms: i64,
     ends: Vec<SpanEnd<'a>>,
 }
@@ -54,6 +55,13 @@ impl<'a> HeldSpan<'a> {
             entered_ms: placed.map_or(placed_ms, Fact::entered_ms),
             ends: ends.filter_map(end).collect(),
         })
+    }
+
+    /// The same of what it holds by a word: not before that was said.
+    pub(crate) fn since(mut self, said: &Fact<'_>) -> Self {
+        self.placed_ms = self.placed_ms.max(said.at_ms());
+        self.entered_ms = self.entered_ms.max(said.entered_ms());
+        self
     }
 
     /// What had let it go by a time, as claimed, and was not overtaken by then.
@@ -102,6 +110,21 @@ impl<'a> HeldSpan<'a> {
 }
 
 impl Facts {
+    /// The placements of this hold as they held another record: from when it was named, unless the
+    /// hold looks out for what that carries. A hold of long ago that is linked with a truck today
+    /// did not hold it yesterday.
+    pub(crate) fn spans_on(&self, target: &Facts) -> Vec<HeldSpan<'_>> {
+        let spans = self.spans();
+        if target.known_by().is_sought_by(&self.known_by()) {
+            return spans;
+        }
+
+        match self.first_naming(target) {
+            Some(link) => spans.into_iter().map(|span| span.since(&link)).collect(),
+            None => spans,
+        }
+    }
+
     /// The placements of this hold, the first one first.
     pub(crate) fn spans(&self) -> Vec<HeldSpan<'_>> {
         let events: BTreeMap<&str, Fact<'_>> = self.said().map(|e| (e.id(), e)).collect();

@@ -15,11 +15,13 @@
 mod about;
 mod asks;
 mod causes;
+mod cited;
 mod contained;
 mod dossier;
 mod facts;
 mod finding;
 mod held_spans;
+mod joins;
 mod life;
 mod numbers;
 mod passages;

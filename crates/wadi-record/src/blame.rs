@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use wadi_log::{Reference, SshKey};
+use wadi_log::{Reference, SshKey, Value};
 
 /// One entry's value for a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -89,6 +89,28 @@ impl Record {
             .collect();
 
         json!(fields)
+    }
+
+    /// Which entries put what stands in the fields, each with its fields, as JSON: what rests on a
+    /// value rests on them.
+    pub(crate) fn put_by(&self) -> Vec<Json> {
+        let settled = self.now();
+        let mut by_entry: BTreeMap<Reference, BTreeSet<&str>> = BTreeMap::new();
+        for name in settled.document.field_names() {
+            let puts = settled.document.claims(name).into_iter();
+            for put in puts.filter(|put| *self.value(put) != Value::Null) {
+                let fields = by_entry.entry(*settled.entry(put.entry)).or_default();
+                fields.insert(name);
+            }
+        }
+
+        let line = |(entry, fields): (Reference, BTreeSet<&str>)| {
+            json!({
+                "entry": entry.to_string(),
+                "fields": fields,
+            })
+        };
+        by_entry.into_iter().map(line).collect()
     }
 
     /// The key of its officer's own that signed an entry.

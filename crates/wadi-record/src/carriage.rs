@@ -9,7 +9,8 @@
 //! after it was diverted. Contested values count, and what a gate's camera read: what may be meant
 //! is held. A passage that had left before the entry began, or before the hold, is held no more;
 //! whether it carried the goods, and passed, R02 asks. Nor is one that has nothing of the entry but
-//! a container which the entry's own vehicle had given up before: containers go round.
+//! a container which the entry's own vehicle had given up before: containers go round. Whose links
+//! count `joins.rs` says.
 //!
 //! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`],
 //! [`carried_terms`], [`moved_terms`] and [`emptied_terms`] from here, and asks its index of terms
@@ -17,6 +18,7 @@
 
 use crate::{
     Kind, Policy, TermValue, event_type,
+    joins::UNJOINED,
     normal::member_term,
     project::{Terms, terms_of_texts},
     record::Record,
@@ -200,7 +202,8 @@ impl KnownBy {
             .collect();
 
         let events = projection["events"].as_array().into_iter().flatten();
-        terms.extend(events.filter(|e| restricts(e)).flat_map(terms_said));
+        let counting = events.filter(|e| restricts(e) && e[UNJOINED] != true);
+        terms.extend(counting.flat_map(terms_said));
 
         let emptied = emptied(projection);
         let following = following(terms.iter(), !emptied.is_empty());
@@ -225,9 +228,13 @@ impl KnownBy {
             return false;
         }
 
+        hold.links_to(self) || self.is_sought_by(hold)
+    }
+
+    /// Whether a hold looks out for what it carries.
+    pub fn is_sought_by(&self, hold: &KnownBy) -> bool {
         let mut targets = hold.values("target");
-        hold.links_to(self)
-            || targets.any(|target| SOUGHT.iter().any(|what| self.has(what, target)))
+        targets.any(|target| SOUGHT.iter().any(|what| self.has(what, target)))
     }
 
     /// Whether it is a passage that carries the goods of a customs entry, as far as the two tell.
@@ -237,6 +244,13 @@ impl KnownBy {
 
     /// The same, beside other passages, one of which may have given up a container before.
     pub fn carries_beside(&self, entry: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
+        let are_joined = entry.links_to(self) || self.links_to(entry);
+        let are_two = self.kind == Some(Kind::Passage) && entry.kind == Some(Kind::CustomsEntry);
+        are_two && are_joined || self.shares_load(entry, others, policy)
+    }
+
+    /// The same by what the two are known by alone, and by nobody's word.
+    pub fn shares_load(&self, entry: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
         if self.kind != Some(Kind::Passage) || entry.kind != Some(Kind::CustomsEntry) {
             return false;
         }
@@ -253,7 +267,7 @@ impl KnownBy {
                 && values.any(|value| self.has(term.what, value) && !is_given_up(term, value))
         };
 
-        entry.links_to(self) || self.links_to(entry) || carried_terms(policy).iter().any(shares)
+        carried_terms(policy).iter().any(shares)
     }
 
     /// Whether it is the entry's own vehicle, by its plate, and had given up a container of the

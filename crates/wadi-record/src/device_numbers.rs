@@ -10,9 +10,34 @@ use serde_json::{Value as Json, json};
 /// Such entries of one record that are told: the first ones, by their references.
 const NUMBERED_MAX: usize = 256;
 
-/// The term by which a number of a device is found, and by which those beside it find it.
-pub(crate) fn device_term(record: &Record, device: &str, number: u64) -> String {
-    format!("{}/{device}#{number}", record.crossing())
+/// A number that a device gave, and the run of its counter that it belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceNumber<'a> {
+    pub(crate) device: &'a str,
+    pub(crate) run: &'a str,
+    pub(crate) number: u64,
+}
+
+impl DeviceNumber<'_> {
+    /// The terms by which it is found: by those beside it, and where a run begins with it, by the
+    /// beginnings of the device's other runs.
+    pub(crate) fn terms(self, record: &Record) -> impl Iterator<Item = (&'static str, String)> {
+        let Self {
+            device,
+            run,
+            number,
+        } = self;
+        let crossing = record.crossing();
+        let within = match run {
+            "" => format!("{crossing}/{device}"),
+            run => format!("{crossing}/{device}@{run}"),
+        };
+
+        let begins = (number == 1).then(|| ("device_run", format!("{crossing}/{device}")));
+        [("device_seq", format!("{within}#{number}"))]
+            .into_iter()
+            .chain(begins)
+    }
 }
 
 fn counting(record: &Record) -> impl Iterator<Item = &JudgedChange> {
@@ -32,10 +57,14 @@ fn numbered(record: &Record) -> impl Iterator<Item = &JudgedChange> {
 }
 
 /// The terms of their numbers.
-pub(crate) fn numbers_of_puts(record: &Record) -> impl Iterator<Item = String> {
-    numbered(record).map(move |said| {
-        let common = &said.common;
-        device_term(record, &common.device, common.device_seq)
+pub(crate) fn numbers_of_puts(record: &Record) -> impl Iterator<Item = (&'static str, String)> {
+    numbered(record).flat_map(move |said| {
+        let number = DeviceNumber {
+            device: &said.common.device,
+            run: &said.common.device_run,
+            number: said.common.device_seq,
+        };
+        number.terms(record)
     })
 }
 
@@ -43,12 +72,17 @@ impl Record {
     /// The numbers that devices gave to entries of fields alone, as JSON.
     pub(crate) fn device_numbers(&self) -> Vec<Json> {
         let line = |said: &JudgedChange| {
-            json!({
+            let mut line = json!({
                 "device": said.common.device,
                 "device_seq": said.common.device_seq,
                 "at_ms": said.at_ms(),
                 "entry": said.reference.to_string(),
-            })
+            });
+            if !said.common.device_run.is_empty() {
+                line["device_run"] = said.common.device_run.as_str().into();
+            }
+
+            line
         };
 
         numbered(self).map(line).collect()

@@ -2,12 +2,21 @@
 //! by who had seen them.
 
 use crate::{
-    Begins, Department, EventType, Gives, HoldType, ancestry::Past, authority::given, event_type,
-    events::is_asked_for, evidence::speaks_against, judged_change::EventView,
-    normal::normalise_label,
+    Begins, Department, EventType, Gives, HoldType,
+    ancestry::Past,
+    authority::given,
+    event_type,
+    events::is_asked_for,
+    evidence::speaks_against,
+    joins::{LINK, is_of_traffic},
+    judged_change::EventView,
+    normal::{member_term, normalise_label},
 };
 use std::collections::{BTreeMap, HashMap};
 use wadi_log::Reference;
+
+/// The event by which a traveller comes into the country.
+pub(crate) const ADMITTED: &str = "person.admitted";
 
 /// What tells who may end a hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -57,7 +66,8 @@ pub(crate) struct Events {
     by_id: HashMap<String, usize>,
     /// Entries with an event of a type that counts where it restricts.
     said: HashMap<&'static str, Past>,
-    /// Entries with an event of a type that counts in full; of `handed_over` by where to.
+    /// Entries with an event of a type that counts in full; of `handed_over` by where to, and of
+    /// [`ADMITTED`] by the traveller's document.
     counting: HashMap<(&'static str, String), Past>,
     placed: BTreeMap<Owned, Past>,
     against: Vec<Against>,
@@ -133,22 +143,24 @@ impl Events {
     }
 
     fn mark(&mut self, entry: u32, kind: &'static str, view: &EventView) {
-        if view.restricts() {
+        // Of passages and entries it is asked whether a link rests on them: one that joins nothing
+        // is nobody's reason to leave a misread plate as it stands.
+        let is_idle = kind == LINK && !is_of_traffic(view.department);
+        if view.restricts() && !is_idle {
             self.said.entry(kind).or_default().insert(entry);
         }
 
         if view.counts() {
-            // Of a record that was handed over it is asked to which crossing: that one may write.
-            let to = if kind == "handed_over" {
-                view.text("to").unwrap_or_default()
-            } else {
-                ""
+            let text = |member: &str| view.text(member).unwrap_or_default();
+            let of = match kind {
+                // Of a record that was handed over it is asked to which crossing: that one may
+                // write.
+                "handed_over" => text("to").to_string(),
+                ADMITTED => member_term("document", text("document_hash")),
+                _ => String::new(),
             };
 
-            self.counting
-                .entry((kind, to.to_string()))
-                .or_default()
-                .insert(entry);
+            self.counting.entry((kind, of)).or_default().insert(entry);
         }
     }
 
@@ -232,6 +244,13 @@ impl Events {
     pub(crate) fn was_handed_to(&self, crossing: String, within: &Past) -> bool {
         self.counting
             .get(&("handed_over", crossing))
+            .is_some_and(|entries| entries.meets(within))
+    }
+
+    /// Whether one of these entries admits the holder of a document, in its normal form.
+    pub(crate) fn was_admitted(&self, document: String, within: &Past) -> bool {
+        self.counting
+            .get(&(ADMITTED, document))
             .is_some_and(|entries| entries.meets(within))
     }
 

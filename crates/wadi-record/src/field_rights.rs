@@ -16,6 +16,8 @@
 //! around it by being based on an old screen. A change that is permitted all the same after a
 //! decision rested on the field is kept as a [`ChangedPut`], for whoever looks into it.
 
+mod changes;
+
 use crate::{
     ChangedBy,
     Department::{self, Hub, Sec},
@@ -38,9 +40,6 @@ const GUARDED_FIELD: &str = "guarded_field";
 const NO_AUTHORITY: &str = "no_authority";
 /// The event that says why a field is changed on which something rests.
 pub(crate) const CORRECTION: &str = "fields.corrected";
-
-/// The events of a hold that rest on what it says of itself.
-const ENDED_BY: [&str; 3] = ["released", "conditional", "rad.adjudicated"];
 
 fn guarded_row(kind: Kind, field: &str) -> Option<&'static FieldRow> {
     known_field(kind, field).filter(|row| row.guarded != Guarded::Never)
@@ -347,36 +346,6 @@ impl FieldAct<'_> {
             put.key
         );
         refuse(GUARDED_FIELD, why)
-    }
-
-    /// What a permitted put changed, where a decision that is seen here rests on the field, or one
-    /// of another record may.
-    fn change(&self, put: &Put, row: &FieldRow, stood: &[&Value]) -> Option<ChangedPut> {
-        let events = &self.record.events;
-        let counts = |kind: &'static str| events.any_counts(kind, self.known()).then_some(kind);
-        let is_first = self.record.first == Some(self.said.reference);
-
-        let after = match row.changed_by {
-            ChangedBy::UntilMatched(..) => {
-                let is_linked = || events.any_said("link", self.known()).then_some("link");
-                counts("cleared")
-                    .or_else(|| counts("gate.out"))
-                    .or_else(is_linked)
-            }
-            ChangedBy::Supervisors(_) => Some(counts("assessed")?),
-            ChangedBy::SupervisorsOnceSought(_) => counts("assessed"),
-            ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason if !is_first => {
-                Some(ENDED_BY.into_iter().find_map(counts)?)
-            }
-            _ => return None,
-        };
-
-        Some(ChangedPut {
-            entry: self.said.reference,
-            field: put.key.clone(),
-            before: stood.iter().map(|v| (*v).clone()).collect(),
-            after,
-        })
     }
 
     /// All values that the field held as far as the author, or its log, knew.

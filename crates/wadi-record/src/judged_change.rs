@@ -86,6 +86,8 @@ pub struct EventView {
     pub device: String,
     /// The device's own counter; 0 where it gave none.
     pub device_seq: u64,
+    /// The run of that counter; empty where it never began anew.
+    pub device_run: String,
     /// When it happened, as claimed, Unix milliseconds.
     pub at_ms: i64,
     /// When it was entered, by the author's clock.
@@ -159,6 +161,7 @@ impl EventView {
             department: common.department.parse().ok(),
             device: common.device.clone(),
             device_seq: common.device_seq,
+            device_run: common.device_run.clone(),
             at_ms: said.at_ms(),
             entered_ms: common.wall_ms,
             refusal: None,
@@ -208,6 +211,7 @@ impl EventView {
             department: None,
             device: String::new(),
             device_seq: 0,
+            device_run: String::new(),
             at_ms: 0,
             entered_ms: 0,
             refusal: None,

@@ -32,6 +32,7 @@ mod foreign;
 mod forms;
 mod graph;
 mod held;
+mod joins;
 mod judged_change;
 mod kinds;
 mod missing;

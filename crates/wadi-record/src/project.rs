@@ -6,11 +6,12 @@ use crate::{
     carriage::terms_that_follow,
     check_digits,
     contained::{Trip, contained, trip},
-    device_numbers::{device_term, numbers_of_puts},
+    device_numbers::{DeviceNumber, numbers_of_puts},
     event_type,
     field_rights::CORRECTION,
     forms::Unfounded,
     held::{Placement, holds},
+    joins::{joining_events, told_events},
     judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Verdict},
     normal::{field_term, goods_terms, hs_subheading, is_digest, member_term, plate_shape},
     policy::SYSTEM_OFFICER,
@@ -78,6 +79,10 @@ impl EventView {
         if !self.device.is_empty() {
             out.insert("device".into(), self.device.as_str().into());
             out.insert("device_seq".into(), self.device_seq.into());
+        }
+
+        if !self.device_run.is_empty() {
+            out.insert("device_run".into(), self.device_run.as_str().into());
         }
 
         if self.attested {
@@ -241,12 +246,13 @@ impl Record {
             "placements": fold.placements.iter().map(Placement::json).collect::<Vec<_>>(),
             "unfounded": fold.unfounded.iter().map(Unfounded::json).collect::<Vec<_>>(),
             "fields": fields,
+            "put_by": self.put_by(),
             "seals": self.seals(),
             "seals_recorded": self.seals_recorded(),
             "device_numbers": self.device_numbers(),
             "written_ms": self.written_ms(),
             "contested": contested,
-            "events": events.iter().map(|e| e.json()).collect::<Vec<_>>(),
+            "events": told_events(self, &events, &fold.placements),
             "heads": self.heads().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "warnings": warnings,
             "refused": refused,
@@ -482,14 +488,6 @@ pub(crate) fn terms_of_texts<T: AsRef<str>>(
     texts.iter().flat_map(terms_of)
 }
 
-/// The placements of a hold; none of what is no hold.
-fn placements_of(record: &Record) -> Vec<Placement> {
-    match record.kind() {
-        Some(Kind::QuarantineHold) => holds(record),
-        _ => Vec::new(),
-    }
-}
-
 /// The terms that an event makes, in their normal forms.
 fn terms_of_event(record: &Record, event: &EventView) -> Vec<(&'static str, String)> {
     let named = event_type(event.kind()).map_or(&[][..], |t| t.terms);
@@ -498,9 +496,13 @@ fn terms_of_event(record: &Record, event: &EventView) -> Vec<(&'static str, Stri
         (term.what, value)
     });
 
-    let number = event.device_seq;
-    let numbered = (number > 0).then(|| ("device_seq", device_term(record, &event.device, number)));
-    terms.chain(numbered).collect()
+    let number = DeviceNumber {
+        device: &event.device,
+        run: &event.device_run,
+        number: event.device_seq,
+    };
+    let numbered = (number.number > 0).then(|| number.terms(record));
+    terms.chain(numbered.into_iter().flatten()).collect()
 }
 
 /// The terms of a record, contested values included: what may be meant is found.
@@ -550,17 +552,18 @@ pub fn terms(record: &Record) -> Terms {
     // By what it was known before a change, a record is found by who had rested on that.
     for change in record.told_changes() {
         let texts = change.before.iter().filter_map(|value| match value {
-            Value::Text(text) => field_term(&change.field, text),
+            // A seal is nobody's to look out for.
+            Value::Text(text) => field_term(&change.field, text).filter(|t| t.0 != "seal"),
             _ => None,
         });
         texts.for_each(|(_, before)| put("was", before));
     }
-    for goods in record.goods_before() {
-        put("was", goods);
-    }
+    let goods = record.goods_before().into_iter();
+    goods.for_each(|goods| put("was", goods));
 
     // Holds are listed by whose they are, and by their type.
-    for placement in placements_of(record) {
+    let placements = holds(record);
+    for placement in &placements {
         let owner = placement.department.map_or("", Department::code);
         put("owner", owner.into());
         put(
@@ -569,13 +572,13 @@ pub fn terms(record: &Record) -> Terms {
         );
     }
 
-    for event in record.events().filter(|e| e.restricts()) {
+    for event in joining_events(record, &placements) {
         for (what, value) in terms_of_event(record, event) {
             put(what, value);
         }
     }
 
-    numbers_of_puts(record).for_each(|number| put("device_seq", number));
+    numbers_of_puts(record).for_each(|(what, value)| put(what, value));
 
     let following = terms_that_follow(record, &out);
     out.extend(following);

@@ -240,3 +240,113 @@ fn goods_of_a_hold_that_change_after_its_release_are_told() {
         [("origin".into(), Some("released"))]
     );
 }
+
+#[test]
+fn what_a_traveller_was_admitted_by_is_told_once_it_changes_and_a_correction_before_is_not() {
+    const DOCUMENT: &str = "person.1.document_hash";
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let hash = |digit: &str| digit.repeat(64);
+    let coach = Passage::announce("in")
+        .text(DOCUMENT, hash("a"))
+        .text("person.1.nationality", "IQ")
+        .text("person.2.document_hash", hash("c"))
+        .text("person.2.nationality", "IQ");
+    let first = trb.say("of-pas", None, &[], coach);
+    let id = RecordId::of_first(&first.reference);
+
+    let nationality =
+        |n: u8, code: &str| Passage::on().text(&format!("person.{n}.nationality"), code);
+    let corrected = nationality(1, "SY");
+    let before = trb.say("of-pas", Some(id), &[first.reference], corrected);
+    assert_eq!(changed(&build(&[&first, &before]), &before), []);
+
+    let admission = Passage::on().event("person.admitted", json!({"document_hash": hash("a")}));
+    let admitted = trb.say("of-pas", Some(id), &[first.reference], admission);
+    let mut after = |who: (&str, &str, &str), draft: Draft| {
+        let said = trb.say_as(who, Some(id), &[admitted.reference], draft);
+        let record = build(&[&first, &admitted, &said]);
+        assert_eq!(refused(&record, &said), [""; 0]);
+        let told = changed(&record, &said);
+        let is_flagged = state(&record).flags.contains("CHANGED_AFTER");
+        assert_eq!(is_flagged, !told.is_empty());
+        told
+    };
+
+    let passports = ("of-pas", "PAS", "");
+    let one = |field: &str| [(field.to_string(), Some("person.admitted"))];
+    let other_document = Passage::on().text(DOCUMENT, hash("b"));
+    assert_eq!(after(passports, other_document), one(DOCUMENT));
+    let told = after(passports, nationality(1, "SY"));
+    assert_eq!(told, one("person.1.nationality"));
+
+    assert_eq!(after(passports, nationality(1, "IQ")), [], "as it was");
+    assert_eq!(
+        after(passports, nationality(2, "SY")),
+        [],
+        "the next traveller is still asked"
+    );
+    assert_eq!(
+        after(("", "", "READER-1"), nationality(1, "SY")),
+        [],
+        "a machine read it again"
+    );
+    let added = Passage::on().text("person.1.document_type", "P");
+    assert_eq!(after(passports, added), [], "nothing stood there");
+}
+
+#[test]
+fn a_seal_that_is_changed_after_the_clearing_is_told() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let seal = |number: &str| Passage::on().text("seal.1", number);
+    let sealed = trb.say("of-cus", Some(id), &[admitted.reference], seal("AA11"));
+    let again = trb.say("of-cus", Some(id), &[sealed.reference], seal("BB22"));
+    assert_eq!(
+        changed(&build(&[&first, &admitted, &sealed, &again]), &again),
+        [],
+        "nothing rested on it"
+    );
+
+    let cleared = Passage::on().event("cleared", json!({}));
+    let cleared = trb.say("of-port", Some(id), &[sealed.reference], cleared);
+    let mut after = |draft: Draft| {
+        let said = trb.say("of-cus", Some(id), &[cleared.reference], draft);
+        let record = build(&[&first, &admitted, &sealed, &cleared, &said]);
+        assert_eq!(refused(&record, &said), [""; 0]);
+        let sought = terms(&record).into_iter().any(|(what, _)| what == "was");
+        assert!(!sought, "a seal is nobody's to look out for");
+        changed(&record, &said)
+    };
+
+    let told = [("seal.1".to_string(), Some("cleared"))];
+    assert_eq!(after(seal("BB22")), told);
+    assert_eq!(after(Passage::on().clear("seal.1")), told);
+    assert_eq!(after(seal("aa-11")), [], "it says the same");
+    assert_eq!(after(Passage::on().text("seal.2", "CC33")), [], "one more");
+}
+
+#[test]
+fn a_record_tells_which_entries_put_what_stands_there() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let other = Passage::on()
+        .text("vehicle.plate", "22B1")
+        .clear("direction");
+    let other = trb.say("of-port", Some(id), &[admitted.reference], other);
+
+    let line = |said: &JudgedChange, fields: &[&str]| {
+        json!({
+            "entry": said.reference.to_string(),
+            "fields": fields,
+        })
+    };
+    let json = build(&[&first, &admitted, &other]).json();
+    assert_eq!(
+        json["put_by"],
+        json!([
+            line(&first, &["vehicle.plate_country", "vehicle.plate_raw"]),
+            line(&admitted, &["container.1"]),
+            line(&other, &["vehicle.plate"]),
+        ])
+    );
+}

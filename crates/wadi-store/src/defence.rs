@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 38] = [
+pub const NAMES: [&str; 52] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -49,6 +49,21 @@ pub const NAMES: [&str; 38] = [
     "decision-signature",
     "signed-within",
     "signed-decisions",
+    // What membership, cuts and what travels rest on.
+    "canonical-entry",
+    "block-root",
+    "enrolment-root",
+    "cosignature",
+    "fork-signature",
+    "cut-link",
+    "cut-first",
+    "cut-witness",
+    "past-cut",
+    "late-scope",
+    "carry-foreign",
+    "urgent-reserve",
+    "streams-max",
+    "ingest-room",
 ];
 
 /// Whether the defence of that name is turned off.

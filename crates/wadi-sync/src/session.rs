@@ -4,11 +4,13 @@
 //! come ([`SessionPhase`]). Each part owns what it needs: what is known of a log at the peer
 //! ([`PeerLog`]), what is in flight ([`SendWindow`]), what a neighbour keeps for the hub
 //! ([`Carrying`]), the telling of frontiers ([`FrontierExchange`]), what is remembered of the last
-//! contact ([`FrontierMemory`]), logs whose author is not known yet ([`UnknownAuthors`]), and which
-//! lanes go over this one of several links ([`SessionLanes`]).
+//! contact ([`FrontierMemory`]), logs whose author is not known yet ([`UnknownAuthors`]), which lanes
+//! go over this one of several links ([`SessionLanes`]), and where the cuts stand that go before
+//! what they cut ([`CutPlaces`]).
 
 mod answers;
 mod carrying;
+mod cuts_first;
 mod io;
 mod lanes;
 mod members;
@@ -33,6 +35,7 @@ use crate::{
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
+use cuts_first::CutPlaces;
 use lanes::SessionLanes;
 use members::{UnknownAuthors, members_digest};
 use phase::SessionPhase;
@@ -79,6 +82,7 @@ pub struct Session {
     /// The newest version of the block codec that this node speaks.
     codec: CodecVersion,
     carrying: Carrying,
+    cuts: CutPlaces,
     /// The peer answers sketches, and picks single entries.
     peer_sketches: bool,
     unknown_authors: UnknownAuthors,
@@ -103,6 +107,7 @@ impl Session {
             answer_order: AnswerOrder::default(),
             codec: CodecVersion::Columns,
             carrying: Carrying::default(),
+            cuts: CutPlaces::new(),
             peer_sketches: false,
             unknown_authors: UnknownAuthors::default(),
             lanes_here: SessionLanes::default(),
@@ -280,6 +285,7 @@ impl Session {
             }
             Input::NewMembers(new) => self.tell_members(new, out),
             Input::NewForks(proofs) => self.send_forks(proofs, out),
+            Input::NodesCut(places) => self.note_cuts(places, out),
             Input::CarryFor(from) => self.give_to_carry(from, out),
             Input::OfferCarried(ranges) => {
                 if self.peer_is_hub() && !ranges.is_empty() {
@@ -445,7 +451,8 @@ impl Session {
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.
     fn narrow_scope(&mut self, late: bool) {
-        if let Some(peer) = self.peer.as_mut().filter(|_| late) {
+        let is_narrow = late && !wadi_log::defence::off("late-scope");
+        if let Some(peer) = self.peer.as_mut().filter(|_| is_narrow) {
             peer.scope = Scope(Vec::new());
         }
     }

@@ -97,9 +97,10 @@ fn common() -> impl Strategy<Value = Common> {
         text(),
         text(),
         any::<u64>(),
+        proptest::option::of("[a-c#][0-9]{0,2}"),
     )
         .prop_map(
-            |(wall_ms, doubt_ms, happened_ms, officer, device, device_seq)| Common {
+            |(wall_ms, doubt_ms, happened_ms, officer, device, device_seq, run)| Common {
                 wall_ms,
                 doubt_ms,
                 happened_source: happened_ms.map_or_else(String::new, |_| "paper".into()),
@@ -108,6 +109,7 @@ fn common() -> impl Strategy<Value = Common> {
                 department: "VET".into(),
                 device: device.chars().take(12).collect(),
                 device_seq,
+                device_run: run.unwrap_or_default(),
             },
         )
 }

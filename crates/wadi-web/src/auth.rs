@@ -143,6 +143,15 @@ fn bearer(headers: &HeaderMap) -> Result<&str, &'static str> {
         .ok_or("send Authorization: Bearer TOKEN; `wadi token issue` makes one")
 }
 
+/// The problem with somebody who is named under another one's token.
+pub(crate) fn other_person(own: &str, named: &str) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "other_person",
+        format!("the token is {own}'s, who cannot speak as {named}"),
+    )
+}
+
 impl FromRequestParts<Arc<Node>> for Token {
     type Rejection = Problem;
 
@@ -287,6 +296,24 @@ impl Token {
         }
     }
 
+    /// Refuses a person who is named and is not whose token it is: by the name, or of an officer by
+    /// the service number. A token that is nobody's own may name any.
+    pub(crate) fn check_named(&self, named: Option<&str>) -> Result<(), Problem> {
+        let Some(named) = named.filter(|named| !named.is_empty()) else {
+            return Ok(());
+        };
+
+        let number = match &self.scope {
+            TokenScope::Officer { officer, .. } => officer.as_str(),
+            _ if self.person.is_empty() => return Ok(()),
+            _ => "",
+        };
+        match named == self.person || named == number {
+            true => Ok(()),
+            false => Err(other_person(&self.who(), named)),
+        }
+    }
+
     /// In whose name an act is signed: the person's whose token it is, who speaks for nobody else.
     /// A token that is nobody's own, as the machine's, names the person with each act, and what is
     /// signed says that it did.
@@ -302,11 +329,7 @@ impl Token {
                     ..Signatory::person(named)
                 })
             }
-            Some(named) if named != own => Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "other_person",
-                format!("the token is {own}'s, who cannot speak as {named}"),
-            )),
+            Some(named) if named != own => Err(other_person(own, named)),
             None if own.is_empty() => Err(unprocessable(
                 "person_missing",
                 "this token is nobody's own: name the person whose act it is, as `--person \
@@ -397,6 +420,35 @@ mod tests {
         assert_eq!(
             own.signatory(Some("Omar")).unwrap_err().code,
             "other_person"
+        );
+    }
+
+    #[test]
+    fn a_token_names_nobody_but_whose_it_is_and_a_machines_anybody() {
+        let officer = TokenScope::Officer {
+            officer: "OF-7".into(),
+            department: "SEC".into(),
+        };
+        let mut own = Token::new("zaid", officer);
+        let code = |token: &Token, named| token.check_named(named).err().map(|p| p.code);
+        for named in [None, Some(""), Some("OF-7")] {
+            assert_eq!(code(&own, named), None, "{named:?}");
+        }
+        assert_eq!(code(&own, Some("Zaid")).as_deref(), Some("other_person"));
+
+        own.person = "Zaid".into();
+        assert_eq!(code(&own, Some("Zaid")), None);
+        for other in ["Omar", "zaid", "OF-70"] {
+            let refused = code(&own, Some(other));
+            assert_eq!(refused.as_deref(), Some("other_person"), "{other}");
+        }
+
+        let mut machines = Token::new("operator", TokenScope::Operator);
+        assert_eq!(code(&machines, Some("Omar")), None);
+        machines.person = "Layla".into();
+        assert_eq!(
+            code(&machines, Some("Omar")).as_deref(),
+            Some("other_person")
         );
     }
 

@@ -185,6 +185,8 @@ pub(crate) async fn part(
     Path((id, part)): Path<(String, String)>,
 ) -> Result<File<Vec<u8>>, Problem> {
     token.operator()?;
+    // A bundle has entries of every kind and crossing.
+    token.reading(&node)?.all_records()?;
     // What is no number is no part.
     let part = part.parse().unwrap_or(0);
     Ok((
@@ -290,6 +292,7 @@ pub(crate) async fn acts(
     query: Result<Query<BundleActsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
+    token.reading(&node)?.all_records()?;
     let Query(query) = query?;
     let (before, limit) = chain_page(query.before, query.limit)?;
     let chain = node.bundle_acts();
@@ -334,6 +337,7 @@ pub(crate) async fn receipt(
     query: Result<Query<ReceiptQuery>, QueryRejection>,
 ) -> Result<File<String>, Problem> {
     token.operator()?;
+    token.reading(&node)?.all_records()?;
     let Query(query) = query?;
     Ok((
         [(CONTENT_TYPE, "application/json")],

@@ -109,6 +109,7 @@ pub(crate) async fn logs(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    token.reading(&node)?.all_records()?;
     let held = node.reads().held_logs().await?;
     let logs: Vec<Value> = held
         .iter()
@@ -139,6 +140,7 @@ pub(crate) async fn root(
     query: Result<Query<RootQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    token.reading(&node)?.all_records()?;
     let Query(q) = query?;
     let log = LogId::from_origin(&q.log).map_err(NodeError::Log)?;
     let none = || {

@@ -158,6 +158,8 @@ pub(crate) async fn control(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
     let Query(query) = query?;
+    // A dry run tells, too, that the act would be refused.
+    token.check_named(query.person.as_deref())?;
     if matches!(body.said, ControlBody::Spare { .. }) && token.person.is_empty() {
         return Err(unprocessable(
             "person_missing",

@@ -36,7 +36,9 @@ impl FromRequestParts<Arc<Node>> for Watcher {
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, Problem> {
         let is_public = node.country().is_public();
         if !is_public {
-            Token::from_request_parts(parts, node).await?.auditor()?;
+            let token = Token::from_request_parts(parts, node).await?;
+            token.auditor()?;
+            token.reading(node)?.all_records()?;
         }
         Ok(Self { is_public })
     }

@@ -147,7 +147,9 @@ pub(crate) async fn differences(
         is_read.then(|| differing_json(id, &here, there.as_ref(), record.lacking))
     };
     let records: Vec<Value> = found.records.into_iter().filter_map(shown).collect();
-    let logs = found.logs.iter().map(|l| {
+    let logs = found.logs.iter();
+    let logs = logs.filter(|l| reading.shows_lane(l.log.lane, &l.log.crossing.to_string()));
+    let logs = logs.map(|l| {
         json!({
             "log": l.log.origin(),
             "lane": l.log.lane.name(),

@@ -3,6 +3,7 @@
 use crate::{
     Problem, Token, TokenScope,
     answers::{AssignedAnswer, FindingActAnswer},
+    auth::other_person,
     problem::unprocessable,
     strict::StrictBody,
 };
@@ -210,8 +211,11 @@ fn auditor(token: &Token, named: Option<String>) -> Result<String, Problem> {
                 officer,
                 department,
             },
-            None,
-        ) if department == "HUB" => Ok(officer.clone()),
+            named,
+        ) if department == "HUB" => match named.filter(|named| !named.is_empty()) {
+            Some(named) if named != *officer => Err(other_person(officer, &named)),
+            _ => Ok(officer.clone()),
+        },
         (TokenScope::Operator, Some(named)) if !named.is_empty() => Ok(named),
         (TokenScope::Operator, _) => {
             Err(unprocessable("no_officer", "name the auditor: `officer`"))

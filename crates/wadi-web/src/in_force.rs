@@ -55,15 +55,16 @@ pub(crate) async fn officers(
     State(node): State<Arc<Node>>,
     token: Token,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    let reading = token.reading(&node)?;
     let told = |c: &Control, officer: &OfficerEntry| {
         let mut told = officer_json(officer);
         let keys = c.all_officer_keys(&officer.officer).into_iter();
         told["keys"] = keys.map(key_json).collect();
         told
     };
-    let officers: Vec<Value> =
+    let mut officers: Vec<Value> =
         node.with_control(|c| c.officers().map(|officer| told(c, officer)).collect());
+    officers.retain(|officer| reading.shows_place(officer));
     Ok(Json(json!({"officers": officers})))
 }
 

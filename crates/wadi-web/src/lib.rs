@@ -25,6 +25,7 @@ mod finding_cases;
 mod finding_desk;
 mod findings;
 mod foresee;
+mod head_refusals;
 mod imports;
 mod in_force;
 mod language;

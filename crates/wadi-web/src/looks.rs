@@ -124,6 +124,7 @@ pub(crate) async fn looks(
     query: Result<Query<LooksQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
+    token.reading(&node)?.all_records()?;
     let Query(query) = query?;
     let (mut before, limit) = chain_page(query.before, query.limit)?;
     let from_newest = before.is_none();
@@ -245,6 +246,7 @@ pub(crate) async fn read_whole(
     token: Token,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.auditor()?;
+    token.reading(&node)?.all_records()?;
     let reader = node.clone();
     tokio::spawn(async move { reader.looks().read_whole().await });
     let told_heads = node.looks().told_heads().await?;

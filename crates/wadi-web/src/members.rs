@@ -40,10 +40,10 @@ pub(crate) async fn members(
     token: Token,
     query: Result<Query<MembersQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    let reading = token.reading(&node)?;
     let Query(query) = query?;
     let view = node.view();
-    let members: Vec<Value> = match query.at_ms {
+    let mut members: Vec<Value> = match query.at_ms {
         None => {
             let is_spare = |id: &NodeId| view.is_spare(id);
             let all = view.control.enrolments();
@@ -58,6 +58,7 @@ pub(crate) async fn members(
         }
     };
 
+    members.retain(|member| reading.shows_place(member));
     Ok(Json(json!({"members": members})))
 }
 
@@ -110,7 +111,7 @@ pub(crate) async fn acts(
     token: Token,
     query: Result<Query<MemberActsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    let reading = token.reading(&node)?;
     let Query(query) = query?;
     let rows = pages::rows(query.limit)? as usize;
     let named = query.node.as_deref();
@@ -118,6 +119,7 @@ pub(crate) async fn acts(
     let control = node.view().control.clone();
 
     let mut lines = act_lines(&control);
+    lines.retain(|line| reading.shows_place(line));
     lines.retain(|line| named.is_none() || line["node"].as_str() == named.as_deref());
     lines.retain(|line| query.until_ms.is_none_or(|until| at_ms(line) <= until));
     if let Some(after) = &query.after {

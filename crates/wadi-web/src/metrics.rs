@@ -38,6 +38,7 @@ pub(crate) async fn metrics(
     token: Token,
 ) -> Result<Response, Problem> {
     token.operator()?;
+    token.reading(&node)?.all_records()?;
     let text = text_of(&node).await?;
     let kind = [(header::CONTENT_TYPE, OPEN_METRICS)];
     Ok((kind, text).into_response())

@@ -5,6 +5,7 @@
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
+mod places;
 mod written;
 
 use crate::{Problem, Token, TokenScope, looks::note_look, read_grant::LookoutGrant};

@@ -108,7 +108,8 @@ pub(crate) async fn refusals(
     token: Token,
     query: Result<Query<RefusalQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    // Whose it was and why is told of every kind and crossing.
+    token.reading(&node)?.all_records()?;
     let Query(RefusalQuery { limit, open, after }) = query?;
     let most = pages::rows_or(limit, pages::ROWS_MAX)?;
     let after = after.as_deref().map(read_cursor).transpose()?;

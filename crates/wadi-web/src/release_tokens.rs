@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_log::{Body, Crossing, ReleaseToken, Role};
-use wadi_node::{Node, Signatory, check_name};
+use wadi_node::{ErrorClass, Node, Signatory, check_name};
 use wadi_record::{Department, HoldType, Kind, is_blank};
 
 /// Hours that a token may hold at most: a month.
@@ -48,20 +48,81 @@ pub struct ReleaseTokenBody {
     reason: String,
 }
 
-/// The tokens for releases that this node holds, and what each was spent on.
+/// The tokens for releases that this node holds, and what each was spent on. An officer reads those
+/// that the own department may spend or issued, one of the commission all; a token that was
+/// narrowed those that may be spent at a crossing that it reads, where it reads holds.
 #[utoipa::path(
     get,
     path = "/v1/release-tokens",
     tag = "tokens",
-    responses((status = 200, description = "tokens for releases", body = ReleaseTokensAnswer)),
+    responses(
+        (status = 200, description = "tokens for releases", body = ReleaseTokensAnswer),
+        (status = 403, description = "holds are not read", body = Problem),
+    ),
 )]
 pub(crate) async fn release_tokens(
     State(node): State<Arc<Node>>,
     token: Token,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
-    let all = node.reads().release_tokens().await?;
-    Ok(Json(json!({"release_tokens": all})))
+    token.reading(&node)?.check_kind(Kind::QuarantineHold)?;
+    let mut shown = Vec::new();
+    for mut line in node.reads().release_tokens().await? {
+        if is_of_department(&token, &line) && show_line(&node, &token, &mut line).await? {
+            shown.push(line);
+        }
+    }
+
+    Ok(Json(json!({"release_tokens": shown})))
+}
+
+/// Whether whoever asks has to do with a token for a release.
+fn is_of_department(token: &Token, line: &Value) -> bool {
+    let TokenScope::Officer { department, .. } = &token.scope else {
+        return true;
+    };
+
+    let own = department.as_str();
+    let is_own = |member: &str| line[member] == *own;
+    own == Department::Hub.code() || is_own("department") || is_own("issued_for")
+}
+
+/// Takes out of the line of a token what is not read. Whether the line is read at all: one for a
+/// single hold as far as that hold is.
+async fn show_line(node: &Arc<Node>, token: &Token, line: &mut Value) -> Result<bool, Problem> {
+    if token.reading(node)?.all_records().is_ok() {
+        return Ok(true);
+    }
+
+    let scope = line["scope"].as_str().unwrap_or_default();
+    let hold = match HoldType::from_name(scope) {
+        Some(_) => Value::Null,
+        None => match node.reads().find_kind(scope).await {
+            Ok((id, _)) => node.reads().record(&id).await?,
+            // Nobody here knows of which crossing it is.
+            Err(error) if matches!(error.class(), ErrorClass::NotFound) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        },
+    };
+
+    let reading = token.reading(node)?;
+    if reading.check_record(&hold).is_err() || !reading.shows_place(line) {
+        return Ok(false);
+    }
+
+    // The id of a record begins with its crossing.
+    let is_read = |id: &Value| {
+        let code = id.as_str().and_then(|id| id.split('-').next());
+        code.is_some_and(|code| reading.check_crossing(code).is_ok())
+    };
+    if let Some(spent) = line["spent_on"].as_array_mut() {
+        let before = spent.len();
+        spent.retain(is_read);
+        if spent.len() < before {
+            line["withheld"] = json!(["spent_on"]);
+        }
+    }
+
+    Ok(true)
 }
 
 /// Issues one, at a hub: an entry of its control log, which every site takes in. The hub's operator
@@ -142,6 +203,7 @@ fn issuer(
             officer,
             department,
         } if department == Department::Sec.code() && node.door().me().role == Role::Hub => {
+            token.check_named(named)?;
             check_registered(node, &token.scope)?;
             let signatory = Signatory {
                 department: department.clone(),

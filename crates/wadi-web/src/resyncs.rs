@@ -61,7 +61,8 @@ pub(crate) async fn list(
     State(node): State<Arc<Node>>,
     token: Token,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    // What is compared is of every kind and crossing.
+    token.reading(&node)?.all_records()?;
     Ok(Json(
         json!({"resyncs": node.resyncs().list().await?, "scrub": node.scrub_status()}),
     ))
@@ -83,7 +84,7 @@ pub(crate) async fn show(
     token: Token,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    token.reading(&node)?.all_records()?;
     Ok(told(&node.resyncs().get(&id).await?))
 }
 
@@ -229,6 +230,7 @@ pub(crate) struct VerifyQuery {
     responses(
         (status = 200, description = "what comparing came to", body = VerifyAnswer),
         (status = 403, body = Problem),
+        (status = 404, description = "no such node is enrolled", body = Problem),
         (status = 503, description = "the peer is not in contact", body = Problem),
     ),
 )]
@@ -239,6 +241,7 @@ pub(crate) async fn verify(
     query: Result<Query<VerifyQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.operator()?;
+    token.reading(&node)?.all_records()?;
     let Query(query) = query?;
     Ok(Json(node.resyncs().verify_with(&peer, !query.quick).await?))
 }

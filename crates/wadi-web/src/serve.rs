@@ -4,6 +4,7 @@
 //! up its seat: a caller who is slow over a handshake or a request, or has none, keeps out nobody
 //! who has one. What is being answered keeps its seat as long as its answer goes on.
 
+use crate::head_refusals::HeadRefusals;
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -27,9 +28,9 @@ use tokio::{
 use tower::ServiceExt;
 
 /// Headers of a request at most; past them it is answered with 431.
-const HEADERS_MAX: usize = 64;
+pub(crate) const HEADERS_MAX: usize = 64;
 /// Bytes of a request's line and headers at most: every connection may have so many in memory.
-const HEAD_BYTES_MAX: usize = 32 << 10;
+pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
 
 /// How long callers may take over what, and how many there may be.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -92,6 +93,13 @@ impl Seats {
         if let Some(seat) = self.all().get_mut(&id) {
             seat.at = at;
         }
+    }
+
+    fn is_answering(&self, id: u64) -> bool {
+        let seats = self.all();
+        seats
+            .get(&id)
+            .is_some_and(|seat| matches!(seat.at, At::Answering(_)))
     }
 
     /// Frees a seat where all are taken; whether there is one now.
@@ -232,6 +240,8 @@ where
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
 
+    let asked = seats.clone();
+    let io = HeadRefusals::on(io, move || asked.is_answering(id));
     // A caller that goes in the middle of a word is nothing to be told.
     let _ = builder.serve_connection(TokioIo::new(io), service).await;
 }
@@ -451,6 +461,23 @@ mod tests {
                 "the seat that was given up is nobody's"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_long_is_refused_with_a_problem() {
+        let (address, _task) = listen(Limits::default()).await;
+        let many = "x: y\r\n".repeat(HEADERS_MAX + 1);
+        let many = format!("GET / HTTP/1.1\r\n{many}\r\n");
+        // Just as many bytes as are read of a head, and no end of it.
+        let long = format!("GET / HTTP/1.1\r\nx: {:y>1$}", "", HEAD_BYTES_MAX - 19);
+        assert_eq!(long.len(), HEAD_BYTES_MAX);
+
+        for head in [many, long] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            assert!(hears(&mut stream, "\"code\":\"head_too_large\"").await);
+        }
+        assert!(hears(&mut ask(address, "/").await.unwrap(), "here").await);
     }
 
     #[tokio::test]

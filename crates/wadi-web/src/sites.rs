@@ -3,6 +3,7 @@
 use crate::{
     Problem, Token,
     answers::{ContactsAnswer, HealthAnswer, ReadyAnswer, SitesAnswer},
+    reading::ReadRight,
 };
 use axum::{
     Json,
@@ -11,7 +12,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use wadi_log::Lane;
+use wadi_log::{Lane, Role};
 use wadi_node::Node;
 
 /// How this node and its peers stand.
@@ -27,7 +28,9 @@ pub(crate) async fn sites(
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
     let status = node.status().await?;
-    Ok(Json(serde_json::to_value(status).unwrap_or_default()))
+    let mut told = serde_json::to_value(status).unwrap_or_default();
+    token.reading(&node)?.show_status(&mut told);
+    Ok(Json(told))
 }
 
 /// When this node was in contact with another one, and what that one lacked: the oldest first.
@@ -38,6 +41,7 @@ pub(crate) async fn sites(
     tag = "sites",
     responses(
         (status = 200, description = "contacts", body = ContactsAnswer),
+        (status = 403, description = "a node of a crossing that is not read", body = Problem),
         (status = 404, description = "no such node is enrolled", body = Problem),
     ),
 )]
@@ -46,7 +50,8 @@ pub(crate) async fn contacts(
     token: Token,
     Path(site): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    token.no_device()?;
+    let reading = token.reading(&node)?;
+    check_shown(&node, &reading, &site)?;
     let known = node.reads().contacts_with(&site).ok_or_else(|| {
         let why = format!("no node {site:?} is enrolled");
         Problem::new(StatusCode::NOT_FOUND, "unknown_node", why)
@@ -61,6 +66,18 @@ pub(crate) async fn contacts(
         "backlog": known.backlog,
         "days": known.traffic.days().map(day).collect::<Vec<_>>(),
     })))
+}
+
+/// Refuses a node of a crossing that is not read.
+fn check_shown(node: &Node, reading: &ReadRight<'_>, site: &str) -> Result<(), Problem> {
+    let crossing = node.with_control(|c| {
+        let mut members = c.enrolments().filter(|e| e.role != Role::Hub);
+        members.find(|e| e.name == site).and_then(|e| e.crossing)
+    });
+    match crossing {
+        Some(crossing) => reading.check_crossing(&crossing.to_string()),
+        None => Ok(()),
+    }
 }
 
 /// Alive: the process answers. `degraded` says what is given up for want of room on the disk,

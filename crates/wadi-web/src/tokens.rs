@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_node::{KeptToken, Node, check_given_name, check_name, check_person};
-use wadi_record::{Department, FIELDS, event_type};
+use wadi_record::{Department, FIELDS, event_type, hint, nearest};
 
 /// Days that a token may last at most: ten years.
 const DAYS_MAX: u32 = 3_650;
@@ -57,6 +57,7 @@ pub(crate) async fn reads(
     token: Token,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
+    token.reading(&node)?.all_records()?;
 
     let mut lines = Vec::new();
     for kept in node.tokens().all().await? {
@@ -284,6 +285,7 @@ pub struct AnewBody {
     responses(
         (status = 200, description = "how often that was done", body = DeviceAnewAnswer),
         (status = 403, body = Problem),
+        (status = 422, description = "no device of that name gave a number here", body = Problem),
     ),
 )]
 pub(crate) async fn device_anew(
@@ -299,6 +301,18 @@ pub(crate) async fn device_anew(
             StatusCode::UNPROCESSABLE_ENTITY,
             "bad_value",
             "device: is empty",
+        ));
+    }
+
+    // A slip of the pen would leave the counter that is meant as it is.
+    let numbered = node.numbered_devices().await?;
+    if !numbered.contains(&device) {
+        let near = hint(&nearest(&device, numbered.iter().map(String::as_str)));
+        let why = format!("device: {device:?} gave no number here{near}");
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_value",
+            why,
         ));
     }
 

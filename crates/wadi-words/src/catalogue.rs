@@ -11,6 +11,7 @@ macro_rules! files {
     ($language:literal) => {
         &[
             files!($language, "alarms"),
+            files!($language, "command_line"),
             files!($language, "console_accounts"),
             files!($language, "console_control"),
             files!($language, "console_findings"),

@@ -24,8 +24,8 @@ impl Language {
         catalogue::title(self, group, name).is_some()
     }
 
-    /// What stands on the console's pages, by its name without `console-`, with what its places ask
-    /// for: in this language, else in English, else the name.
+    /// What stands on the console's pages and in the command line's tables, by its name without
+    /// `console-`, with what its places ask for: in this language, else in English, else the name.
     pub fn sentence<'a>(
         self,
         name: &str,

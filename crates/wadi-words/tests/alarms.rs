@@ -4,7 +4,7 @@
 
 mod sources;
 
-use sources::every_source;
+use sources::{crates, every_source};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -105,6 +105,53 @@ fn every_alarm_that_a_node_raises_has_its_words() {
             "crates/wadi-words/catalogue/{}/nodes.ftl does not name {missing:#?}",
             language.tag()
         );
+    }
+}
+
+/// What the page for operators has a line of its table for, as alarms are named in entries.
+fn alarms_on_the_page() -> Vec<String> {
+    let page = crates().join("../docs/operating.md");
+    let text = std::fs::read_to_string(page).expect("docs/operating.md");
+    let (_, table) = text
+        .split_once("### Every alarm")
+        .expect("the page lists alarms");
+    let (table, _) = table.split_once("\n#").expect("another section follows");
+    let lines = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    lines
+        .filter_map(|line| line.split_once('`'))
+        .map(|(about, _)| about.replace([' ', '-'], "_"))
+        .collect()
+}
+
+#[test]
+fn every_alarm_has_a_line_on_the_page_for_operators_and_the_page_names_no_other() {
+    let listed = alarms_on_the_page();
+    let named: BTreeSet<&String> = listed.iter().collect();
+    assert_eq!(named.len(), listed.len(), "one stands there twice");
+
+    let raised = every_alarm();
+    let missing: Vec<_> = raised.keys().filter(|a| !named.contains(a)).collect();
+    assert!(missing.is_empty(), "docs/operating.md has no {missing:?}");
+    let stale: Vec<_> = listed.iter().filter(|a| !raised.contains_key(*a)).collect();
+    assert!(stale.is_empty(), "no source raises {stale:?}");
+}
+
+/// As screens look it up: by what it is about, with blanks as nodes tell it, or without.
+#[test]
+fn every_alarm_is_looked_up_by_what_it_is_about() {
+    for about in every_alarm().into_keys() {
+        for name in [about.clone(), about.replace('_', " ")] {
+            for language in Language::ALL {
+                let title = language.alarm(&name);
+                assert_ne!(title, name, "{language:?}");
+            }
+
+            assert_ne!(
+                Language::Arabic.alarm(&name),
+                Language::English.alarm(&name),
+                "{name}"
+            );
+        }
     }
 }
 

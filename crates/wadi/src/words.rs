@@ -4,8 +4,9 @@
 
 use crate::{
     failure::Failure,
-    print::{member_text, shown},
+    print::{self, member_text, shown},
 };
+use comfy_table::Table;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -51,6 +52,40 @@ pub(crate) fn warning(english: &str) -> String {
 pub(crate) fn alarm(english: &str) -> String {
     let told = language().alarm_text(english);
     told.unwrap_or_else(|| shown(english).into_owned())
+}
+
+/// What the command line says, by its name without `console-cli-`, in the language of whoever reads
+/// it. What is put into it is escaped by then.
+pub(crate) fn said<'a>(
+    name: &str,
+    fillings: impl IntoIterator<Item = (&'a str, String)>,
+) -> String {
+    said_in(language(), name, fillings)
+}
+
+/// [`said`] in a language.
+pub(crate) fn said_in<'a>(
+    language: Language,
+    name: &str,
+    fillings: impl IntoIterator<Item = (&'a str, String)>,
+) -> String {
+    let fillings = fillings.into_iter();
+    let fillings = fillings.map(|(place, value)| (place, Filling::from(value)));
+    language.sentence(&format!("cli-{name}"), fillings)
+}
+
+/// A table whose columns are headed in the language of whoever reads it, by the names of the
+/// headings without `console-cli-head-`. A sign stands as it is.
+pub(crate) fn table<const N: usize>(names: [&str; N]) -> Table {
+    let heads = names.map(|name| head_in(language(), name));
+    print::table(heads.each_ref().map(String::as_str))
+}
+
+fn head_in(language: Language, name: &str) -> String {
+    match name.chars().any(char::is_alphabetic) {
+        true => said_in(language, &format!("head-{name}"), []),
+        false => name.into(),
+    }
 }
 
 /// A sentence of the catalogue where somebody reads another language than English; in English what
@@ -168,6 +203,7 @@ mod tests {
     use super::*;
     use Language::{Arabic, English};
     use serde_json::json;
+    use std::{collections::BTreeSet, path::Path};
 
     #[test]
     fn english_is_what_it_was_before_there_were_languages() {
@@ -175,6 +211,75 @@ mod tests {
         assert_eq!(failure_text_in(English, &failure), failure.to_string());
         assert_eq!(beside_in(English, Group::State, "EXITED"), "EXITED");
         assert_eq!(record_text_in(English, &json!({"state": "EXITED"})), None);
+    }
+
+    /// The sources of this crate without their tests, in one text.
+    fn all_sources(dir: &Path, out: &mut String) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                all_sources(&path, out);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                let (own, _) = text
+                    .split_once("#[cfg(test)]\nmod tests")
+                    .unwrap_or((&text, ""));
+                out.push_str(own);
+            }
+        }
+    }
+
+    /// The literals of a list, up to its end.
+    fn literals(list: &str) -> impl Iterator<Item = &str> {
+        let list = list.split(']').next().unwrap_or_default();
+        list.split('"').skip(1).step_by(2)
+    }
+
+    #[test]
+    fn every_heading_and_sentence_is_in_the_catalogue_and_none_is_left_over() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut sources = String::new();
+        all_sources(&crates.join("wadi/src"), &mut sources);
+
+        let heads = sources.split("words::table([").skip(1).flat_map(literals);
+        let heads = heads.filter(|head| head.chars().any(char::is_alphabetic));
+        let heads: BTreeSet<String> = heads.map(|head| format!("head-{head}")).collect();
+        let said = sources.split("words::said(\"").skip(1);
+        let said = said.filter_map(|rest| Some(rest.split_once('"')?.0.to_string()));
+        let asked: BTreeSet<String> = said.chain(heads.clone()).collect();
+        assert!(asked.contains("head-builds-on") && asked.contains("alarm-at"));
+
+        for language in ["en", "ar"] {
+            let file = format!("wadi-words/catalogue/{language}/command_line.ftl");
+            let text = std::fs::read_to_string(crates.join(&file)).unwrap();
+            let lines = text.lines();
+            let names: BTreeSet<&str> = lines
+                .filter_map(|line| line.strip_prefix("console-cli-")?.split_once(" = "))
+                .map(|(name, _)| name)
+                .collect();
+            let missing: Vec<_> = asked
+                .iter()
+                .filter(|a| !names.contains(a.as_str()))
+                .collect();
+            assert!(missing.is_empty(), "{file} has no {missing:?}");
+
+            // A name may be chosen among several before it is asked for.
+            let is_used =
+                |name: &str| heads.contains(name) || sources.contains(&format!("\"{name}\""));
+            let stale: Vec<_> = names.iter().filter(|name| !is_used(name)).collect();
+            assert!(stale.is_empty(), "{file}: nobody asks for {stale:?}");
+        }
+    }
+
+    #[test]
+    fn headings_are_in_the_language_of_whoever_reads_them() {
+        assert_eq!(head_in(English, "builds-on"), "builds on");
+        assert_eq!(head_in(Arabic, "builds-on"), "يبني على");
+        assert_eq!(head_in(Arabic, "#"), "#");
+        assert_eq!(head_in(Arabic, ""), "");
+        let held = |language| said_in(language, "knew-hold", [("hold", "TRB-H-1".into())]);
+        assert_eq!(held(English), "hold TRB-H-1 had reached this node");
+        assert!(held(Arabic).contains("\u{2068}TRB-H-1\u{2069}"));
     }
 
     #[test]

@@ -65,6 +65,41 @@ fn a_policy_is_changed_with_its_difference_seen_before_it_is_signed() {
     );
 }
 
+/// Whom the machine's own token named is told as a claim, and whose own token it was is not; of an
+/// officer that nothing of theirs signed, too.
+#[test]
+fn a_name_behind_which_nobody_stands_is_told_as_claimed() {
+    let world = pair();
+    let hub = world.site("hub");
+    let said = |hours: u32| json!({"say": "policy", "policy": {"hold_deadline_h": hours}});
+    hub.post("/v1/control?person=Omar%20Aziz", &said(48))
+        .unwrap();
+    let truck = hub.truck("11-A-00001");
+
+    let claims = [
+        ("en", "claimed, token operator", "(claimed)"),
+        ("ar", "مذكور بلا توقيع، برمز الدخول", "(مذكور بلا توقيع)"),
+    ];
+    for (language, by_token, unsigned) in claims {
+        let pages = Pages::of_operator(hub, language);
+        let policy = pages.get("/console/control/policy").html;
+        assert!(policy.contains("Omar Aziz"), "{policy}");
+        assert!(policy.contains(by_token), "{policy}");
+        for page in ["", "/history", "/fields"] {
+            let record = pages.get(&format!("/console/records/{truck}{page}")).html;
+            assert!(record.contains(unsigned), "{page}: {record}");
+        }
+    }
+
+    let own = hub.as_bearer(&hub.token_of(OPERATOR));
+    own.post("/v1/control", &said(50)).unwrap();
+    for (language, by_token, _) in claims {
+        let policy = Pages::of_operator(hub, language).get("/console/control/policy");
+        assert!(policy.html.contains(OPERATOR), "{}", policy.html);
+        assert!(!policy.html.contains(by_token), "{}", policy.html);
+    }
+}
+
 #[test]
 fn what_does_not_read_as_a_value_stands_in_the_form_again() {
     let world = pair();

@@ -134,6 +134,7 @@ pub(super) fn entries() -> Vec<Entry> {
         department: "VET".into(),
         device: "scale-1".into(),
         device_seq: 41,
+        device_run: "boot-7".into(),
     };
 
     bodies

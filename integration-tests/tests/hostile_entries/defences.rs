@@ -95,14 +95,14 @@ fn each_of_these_tests_fails_without_its_defence() {
 }
 
 /// A node, and a link of a captured member's to it.
-async fn beset(node: &str, by: &str) -> (Country, Arc<Node>, HostileLink) {
+pub(crate) async fn beset(node: &str, by: &str) -> (Country, Arc<Node>, HostileLink) {
     let country = country();
     let node = start(&country, node).await;
     let link = HostileLink::open(&country, &node, by).await;
     (country, node, link)
 }
 
-fn log_of(key: &LogKey, lane: Lane, crossing: &str) -> LogId {
+pub(crate) fn log_of(key: &LogKey, lane: Lane, crossing: &str) -> LogId {
     LogId {
         node: key.node(),
         epoch: Epoch([5; 8]),
@@ -112,18 +112,23 @@ fn log_of(key: &LogKey, lane: Lane, crossing: &str) -> LogId {
 }
 
 /// A block at the beginning of a log of that member's.
-fn block(country: &Country, (by, code): (&str, &str), lane: Lane, entries: Vec<Vec<u8>>) -> Block {
+pub(crate) fn block(
+    country: &Country,
+    (by, code): (&str, &str),
+    lane: Lane,
+    entries: Vec<Vec<u8>>,
+) -> Block {
     let key = country.key(by);
     let log = log_of(&key, lane, code);
     let head = (DAY_MS / 1_000, vec![]);
     sign_onto(&key, log, &mut Peaks::default(), entries, head)
 }
 
-fn crumbs(count: usize) -> Vec<Vec<u8>> {
+pub(crate) fn crumbs(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|n| vec![n as u8]).collect()
 }
 
-fn entry(body: Body) -> Vec<u8> {
+pub(crate) fn entry(body: Body) -> Vec<u8> {
     let common = Common {
         wall_ms: DAY_MS,
         officer: "OF-9".into(),
@@ -134,7 +139,7 @@ fn entry(body: Body) -> Vec<u8> {
 }
 
 /// Waits until a refusal of that code is shown.
-async fn shows(node: &Node, code: &str) {
+pub(crate) async fn shows(node: &Node, code: &str) {
     for _ in 0..600 {
         let all = node.store().refusals(1_000).await.expect("refusals");
         if all.iter().any(|refusal| refusal.code == code) {

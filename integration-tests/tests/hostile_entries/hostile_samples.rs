@@ -159,6 +159,10 @@ pub(crate) fn common(r: &mut StdRng) -> Common {
             String::new()
         },
         device_seq: if of_device { number(r) as u64 } else { 0 },
+        device_run: match r.random_bool(0.1) {
+            true => name(r, &["b1", "b2", "#1"]),
+            false => String::new(),
+        },
     }
 }
 

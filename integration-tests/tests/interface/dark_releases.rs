@@ -231,6 +231,18 @@ fn security_issues_tokens_at_the_hub_for_its_own_holds_alone() {
     let at_site = token_of(trb, "OF-7", "SEC");
     assert_eq!(refused(issue(trb, &at_site, "SECURITY")), "operator_only");
 
+    // In the name of whose token it is, and of nobody else.
+    let named = |person: &str| {
+        let path = format!("/v1/release-tokens?person={person}");
+        hub.post_as(&security, None, &path, &wanted("SECURITY"))
+    };
+    for other in ["Layla", "Person%20OF-8", "OF-8"] {
+        assert_eq!(refused(named(other)), "other_person", "{other}");
+    }
+    for own in ["Person%20OF-7", "OF-7"] {
+        named(own).unwrap_or_else(|e| panic!("{own}: {e}"));
+    }
+
     // What the commission holds back is the commission's to let go.
     let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order"});
     let hold = json!({

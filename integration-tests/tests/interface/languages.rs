@@ -297,6 +297,95 @@ fn an_auditor_reads_a_findings_rule_in_arabic() {
     );
 }
 
+/// A hold of security at a node that was let go: what was known then is told. Its id.
+fn released_hold(site: &Site) -> String {
+    for officer in ["OF-7", "OF-8"] {
+        let said = json!({"say": "officer", "officer": officer, "department": "SEC"});
+        site.post("/v1/control", &said).expect("registered");
+    }
+
+    let by = |event: Value| json!({"officer": "OF-7", "department": "SEC", "events": [event]});
+    let placed = json!({"type": "hold.placed", "type_of_hold": "SECURITY", "legal_basis": "order"});
+    let mut hold = by(placed);
+    hold["kind"] = "hold".into();
+    hold["fields"] = json!({"type": "SECURITY", "legal_basis": "order"});
+    let id = site.post("/v1/records", &hold).expect("held")["id"].clone();
+    let id = id.as_str().expect("an id").to_string();
+
+    let events = format!("/v1/records/{id}/events");
+    let found = json!({"type": "search.found", "findings": "nothing"});
+    site.post(&events, &by(found)).expect("searched");
+    let placement = site.record(&id).expect("the hold")["open_holds"][0].clone();
+    let end = json!({"type": "released", "holds": [placement], "second_officer": "OF-8"});
+    site.post(&events, &by(end)).expect("released");
+    id
+}
+
+#[test]
+fn tables_are_headed_in_the_language_of_whoever_reads_them() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    world.start("trb", &[("hub", world.site("hub").listen)]);
+    let hub = world.site("hub");
+    hub.truck("22-A-00001");
+    let id = released_hold(hub);
+    world.settle(&["hub", "trb"]);
+    world.wait("the hub has heard of the crossing", || {
+        hub.get("/v1/sites")
+            .is_ok_and(|status| status["watermarks"]["TRB"].is_i64())
+    });
+
+    let tables = [
+        (
+            &["findings", "list"][..],
+            ["الملاحظة", "الثبوت", "المعروض"],
+            ["finding ", "phase", " findings"],
+        ),
+        (
+            &["record", "list"][..],
+            ["المعرّف", "اللوحة", "موضع الحفظ"],
+            [" id ", "plate", "safe"],
+        ),
+        (
+            &["record", "history", &id][..],
+            ["يبني على", "وقت المركز", "ما كان لصاحب القيد"],
+            ["builds on", "hub time", "could have known"],
+        ),
+        (
+            &["status"][..],
+            ["السجلات", "آخر اتصال", "التأخر"],
+            ["records ", "last contact", "behind"],
+        ),
+    ];
+    for (arguments, arabic, english) in tables {
+        let told = text(&run_in("ar_IQ.UTF-8", hub, arguments).stdout);
+        for word in arabic {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        for word in english {
+            assert!(!told.contains(word), "{word}: {told}");
+        }
+
+        let told = text(&run_in("C", hub, arguments).stdout);
+        for word in english {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+
+        // Programs read the same in every language.
+        let as_json = [&["--json"], arguments].concat();
+        let told = text(&run_in("ar_IQ.UTF-8", hub, &as_json).stdout);
+        assert!(told.starts_with('{'), "{told}");
+        for word in arabic {
+            assert!(!told.contains(word), "{word}: {told}");
+        }
+    }
+
+    // What is exported has the names that it always had.
+    let exported = text(&run_in("ar_IQ.UTF-8", hub, &["export", "--format", "csv"]).stdout);
+    let head = exported.lines().next().unwrap_or_default();
+    assert!(head.is_ascii() && head.contains("state"), "{head}");
+}
+
 #[test]
 fn the_language_of_a_person_is_the_same_at_the_next_sign_in_and_that_of_a_token_goes_with_it() {
     let mut world = World::default();

@@ -10,6 +10,7 @@ mod export;
 mod foreseen;
 mod front_door;
 mod languages;
+mod narrowed;
 mod odd_requests;
 mod operators;
 mod passkeys;

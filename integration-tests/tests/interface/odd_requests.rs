@@ -1,7 +1,7 @@
 //! What programs send that somebody else wrote: two headers for one, numbers and names that nobody
 //! asked for, filters that say nothing. Nothing is dropped in silence.
 
-use integration_tests::{World, run};
+use integration_tests::{PATIENCE, World, run};
 use serde_json::{Value, json};
 
 fn code(answer: Result<Value, Value>) -> String {
@@ -156,4 +156,41 @@ fn a_zone_that_no_reader_found_says_nothing_of_a_document() {
     assert!(told.contains("was empty, and says nothing"), "{told}");
     let shown = trb.record(answer["id"].as_str().unwrap()).unwrap();
     assert_eq!(shown["fields"]["person.1.document_check"], Value::Null);
+}
+
+/// Whatever is too long is refused as anything else is: by a problem with a stable code.
+#[test]
+fn what_is_too_long_is_told_as_a_problem() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let bearer = format!("Bearer {}", trb.token());
+
+    let long = json!({"kind": "passage", "fields": {"note": "x".repeat(400_000)}});
+    let body = agent
+        .post(format!("{}/v1/records", trb.url()))
+        .header("authorization", &bearer)
+        .header("content-type", "application/json")
+        .send(long.to_string());
+    let many = (0..70).fold(agent.get(format!("{}/v1/sites", trb.url())), |asked, n| {
+        asked.header(format!("x-{n}"), "y")
+    });
+    let head = many.header("authorization", &bearer).call();
+
+    for (answer, status, code) in [(body, 413, "body_too_large"), (head, 431, "head_too_large")] {
+        let mut answer = answer.expect("an answer");
+        assert_eq!(answer.status().as_u16(), status);
+        let kind = answer.headers().get("content-type");
+        assert_eq!(kind.unwrap().as_bytes(), b"application/problem+json");
+        let told = answer.body_mut().read_to_string().unwrap();
+        let problem: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+    }
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 0);
 }

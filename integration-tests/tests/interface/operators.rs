@@ -226,6 +226,13 @@ fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     let body = json!({"site": "TRB", "reason": "r", "by": "Omar"});
     let refused = hub.post_as(&layla, None, "/v1/resyncs", &body).unwrap_err();
     assert_eq!(refused["code"], "other_person");
+    // A dry run tells it, too.
+    let said = json!({"say": "policy", "policy": {"recall_h": 9}});
+    let path = "/v1/control?dry_run=true&person=Omar";
+    let refused = hub.post_as(&layla, None, path, &said).unwrap_err();
+    assert_eq!(refused["code"], "other_person");
+    let path = "/v1/control?dry_run=true&person=Layla";
+    hub.post_as(&layla, None, path, &said).unwrap();
 
     run_json(
         &hub.dir,

@@ -134,8 +134,15 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
 
     // It was switched off and on: the device says so.
     let mut booted = weighing(1, 2_000);
+    booted["device_session"] = json!("#2");
+    assert_eq!(code(post(&booted)), "bad_value", "an operator's");
+
     booted["device_session"] = json!("boot-2");
-    post(&booted).unwrap();
+    let run_told = |written: &Value| {
+        let path = format!("/v1/records/{}", written["id"].as_str().unwrap());
+        trb.get(&path).unwrap()["events"][0]["device_run"].clone()
+    };
+    assert_eq!(run_told(&post(&booted).unwrap()), "boot-2");
     assert_eq!(post(&booted).unwrap()["repeated"], true);
 
     booted["events"][0]["gross_kg"] = json!(3_000);
@@ -146,7 +153,12 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     let said = run(&trb.dir, &["token", "anew", "SC-90"]);
     assert!(said.status.success(), "{said:?}");
 
-    post(&weighing(1, 2_000)).unwrap();
+    assert_eq!(run_told(&post(&weighing(1, 2_000)).unwrap()), "#1");
+    for name in ["sc-90", "SC-9"] {
+        let slip = run(&trb.dir, &["token", "anew", name]);
+        let said = String::from_utf8_lossy(&slip.stderr).to_string();
+        assert!(!slip.status.success() && said.contains("SC-90"), "{said}");
+    }
     trb.stop();
     world.boot("trb");
     assert_eq!(post(&weighing(1, 2_000)).unwrap()["repeated"], true);

@@ -61,6 +61,28 @@ fn who_lets_a_truck_out_is_told_loud_what_it_came_to() {
 }
 
 #[test]
+fn whoever_ends_a_hold_alone_is_told_at_once() {
+    let mut world = World::default();
+    world.start_with_officer("OF-7", "CUS");
+    let trb = world.site("trb");
+    let placed = json!({"type": "hold.placed", "type_of_hold": "CUSTOMS", "legal_basis": "L"});
+    let body = json!({"kind": "hold", "officer": "OF-7", "department": "CUS",
+        "events": [placed], "fields": {"type": "CUSTOMS", "legal_basis": "L"}});
+    let placed = trb.post("/v1/records", &body).expect("a hold");
+    let hold = placed["id"].as_str().expect("an id");
+
+    let event = ["record", "event", hold, "seized", "seizure_no=S-1"];
+    let who = ["--officer", "OF-7", "--department", "CUS"];
+    let said = run(&trb.dir, &[&event[..], &who[..]].concat());
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success(), "{text}");
+    let line = "*** look again: seized: OF-7 alone ended the hold that the same officer placed, \
+                and no second officer is named: if its vehicle goes inland, that is a finding \
+                (R02), unless somebody else writes before what came off it";
+    assert!(text.lines().any(|told| told == line), "{text}");
+}
+
+#[test]
 fn every_way_to_write_tells_what_it_changed_and_a_repeat_changes_nothing() {
     let mut world = World::default();
     world.start("trb", &[]);

@@ -19,7 +19,9 @@ pub(super) struct ResyncRead {
     pub peer: String,
     pub reason: String,
     pub planned_by: String,
+    pub planned_by_token: String,
     pub approved_by: String,
+    pub approved_by_token: String,
     pub made_ms: i64,
     pub changed_ms: i64,
     pub order: Option<String>,
@@ -64,6 +66,8 @@ pub(super) struct ProgressRead {
 pub(super) struct SteeredRead {
     pub act: String,
     pub by: String,
+    #[serde(default)]
+    pub by_token: String,
     pub at_ms: i64,
 }
 
@@ -93,6 +97,8 @@ pub(super) struct QuarantinedRead {
 pub(super) struct PolicyRead {
     pub revision: u64,
     pub by: Option<String>,
+    #[serde(default)]
+    pub by_token: Option<String>,
     pub since_ms: Option<i64>,
     pub policy: Value,
     pub default: Value,

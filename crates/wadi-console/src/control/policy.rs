@@ -6,8 +6,8 @@ use super::{
     sign::{Intent, look},
 };
 use crate::{
-    Console, answer, api::Refused, digits::latin, frame::PageFrame, moment::Moment,
-    visitor::Visitor,
+    Console, answer, api::Refused, claimed::claim_words, digits::latin, frame::PageFrame,
+    moment::Moment, visitor::Visitor,
 };
 use askama::Template;
 use axum::{Form, extract::State, http::StatusCode, response::Response};
@@ -53,6 +53,7 @@ struct PolicyPage {
     f: PageFrame,
     revision: u64,
     by: Option<String>,
+    claim: Option<String>,
     since: Option<Moment>,
     lines: Vec<PolicyLine>,
     may_change: bool,
@@ -129,6 +130,11 @@ fn page(
         &PolicyPage {
             lines: lines(&f, &read, typed),
             revision: read.revision,
+            claim: claim_words(
+                f.language,
+                read.by.as_deref().unwrap_or_default(),
+                read.by_token.as_deref().unwrap_or_default(),
+            ),
             by: read.by,
             since: read.since_ms.map(Moment::of_ms),
             may_change: is_operator(&f) && is_hub(&f),

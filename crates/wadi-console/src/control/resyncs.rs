@@ -8,6 +8,7 @@ use crate::{
     Console, answer,
     answer::see_other,
     api::Refused,
+    claimed::claim_words,
     frame::PageFrame,
     moment::Moment,
     sites::{
@@ -173,6 +174,14 @@ struct PlanLog {
     entries: u64,
 }
 
+/// Who steered a resync, and how.
+struct SteeredLine {
+    act: String,
+    by: String,
+    claim: Option<String>,
+    at: Moment,
+}
+
 #[derive(Template)]
 #[template(path = "control_resync.html")]
 struct ResyncPage {
@@ -187,7 +196,9 @@ struct ResyncPage {
     acts: Vec<&'static str>,
     done: u64,
     of: u64,
-    steered: Vec<(String, String, Moment)>,
+    steered: Vec<SteeredLine>,
+    planned_claim: Option<String>,
+    approved_claim: Option<String>,
     outcome: Vec<(String, String)>,
     is_equal: Option<bool>,
 }
@@ -233,9 +244,12 @@ fn resync_page(visitor: &Visitor, read: ResyncRead) -> ResyncPage {
         ranges: ranges_text(&l.ranges),
         entries: l.entries,
     };
-    let steered = |s: &super::answers::SteeredRead| {
-        let act = f.say(&format!("control-act-{}", s.act));
-        (act, s.by.clone(), Moment::of_ms(s.at_ms))
+    let claim = |by: &str, by_token: &str| claim_words(f.language, by, by_token);
+    let steered = |s: &super::answers::SteeredRead| SteeredLine {
+        act: f.say(&format!("control-act-{}", s.act)),
+        by: s.by.clone(),
+        claim: claim(&s.by, &s.by_token),
+        at: Moment::of_ms(s.at_ms),
     };
     let acts = match is_operator(&f) {
         true => acts_of(&read.state, f.who.node == read.node),
@@ -267,6 +281,8 @@ fn resync_page(visitor: &Visitor, read: ResyncRead) -> ResyncPage {
             .map(|p| p.to.saturating_sub(p.from))
             .sum(),
         steered: read.steered.iter().map(steered).collect(),
+        planned_claim: claim(&read.planned_by, &read.planned_by_token),
+        approved_claim: claim(&read.approved_by, &read.approved_by_token),
         outcome: outcome_lines(&f, &read.outcome),
         is_equal: read.outcome["equal"].as_bool(),
         line: ResyncLine::new(&f, read),

@@ -259,7 +259,15 @@ pub(super) struct SeenEntry {
     pub puts: BTreeMap<String, Value>,
     pub events: Vec<Value>,
     #[serde(default)]
+    pub signature: Option<SeenSignature>,
+    #[serde(default)]
     pub knew: Option<SeenKnowledge>,
+}
+
+/// How an officer's own signature over an entry stands.
+#[derive(Deserialize)]
+pub(super) struct SeenSignature {
+    pub state: String,
 }
 
 /// Whether an entry counts.

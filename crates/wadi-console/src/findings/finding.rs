@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Console, answer,
     api::Refused,
+    claimed::is_claimed,
     found_sentence::FoundSentence,
     frame::PageFrame,
     moment::Moment,
@@ -332,10 +333,14 @@ fn entry_line(language: Language, e: &SeenEntry, cited: bool) -> RestedOnLine {
         "" => e.device.clone(),
         officer => officer.into(),
     };
-    let by = match e.department.as_str() {
+    let mut by = match e.department.as_str() {
         "" => who,
         code => format!("{who} · {}", language.department(code)),
     };
+    let is_signed = e.signature.as_ref().is_some_and(|s| s.state == "signed");
+    if is_claimed(&e.officer, is_signed) {
+        by += &format!(" ({})", language.sentence("claimed", []));
+    }
     RestedOnLine {
         at: Moment::of_ms(e.happened_ms.unwrap_or(e.claimed_ms)),
         by,

@@ -149,6 +149,8 @@ pub(super) struct ShownEvent {
     pub refused: Option<ShownRefusal>,
     #[serde(default)]
     pub quarantined: Option<bool>,
+    #[serde(default)]
+    pub signed_by: Option<String>,
 }
 
 /// A record's history.
@@ -233,6 +235,8 @@ pub(super) struct ShownSetting {
     pub stands: bool,
     #[serde(default)]
     pub contested_by: Vec<String>,
+    #[serde(default)]
+    pub signed_by: Option<String>,
     #[serde(default)]
     pub refused: Option<ShownRefusal>,
 }

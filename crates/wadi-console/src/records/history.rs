@@ -13,6 +13,7 @@ use crate::{
     Console,
     answer::made_or_refused,
     api::Refused,
+    claimed::is_claimed,
     frame::PageFrame,
     moment::Moment,
     values::query_escaped,
@@ -66,6 +67,7 @@ struct EntryRow {
     puts: Vec<NamedValue>,
     refused_puts: Vec<(String, WhyNot)>,
     officer: String,
+    is_claimed: bool,
     department: String,
     device: String,
     node: String,
@@ -271,6 +273,13 @@ fn row(
         refused_puts: refused
             .map(|(field, why)| (language.field(field), WhyNot::of_refusal(language, why)))
             .collect(),
+        is_claimed: is_claimed(
+            &entry.officer,
+            entry
+                .signature
+                .as_ref()
+                .is_some_and(|s| s.state == "signed"),
+        ),
         officer: entry.officer.clone(),
         department: match entry.department.is_empty() {
             true => String::new(),

@@ -19,6 +19,7 @@ use crate::{
     Console,
     answer::made_or_refused,
     api::Refused,
+    claimed::is_claimed,
     expected::ExpectedWords,
     found_sentence::FoundSentence,
     frame::PageFrame,
@@ -129,6 +130,7 @@ struct EventLine {
     at: Moment,
     words: EventWords,
     by: String,
+    is_claimed: bool,
     later: Option<String>,
     why: Option<WhyNot>,
     counts: bool,
@@ -303,6 +305,7 @@ fn events(language: Language, record: &ShownRecord, others: &ShownRelated) -> Ve
                 Some(device) if event.officer.is_empty() => device.into(),
                 _ => said_by(language, &event.officer, event.department.as_deref()),
             },
+            is_claimed: is_claimed(&event.officer, event.signed_by.is_some()),
             later: entered_later(language, event.at_ms, event.entered_ms),
             why: event
                 .refused

@@ -9,8 +9,8 @@ use super::{
     words::{ShownValue, field_value},
 };
 use crate::{
-    Console, answer::made_or_refused, api::Refused, frame::PageFrame, moment::Moment,
-    visitor::Visitor,
+    Console, answer::made_or_refused, api::Refused, claimed::is_claimed, frame::PageFrame,
+    moment::Moment, visitor::Visitor,
 };
 use askama::Template;
 use axum::{
@@ -27,6 +27,7 @@ const SETTINGS_MAX: usize = 20;
 struct SettingLine {
     value: ShownValue,
     officer: String,
+    is_claimed: bool,
     department: String,
     at: Moment,
     number: Option<usize>,
@@ -107,6 +108,7 @@ fn setting(
     let number = numbers.get(&one.entry).copied();
     SettingLine {
         value: field_value(language, field, &one.value),
+        is_claimed: is_claimed(&one.officer, one.signed_by.is_some()),
         officer: one.officer.clone(),
         department: one
             .department

@@ -61,6 +61,9 @@ pub struct Common {
     pub device: String,
     /// The device's own counter; 0 where it has none.
     pub device_seq: u64,
+    /// The run of that counter: as the device names it; where an operator let it begin anew, `#` and
+    /// how often. Empty where it never did.
+    pub device_run: String,
 }
 
 /// What an entry says.
@@ -379,6 +382,7 @@ impl Entry {
             device: c.device.clone(),
             device_seq: c.device_seq,
             body,
+            device_run: c.device_run.clone(),
         }
         .encode_to_vec();
 
@@ -410,6 +414,7 @@ impl Entry {
             ("department", &e.department),
             ("device", &e.device),
             ("happened_source", &e.happened_source),
+            ("device_run", &e.device_run),
         ] {
             limit(what, text.len(), NAME_BYTES_MAX)?;
         }
@@ -430,6 +435,7 @@ impl Entry {
             department: e.department,
             device: e.device,
             device_seq: e.device_seq,
+            device_run: e.device_run,
         };
 
         Ok(Reading::Entry(Self {

@@ -52,7 +52,7 @@ pub(crate) fn canonical<M: Message + Default>(
     bytes: &[u8],
 ) -> Result<M, LogError> {
     let message = M::decode(bytes).map_err(|e| LogError::malformed(what, e))?;
-    if message.encode_to_vec() == bytes {
+    if message.encode_to_vec() == bytes || crate::defence::off("canonical-entry") {
         Ok(message)
     } else {
         Err(LogError::NotCanonical { what })

@@ -55,7 +55,8 @@ pub struct HistoryLine {
 /// What the author of a decision could have known.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Knew {
-    /// Entries of this record that were made by others and that the screen did not show.
+    /// Entries of this record that were made by others and that the screen did not show; of a
+    /// record with thousands of decisions 50 for each.
     pub not_shown: Vec<String>,
     /// Holds that concern the record: the hold, the entry that placed it, whether it was taken in
     /// at the node, and whether the node says so without being borne out by what is held here.

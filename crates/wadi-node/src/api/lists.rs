@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 32] = [
+    pub const NAMES: [&'static str; 33] = [
         "id",
         "record",
         "kind",
@@ -41,6 +41,7 @@ impl Members {
         "device_numbers",
         "written_ms",
         "fields",
+        "put_by",
         "contested",
         "events",
         "heads",

@@ -398,6 +398,7 @@ impl Budgets {
             let (bucket, limit) = member.bucket(*cost);
             let has_reserve = *cost == Cost::Stored
                 && lane <= Lane::Hold
+                && !wadi_store::defence::off("urgent-reserve")
                 && bucket.level_at(limit, now) > -limit.burst * URGENT_RESERVE;
             let concerns = *cost != Cost::Logs || opens_log;
 

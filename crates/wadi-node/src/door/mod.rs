@@ -14,6 +14,7 @@ pub(crate) mod command_queue;
 pub(crate) mod contacts;
 pub(crate) mod device_habits;
 pub(crate) mod disk;
+mod ended_alone;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
@@ -488,6 +489,13 @@ impl Door {
     pub async fn answers_within(&self, time: Duration) -> bool {
         let asked = self.set_local(vec![], vec![]);
         matches!(tokio::time::timeout(time, asked).await, Ok(Ok(())))
+    }
+
+    /// The devices that gave numbers here.
+    pub async fn numbered_devices(&self) -> Result<std::collections::BTreeSet<String>, NodeError> {
+        let newest = self.store.local_all(&LocalScope::Device).await?;
+        let names = newest.iter().map(|kept| write::device_of_run(&kept.key));
+        Ok(names.map(String::from).collect())
     }
 
     /// Lets a device's counter begin anew: no number that it gives from now on was given before.

@@ -1,8 +1,10 @@
-//! What a write is held against once it is kept: the shift book, lookouts, and the vehicles that
-//! are inside. It is read in the task of whoever wrote, so that it keeps no other write waiting.
+//! What a write is held against once it is kept: the shift book, lookouts, the vehicles that are
+//! inside, and who placed the hold that it ends. It is read in the task of whoever wrote, so that
+//! it keeps no other write waiting.
 
 use super::{
     Door,
+    ended_alone::{ended_alone, told_alone, was_placed_by},
     off_shift::acts_on_shift,
     read_again::{ReadOff, read_off},
     write::{Write, Written},
@@ -17,6 +19,8 @@ pub(super) struct SecondLook {
     read: Vec<ReadOff>,
     /// Acts that are done on shift.
     acts: BTreeSet<String>,
+    /// Ends of a hold that the officer says with nobody beside.
+    ended_alone: BTreeSet<String>,
     officer: String,
     at_ms: i64,
 }
@@ -32,6 +36,7 @@ impl SecondLook {
                 Vec::new()
             },
             acts: acts_on_shift(write),
+            ended_alone: ended_alone(write),
             officer: write.officer.clone(),
             at_ms: match &write.happened {
                 Some((at_ms, _)) => *at_ms,
@@ -39,7 +44,8 @@ impl SecondLook {
             },
         };
 
-        let has_any = !look.read.is_empty() || !look.acts.is_empty();
+        let has_any =
+            !look.read.is_empty() || !look.acts.is_empty() || !look.ended_alone.is_empty();
         has_any.then_some(look)
     }
 }
@@ -80,6 +86,25 @@ impl Door {
             self.read_again_warnings(&look.read, own, &crossing, at_ms)
                 .await?,
         );
+        told.extend(self.ended_alone_warnings(look, written).await?);
         Ok(told)
+    }
+
+    /// What an officer is told who ended a hold alone.
+    async fn ended_alone_warnings(
+        &self,
+        look: &SecondLook,
+        written: &Written,
+    ) -> Result<Vec<String>, StoreError> {
+        let ended = written.changed.as_ref().map(|c| c.holds_ended.as_slice());
+        let ended = ended.unwrap_or_default();
+        if look.ended_alone.is_empty() || look.officer.is_empty() || ended.is_empty() {
+            return Ok(Vec::new());
+        }
+
+        let rows = self.store.records_by_id(&[written.record]).await?;
+        let mut rows = rows.iter();
+        let is_own = rows.any(|row| was_placed_by(&look.officer, ended, &row.json));
+        Ok(told_alone(&look.ended_alone, &look.officer, is_own))
     }
 }

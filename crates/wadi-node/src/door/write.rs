@@ -8,6 +8,31 @@ use wadi_record::{
 };
 use wadi_store::LocalScope;
 
+/// Stands before the number of a run that an operator began: no device names its own so.
+pub(crate) const BY_OPERATOR: char = '#';
+
+/// Parts the parts of a local key: no name holds it, since none holds a control character.
+const PART: char = '\u{1f}';
+
+/// A run of a device's counter, as local keys name it.
+pub(crate) fn key_of_run(device: &str, run: &str) -> String {
+    match run.strip_prefix(BY_OPERATOR) {
+        _ if run.is_empty() => device.into(),
+        Some(number) => format!("{device}{PART}{PART}{number}"),
+        None => format!("{device}{PART}{run}"),
+    }
+}
+
+/// A number within a run, as local keys name it.
+pub(crate) fn key_of_number(run: &str, number: u64) -> String {
+    format!("{run}{PART}{number}")
+}
+
+/// The device whose run a local key names.
+pub(crate) fn device_of_run(key: &str) -> &str {
+    key.split(PART).next().unwrap_or_default()
+}
+
 /// The record that a write is about.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Target {
@@ -156,6 +181,12 @@ impl Write {
         check_name("department", &self.department)?;
         check_name("device", &self.device)?;
         check_name("device_session", &self.device_session)?;
+        if self.device_session.starts_with(BY_OPERATOR) {
+            return Err(RecordError::BadValue {
+                field: "device_session".into(),
+                why: "begins with #, as the runs do that an operator began".into(),
+            });
+        }
         check_name(
             "happened_source",
             self.happened.as_ref().map_or("", |(_, source)| source),

@@ -46,7 +46,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// Once in so many rests it is looked who holds up what: a minute, where nothing happens.
 const LOOK_FOR_SILENT: u32 = 12;
 /// What a finding tells: by another number every record is looked at afresh. And where it is kept.
-const FINDINGS_VERSION: &str = "7";
+const FINDINGS_VERSION: &str = "8";
 const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;

@@ -2,15 +2,36 @@
 
 use super::{Due, Link};
 use crate::door::event::Event;
-use std::time::Instant;
-use wadi_log::{LogId, Role, Tip};
+use std::{collections::BTreeMap, time::Instant};
+use wadi_log::{Control, Enrolment, Lane, LogId, NodeId, Role, Tip};
 use wadi_sync::Input;
+
+/// Of each node that is cut the places of its cuts, and how much of each log tells of one. What it
+/// says of itself is no place.
+fn places_of_cuts(control: &Control) -> BTreeMap<NodeId, Vec<(LogId, u64)>> {
+    if !control.has_cuts() {
+        return BTreeMap::new();
+    }
+
+    let nodes = control.enrolments().map(Enrolment::node);
+    let cut = nodes.filter(|node| control.is_cut(node));
+    cut.map(|node| {
+        let places = control.standing_cuts(&node).into_iter();
+        let of_others = places.filter(|at| at.log.node != node);
+        let reaches = of_others.map(|at| (at.log, at.seq.saturating_add(1)));
+        (node, reaches.collect())
+    })
+    .collect()
+}
 
 impl Link<'_> {
     /// Something happened on this node.
     pub(super) async fn handle_event(&mut self, event: Event) {
         match event {
             Event::Grew(tips) => {
+                if tips.iter().any(|(log, _)| log.lane == Lane::Control) {
+                    self.heed_cuts();
+                }
                 let own = tips.iter().map(|(log, _)| *log);
                 self.hub_word.due.add(own.filter(|l| l.node == self.peer));
                 self.inputs.push_back(Input::LogsGrew(tips));
@@ -51,8 +72,27 @@ impl Link<'_> {
         }
     }
 
+    /// What nodes that are cut wrote goes to the peer behind their cuts.
+    pub(super) fn note_places_of_cuts(&mut self) {
+        let places = self.door.with_control(places_of_cuts);
+        self.inputs.push_back(Input::NodesCut(places));
+    }
+
+    /// Control entries may have cut nodes, or taken that back. A peer that is cut while it is
+    /// connected is captured: nothing more is said to it.
+    fn heed_cuts(&mut self) {
+        let is_cut = self.door.with_control(|c| c.is_cut(&self.peer));
+        if is_cut && !wadi_store::defence::off("cut-link") {
+            self.ending.closed = Some("the peer was cut".into());
+            return;
+        }
+
+        self.note_places_of_cuts();
+    }
+
     /// Tells the session everything held, where events were lost.
     pub(super) fn tell_all_held(&mut self) {
+        self.heed_cuts();
         let frontier = self.door.frontier();
 
         let tips: Vec<(LogId, Tip)> = frontier.0.iter().map(|(log, tip)| (*log, *tip)).collect();
@@ -78,9 +118,9 @@ impl Link<'_> {
             return;
         };
 
-        // A node that is cut while it is connected is captured: nothing more is said to it.
-        if self.door.with_control(|c| c.is_cut(&self.peer)) {
-            self.ending.closed = Some("the peer was cut".into());
+        // A fork that was proven, or a cosignature, may put a cut in force without a control entry.
+        self.heed_cuts();
+        if self.ending.closed.is_some() {
             return;
         }
 

@@ -38,6 +38,13 @@ pub(super) struct Ingesting {
 }
 
 impl Ingesting {
+    /// Whether more is read of the peer: what waits for the disk here is bounded by number and by
+    /// bytes, whatever the peer sends.
+    fn has_room(&self) -> bool {
+        let is_full = self.queue.len() >= INGESTING_BLOCKS_MAX || self.bytes >= INGESTING_BYTES_MAX;
+        !is_full || wadi_store::defence::off("ingest-room")
+    }
+
     /// A block that came sealed is on its way.
     pub(super) fn note_sealed(&mut self, checkpoint: SignedCheckpoint) {
         let head = &checkpoint.checkpoint;
@@ -104,9 +111,7 @@ impl Link<'_> {
     }
 
     pub(super) fn takes_more(&self) -> bool {
-        self.reads_at.is_none()
-            && self.ingesting.queue.len() < INGESTING_BLOCKS_MAX
-            && self.ingesting.bytes < INGESTING_BYTES_MAX
+        self.reads_at.is_none() && self.ingesting.has_room()
     }
 
     pub(super) fn ingested(&mut self, done: IngestDone) {
@@ -156,5 +161,35 @@ impl Link<'_> {
                 reason: RefuseReason::Stopping,
             },
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks, and bytes of them, that wait at most where a peer sends blocks of so many bytes and
+    /// the disk writes none.
+    fn waiting(block_bytes: usize) -> (usize, usize) {
+        let mut ingesting = Ingesting::default();
+        for _ in 0..10_000 {
+            if !ingesting.has_room() {
+                break;
+            }
+            ingesting.bytes = ingesting.bytes.saturating_add(block_bytes);
+            let never = std::future::pending::<IngestDone>();
+            ingesting.queue.push_back(Box::pin(never));
+        }
+
+        (ingesting.queue.len(), ingesting.bytes)
+    }
+
+    #[test]
+    fn whoever_sends_faster_than_the_disk_writes_has_little_waiting() {
+        let inflated_max = 92 * 1_024;
+        assert_eq!(waiting(1).0, INGESTING_BLOCKS_MAX);
+
+        let (_, bytes) = waiting(inflated_max);
+        assert!(bytes < INGESTING_BYTES_MAX + inflated_max, "{bytes}");
     }
 }

@@ -212,6 +212,7 @@ async fn drive_link(
     link.take_turn().await;
     link.inputs
         .push_back(Input::Connected(Box::new(link.snapshot().await)));
+    link.note_places_of_cuts();
 
     let mut tick = tokio::time::interval(TICK_PERIOD);
     let why = loop {

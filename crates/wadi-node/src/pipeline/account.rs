@@ -10,8 +10,22 @@ use crate::{
 };
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_log::RecordId;
+use wadi_log::{RecordId, Reference};
 use wadi_record::{Verdict, is_decision};
+
+/// Entries that the screens of a record's decisions did not show, of which it is told. Ten thousand
+/// decisions that know nothing of each other would take gigabytes; an honest record has hundreds.
+const NOT_SHOWN_MAX: usize = 20_000;
+/// Of these, how many each decision has at the least.
+const NOT_SHOWN_OF_EACH: usize = 50;
+
+/// As many of the entries that a decision's screen did not show as there is room for.
+fn told_of(mut not_shown: Vec<Reference>, room: &mut usize) -> Vec<Reference> {
+    not_shown.truncate((*room).max(NOT_SHOWN_OF_EACH));
+    not_shown.shrink_to_fit();
+    *room = room.saturating_sub(not_shown.len());
+    not_shown
+}
 
 impl Sequencer {
     pub(crate) async fn account(
@@ -45,8 +59,9 @@ impl Sequencer {
             }
         }
 
+        let mut room = NOT_SHOWN_MAX;
         for event in record.events().filter(|e| is_decision(e.kind())) {
-            let unseen = record.not_shown(&event.reference);
+            let unseen = told_of(record.not_shown(&event.reference), &mut room);
             not_shown.insert(event.reference, unseen);
         }
 
@@ -65,5 +80,42 @@ impl Sequencer {
             fields,
             decisions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch, Hash, Lane, LogId, NodeId};
+
+    fn entries(count: u64) -> Vec<Reference> {
+        let log = LogId {
+            node: NodeId([1; 16]),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Passage,
+            crossing: Crossing::HUB,
+        };
+        let entry = |seq| Reference {
+            log,
+            seq,
+            leaf: Hash::default(),
+        };
+        (0..count).map(entry).collect()
+    }
+
+    #[test]
+    fn what_screens_did_not_show_is_told_whole_until_there_are_thousands_of_decisions() {
+        let mut room = NOT_SHOWN_MAX;
+        for _ in 0..40 {
+            assert_eq!(told_of(entries(300), &mut room).len(), 300);
+        }
+
+        let mut all = 0;
+        for _ in 0..1_000 {
+            let told = told_of(entries(200), &mut room).len();
+            assert!(told >= NOT_SHOWN_OF_EACH);
+            all += told;
+        }
+        assert!(all <= NOT_SHOWN_MAX + 1_000 * NOT_SHOWN_OF_EACH, "{all}");
     }
 }

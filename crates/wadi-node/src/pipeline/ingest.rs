@@ -380,9 +380,13 @@ impl Sequencer {
         let (Some(author), Some(witness)) = (author, witness) else {
             return;
         };
+        let is_signed = || match wadi_store::defence::off("cosignature") {
+            true => Ok(()),
+            false => cosignature.verify(&checkpoint.checkpoint, &witness.log_key),
+        };
         let checked = checkpoint
             .verify(&author.log_key)
-            .and_then(|()| cosignature.verify(&checkpoint.checkpoint, &witness.log_key));
+            .and_then(|()| is_signed());
         if let Err(error) = checked {
             let why = format!("{}: {error}", log.origin());
             self.note(g, log.node.to_string(), error.code(), why, witness.name);

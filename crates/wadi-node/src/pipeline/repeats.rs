@@ -9,7 +9,7 @@
 use crate::{
     door::{
         error::{NodeError, WriteError},
-        write::{Write, Written},
+        write::{BY_OPERATOR, Write, Written, key_of_number, key_of_run},
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
 };
@@ -26,8 +26,6 @@ const NEWEST: LocalScope = LocalScope::Device;
 const NUMBERS: LocalScope = LocalScope::DeviceNumber;
 /// How often an operator let a device's counter begin anew.
 const RUNS: LocalScope = LocalScope::DeviceSession;
-/// Parts the parts of a key: no name holds it, since none holds a control character.
-const PART: char = '\u{1f}';
 
 /// What a key or a number stood for.
 struct Before {
@@ -67,6 +65,8 @@ pub(crate) struct Marks {
     /// Scope, key, and what follows on record and entry in the value.
     stands_for: Vec<(LocalScope, String, String)>,
     newest: Option<LocalKey>,
+    /// The run of the device's counter that its number belongs to.
+    pub(crate) run: String,
     /// What looks wrong about the device's number.
     pub(crate) warning: Option<String>,
 }
@@ -109,6 +109,7 @@ impl Sequencer {
         let mut marks = Marks {
             stands_for: Vec::new(),
             newest: None,
+            run: String::new(),
             warning: None,
         };
 
@@ -141,8 +142,9 @@ impl Sequencer {
             return Ok(Sent::First(marks));
         }
 
-        let run = self.run_of(&g.batch, write).await?;
-        let place = format!("{run}{PART}{}", write.device_seq % NUMBERS_KEPT);
+        marks.run = self.run_of(&g.batch, write).await?;
+        let run = key_of_run(&write.device, &marks.run);
+        let place = key_of_number(&run, write.device_seq % NUMBERS_KEPT);
         let kept = self.stood_for(&g.batch, &NUMBERS, &place).await?;
         if let Some(before) = kept.filter(|b| b.number == Some(write.device_seq)) {
             if before.is_other(&content) {
@@ -199,14 +201,11 @@ impl Sequencer {
     /// the operator began it.
     async fn run_of(&self, batch: &Batch, write: &Write) -> Result<String, NodeError> {
         if !write.device_session.is_empty() {
-            return Ok(format!("{}{PART}{}", write.device, write.device_session));
+            return Ok(write.device_session.clone());
         }
 
         let begun = self.local_now(batch, &RUNS, &write.device).await?;
-        Ok(begun.map_or_else(
-            || write.device.clone(),
-            |n| format!("{}{PART}{PART}{n}", write.device),
-        ))
+        Ok(begun.map_or_else(String::new, |n| format!("{BY_OPERATOR}{n}")))
     }
 
     /// Lets a device's counter begin anew; how often that was done by now.

@@ -130,6 +130,15 @@ pub(super) fn change_warnings(record: &Record, entry: &Reference, is_matched: bo
     let own = record.changed_puts().filter(|put| put.entry == *entry);
     let rested = own.filter_map(|put| {
         let after = put.after.or(is_matched.then_some("a link or a lookout"))?;
+        if put.field.starts_with("seal.") {
+            // A seal that was opened by right has another one in its place.
+            return Some(format!(
+                "{}: changed after {after} rested on it; that is a finding (R32), unless a search \
+                 or customs at a reloading names the new seal",
+                put.field
+            ));
+        }
+
         Some(format!(
             "{}: changed after {after} rested on it; that is a finding (R32)",
             put.field

@@ -3,7 +3,7 @@
 use wadi_store::defence::{SWITCHABLE, fails_without};
 
 /// A defence, the test that fails without it, and what becomes of a node then.
-const DEFENCES: [(&str, &str, &str); 5] = [
+const DEFENCES: [(&str, &str, &str); 7] = [
     (
         "turns",
         "pipeline::turns::tests::own_commands_go_first_and_then_everybody_has_a_turn",
@@ -30,6 +30,17 @@ const DEFENCES: [(&str, &str, &str); 5] = [
         "tests::captured::blamed::\
          who_forges_what_an_officer_had_taken_in_blames_nobody_and_is_found",
         "a captured node blames officers for what it never heard",
+    ),
+    (
+        "urgent-reserve",
+        "door::budgets::tests::\
+         a_flood_of_passages_holds_up_no_hold_and_a_flood_of_holds_does",
+        "a flood of passages keeps holds and cuts waiting",
+    ),
+    (
+        "ingest-room",
+        "links::ingesting::tests::whoever_sends_faster_than_the_disk_writes_has_little_waiting",
+        "what a peer sends piles up in memory while the disk is slow",
     ),
 ];
 

@@ -139,6 +139,40 @@ async fn a_write_tells_which_holds_it_opened_and_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_ends_a_hold_alone_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let hub = country.node(dir.path(), 2, "hub").await;
+    register(&hub, trb, "OF-7", "CUS").await;
+
+    let seized_after = async |placer: &str| {
+        let place = QuarantineHold::place(HoldType::Customs, "order 4");
+        let placed = said(trb, (placer, "CUS"), Target::New(None), place).await;
+        assert_eq!(told(&placed), "");
+        let seized = QuarantineHold::on().event("seized", json!({"seizure_no": "S-1"}));
+        let ended = said(trb, ("OF-7", "CUS"), Target::On(placed.record), seized).await;
+        assert_eq!(ended.changed.as_ref().unwrap().holds_ended.len(), 1);
+        told(&ended)
+    };
+
+    let rest = "and no second officer is named: if its vehicle goes inland, that is a finding \
+                (R02), unless somebody else writes before what came off it";
+    assert_eq!(
+        seized_after("OF-1").await,
+        format!("seized: OF-7 alone ended the hold, {rest}")
+    );
+    assert_eq!(
+        seized_after("OF-7").await,
+        format!("seized: OF-7 alone ended the hold that the same officer placed, {rest}")
+    );
+
+    for node in sites.iter().chain([&hub]) {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_lets_out_what_nobody_cleared_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (country, sites) = found_country(dir.path()).await;

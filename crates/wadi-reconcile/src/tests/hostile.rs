@@ -391,6 +391,7 @@ fn record(r: &mut Chance, id: &str) -> Facts {
         "contested": {
             *r.of(&FIELDS): [{"value": value(r, 1), "at_ms": r.of(&NUMBERS)}, value(r, 1)],
         },
+        "put_by": [{"entry": r.of(&TEXTS), "fields": [r.of(&FIELDS), r.of(&TEXTS)]}],
         "warnings": [r.of(&TEXTS)],
         "after_assessment": ["goods.1.net_g", r.of(&TEXTS)],
         "time_reversals": [{"entry": r.of(&TEXTS), "node": r.of(&TEXTS), "by_ms": r.of(&NUMBERS)}],
@@ -407,6 +408,7 @@ fn record(r: &mut Chance, id: &str) -> Facts {
             "refused",
             "warnings",
             "placements",
+            "put_by",
         ]);
 
         json[member] = value(r, 2);

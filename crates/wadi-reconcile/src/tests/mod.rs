@@ -29,6 +29,14 @@ pub(crate) fn facts(id: &str, kind: &str, crossing: &str, more: Json) -> Facts {
     json.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
+    // One entry puts all fields of a record that does not say otherwise.
+    if json["put_by"].is_null() {
+        let fields = json["fields"].as_object().into_iter().flatten();
+        let put: Vec<&String> = fields.map(|(name, _)| name).collect();
+        let put_by = json!([{"entry": format!("fields of {id}"), "fields": put}]);
+        json["put_by"] = put_by;
+    }
+
     Facts {
         id: id.into(),
         json: json.into(),
@@ -173,6 +181,34 @@ pub(crate) fn phases(rule: &str, dossier: &Dossier) -> Vec<Phase> {
         .filter(|f| f.rule.code == rule)
         .map(|f| f.phase)
         .collect()
+}
+
+/// The entries that one rule's findings on an anchor with linked records cite, by record.
+pub(crate) fn cited(rule: &str, anchor: Facts, linked: Vec<Facts>) -> Vec<(String, Vec<String>)> {
+    let d = dossier(anchor, linked, i64::MAX);
+    cited_of(rule, &d, "cites")
+}
+
+/// The same of a member of their evidence.
+pub(crate) fn cited_of(rule: &str, d: &Dossier, member: &str) -> Vec<(String, Vec<String>)> {
+    let text = |value: &Json| value.as_str().unwrap().to_string();
+    let mut out = Vec::new();
+    for found in reconcile(d).iter().filter(|f| f.rule.code == rule) {
+        let json = found.json(&d.anchor);
+        for line in json["evidence"][member].as_array().into_iter().flatten() {
+            let entries = line["entries"].as_array().unwrap().iter().map(text);
+            out.push((text(&line["record"]), entries.collect()));
+        }
+    }
+
+    out
+}
+
+/// What a record is cited by, for comparing.
+pub(crate) fn side(record: &str, entries: &[&str]) -> (String, Vec<String>) {
+    let mut entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+    entries.sort();
+    (record.into(), entries)
 }
 
 /// Phases of what one rule finds on an anchor with linked records, once everything is received.

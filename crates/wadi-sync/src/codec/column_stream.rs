@@ -10,7 +10,9 @@ use super::{
     model::context_of,
     names::NameTable,
     range_coder::{BitCoder, CostPart},
-    wire_entry::{BOOT_KIND, CHANGE_KIND, SEEN_KIND, WireBody, WireChange, WireEntry, WireHead},
+    wire_entry::{
+        BOOT_KIND, CHANGE_KIND, SEEN_KIND, WITH_RUN, WireBody, WireChange, WireEntry, WireHead,
+    },
 };
 use crate::SyncError;
 use std::collections::{HashMap, VecDeque};
@@ -385,10 +387,20 @@ impl ColumnStream {
     ) -> Result<WireEntry, SyncError> {
         c.begin(CostPart::Authors);
         let cols = &mut self.columns;
-        let kind = cols.number(c, column("entry.kind"), given.kind as i64)? as u64;
+        let with_run = match given.device_run.is_empty() {
+            true => 0,
+            false => WITH_RUN,
+        };
+        let said = (given.kind | with_run) as i64;
+        let said = cols.number(c, column("entry.kind"), said)? as u64;
+        let (kind, has_run) = (said & !WITH_RUN, said & WITH_RUN != 0);
         let department = cols.text(c, column("entry.department"), &given.department, None)?;
         let officer = cols.text(c, column("entry.officer"), &given.officer, None)?;
         let device = cols.text(c, column("entry.device"), &given.device, None)?;
+        let device_run = match has_run {
+            true => cols.text(c, column("entry.device_run"), &given.device_run, None)?,
+            false => Vec::new(),
+        };
         let doubt = cols.number(c, column("entry.doubt"), given.doubt_ms as i64)?;
         let hash = column_of(&device, 7);
         let before = self.devices.get(&hash).copied().unwrap_or(0);
@@ -427,6 +439,7 @@ impl ColumnStream {
             department,
             device,
             device_seq,
+            device_run,
             body: WireBody::default(),
         })
     }

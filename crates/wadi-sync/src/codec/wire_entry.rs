@@ -15,6 +15,7 @@ pub(super) struct WireEntry {
     pub(super) department: Vec<u8>,
     pub(super) device: Vec<u8>,
     pub(super) device_seq: u64,
+    pub(super) device_run: Vec<u8>,
     pub(super) body: WireBody,
 }
 
@@ -68,6 +69,10 @@ pub(super) const CHANGE_KIND: u64 = 1;
 pub(super) const BOOT_KIND: u64 = 2;
 pub(super) const SEEN_KIND: u64 = 3;
 
+/// Stands beside an entry's kind where it names the run of its device's counter: most name none,
+/// and say nothing of it.
+pub(super) const WITH_RUN: u64 = 1 << 32;
+
 impl WireEntry {
     /// Takes bytes apart; none where putting the parts together would not give the same bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
@@ -98,6 +103,7 @@ impl WireEntry {
 
         put_number(&mut out, 10, self.device_seq);
         put_bytes(&mut out, 11, &self.body.to_bytes());
+        put_bytes(&mut out, 12, &self.device_run);
         out
     }
 
@@ -108,6 +114,7 @@ impl WireEntry {
             &self.officer,
             &self.department,
             &self.device,
+            &self.device_run,
         ];
         let plain = |text: &Vec<u8>| !text.contains(&0);
         let of_body = match &self.body {
@@ -275,11 +282,12 @@ fn read_entry(mut bytes: &[u8]) -> Option<WireEntry> {
             (9, WireField::Bytes(b)) => entry.device = b.into(),
             (10, WireField::Number(n)) => entry.device_seq = n,
             (11, WireField::Bytes(b)) => body = b,
+            (12, WireField::Bytes(b)) => entry.device_run = b.into(),
             _ => return None,
         }
     }
 
-    if version != 1 {
+    if version != 1 || entry.kind >= WITH_RUN {
         return None;
     }
 

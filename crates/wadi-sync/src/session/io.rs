@@ -11,7 +11,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{
     Block, Branch, Cosignature, Difference, Enrolment, ForkProof, Frontier, Hash, Lane, LogId,
-    RecordId, RootKey, SignedCheckpoint, Subtree, Tip,
+    NodeId, RecordId, RootKey, SignedCheckpoint, Subtree, Tip,
 };
 
 /// What a session starts from.
@@ -85,6 +85,9 @@ pub enum Input {
     NewMembers(Vec<Enrolment>),
     /// Fork proofs were learned elsewhere.
     NewForks(Vec<ForkProof>),
+    /// All nodes that are cut, each with the places of its cuts: logs, and how much of each has to
+    /// be held to know of it. What they wrote goes behind that.
+    NodesCut(BTreeMap<NodeId, Vec<(LogId, u64)>>),
     /// The uplink is down: give this neighbour what the hub lacks of these own logs, from these
     /// sizes on.
     CarryFor(BTreeMap<LogId, u64>),

@@ -314,7 +314,8 @@ impl Session {
         let block = read_carried(&bytes)?;
 
         let is_too_large = matches!(&block, CarriedBlock::Open(open) if !fits_frame(open));
-        if log.node != self.peer_node || block.range().log != log {
+        let is_foreign = log.node != self.peer_node || block.range().log != log;
+        if is_foreign && !wadi_log::defence::off("carry-foreign") {
             note_refusal(
                 out,
                 log.origin(),

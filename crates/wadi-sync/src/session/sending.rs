@@ -47,7 +47,7 @@ impl Session {
     /// The logs of which a block may be sent.
     fn due_blocks(&self) -> Vec<DueBlock> {
         let all = self.start.iter().flat_map(|s| &s.frontier.0);
-        all.filter(|(log, _)| self.lanes_here.sends(log.lane))
+        all.filter(|(log, _)| self.lanes_here.sends(log.lane) && !self.waits_for_cut(log))
             .filter_map(|(log, tip)| {
                 let from = next_block_at(self.logs.get(log), self.way_of(log)?)?;
                 (from < tip.size).then(|| DueBlock::new(*log, from))

@@ -374,6 +374,7 @@ pub(crate) async fn sign_ins(
     query: Result<Query<SignInsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     token.auditor()?;
+    token.reading(&node)?.all_records()?;
     let Query(query) = query?;
     let (before, limit) = chain_page(query.before, query.limit)?;
     let lines = node.sign_ins().page(before, limit).await?;

@@ -278,6 +278,8 @@ pub(crate) struct ReleaseTokenAnswer {
     by_token: String,
     /// The holds that it was spent on.
     spent_on: Vec<String>,
+    /// `spent_on`, where it was spent on holds of crossings that the token does not read.
+    withheld: Option<Vec<String>>,
 }
 
 /// A token for a release that was issued.

@@ -177,6 +177,8 @@ pub(crate) struct RecordAnswer {
     written_ms: Option<i64>,
     /// The settled values, by field.
     fields: Option<BTreeMap<String, Value>>,
+    /// Which entries put what stands in the fields.
+    put_by: Option<Vec<PutByAnswer>>,
     /// The contested values, by field: each with who set it.
     contested: Option<BTreeMap<String, Vec<ClaimAnswer>>>,
     /// The events, in the order in which they happened.
@@ -399,6 +401,9 @@ pub(crate) struct RecordEventAnswer {
     device: Option<String>,
     /// The device's own number.
     device_seq: Option<u64>,
+    /// The run of the device's counter, where it began anew: as the device names it, or # and how
+    /// often an operator let it begin.
+    device_run: Option<String>,
     /// Whether a second person attests it.
     attested: Option<bool>,
     /// When it happened, Unix milliseconds.
@@ -415,6 +420,9 @@ pub(crate) struct RecordEventAnswer {
     quarantined: Option<bool>,
     /// Whether its officer is registered for another crossing than the one that wrote it.
     elsewhere: Option<bool>,
+    /// Whether it is a link that joins nothing, being said by a department that has to do with
+    /// neither record.
+    unjoined: Option<bool>,
     /// The crossing of the node that wrote it, where it is not the record's own.
     written_at: Option<String>,
     /// The fingerprint of its officer's own key that signed its entry.
@@ -429,6 +437,8 @@ pub(crate) struct DeviceNumberAnswer {
     device: String,
     /// The number.
     device_seq: u64,
+    /// The run of the device's counter, where it began anew.
+    device_run: Option<String>,
     /// When it happened, as claimed, Unix milliseconds.
     at_ms: i64,
     /// The entry.
@@ -445,6 +455,16 @@ pub(crate) struct RecordedSealAnswer {
     entered_ms: i64,
     /// The entry.
     entry: String,
+}
+
+/// An entry that put what stands in fields.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutByAnswer {
+    /// The entry.
+    entry: String,
+    /// The fields.
+    fields: Vec<String>,
 }
 
 /// An entry that does not count.

@@ -82,6 +82,9 @@ pub(crate) struct SitesAnswer {
     /// How the country log stands; null before it has a checkpoint, and where none is kept.
     #[schema(required = true)]
     country_log: Option<CountryLogAnswer>,
+    /// The lists that are not shown to a token that does not read every kind and crossing; to such
+    /// a one, watermarks, scopes and peers are those that it reads.
+    withheld: Option<Vec<String>>,
 }
 
 /// How the country log of a hub stands.

@@ -131,6 +131,9 @@ detail-officer_given-token = يبيّن رمز الدخول من المتكلم�
 
 # تنبيهات على ما دُوّن مع ذلك
 detail-warning-changed = { $field }: تغيّر بعد أن صار أساسًا لهذا: { $event }؛ وهذه ملاحظة رقابية (R32)
+detail-warning-changed_seal = { $field }: تغيّر بعد أن صار أساسًا لهذا: { $event }؛ وهذه ملاحظة رقابية (R32)، ما لم يُذكر الختم الجديد في تفتيش أو تذكره الجمارك عند إعادة التحميل
+detail-warning-ended_alone = { $event }: أنهى الموظف { $officer } الحجز وحده دون ذكر موظف ثانٍ: فإن دخلت مركبته البلاد فهذه ملاحظة رقابية (R02)، ما لم يدوّن غيره قبل ذلك ما أُنزل منها
+detail-warning-ended_own = { $event }: أنهى الموظف { $officer } وحده حجزًا كان هو من وضعه، دون ذكر موظف ثانٍ: فإن دخلت مركبته البلاد فهذه ملاحظة رقابية (R02)، ما لم يدوّن غيره قبل ذلك ما أُنزل منها
 detail-warning-unsigned = { $event }: غير موقّع بمفتاح الموظف نفسه، والسياسة تطلب ذلك
 detail-warning-detained = { $event }: محتجز بالحجز { $hold } ({ $type }) لدى { $department }: لا يغادر قبل رفع هذا الحجز
 detail-warning-detained_machine = { $event }: محتجز بالحجز { $hold } الذي لم تضعه دائرة: لا يغادر قبل رفع هذا الحجز
@@ -208,6 +211,8 @@ detail-bad_value-whole = { $name }: يلزم عدد صحيح، والمعطى: {
 detail-bad_value-text = { $name }: يلزم نص، والمعطى: { $found }
 detail-bad_value-one_of = { $name }: القيمة { $value } ليست من القيم المقبولة: { $names }
 detail-bad_value-one_of_near = { $name }: القيمة { $value } ليست من القيم المقبولة: { $names }؛ لعل المقصود: { $near }
+detail-bad_value-numbered = device: لم يعط الجهاز "{ $value }" أي رقم هنا
+detail-bad_value-numbered_near = device: لم يعط الجهاز "{ $value }" أي رقم هنا؛ هل تقصد "{ $near }"؟
 detail-bad_value-country = { $name }: القيمة { $value } ليست رمز بلد من حرفين كبيرين بحسب ISO 3166
 detail-bad_value-country_near = { $name }: القيمة { $value } ليست رمز بلد من حرفين كبيرين بحسب ISO 3166؛ لعل المقصود: { $near }
 detail-bad_value-currency = { $name }: القيمة { $value } ليست رمز عملة من ثلاثة أحرف كبيرة بحسب ISO 4217
@@ -315,6 +320,7 @@ detail-spool_speaker-officer_device = يتكلم هذا المجلد باسم ا
 detail-spool_speaker-officer_other = يتكلم هذا المجلد باسم الموظف { $officer } من الدائرة { $department }، ويذكر الملف في العنصر { $member } القيمة { $named }؛ ومن يتكلم المجلد باسمه مذكور تحت [[spool]] في node.toml
 detail-body_too_large-route = متن الطلب أطول مما يقبله هذا المسار: يُرسل على أجزاء، ويُرسل الاستيراد بأسطر أقل
 detail-body_too_large-file = الملف أكبر من الحد المسموح، وهو { $most } بايت
+detail-head_too_large-request = رأس الطلب أطول مما يُقبل: الحد { $headers } ترويسة و{ $bytes } بايت مع سطر الطلب
 detail-too_many_lines-lines = عدد الأسطر { $lines }، والحد في الطلب الواحد { $most }
 detail-too_many-accounts = بلغت حسابات هذه العقدة حدها الأقصى
 detail-too_many-findings = عدد الملاحظات { $count }، والحد في الطلب الواحد { $most }

@@ -29,6 +29,8 @@ sentence-R00-failed = تعثرت القاعدة { $rule } ولم تستطع ال
 sentence-R01-unseen = رفع الموظف { $officer } الحجز { $hold } ولم يكن في وسعه أن يعلم بالحجز { $other } القائم على الهدف نفسه
 sentence-R02-left = خرجت مركبة العبور { $passage } وعليها الحجز { $hold } قائماً
 sentence-R02-left-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } قائم على ما تحمله من بضاعة { $goods }
+sentence-R02-turned-back = أُعيدت مركبة العبور { $passage } من حيث أتت وعليها الحجز { $hold } قائماً
+sentence-R02-turned-back-with-goods = أُعيدت مركبة العبور { $passage } من حيث أتت والحجز { $hold } قائم على ما تحمله من بضاعة { $goods }
 sentence-R02-left-by-word = قيل إن مركبة العبور { $passage } خرجت قبل إيقاع الحجز { $hold }، وقد قُيّد ذلك والحجز قائم
 sentence-R02-left-by-word-with-goods = قيل إن مركبة العبور { $passage } خرجت قبل إيقاع الحجز { $hold } على بضاعة { $goods }، وقد قُيّد ذلك والحجز قائم
 sentence-R02-placed-by-word = خرجت مركبة العبور { $passage }، ثم قُيّد عليها لاحقًا الحجز { $hold } وقيل إنه سبق الخروج
@@ -170,6 +172,10 @@ sentence-R20-repeat = أعطى الجهاز { $device } الرقم { $number } {
 }
 sentence-R20-gap-of-one = أعطى الجهاز { $device } الرقم { $number }، والرقم { $missing } مفقود
 sentence-R20-gap = أعطى الجهاز { $device } الرقم { $number }، والأرقام من { $first } إلى { $last } مفقودة
+sentence-R20-anew = بدأ الجهاز { $device } العد من جديد: تشغيله { $run } بعد { $kind ->
+    [first] التشغيل الأول
+   *[named] { $before }
+}
 sentence-R20-reversed = تذكر العقدة { $node } أنها كتبت قيداً قبل كتابة ما اطلعت عليه بمدة { $seconds ->
     [zero] تقل عن ثانية
     [one] ثانية واحدة
@@ -248,6 +254,7 @@ sentence-R32-changed-among = عدّل الموظف { $officer } «{ $field }» �
 sentence-R32-assessed = بعد تقدير الرسم
 sentence-R32-released = بعد الإفراج
 sentence-R32-cleared = بعد إجازة المرور
+sentence-R32-admitted = بعد السماح للمسافر بالدخول
 sentence-R32-left = بعد خروجها من المنفذ
 sentence-R32-let-go = بعد رفع الحجز بشروط
 sentence-R32-adjudicated = بعد البت في الإنذار

@@ -132,6 +132,9 @@ detail-officer_given-token = the token says who speaks; leave officer and depart
 
 # Warnings about what was written all the same
 detail-warning-changed = { $field }: changed after { $event } rested on it; that is a finding (R32)
+detail-warning-changed_seal = { $field }: changed after { $event } rested on it; that is a finding (R32), unless a search or customs at a reloading names the new seal
+detail-warning-ended_alone = { $event }: { $officer } alone ended the hold, and no second officer is named: if its vehicle goes inland, that is a finding (R02), unless somebody else writes before what came off it
+detail-warning-ended_own = { $event }: { $officer } alone ended the hold that the same officer placed, and no second officer is named: if its vehicle goes inland, that is a finding (R02), unless somebody else writes before what came off it
 detail-warning-unsigned = { $event }: not signed by the officer's own key, which the policy asks for; { $remedy }
 detail-warning-detained = { $event }: DETAINED by { $hold }, a { $type } hold of { $department }: it must not leave before that is released
 detail-warning-detained_machine = { $event }: DETAINED by { $hold }, a hold that no department placed: it must not leave before that is released
@@ -209,6 +212,8 @@ detail-bad_value-whole = { $name }: expected a whole number, found { $found }
 detail-bad_value-text = { $name }: expected text, found { $found }
 detail-bad_value-one_of = { $name }: "{ $value }" is none of { $names }
 detail-bad_value-one_of_near = { $name }: "{ $value }" is none of { $names }; did you mean "{ $near }"?
+detail-bad_value-numbered = device: "{ $value }" gave no number here
+detail-bad_value-numbered_near = device: "{ $value }" gave no number here; did you mean "{ $near }"?
 detail-bad_value-country = { $name }: "{ $value }" is not an ISO 3166 code of two capital letters
 detail-bad_value-country_near = { $name }: "{ $value }" is not an ISO 3166 code of two capital letters; did you mean "{ $near }"?
 detail-bad_value-currency = { $name }: "{ $value }" is not an ISO 4217 code of three capital letters
@@ -316,6 +321,7 @@ detail-spool_speaker-officer_device = this directory speaks for the officer { $o
 detail-spool_speaker-officer_other = this directory speaks for the officer { $officer } of { $department }, and the file names the { $member } "{ $named }"; whom a directory speaks for stands under [[spool]] in node.toml
 detail-body_too_large-route = the body is longer than this route takes: send it in parts, an import in fewer lines
 detail-body_too_large-file = more than the { $most } bytes that a file may have
+detail-head_too_large-request = the head of the request is too long: { $headers } headers and { $bytes } bytes with the request's line are the most
 detail-too_many_lines-lines = { $lines } lines; the limit is { $most } a request
 detail-too_many-accounts = this node has as many accounts as it may
 detail-too_many-findings = { $count } findings; { $most } at most in one request

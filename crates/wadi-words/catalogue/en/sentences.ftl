@@ -20,6 +20,8 @@ sentence-R00-failed = { $rule } failed on { $record }: { $name } could not judge
 sentence-R01-unseen = { $officer } released { $hold } and could not know of { $other }, open on the same target
 sentence-R02-left = { $passage } left while hold { $hold } was open
 sentence-R02-left-with-goods = { $passage } left while hold { $hold } was open of the goods of { $goods }
+sentence-R02-turned-back = { $passage } was turned back while hold { $hold } was open
+sentence-R02-turned-back-with-goods = { $passage } was turned back while hold { $hold } was open of the goods of { $goods }
 sentence-R02-left-by-word = { $passage } is said to have left before hold { $hold } was placed, and that was written down while it was open
 sentence-R02-left-by-word-with-goods = { $passage } is said to have left before hold { $hold } of the goods of { $goods } was placed, and that was written down while it was open
 sentence-R02-placed-by-word = { $passage } left, and hold { $hold } on it, written down afterwards, is said to have been placed before
@@ -125,6 +127,10 @@ sentence-R31-left = { $officer } let { $record } out { $lack ->
 sentence-R20-repeat = { $device } gave the number { $number } { $times } times
 sentence-R20-gap-of-one = { $device } gave the number { $number }, and { $missing } is missing
 sentence-R20-gap = { $device } gave the number { $number }, and { $first } to { $last } are missing
+sentence-R20-anew = { $device } began to count anew: its run { $run }, after { $kind ->
+    [first] the first one
+   *[named] { $before }
+}
 sentence-R20-reversed = { $node } says it wrote { $seconds } s before what it had read was written: one clock is wrong
 sentence-R20-outside = { $node } says { $what ->
     [happened] that something happened
@@ -163,6 +169,7 @@ sentence-R32-changed-among = { $officer } changed { $field } of { $record } from
 sentence-R32-assessed = after the assessment
 sentence-R32-released = after the release
 sentence-R32-cleared = after it was cleared
+sentence-R32-admitted = after the traveller had been admitted
 sentence-R32-left = after it had left
 sentence-R32-let-go = after the hold was let go on conditions
 sentence-R32-adjudicated = after the alarm was adjudicated

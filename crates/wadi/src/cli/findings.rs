@@ -338,7 +338,7 @@ fn assign_findings(
 fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failure> {
     let value = Client::at(at)?.get(&format!("/v1/findings?{}", filter.query()))?;
     let in_words = |v: &Value| {
-        let mut table = print::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
+        let mut table = words::table(["finding", "rule", "s", "phase", "state", "record", "what"]);
         let all = v["findings"].as_array();
         for f in all.into_iter().flatten() {
             let word = |group, member| words::beside(group, &member_text(f, member));
@@ -359,9 +359,15 @@ fn list(filter: &FindingsFilter, at: &NodeAt, json: bool) -> Result<Exit, Failur
         }
 
         let shown = all.map_or(0, Vec::len);
-        let mut out = format!("{table}\n{shown} of {} findings", v["count"]);
-        if let Some(next) = v["next_after"].as_str() {
-            out += &format!("; more with --after {next}");
+        let count = [
+            ("shown", shown.to_string()),
+            ("count", v["count"].to_string()),
+        ];
+        let mut out = format!("{table}\n{}", words::said("findings-count", count));
+        if v["next_after"].is_string() {
+            // Outside of the sentence: it is copied, and no mark is to be in it.
+            let cursor = member_text(v, "next_after");
+            out += &format!("; {} --after {cursor}", words::said("more-with", []));
         }
 
         out

@@ -5,7 +5,7 @@ use super::{
     signing::signature_words,
 };
 use crate::{
-    print::{self, hub_time_text, member_text, shown, time_text},
+    print::{hub_time_text, member_text, shown, time_text},
     words,
 };
 use comfy_table::Table;
@@ -93,11 +93,11 @@ pub(super) fn says_text(entry: &Value) -> String {
 }
 
 fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
-    let mut graph = print::table([
+    let mut graph = words::table([
         "#",
-        "builds on",
+        "builds-on",
         "claimed",
-        "hub time",
+        "hub-time",
         "node",
         "who",
         "says",
@@ -131,7 +131,7 @@ fn graph_table(numbered: &NumberedEntries<'_>) -> Table {
 }
 
 fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
-    let mut table = print::table(["field", "#", "value", "who", "replaced", ""]);
+    let mut table = words::table(["field", "#", "value", "who", "replaced", ""]);
     for (name, settings) in fields.as_object().into_iter().flatten() {
         for s in settings.as_array().into_iter().flatten() {
             let replaced = s["replaced"].as_array().into_iter().flatten();
@@ -157,7 +157,8 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
                 }
                 true => {
                     let contested = words::beside(Group::State, "CONTESTED");
-                    format!("{contested} by #{contested_by}")
+                    let by = words::said("contested-by", []);
+                    format!("{contested} {by} #{contested_by}")
                 }
                 false => String::new(),
             };
@@ -180,30 +181,36 @@ fn fields_table(numbered: &NumberedEntries<'_>, fields: &Value) -> Table {
 fn knowledge_text(numbered: &NumberedEntries<'_>) -> String {
     let mut out = String::new();
     for entry in numbered.entries.iter().filter(|l| l["knew"].is_object()) {
+        let who = [("who", who_text(entry))];
         out += &format!(
-            "\n\n#{}: what {} could have known",
+            "\n\n#{}: {}",
             numbered.number(&entry["entry"]),
-            who_text(entry)
+            words::said("knew", who)
         );
 
         let not_shown = numbered.numbers(&entry["knew"]["not_shown"]);
         if !not_shown.is_empty() {
-            out += &format!("\n  the screen did not show #{not_shown}");
+            let entries = [("entries", format!("#{not_shown}"))];
+            out += &format!("\n  {}", words::said("knew-not-shown", entries));
         }
 
         for hold in entry["knew"]["holds"].as_array().into_iter().flatten() {
             let known = match (hold["taken_in"] == true, hold["claimed"] == true) {
-                (true, _) => "had reached this node",
-                (false, true) => "had reached this node, as it says: NOT borne out",
-                (false, false) => "had NOT reached this node",
+                (true, _) => "knew-hold",
+                (false, true) => "knew-hold-claimed",
+                (false, false) => "knew-hold-not",
             };
-            out += &format!("\n  hold {} {known}", member_text(hold, "hold"));
+            let of = [("hold", member_text(hold, "hold"))];
+            out += &format!("\n  {}", words::said(known, of));
         }
 
-        for (member, borne_out) in [("control", ""), ("claimed_control", ": NOT borne out")] {
+        for (member, told) in [
+            ("control", "knew-control"),
+            ("claimed_control", "knew-control-claimed"),
+        ] {
             for (log, size) in entry["knew"][member].as_object().into_iter().flatten() {
-                let of = format!("through entry {size} of {log}{borne_out}");
-                out += &format!("\n  policies and officers {of}");
+                let of = [("size", size.to_string()), ("log", shown(log).into_owned())];
+                out += &format!("\n  {}", words::said(told, of));
             }
         }
     }

@@ -286,7 +286,7 @@ pub(super) fn state_text(record: &Value) -> String {
         .map(|hold| member_text(hold, "hold"))
         .collect();
     if !holds.is_empty() {
-        out += &format!(" by {}", holds.join(" "));
+        out += &format!(" {} {}", words::said("held-by", []), holds.join(" "));
     }
 
     out.trim().to_string()
@@ -427,7 +427,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
 }
 
 fn list_text(answer: &Value) -> String {
-    let mut table = print::table(["id", "state", "plate", "safe"]);
+    let mut table = words::table(["id", "state", "plate", "safe"]);
     for r in answer["records"].as_array().into_iter().flatten() {
         let plate = member_text(&r["fields"], "vehicle.plate_raw");
         table.add_row([

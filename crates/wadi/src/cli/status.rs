@@ -52,59 +52,15 @@ pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, 
 }
 
 fn status_text(v: &Value) -> String {
-    let mut out = format!(
-        "{} ({} {})  records {}  entries {}  unsent {}  waiting {}  refused {}  findings {}\n",
-        member_text(v, "node"),
-        member_text(v, "role"),
-        member_text(v, "crossing"),
-        v["records"],
-        v["entries"],
-        v["unsent"],
-        v["waiting"],
-        v["refused"],
-        v["findings"]
-    );
-
-    if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
-        out += &format!("oldest entry that no hub holds: {} min\n", ms / 60_000);
-    }
-
-    let has_unsent = v["unsent"].as_u64().unwrap_or(0) > 0;
-    if has_unsent && v["role"] != "hub" {
-        let expected = expected_text(&v["expected_at_hub"]);
-        out += &format!("expected at the hub: {expected}\n");
-        for lane in v["unsent_by_lane"].as_array().into_iter().flatten() {
-            out += &lane_text(lane);
-        }
-    }
-
-    if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
-        out += &format!("carries {bytes} bytes of neighbours' entries for the hub\n");
-    }
-
-    for alarm in v["alarms"].as_array().into_iter().flatten() {
-        let text = words::alarm(alarm.as_str().unwrap_or_default());
-        out += &format!("ALARM: {text}\n");
-    }
-
-    for peer in v["peers"].as_array().into_iter().flatten() {
-        for alarm in peer["alarms"].as_array().into_iter().flatten() {
-            out += &format!(
-                "ALARM at {}, since {}: {}{}\n",
-                member_text(peer, "node"),
-                print::time_text(alarm["since_ms"].as_i64().unwrap_or(0)),
-                alarm_title(alarm),
-                words::alarm(alarm["text"].as_str().unwrap_or_default())
-            );
-        }
-    }
-
+    let mut out = head_text(v) + &alarms_text(v);
     for fork in v["forks"].as_array().into_iter().flatten() {
-        out += &format!("FORKED: {}\n", shown(fork.as_str().unwrap_or_default()));
+        let fork = shown(fork.as_str().unwrap_or_default());
+        out += &format!("{}: {fork}\n", words::said("forked", []));
     }
 
     for cut in v["cuts"].as_array().into_iter().flatten() {
-        out += &format!("CUT: {}\n", shown(cut.as_str().unwrap_or_default()));
+        let cut = shown(cut.as_str().unwrap_or_default());
+        out += &format!("{}: {cut}\n", words::said("cut", []));
     }
 
     for refused in v["last_refused"].as_array().into_iter().flatten() {
@@ -126,14 +82,83 @@ fn status_text(v: &Value) -> String {
     }
 }
 
+/// How much there is, and what of it no hub holds yet.
+fn head_text(v: &Value) -> String {
+    let counts = [
+        "records", "entries", "unsent", "waiting", "refused", "findings",
+    ];
+    let mut out = format!(
+        "{} ({} {})  {}\n",
+        member_text(v, "node"),
+        member_text(v, "role"),
+        member_text(v, "crossing"),
+        words::said(
+            "counts",
+            counts.map(|member| (member, v[member].to_string()))
+        )
+    );
+
+    if let Some(ms) = v["oldest_unsent_ms"].as_i64() {
+        let minutes = [("minutes", (ms / 60_000).to_string())];
+        out += &line(words::said("oldest-unsent", minutes));
+    }
+
+    let has_unsent = v["unsent"].as_u64().unwrap_or(0) > 0;
+    if has_unsent && v["role"] != "hub" {
+        let when = [("when", expected_text(&v["expected_at_hub"]))];
+        out += &line(words::said("expected-at-hub", when));
+        for lane in v["unsent_by_lane"].as_array().into_iter().flatten() {
+            out += &lane_text(lane);
+        }
+    }
+
+    if let Some(bytes) = v["carried_bytes"].as_i64().filter(|bytes| *bytes > 0) {
+        out += &line(words::said("carries", [("bytes", bytes.to_string())]));
+    }
+
+    out
+}
+
+/// What asks for somebody, here and at peers.
+fn alarms_text(v: &Value) -> String {
+    let mut out = String::new();
+    for alarm in v["alarms"].as_array().into_iter().flatten() {
+        let text = words::alarm(alarm.as_str().unwrap_or_default());
+        out += &format!("{}: {text}\n", words::said("alarm", []));
+    }
+
+    for peer in v["peers"].as_array().into_iter().flatten() {
+        for alarm in peer["alarms"].as_array().into_iter().flatten() {
+            let since_ms = alarm["since_ms"].as_i64().unwrap_or(0);
+            let at = [
+                ("node", member_text(peer, "node")),
+                ("time", print::time_text(since_ms)),
+            ];
+            out += &format!(
+                "{}: {}{}\n",
+                words::said("alarm-at", at),
+                alarm_title(alarm),
+                words::alarm(alarm["text"].as_str().unwrap_or_default())
+            );
+        }
+    }
+
+    out
+}
+
 fn refused_text(refused: &Value) -> String {
     let text = |member: &str| refused[member].as_str().unwrap_or_default();
-    format!(
-        "refused {}: {} ({})\n",
-        words::beside(Group::Problem, text("code")),
-        words::reason(text("code"), text("why")),
-        member_text(refused, "subject")
-    )
+    let told = [
+        ("code", words::beside(Group::Problem, text("code"))),
+        ("why", words::reason(text("code"), text("why"))),
+        ("subject", member_text(refused, "subject")),
+    ];
+    line(words::said("refused", told))
+}
+
+/// A sentence as a line.
+fn line(sentence: String) -> String {
+    sentence + "\n"
 }
 
 /// What an alarm of another node is called, before its text; in English the text says it.
@@ -149,20 +174,22 @@ fn alarm_title(alarm: &Value) -> String {
 /// The country log, and each of its witnesses that has not cosigned.
 fn country_text(log: &Value) -> String {
     let witnesses = log["witnesses"].as_array().map_or(0, Vec::len);
-    let mut out = format!(
-        "country log {}: {} leaves, cosigned by {} of {witnesses} witnesses\n",
-        member_text(log, "origin"),
-        log["leaves"],
-        log["cosigned"],
-    );
+    let told = [
+        ("origin", member_text(log, "origin")),
+        ("leaves", log["leaves"].to_string()),
+        ("cosigned", log["cosigned"].to_string()),
+        ("witnesses", witnesses.to_string()),
+    ];
+    let mut out = line(words::said("country", told));
 
     for witness in log["witnesses"].as_array().into_iter().flatten() {
         if witness["has_cosigned"] == false {
-            let name = member_text(witness, "name");
-            let why = witness["trouble"]
-                .as_str()
-                .map_or("not asked yet".into(), shown);
-            out += &format!("  not by {name}: {why}\n");
+            let why = match witness["trouble"].as_str() {
+                Some(trouble) => shown(trouble).into_owned(),
+                None => words::said("not-asked", []),
+            };
+            let told = [("name", member_text(witness, "name")), ("why", why)];
+            out += &format!("  {}\n", words::said("country-not-by", told));
         }
     }
 
@@ -175,43 +202,49 @@ fn cost_text(member: &Value) -> String {
         return String::new();
     }
 
-    format!(
-        "{} {}: it costs more than it may ({}); over in {} s\n",
-        member_text(member, "node"),
-        member_text(member, "state"),
-        member_text(member, "over"),
-        member["again_in_s"]
-    )
+    let told = [
+        ("node", member_text(member, "node")),
+        ("state", member_text(member, "state")),
+        ("over", member_text(member, "over")),
+        ("seconds", member["again_in_s"].to_string()),
+    ];
+    line(words::said("cost", told))
 }
 
 /// What of a lane no hub holds yet, and when it is expected there.
 fn lane_text(lane: &Value) -> String {
     let expected = match lane["expected_at_hub"]["at_ms"].as_i64() {
-        Some(at_ms) => format!("about {}", print::time_text(at_ms)),
-        None => "unknown".into(),
+        Some(at_ms) => words::said("about", [("when", print::time_text(at_ms))]),
+        None => words::said("unknown", []),
     };
-    format!(
-        "  {} of lane {}: {expected}\n",
-        lane["unsent"],
-        member_text(lane, "lane")
-    )
+    let told = [
+        ("unsent", lane["unsent"].to_string()),
+        ("lane", member_text(lane, "lane")),
+        ("when", expected),
+    ];
+    format!("  {}\n", words::said("lane-unsent", told))
 }
 
 /// When something is expected, and by how much such estimates were wrong before.
 fn expected_text(v: &Value) -> String {
     let Some(at_ms) = v["at_ms"].as_i64() else {
-        return "unknown".into();
+        return words::said("unknown", []);
     };
 
     let by = match v["by"].as_str() {
-        Some("hour_of_week") => "by this hour of earlier weeks",
-        Some("hour_of_day") => "by this hour of earlier days",
-        _ => "as fast as it goes now",
+        Some("hour_of_week") => "by-hour-of-week",
+        Some("hour_of_day") => "by-hour-of-day",
+        _ => "by-pace",
     };
-    let wrong = v["wrong_by_ms"].as_i64().map_or_else(String::new, |ms| {
-        format!(", such estimates were wrong by {} min", ms / 60_000)
-    });
-    format!("about {} ({by}{wrong})", print::time_text(at_ms))
+    let when = ("when", print::time_text(at_ms));
+    let by = ("by", words::said(by, []));
+    match v["wrong_by_ms"].as_i64() {
+        Some(ms) => {
+            let minutes = ("minutes", (ms / 60_000).to_string());
+            words::said("about-wrong", [when, by, minutes])
+        }
+        None => words::said("about-by", [when, by]),
+    }
 }
 
 /// Through which time each crossing is heard; a hub's alone.
@@ -221,12 +254,12 @@ fn watermark_table(v: &Value) -> Option<Table> {
     of_crossings().next()?;
 
     let now_ms = v["hub_time_s"].as_i64().unwrap_or(0).saturating_mul(1_000);
-    let mut table = print::table(["crossing", "heard through", "behind"]);
+    let mut table = words::table(["crossing", "heard-through", "behind"]);
     for (crossing, through) in of_crossings() {
         let through_ms = through.as_i64().unwrap_or(0);
         let (through, behind) = match print::heard_through_text(through_ms) {
-            Some(text) => (text, length_text(now_ms - through_ms)),
-            None => ("never".into(), String::new()),
+            Some(text) => (text, length_text(now_ms.saturating_sub(through_ms))),
+            None => (words::said("never", []), String::new()),
         };
         table.add_row([shown(crossing).into_owned(), through, behind]);
     }
@@ -235,14 +268,14 @@ fn watermark_table(v: &Value) -> Option<Table> {
 }
 
 fn peers_table(v: &Value) -> Table {
-    let mut table = print::table([
+    let mut table = words::table([
         "peer",
         "link",
-        "last contact",
-        "they lack",
-        "in step",
-        "rtt ms",
-        "last error",
+        "last-contact",
+        "they-lack",
+        "in-step",
+        "rtt-ms",
+        "last-error",
     ]);
 
     let now = v["now_ms"].as_i64().unwrap_or(0);
@@ -254,25 +287,20 @@ fn peers_table(v: &Value) -> Table {
         let lacks = if up {
             p["unsent"].to_string()
         } else {
-            "unknown".into()
+            words::said("unknown", [])
         };
 
-        let link = match (up, p["next_contact"]["at_ms"].as_i64()) {
-            (true, _) => "up".into(),
-            (false, Some(ms)) => format!("down, expected about {}", print::time_text(ms)),
-            (false, None) => "down".into(),
-        };
-        let known = |member: &str| match &p[member] {
-            Value::Null => "unknown".into(),
-            _ => member_text(p, member),
+        let link = match up {
+            true => words::said("up", []),
+            false => down_text(p),
         };
         table.add_row([
             member_text(p, "node"),
             link,
             ago,
             lacks,
-            known("in_step"),
-            known("rtt_ms"),
+            known_text(&p["in_step"]),
+            known_text(&p["rtt_ms"]),
             member_text(p, "last_error"),
         ]);
         for link in p["links"].as_array().into_iter().flatten() {
@@ -283,25 +311,41 @@ fn peers_table(v: &Value) -> Table {
     table
 }
 
+/// A link that is not up, and when it is expected to be.
+fn down_text(link: &Value) -> String {
+    match link["next_contact"]["at_ms"].as_i64() {
+        Some(ms) => words::said("down-expected", [("when", print::time_text(ms))]),
+        None => words::said("down", []),
+    }
+}
+
+/// A number, or yes or no, where it is known.
+fn known_text(value: &Value) -> String {
+    match value {
+        Value::Null => words::said("unknown", []),
+        Value::Bool(flag) => {
+            let name = if *flag { "records-yes" } else { "records-no" };
+            words::told(words::language(), name, [], || flag.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
 /// One of several links with the peer above it: what it is, and the lanes that go over it now.
 fn link_row(link: &Value, now_ms: i64) -> [String; 7] {
-    let state = match (
-        link["connected"] == true,
-        link["next_contact"]["at_ms"].as_i64(),
-    ) {
-        (true, _) => {
+    let state = match link["connected"] == true {
+        true => {
             let lanes = link["sends"].as_array().into_iter().flatten();
             let lanes: Vec<String> = lanes
                 .filter_map(Value::as_str)
                 .map(|lane| shown(lane).into_owned())
                 .collect();
             match lanes.is_empty() {
-                true => "up, sends nothing".into(),
-                false => format!("up, sends {}", lanes.join(", ")),
+                true => words::said("up-sends-nothing", []),
+                false => words::said("up-sends", [("lanes", lanes.join(", "))]),
             }
         }
-        (false, Some(ms)) => format!("down, expected about {}", print::time_text(ms)),
-        (false, None) => "down".into(),
+        false => down_text(link),
     };
 
     [
@@ -315,18 +359,18 @@ fn link_row(link: &Value, now_ms: i64) -> [String; 7] {
         ago_text(link["last_contact_ms"].as_i64().unwrap_or(0), now_ms),
         String::new(),
         String::new(),
-        match &link["rtt_ms"] {
-            Value::Null => "unknown".into(),
-            _ => member_text(link, "rtt_ms"),
-        },
+        known_text(&link["rtt_ms"]),
         member_text(link, "last_error"),
     ]
 }
 
 fn ago_text(last_ms: i64, now_ms: i64) -> String {
     match last_ms {
-        0 => "never".into(),
-        last_ms => format!("{} ago", length_text(now_ms - last_ms)),
+        0 => words::said("never", []),
+        last_ms => {
+            let length = length_text(now_ms.saturating_sub(last_ms));
+            words::said("ago", [("length", length)])
+        }
     }
 }
 
@@ -334,11 +378,12 @@ fn ago_text(last_ms: i64, now_ms: i64) -> String {
 /// hours below two days.
 fn length_text(ms: i64) -> String {
     let seconds = ms.max(0) / 1_000;
+    let of = |n: i64| [("n", n.to_string())];
     match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        172_800.. => format!("{} days", seconds / 86_400),
+        ..120 => words::said("seconds", of(seconds)),
+        120..7_200 => words::said("minutes", of(seconds / 60)),
+        7_200..172_800 => words::said("hours", of(seconds / 3_600)),
+        172_800.. => words::said("days", of(seconds / 86_400)),
     }
 }
 

@@ -92,11 +92,40 @@ fn found(anchor: &Facts, other: &Facts, (named, value): (TwiceNamed, String)) ->
         },
         json!({"what": what, "value": value, "other": other.printed()}),
     )
+    .citing(anchor, named_by(anchor, code, &value))
+    .citing(other, named_by(other, code, &value))
     // One of them may have been cancelled at a crossing that is dark.
     .until(
         [anchor.crossing(), other.crossing()],
         anchor.began_ms().max(other.began_ms()),
     )
+}
+
+/// The entries that name what stands twice.
+fn named_by<'a>(of: &'a Facts, code: &'static str, value: &str) -> Vec<&'a str> {
+    let wanted = member_term(code, value);
+    let is_it = move |text: &str| member_term(code, text) == wanted;
+    let of_act = |act: &'static str, member: &str| {
+        let all = of.events(act);
+        let named = all.filter(|e| e.text(member).is_some_and(&is_it));
+        named.map(|e| e.entry()).collect()
+    };
+
+    match code {
+        "registration" => of_act("registered", "registration_no"),
+        "receipt" => of_act("paid", "receipt"),
+        "day" => of.put_by(|name| name == "date").collect(),
+        "transit" => of.put_by(|name| name == "transit.ref").collect(),
+        "declarant" => {
+            let named = of.put_by(|name| matches!(name, "declarant" | "declarant_ref"));
+            named.collect()
+        }
+        _ => {
+            let named =
+                of.put_where(move |name, text| name.starts_with("container.") && is_it(text));
+            named.collect()
+        }
+    }
 }
 
 /// What both entries name, as the first of them writes it.
@@ -352,5 +381,32 @@ mod tests {
             firm("R08", with("E2", 9), vec![with("E1", 1).state_is("EXITED")]),
             []
         );
+    }
+
+    #[test]
+    fn what_names_it_on_either_entry_is_cited() {
+        let paid = |id, receipt: &str, at_ms| {
+            let data = json!({"amount_minor": 5, "currency": "IQD", "receipt": receipt});
+            let other = json!({"amount_minor": 1, "currency": "IQD", "receipt": "T/1"});
+            let events = [event("paid", at_ms, data), event("paid", 77, other)];
+            entry(id, json!({}), &events)
+        };
+        // The other receipt is shared, too, and is a finding of its own.
+        let found = cited("R08", paid("E2", "T/77", 9), vec![paid("E1", "t-٧٧", 1)]);
+        for cites in [side("E1", &["entry paid@1"]), side("E2", &["entry paid@9"])] {
+            assert!(found.contains(&cites), "{found:?}");
+        }
+
+        for field in ["container.1", "transit.ref", "declarant_ref"] {
+            let with = |id, at_ms| {
+                let registered = event("registered", at_ms, json!({}));
+                entry(id, json!({"declarant": "A", (field): "R-1"}), &[registered])
+            };
+            assert_eq!(
+                cited("R08", with("E2", 9), vec![with("E1", 1)]),
+                [side("E1", &["fields of E1"]), side("E2", &["fields of E2"])],
+                "{field}"
+            );
+        }
     }
 }

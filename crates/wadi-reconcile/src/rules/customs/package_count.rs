@@ -51,12 +51,13 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
             items,
         };
 
-        out.push(Contradiction::new(
+        let found = Contradiction::new(
             "items",
             entry.began_ms(),
             says,
             json!({"total": total, "items": items}),
-        ));
+        );
+        out.push(found.citing(entry, entry.put_by(declares_packages)));
     }
 
     let Some(declared) = entry.int("total_packages").or(items) else {
@@ -90,12 +91,19 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
                     json!({"declared": declared, "unloaded": unloaded}),
                 )
                 // The rest may have been unloaded and not be heard of yet, or be unloaded next.
-                .until([truck.crossing(), entry.crossing()], through_ms),
+                .until([truck.crossing(), entry.crossing()], through_ms)
+                .citing(entry, entry.put_by(declares_packages))
+                .citing(truck, truck.said_by(&["unloaded"])),
             );
         }
     }
 
     out
+}
+
+/// Whether a field declares packages, of an item or in all.
+fn declares_packages(name: &str) -> bool {
+    name == "total_packages" || name.starts_with("goods.") && name.ends_with(".packages")
 }
 
 /// When the rest of what was begun has to be done, Unix milliseconds.
@@ -135,6 +143,7 @@ fn reloaded(dossier: &Dossier) -> Option<Contradiction> {
             json!({"unloaded": unloaded, "reloaded": reloaded}),
         )
         .until([truck.crossing()], through_ms)
+        .citing(truck, truck.said_by(&["unloaded", "reloaded"]))
     })
 }
 
@@ -156,6 +165,9 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
     );
 
     (held != found).then(|| {
+        let moves = hold.any(&["store.in", "store.out"]);
+        let moves = moves.filter(|e| slot_of(e) == place && e.at_ms() <= counted.at_ms());
+        let moved_by: Vec<&str> = moves.map(|e| e.entry()).chain([counted.entry()]).collect();
         let slot = counted.text("slot").unwrap_or_default();
         let says = Says::Counted {
             hold: hold.printed(),
@@ -165,12 +177,13 @@ fn counted(hold: &Facts) -> Option<Contradiction> {
         };
 
         Contradiction::new(
-            format!("slot {}", place.unwrap_or_default()),
+            format!("slot {}", place.as_deref().unwrap_or_default()),
             counted.at_ms(),
             says,
             json!({"held": held, "counted": found}),
         )
         .until([hold.crossing()], counted.at_ms())
+        .citing(hold, moved_by)
     })
 }
 
@@ -234,7 +247,12 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         json!({"unloaded": unloaded, "stored": stored, "holds": names}),
     );
 
-    Some(found.until(crossings, through_ms))
+    let found = found
+        .until(crossings, through_ms)
+        .citing(source, source.said_by(&["unloaded"]));
+    Some(holds.iter().fold(found, |found, stored| {
+        found.citing(stored, stored.said_by(&["store.in", "store.out"]))
+    }))
 }
 
 /// The truck of a hold, and all holds that stored goods of it; nothing where other trucks' goods
@@ -523,6 +541,45 @@ mod tests {
             firm("R16", two, vec![lorry("P1", 10, &[])]),
             [],
             "nobody knows what the other record is"
+        );
+    }
+
+    #[test]
+    fn whoever_declared_unloaded_and_stored_is_cited() {
+        let declared = entry(
+            "E1",
+            json!({"total_packages": 10, "goods.1.packages": 9}),
+            &[],
+        );
+        assert_eq!(
+            cited("R16", declared, vec![lorry("P1", 11, &[])]),
+            [
+                side("E1", &["fields of E1"]),
+                side("E1", &["fields of E1"]),
+                side("P1", &["entry unloaded@5"]),
+            ]
+        );
+
+        let again = event("reloaded", 9, json!({"packages": 12}));
+        assert_eq!(
+            cited("R16", lorry("P1", 10, &[again]), vec![]),
+            [side("P1", &["entry unloaded@5", "entry reloaded@9"])]
+        );
+
+        let stored = keeping("H1", "P1", 11, &[]);
+        assert_eq!(
+            cited("R16", stored, vec![lorry("P1", 10, &[])]),
+            [
+                side("H1", &["entry store.in@6"]),
+                side("P1", &["entry unloaded@5"]),
+            ]
+        );
+
+        let counted = event("store.counted", 9, json!({"slot": "A", "packages": 3}));
+        let counted = keeping("H1", "P9", 10, &[counted]);
+        assert_eq!(
+            cited("R16", counted, vec![]),
+            [side("H1", &["entry store.in@6", "entry store.counted@9"])]
         );
     }
 }

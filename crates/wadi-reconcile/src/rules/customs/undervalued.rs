@@ -72,29 +72,63 @@ fn currency(entry: &Facts) -> Option<&str> {
     entry.field("currency").filter(|code| is_currency(code))
 }
 
+/// What an item of another entry costs.
+struct PeerPrice<'a> {
+    entry: &'a Facts,
+    money: &'a str,
+    price: Price,
+}
+
+impl PeerPrice<'_> {
+    /// Whether it is of the same goods, by the same mass.
+    fn is_peer_of(&self, price: &Price) -> bool {
+        self.price.hs_code == price.hs_code && self.price.mass == price.mass
+    }
+}
+
 /// What the peers of an entry cost, each with its currency.
-fn peer_prices(dossier: &Dossier) -> Vec<(&str, Price)> {
+fn peer_prices(dossier: &Dossier) -> Vec<PeerPrice<'_>> {
     let entries = dossier.peers.iter().chain(&dossier.linked);
     let valued = entries
         .filter(|e| e.is_customs_entry())
         .filter_map(|e| Some((currency(e)?, e)));
 
     valued
-        .flat_map(|(money, e)| prices(e).into_iter().map(move |price| (money, price)))
+        .flat_map(|(money, entry)| {
+            prices(entry).into_iter().map(move |price| PeerPrice {
+                entry,
+                money,
+                price,
+            })
+        })
         .collect()
+}
+
+/// The entries that put what an item costs a kilogram.
+fn valued_by<'a>(entry: &'a Facts, price: &'a Price) -> impl Iterator<Item = &'a str> {
+    entry.put_by(move |name| {
+        let of_item = name.strip_prefix(price.item.as_str());
+        let is_of_price = of_item.is_some_and(|member| {
+            let mass = match price.mass {
+                Mass::Net => ".net_g",
+                Mass::Gross => ".gross_g",
+            };
+            member == mass || matches!(member, ".hs_code" | ".statistical_value_minor")
+        });
+        is_of_price || matches!(name, "currency" | "invoice_minor")
+    })
 }
 
 /// The medians of a price's peers, by currency, where they are many enough.
 fn medians<'a>(
-    peers: &[(&'a str, Price)],
+    peers: &[PeerPrice<'a>],
     price: &Price,
     dossier: &Dossier,
 ) -> BTreeMap<&'a str, f64> {
     let mut by_currency: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (money, peer) in peers {
-        if peer.hs_code == price.hs_code && peer.mass == price.mass {
-            by_currency.entry(money).or_default().push(peer.per_kg);
-        }
+    for peer in peers.iter().filter(|peer| peer.is_peer_of(price)) {
+        let of_currency = by_currency.entry(peer.money).or_default();
+        of_currency.push(peer.price.per_kg);
     }
 
     // A policy that asks for no peers has no median either.
@@ -119,6 +153,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let peers = peer_prices(dossier);
     let mut found: BTreeMap<String, Contradiction> = BTreeMap::new();
     for price in prices(anchor) {
+        // One item is told once, by its net mass where that says it.
+        if found.contains_key(&price.item) {
+            continue;
+        }
+
         let medians = medians(&peers, &price, dossier);
 
         // Whoever leaves the currency out is held against the one that speaks for him most.
@@ -152,10 +191,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         // The peers change with every entry; what is held against this one is its own value.
         let evidence = json!({"hs_code": price.hs_code, "per_kg_minor": price.per_kg.round()});
 
-        // One item is told once, by its net mass where that says it.
-        found
-            .entry(price.item.clone())
-            .or_insert_with(|| Contradiction::new(price.item, anchor.began_ms(), says, evidence));
+        let told = Contradiction::new(price.item.clone(), anchor.began_ms(), says, evidence)
+            .citing(anchor, valued_by(anchor, &price));
+        let compared = peers.iter().filter(|peer| peer.is_peer_of(&price));
+        let compared = compared.filter(|peer| peer.money == money);
+        let told = compared.fold(told, |told, peer| {
+            told.beside(peer.entry, valued_by(peer.entry, &peer.price))
+        });
+        found.insert(price.item, told);
     }
 
     found.into_values().collect()
@@ -245,5 +288,30 @@ mod tests {
             [],
             "nobody else pays in it"
         );
+    }
+
+    #[test]
+    fn the_value_is_cited_and_its_peers_are_named() {
+        let mut d = dossier(declared("E1", 3_900), vec![], 0);
+        d.peers = (0..5).map(|n| declared(&format!("Q{n}"), 10_000)).collect();
+        d.peers.push(entry(
+            "Q9",
+            json!({"goods.1.hs_code": "0803.90", "goods.1.net_g": 1_000, "currency": "USD",
+                   "goods.1.statistical_value_minor": 5}),
+            &[],
+        ));
+
+        assert_eq!(
+            cited_of("R28", &d, "cites"),
+            [side("E1", &["fields of E1"])]
+        );
+        let peers: Vec<_> = (0..5)
+            .map(|n| side(&format!("Q{n}"), &[&format!("fields of Q{n}")]))
+            .collect();
+        assert_eq!(cited_of("R28", &d, "peers"), peers);
+
+        let found = crate::reconcile(&d);
+        let about = &found.iter().find(|f| f.rule.code == "R28").unwrap().about;
+        assert!(!about["record"].contains("Q1"), "of another case");
     }
 }

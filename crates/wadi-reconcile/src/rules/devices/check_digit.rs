@@ -1,7 +1,7 @@
 //! R24: check digits that do not agree (ISO 6346, ISO 3779), or did not when a document was read
 //! (ICAO 9303). Advisory: what an officer saw is recorded as seen.
 
-use crate::{Contradiction, Dossier, Rule, sentences};
+use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -29,8 +29,27 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter_map(|w| w.as_str());
 
     warnings
-        .map(|w| Contradiction::new(w, anchor.began_ms(), read(w), json!({"warning": w})))
+        .map(|w| {
+            Contradiction::new(w, anchor.began_ms(), read(w), json!({"warning": w}))
+                .citing(anchor, put_by(anchor, w))
+        })
         .collect()
+}
+
+/// The entries that put what a warning is about: the text that it begins with, or what was read
+/// off the traveller's document.
+fn put_by<'a>(anchor: &'a Facts, warning: &'a str) -> Vec<&'a str> {
+    let person = warning.strip_suffix(DOCUMENT);
+    let of_document = person.map(|person| format!("{person}.document_"));
+    let is_about = move |name: &str| match &of_document {
+        Some(document) => name.starts_with(document),
+        None => anchor.field(name).is_some_and(|text| {
+            let rest = warning.strip_prefix(text);
+            rest.is_some_and(|rest| rest.starts_with(": "))
+        }),
+    };
+
+    anchor.put_by(is_about).collect()
 }
 
 /// How a record's projection words its warnings (`wadi_record::warnings`).
@@ -118,5 +137,38 @@ mod tests {
             [],
             "read again, and it agreed"
         );
+    }
+
+    #[test]
+    fn whoever_put_what_looks_wrong_is_cited() {
+        let text = |text: &str| wadi_log::Value::Text(text.into());
+        let fields = json!({
+            "container.1": "CSQU3054384",
+            "person.1.document_hash": "ab",
+            "person.1.document_check": "failed",
+            "person.2.document_check": "failed",
+        });
+        let put = [
+            ("container", vec!["container.1"]),
+            (
+                "first",
+                vec!["person.1.document_hash", "person.1.document_check"],
+            ),
+            ("second", vec!["person.2.document_check"]),
+        ];
+        let lines: Vec<_> = put
+            .iter()
+            .map(|(entry, fields)| json!({"entry": entry, "fields": fields}))
+            .collect();
+        let warned = |field: &str, value: &str| {
+            let warning = wadi_record::warnings(field, &text(value)).expect("a warning");
+            let truck = passage("P1", fields.clone(), &[]).with("put_by", json!(lines));
+            cited("R24", truck.with("warnings", json!([warning])), vec![])
+        };
+
+        let of = |entry: &str| [side("P1", &[entry])];
+        assert_eq!(warned("container.1", "CSQU3054384"), of("container"));
+        assert_eq!(warned("person.1.document_check", "failed"), of("first"));
+        assert_eq!(warned("person.2.document_check", "failed"), of("second"));
     }
 }

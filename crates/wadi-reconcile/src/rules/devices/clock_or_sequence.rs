@@ -1,5 +1,5 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
-//! repeat.
+//! repeat, and a counter that began anew.
 
 use crate::{
     Contradiction, Dossier, Facts, Rule,
@@ -23,6 +23,7 @@ sentences! {
     Repeat = "R20-repeat" { device: name, number: name, times: number }
     GapOfOne = "R20-gap-of-one" { device: name, number: name, missing: name }
     Gap = "R20-gap" { device: name, number: name, first: name, last: name }
+    Anew = "R20-anew" { device: name, run: name, before: name, kind: code }
     Reversed = "R20-reversed" { node: node, seconds: number }
     Outside = "R20-outside" { node: node, what: code, seconds: number, side: code }
 }
@@ -31,7 +32,59 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     out.extend(outside_brackets(dossier));
     out.extend(numbers_of_devices(dossier));
+    out.extend(begun_anew(dossier));
     out
+}
+
+/// What is known of a device: its name is its crossing's own.
+fn heard(dossier: &Dossier) -> impl Iterator<Item = Numbered<'_>> {
+    let crossing = dossier.anchor.crossing();
+    let all = dossier.peers.iter().chain(&dossier.linked);
+    all.chain([&dossier.anchor])
+        .filter(move |r| r.crossing() == crossing)
+        .flat_map(numbered)
+}
+
+/// Counters that began anew: runs whose first number came after that of another run.
+fn begun_anew(dossier: &Dossier) -> Vec<Contradiction> {
+    let own = numbered(&dossier.anchor).filter(|n| n.number == 1 && !n.run.is_empty());
+    let found = own.filter_map(|own| {
+        let others = heard(dossier).filter(|n| {
+            n.number == 1
+                && n.device == own.device
+                && n.run != own.run
+                && (n.at_ms, n.entry) < (own.at_ms, own.entry)
+        });
+        let before = others.max_by_key(|n| (n.at_ms, n.entry))?;
+
+        let Numbered {
+            device,
+            run,
+            entry,
+            at_ms,
+            ..
+        } = own;
+        let says = Says::Anew {
+            device,
+            run,
+            before: before.run,
+            kind: if before.run.is_empty() {
+                "first"
+            } else {
+                "named"
+            },
+        };
+        let evidence = json!({
+            "device": device,
+            "run": run,
+            "before": before.run,
+            "entries": [before.entry, entry],
+        });
+        let found = Contradiction::new(format!("anew {device}"), at_ms, says, evidence);
+        Some(found.of_cause(json!({"device": device})).each(entry))
+    });
+
+    found.collect()
 }
 
 /// Numbers of devices that came twice, and those that are missing.
@@ -40,35 +93,31 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let back = sequence_back(&dossier.policy);
 
-    // A device's name is its crossing's own.
-    let heard: BTreeSet<(&str, u64, &str)> = dossier
-        .peers
-        .iter()
-        .chain(&dossier.linked)
-        .chain([anchor])
-        .filter(|r| r.crossing() == anchor.crossing())
-        .flat_map(numbered)
-        .map(|n| (n.device, n.number, n.entry))
+    let heard: BTreeSet<((&str, &str), u64, &str)> = heard(dossier)
+        .map(|n| ((n.device, n.run), n.number, n.entry))
         .collect();
 
-    let saying = |device, n| {
+    // The numbers of each run of a device's counter are its own.
+    let saying = |run_of, n| {
         heard
-            .range((device, n, "")..)
-            .take_while(move |(d, s, _)| (*d, *s) == (device, n))
+            .range((run_of, n, "")..)
+            .take_while(move |(r, s, _)| (*r, *s) == (run_of, n))
     };
 
-    let knows = |device, n| saying(device, n).next().is_some();
+    let knows = |run_of, n| saying(run_of, n).next().is_some();
     for own in numbered(anchor) {
         let Numbered {
             device,
+            run,
             number: n,
             entry,
             at_ms,
         } = own;
+        let run_of = (device, run);
         let before = n.saturating_sub(1);
 
         // Of several with one number the first by its entry carries the finding.
-        let mut twins = saying(device, n).map(|(_, _, entry)| *entry);
+        let mut twins = saying(run_of, n).map(|(_, _, entry)| *entry);
         if twins.next() == Some(entry)
             && let Some(second) = twins.next()
         {
@@ -89,7 +138,7 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
 
-        if n <= 1 || knows(device, before) {
+        if n <= 1 || knows(run_of, before) {
             continue;
         }
 
@@ -97,7 +146,7 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
         if let Some(last) = (2..=back)
             .filter_map(|b| n.checked_sub(b))
             .filter(|m| *m > 0)
-            .find(|m| knows(device, *m))
+            .find(|m| knows(run_of, *m))
         {
             out.push(
                 Contradiction::new(
@@ -119,6 +168,8 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
 /// A number that a device gave.
 struct Numbered<'a> {
     device: &'a str,
+    /// The run of its counter; empty where that never began anew.
+    run: &'a str,
     number: u64,
     entry: &'a str,
     at_ms: i64,
@@ -128,6 +179,7 @@ struct Numbered<'a> {
 fn numbered(record: &Facts) -> impl Iterator<Item = Numbered<'_>> {
     let events = record.said().map(|e| Numbered {
         device: e.device(),
+        run: e.device_run(),
         number: e.device_seq(),
         entry: e.entry(),
         at_ms: e.at_ms(),
@@ -139,6 +191,7 @@ fn numbered(record: &Facts) -> impl Iterator<Item = Numbered<'_>> {
     let puts = puts.filter_map(|put| {
         Some(Numbered {
             device: put["device"].as_str()?,
+            run: put["device_run"].as_str().unwrap_or_default(),
             number: put["device_seq"].as_u64()?,
             entry: put["entry"].as_str()?,
             at_ms: put["at_ms"].as_i64()?,
@@ -292,6 +345,45 @@ mod tests {
         assert_eq!(found(read("P3", 3), all(), 3), []);
         assert_eq!(found(put("P3", 4), all(), 4), [Phase::Firm], "3 is missing");
         assert_eq!(found(put("P2", 2), vec![read("P4", 2)], 2), [Phase::Firm]);
+    }
+
+    /// A camera is switched off at night: it counts from 1 again, and says so.
+    #[test]
+    fn the_numbers_of_each_run_of_a_counter_are_its_own() {
+        let of_run = |id: &str, run: &str, n: u64, at_ms: i64| {
+            let mut e = event("gate.read", at_ms, json!({}));
+            (e["device"], e["device_seq"], e["device_run"]) = ("G1".into(), n.into(), run.into());
+            e["entry"] = format!("entry of {id}").into();
+            passage(id, json!({}), &[e])
+        };
+        let told = |anchor, peers| {
+            let found = crate::reconcile(&cohort(anchor, peers, 99));
+            found.into_iter().map(|f| f.text).collect::<Vec<_>>()
+        };
+        let monday = || vec![of_run("P1", "b1", 1, 1), of_run("P2", "b1", 2, 2)];
+
+        let anew = told(of_run("P3", "b2", 1, 3), monday());
+        assert_eq!(anew, ["G1 began to count anew: its run b2, after b1"]);
+        assert!(told(of_run("P1", "b1", 1, 1), vec![of_run("P3", "b2", 1, 3)]).is_empty());
+        assert!(
+            told(of_run("P4", "b2", 2, 4), monday()).is_empty(),
+            "no repeat"
+        );
+
+        let by_operator = told(of_run("P3", "#1", 1, 3), vec![of_run("P1", "", 1, 1)]);
+        assert_eq!(
+            by_operator,
+            ["G1 began to count anew: its run #1, after the first one"]
+        );
+
+        // What is missing within a run, and what comes twice within it, is told as ever.
+        let gap = told(
+            of_run("P5", "b2", 5, 5),
+            vec![of_run("P3", "b2", 2, 3), of_run("P2", "b1", 4, 2)],
+        );
+        assert_eq!(gap, ["G1 gave the number 5, and 3 to 4 are missing"]);
+        let twice = told(of_run("P1", "b1", 7, 1), vec![of_run("P2", "b1", 7, 2)]);
+        assert_eq!(twice, ["G1 gave the number 7 2 times"]);
     }
 
     #[test]

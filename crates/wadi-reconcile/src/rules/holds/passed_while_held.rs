@@ -1,5 +1,6 @@
-//! R02: a truck left while a hold on it, on the customs entry of what it carries, or on the truck
-//! that its goods came from, was open; or one officer alone ended the hold, and it went inland.
+//! R02: a truck left, or was turned back, while a hold on it, on the customs entry of what it
+//! carries, or on the truck that its goods came from, was open; or one officer alone ended the
+//! hold, and it went inland.
 
 mod ended_alone;
 
@@ -26,6 +27,10 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     Left = "R02-left" { passage: record, hold: record }
     LeftWithGoods = "R02-left-with-goods" { passage: record, hold: record, goods: record }
+    TurnedBack = "R02-turned-back" { passage: record, hold: record }
+    TurnedBackWithGoods = "R02-turned-back-with-goods" {
+        passage: record, hold: record, goods: record,
+    }
     LeftByWord = "R02-left-by-word" { passage: record, hold: record }
     LeftByWordWithGoods = "R02-left-by-word-with-goods" {
         passage: record, hold: record, goods: record,
@@ -48,6 +53,8 @@ sentences! {
 
 /// Two exits of one passage that are no further apart are one, through an inner and an outer gate.
 const BETWEEN_GATES_MS: i64 = HOUR_MS;
+/// The event by which a vehicle leaves without a gate that lets it out.
+const TURNED_BACK: &str = "turned_back";
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -67,15 +74,23 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             continue;
         }
 
-        let spans = hold.spans();
+        let spans = hold.spans_on(anchor);
         if anchor.is_passage() {
             let found = Passed::of(dossier, anchor, (hold, &spans), None);
             all.extend(found.map(|found| found.told(anchor, hold, None)));
         }
 
         // A hold that names the truck, too, is told there.
-        for (truck, _) in trucks.iter().filter(|(_, known)| !known.is_named_by(&held)) {
-            let found = Passed::of(dossier, truck, (hold, &spans), Some(anchor));
+        for (truck, known) in trucks.iter().filter(|(_, known)| !known.is_named_by(&held)) {
+            let spans = match joined_by_word(dossier, &own, (truck, known)) {
+                Some(link) => &hold
+                    .spans_on(anchor)
+                    .into_iter()
+                    .map(|s| s.since(&link))
+                    .collect(),
+                None => &spans,
+            };
+            let found = Passed::of(dossier, truck, (hold, spans), Some(anchor));
             all.extend(found.map(|found| found.told(truck, hold, Some(anchor))));
         }
     }
@@ -108,6 +123,18 @@ fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, KnownB
     all.into_iter().filter(is_meant).collect()
 }
 
+/// The link that alone says that a truck carries what is entered: it carried it from then on.
+fn joined_by_word<'a>(
+    dossier: &'a Dossier,
+    entry: &KnownBy,
+    (truck, known): (&'a Facts, &KnownBy),
+) -> Option<Fact<'a>> {
+    let goods = &dossier.anchor;
+    let shares = known.shares_load(entry, &[], &dossier.policy);
+    let is_by_word = goods.is_customs_entry() && !shares;
+    goods.first_link_with(truck).filter(|_| is_by_word)
+}
+
 /// The trucks that the goods of a passage went on to. A passage does not know the holds of another:
 /// the finding stands on the first.
 fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
@@ -125,6 +152,8 @@ fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy
 enum HowPassed<'a> {
     /// It left while the placement held.
     Left,
+    /// It was sent back where it came from while the placement held.
+    TurnedBack,
     /// Its exit is said to lie before the placement, and was written down while that held.
     LeftByWord { entered_ms: i64 },
     /// It is said to have been placed before the exit, and was written down after it: who opened
@@ -140,7 +169,7 @@ impl HowPassed<'_> {
     /// What is told of several: the surest one.
     fn rank(&self) -> u8 {
         match self {
-            Self::Left => 0,
+            Self::Left | Self::TurnedBack => 0,
             Self::LeftByWord { .. } | Self::PlacedByWord { .. } | Self::EndedByWord { .. } => 1,
             Self::EndedAlone { .. } => 2,
         }
@@ -150,7 +179,7 @@ impl HowPassed<'_> {
 /// An exit under a hold, and how many there are.
 struct Passed<'a> {
     how: HowPassed<'a>,
-    left_ms: i64,
+    exit: Fact<'a>,
     placed_ms: i64,
     exits: usize,
 }
@@ -164,7 +193,7 @@ impl<'a> Passed<'a> {
         (hold, spans): (&'a Facts, &[HeldSpan<'a>]),
         goods: Option<&'a Facts>,
     ) -> Option<Self> {
-        let mut all: Vec<(HowPassed<'a>, i64, i64)> = Vec::new();
+        let mut all: Vec<(HowPassed<'a>, Fact<'a>, i64)> = Vec::new();
         let cell = OnceCell::new();
         let stands_for = || cell.get_or_init(|| StandsFor::of(dossier, truck, [Some(hold), goods]));
         // Of goods that went over from another truck nothing was on this one before.
@@ -172,26 +201,30 @@ impl<'a> Passed<'a> {
         let over_ms = first.and_then(|first| first.over_since_ms(truck));
         let had_it = |exit: &Fact<'_>| over_ms.is_none_or(|over| exit.known_from_ms() >= over);
 
-        for exit in truck.events("gate.out").filter(had_it) {
+        for exit in exits(truck, hold).into_iter().filter(had_it) {
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
+                    // What is sent back does not go inland.
+                    if exit.kind() == TURNED_BACK {
+                        return None;
+                    }
                     let end = ended_alone(dossier, span, exit, &stands_for)?;
                     Some(HowPassed::EndedAlone { end })
                 };
                 let how = by_times(span, &exit).or_else(alone)?;
-                Some((how, exit.at_ms(), span.placed_ms))
+                Some((how, exit, span.placed_ms))
             });
             all.extend(passed.min_by_key(|(how, _, placed_ms)| (how.rank(), *placed_ms)));
         }
 
-        let exits = departures(truck, all.iter().map(|(_, left_ms, _)| *left_ms).collect());
+        let exits = departures(truck, all.iter().map(|(_, exit, _)| exit.at_ms()).collect());
         let first = all
             .into_iter()
-            .min_by_key(|(how, left_ms, placed_ms)| (how.rank(), *left_ms, *placed_ms));
-        let (how, left_ms, placed_ms) = first?;
+            .min_by_key(|(how, exit, placed_ms)| (how.rank(), exit.at_ms(), *placed_ms));
+        let (how, exit, placed_ms) = first?;
         Some(Self {
             how,
-            left_ms,
+            exit,
             placed_ms,
             exits,
         })
@@ -200,11 +233,11 @@ impl<'a> Passed<'a> {
     /// The finding, on the passage, or on the record of the goods that it carries.
     fn told(&self, truck: &Facts, hold: &Facts, goods: Option<&Facts>) -> Contradiction {
         let held = hold.printed();
-        let (left_ms, placed_ms) = (self.left_ms, self.placed_ms);
+        let (left_ms, placed_ms) = (self.exit.at_ms(), self.placed_ms);
         let mut evidence = json!({"hold": held, "placed_ms": placed_ms, "left_ms": left_ms});
         let mut through_ms = left_ms;
         match self.how {
-            HowPassed::Left => {}
+            HowPassed::Left | HowPassed::TurnedBack => {}
             HowPassed::LeftByWord { entered_ms }
             | HowPassed::PlacedByWord { entered_ms }
             | HowPassed::EndedByWord { entered_ms } => {
@@ -229,13 +262,28 @@ impl<'a> Passed<'a> {
         };
         // A release made before the truck left may still be on its way, from the hold's crossing or
         // from the hub.
-        Contradiction::new(discriminator, through_ms, says, evidence)
+        let found = Contradiction::new(discriminator, through_ms, says, evidence)
             .until([hold.crossing(), truck.crossing(), "HUB"], through_ms)
+            .citing(truck, [self.exit.entry()])
+            .citing(hold, hold.placements().chain(self.end()));
+        match goods {
+            Some(goods) => found.citing(goods, goods.begun_by()),
+            None => found,
+        }
+    }
+
+    /// The entry by which one officer alone ended the hold.
+    fn end(&self) -> Option<&str> {
+        match self.how {
+            HowPassed::EndedAlone { end } => Some(end.entry()),
+            _ => None,
+        }
     }
 
     fn sentence<'s>(&'s self, passage: &'s str, hold: &'s str, goods: Option<&'s str>) -> Says<'s> {
         match (self.how, goods) {
             (HowPassed::Left, None) => Says::Left { passage, hold },
+            (HowPassed::TurnedBack, None) => Says::TurnedBack { passage, hold },
             (HowPassed::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
             (HowPassed::PlacedByWord { .. }, None) => Says::PlacedByWord { passage, hold },
             (HowPassed::EndedByWord { .. }, None) => Says::EndedByWord { passage, hold },
@@ -246,6 +294,11 @@ impl<'a> Passed<'a> {
                 event: end.kind(),
             },
             (HowPassed::Left, Some(goods)) => Says::LeftWithGoods {
+                passage,
+                hold,
+                goods,
+            },
+            (HowPassed::TurnedBack, Some(goods)) => Says::TurnedBackWithGoods {
                 passage,
                 hold,
                 goods,
@@ -281,6 +334,7 @@ fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
     if span.held_at(exit.at_ms()) {
         return Some(match span.placed_by_word(exit) {
             Some(entered_ms) => HowPassed::PlacedByWord { entered_ms },
+            None if exit.kind() == TURNED_BACK => HowPassed::TurnedBack,
             None => HowPassed::Left,
         });
     }
@@ -292,6 +346,25 @@ fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
 
     let entered_ms = span.ended_by_word(exit)?;
     Some(HowPassed::EndedByWord { entered_ms })
+}
+
+/// How a truck left: out by a gate, or sent back where it came from, where no gate let it out after
+/// that before it came in again. What a hold rejected goes back by right.
+fn exits<'a>(truck: &'a Facts, hold: &Facts) -> Vec<Fact<'a>> {
+    let is_rejected = |back: &Fact<'_>| {
+        let mut rejected = hold.events("rejected");
+        rejected.any(|e| e.at_ms() <= back.at_ms() && e.known_from_ms() <= back.known_from_ms())
+    };
+    let is_let_out = |back: &Fact<'_>| {
+        let gates = truck.any(&["gate.in", "gate.out"]);
+        let after = gates.filter(|gate| gate.at_ms() >= back.at_ms());
+        let next = after.min_by_key(|gate| gate.at_ms());
+        next.is_some_and(|gate| gate.kind() == "gate.out")
+    };
+
+    let back = truck.events(TURNED_BACK);
+    let back = back.filter(|back| !is_rejected(back) && !is_let_out(back));
+    truck.events("gate.out").chain(back).collect()
 }
 
 /// How often a truck went out with these exits: it has to come in between, or some time passes.

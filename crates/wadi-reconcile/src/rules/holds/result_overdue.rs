@@ -82,11 +82,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
     let mut out = Vec::new();
-    let mut overdue = |discriminator: &str, says: Says<'_>, at_ms: i64, due_ms: i64| {
+    let mut overdue = |name: &str, says: Says<'_>, times: (i64, i64), rests_on: &[&str]| {
+        let (at_ms, due_ms) = times;
         let evidence = json!({"since_ms": at_ms, "due_ms": due_ms});
+        let cited = hold.placements().chain(rests_on.iter().copied());
         out.push(
-            Contradiction::new(discriminator, at_ms, says, evidence)
-                .until([hold.crossing()], due_ms),
+            Contradiction::new(name, at_ms, says, evidence)
+                .until([hold.crossing()], due_ms)
+                .citing(hold, cited),
         );
     };
 
@@ -111,7 +114,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                     sample: named,
                 },
             };
-            overdue(&format!("sample {name}"), says, sample.at_ms(), due_ms);
+            // What let the goods go stands against the sample that has no result.
+            let let_go = hold.said_by(&["released", "conditional"]);
+            let rests_on: Vec<&str> = let_go.chain([sample.entry()]).collect();
+            let times = (sample.at_ms(), due_ms);
+            overdue(&format!("sample {name}"), says, times, &rests_on);
         }
     }
 
@@ -126,7 +133,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let says = Says::Hold {
             hold: hold.printed(),
         };
-        overdue("hold", says, placed_ms, due_ms);
+        let deadline: Vec<&str> = hold.put_by(|name| name == "due_at_ms").collect();
+        overdue("hold", says, (placed_ms, due_ms), &deadline);
     }
 
     out
@@ -265,5 +273,25 @@ mod tests {
             let found = firm("R10", open(&[sample(taken), result]), vec![]);
             assert_eq!(found, [Phase::Firm], "{taken} {other}");
         }
+    }
+
+    #[test]
+    fn what_was_asked_and_what_let_it_go_are_cited() {
+        let placed = event("hold.placed", 100, json!({}));
+        let sample = event("sample.taken", 150, json!({"sample": "S1", "due_at": 900}));
+        let ended = event("released", 300, json!({"holds": ["hold.placed@100"]}));
+        let held = |fields, events: &[serde_json::Value]| hold("H1", fields, events);
+
+        let let_go = held(json!({}), &[placed.clone(), sample, ended]);
+        let entries = [
+            "entry hold.placed@100",
+            "entry sample.taken@150",
+            "entry released@300",
+        ];
+        assert_eq!(cited("R10", let_go, vec![]), [side("H1", &entries)]);
+
+        let waiting = held(json!({"due_at_ms": 900}), &[placed]);
+        let entries = ["entry hold.placed@100", "fields of H1"];
+        assert_eq!(cited("R10", waiting, vec![]), [side("H1", &entries)]);
     }
 }

@@ -71,22 +71,35 @@ fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
                 "km": km,
             }),
         )
+        .citing(anchor, seen_by(anchor, &same, here_ms))
+        .citing(other, seen_by(other, &same, there_ms))
     })
 }
 
-/// When a vehicle was there, by what proves it, ascending. Once a record is handed over nobody can
-/// say at which crossing an event of it happened; what was written before happened at its own.
-fn times(p: &Facts) -> Vec<i64> {
+/// What proves that a vehicle was there. Once a record is handed over nobody can say at which
+/// crossing an event of it happened; what was written before happened at its own.
+fn proofs(p: &Facts) -> impl Iterator<Item = Fact<'_>> {
     let handed_over = p.of_types(|t| t.name == "handed_over");
     let until_ms = handed_over.map(|e| e.said_from_ms()).min();
-    let is_own = |e: &Fact<'_>| until_ms.is_none_or(|ms| e.known_from_ms() < ms);
-    let mut times: Vec<i64> = p
-        .of_types(|t| t.proves_presence)
-        .filter(is_own)
-        .map(|e| e.at_ms())
-        .collect();
+    p.of_types(|t| t.proves_presence)
+        .filter(move |e| until_ms.is_none_or(|ms| e.known_from_ms() < ms))
+}
+
+/// When a vehicle was there, by what proves it, ascending.
+fn times(p: &Facts) -> Vec<i64> {
+    let mut times: Vec<i64> = proofs(p).map(|e| e.at_ms()).collect();
     times.sort_unstable();
     times
+}
+
+/// The entries that prove that a vehicle was there at a time, and those that tell which it was.
+fn seen_by<'a>(p: &'a Facts, same: &'a str, at_ms: i64) -> impl Iterator<Item = &'a str> {
+    let proofs = proofs(p).filter(move |e| e.at_ms() == at_ms);
+    let named = p.put_where(move |name, text| {
+        let is_known_by = matches!(name, "vehicle.plate" | "trailer.plate");
+        (is_known_by || name.starts_with("container.")) && member_term("plate", text) == same
+    });
+    proofs.map(|e| e.entry()).chain(named)
 }
 
 /// Of all pairs of times, both ascending, the one that lies closest together: gap, one, other.
@@ -188,5 +201,22 @@ mod tests {
         let handed = |at_ms| there(&[seen(0), over(at_ms)]);
         assert_eq!(found(handed(30_000)), [Phase::Firm], "it was there before");
         assert_eq!(found(handed(-1)), [], "nobody can say where it was by then");
+    }
+
+    #[test]
+    fn what_saw_the_vehicle_at_either_crossing_is_cited() {
+        let plate = json!({"vehicle.plate": "22A1"});
+        let seen = |kind: &str, at_ms| event(kind, at_ms, json!({}));
+        let first = passage("P1", plate.clone(), &[seen("gate.in", 0)]).at("QAM");
+        let events = [seen("gate.in", 60_000), seen("parked", 3_000_000)];
+        let second = passage("P2", plate, &events);
+
+        assert_eq!(
+            cited("R04", second, vec![first]),
+            [
+                side("P1", &["entry gate.in@0", "fields of P1"]),
+                side("P2", &["entry gate.in@60000", "fields of P2"]),
+            ]
+        );
     }
 }

@@ -45,8 +45,19 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             json!({"passage": truck.printed(), "left_ms": left_ms, "due_ms": due_ms}),
         )
         .until([entry.crossing(), "HUB"], due_ms)
+        .citing(entry, entry.begun_by())
+        .citing(truck, left_by(truck, left_ms))
     })
     .collect()
+}
+
+/// The entries that tell that a truck went inland.
+fn left_by(truck: &Facts, left_ms: i64) -> impl Iterator<Item = &str> {
+    let exits = truck
+        .events("gate.out")
+        .filter(move |e| e.at_ms() == left_ms);
+    let way = truck.put_by(|name| name == "direction");
+    exits.map(|e| e.entry()).chain(way)
 }
 
 /// Whether a truck had left before the entry began, with other goods: long before, or with those of
@@ -157,5 +168,19 @@ mod tests {
             let found = firm("R26", transit(reference), truck());
             assert_eq!(found, [Phase::Firm], "its truck says nothing of a transit");
         }
+    }
+
+    #[test]
+    fn the_exit_and_the_entry_are_cited() {
+        let registered = event("registered", 50, json!({}));
+        let out = [90, 100].map(|at_ms| event("gate.out", at_ms, json!({})));
+        let truck = passage("P1", json!({"direction": "in"}), &out);
+        assert_eq!(
+            cited("R26", entry("E1", json!({}), &[registered]), vec![truck]),
+            [
+                side("E1", &["entry registered@50"]),
+                side("P1", &["entry gate.out@100", "fields of P1"]),
+            ]
+        );
     }
 }

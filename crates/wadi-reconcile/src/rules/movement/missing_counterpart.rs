@@ -1,6 +1,6 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -59,7 +59,43 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     };
     let evidence = json!({"record": anchor.printed(), "missing": wanted, "due_ms": due_ms});
 
-    vec![Contradiction::new(wanted, anchor.began_ms(), says, evidence).until(concerns, due_ms)]
+    let found = Contradiction::new(wanted, anchor.began_ms(), says, evidence)
+        .until(concerns, due_ms)
+        .citing(anchor, asked_for_by(anchor));
+    // What was looked at and is no counterpart is the other side.
+    let others = dossier.journey(wanted);
+    vec![others.fold(found, |found, other| {
+        found.citing(other, other.said_by(&SETTLED_BY))
+    })]
+}
+
+/// What tells why a record of the journey is no counterpart: where its goods went, whose they are,
+/// and when it was linked.
+const SETTLED_BY: [&str; 8] = [
+    "link",
+    "gate.in",
+    "gate.out",
+    "turned_back",
+    "unloaded",
+    "transhipped",
+    "entry.released",
+    "entry.exited",
+];
+
+/// The entries by which a record asks for a counterpart: with which it begins, which tell what is
+/// carried, and which weighed it.
+fn asked_for_by(record: &Facts) -> Vec<&str> {
+    let tells_goods = |name: &str| {
+        let told = ["goods.", "container.", "seal."];
+        matches!(name, "purpose" | "transit.ref") || told.iter().any(|of| name.starts_with(*of))
+    };
+    let weighed = record.weighings().filter(Fact::attested);
+
+    let begun = record.begun_by().into_iter();
+    let told = begun.chain(record.put_by(tells_goods));
+    told.chain(weighed.map(|e| e.entry()))
+        .chain(record.said_by(&["link", "diverted"]))
+        .collect()
 }
 
 fn stands(record: &Facts) -> bool {
@@ -331,6 +367,30 @@ mod tests {
             firm("R15", truck(), of_no_plate(-5 * DAY_MS, -4 * DAY_MS)),
             [],
             "that one had left before the entry began"
+        );
+    }
+
+    #[test]
+    fn what_asks_for_it_and_what_is_none_are_cited() {
+        let came = event("gate.in", 10 * DAY_MS, json!({}));
+        let mut weighed = event("weighed", 10 * DAY_MS + 1, json!({"net_kg": 9_000}));
+        weighed["attested"] = true.into();
+        let left = event("gate.out", 10 * DAY_MS + 2, json!({}));
+        let link = event("link", 10 * DAY_MS + HOUR_MS, json!({"record": "E1"}));
+        let events = [came, weighed, left, link];
+        let entry_of = |n: usize| events[n]["entry"].as_str().unwrap();
+        let truck = passage("P1", of_plate("22B2", "C9"), &events);
+
+        let settled = [
+            event("registered", 5 * DAY_MS, json!({})),
+            event("entry.released", 6 * DAY_MS, json!({})),
+        ];
+        let other = entry("E1", of_plate("11A1", "C1"), &settled);
+        let released = settled[1]["entry"].as_str().unwrap();
+        let of_truck = [entry_of(0), entry_of(1), entry_of(3), "fields of P1"];
+        assert_eq!(
+            cited("R15", truck, vec![other]),
+            [side("E1", &[released]), side("P1", &of_truck)]
         );
     }
 }

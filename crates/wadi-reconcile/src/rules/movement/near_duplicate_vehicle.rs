@@ -82,12 +82,18 @@ fn check(anchor: &Facts, own: &str, other: &Facts, together_ms: i64) -> Option<C
         })?
     };
 
-    Some(Contradiction::new(
-        other.id.clone(),
-        anchor.began_ms(),
-        says,
-        json!({"plates": [own, theirs], "vins": [vins.0, vins.1], "other": other.printed()}),
-    ))
+    let evidence =
+        json!({"plates": [own, theirs], "vins": [vins.0, vins.1], "other": other.printed()});
+    let found = Contradiction::new(other.id.clone(), anchor.began_ms(), says, evidence)
+        .citing(anchor, named_by(anchor))
+        .citing(other, named_by(other));
+
+    Some(found)
+}
+
+/// The entries that tell which vehicle it is.
+fn named_by(p: &Facts) -> impl Iterator<Item = &str> {
+    p.put_by(|name| matches!(name, "vehicle.plate" | "vehicle.vin"))
 }
 
 #[cfg(test)]
@@ -162,5 +168,14 @@ mod tests {
 
         d.policy.lookalike_h = 13;
         assert_eq!(phases("R07", &d), []);
+    }
+
+    #[test]
+    fn the_plates_and_numbers_of_both_are_cited() {
+        let plate = |p: &str| json!({"vehicle.plate": p});
+        assert_eq!(
+            cited_of("R07", &met(plate("11O123"), plate("110123"), 1), "cites"),
+            [side("P1", &["fields of P1"]), side("P2", &["fields of P2"])]
+        );
     }
 }

@@ -113,6 +113,36 @@ fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
     })
 }
 
+/// Whether a seal of the passage gave way by right, as had been told by a time, Unix milliseconds:
+/// a search opened it, or customs unloaded what it closed; and what stands there now a search put
+/// in its place, or customs had the goods loaded again under it.
+pub(crate) fn is_changed_by_right(
+    dossier: &Dossier,
+    before: &[&str],
+    now: Option<&str>,
+    by_ms: i64,
+) -> bool {
+    let is_told = move |e: &Fact<'_>| e.known_from_ms() <= by_ms;
+    let by_customs = |kinds: &'static [&'static str]| {
+        let all = dossier.anchor.any(kinds);
+        let told = all.filter(move |e| e.department() == "CUS" && is_told(e));
+        told.flat_map(|e| e.texts("seals"))
+    };
+    let by_search = |member: &'static str| {
+        let told = searches(dossier).filter(is_told);
+        told.filter_map(move |e| e.text(member))
+    };
+
+    match now {
+        Some(now) => by_search("seal_after")
+            .chain(by_customs(&["reloaded", "transhipped"]))
+            .any(|seal| is_same(seal, now)),
+        None => by_search("seal_before")
+            .chain(by_customs(&["unloaded"]))
+            .any(|seal| before.iter().any(|stood| is_same(stood, seal))),
+    }
+}
+
 /// The seals that were put on the load by right before an event: those recorded on the passage, now
 /// or before, those that a search put in the place of what it opened, and those under which customs
 /// had the goods loaded again. What the operator says of seals after a reloading proves nothing,

@@ -46,14 +46,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             .iter()
             .chain(&dossier.linked)
             .chain([anchor])
-            .flat_map(forced);
+            .flat_map(|p| forced(p).map(move |o| (p, o)));
 
-        let by_same: Vec<crate::Fact<'_>> =
-            others.filter(|o| o.officer() == act.officer()).collect();
+        let by_same: Vec<(&Facts, crate::Fact<'_>)> = others
+            .filter(|(_, o)| o.officer() == act.officer())
+            .collect();
         let by = |clock: fn(&crate::Fact<'_>) -> i64| {
             let own = (clock(&act), act.entry());
             let all: BTreeSet<(i64, &str)> =
-                by_same.iter().map(|o| (clock(o), o.entry())).collect();
+                by_same.iter().map(|(_, o)| (clock(o), o.entry())).collect();
             reaches_limit(&all, own, window_ms, limit).then_some(own.0)
         };
 
@@ -80,12 +81,20 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         };
 
         if let Some((through_ms, says)) = told {
-            out.push(Contradiction::new(
+            let found = Contradiction::new(
                 format!("{officer} {}", act.id()),
                 act.at_ms(),
                 says,
                 json!({"officer": officer, "count": limit, "through_ms": through_ms}),
-            ));
+            )
+            .citing(anchor, [act.entry()]);
+
+            // The acts before it within the window, by either clock, are what it is counted with.
+            let is_within = |ms: i64| (0..=window_ms).contains(&through_ms.saturating_sub(ms));
+            let counted = by_same.iter().filter(|(p, o)| {
+                p.id != anchor.id && (is_within(o.at_ms()) || is_within(o.entered_ms()))
+            });
+            out.push(counted.fold(found, |found, (p, o)| found.beside(p, [o.entry()])));
         }
     }
 
@@ -144,5 +153,28 @@ mod tests {
         assert_eq!(found(4, 10_000), [Phase::Firm]);
         assert_eq!(found(3, 10_000), [], "the fifth of them carries it");
         assert_eq!(found(4, 43 * HOUR_MS), [], "five in seven days and a bit");
+    }
+
+    #[test]
+    fn the_exits_that_it_is_counted_with_are_named() {
+        let out = |n: i64| {
+            let said = event("gate.out", n * HOUR_MS, json!({"reason": "camera down"}));
+            passage(&format!("P{n}"), json!({}), &[said])
+        };
+        let mut d = dossier(out(500), vec![], 0);
+        d.peers = [1, 496, 497, 498, 499].map(out).to_vec();
+
+        let of = |n: i64| {
+            side(
+                &format!("P{n}"),
+                &[&format!("entry gate.out@{}", n * HOUR_MS)],
+            )
+        };
+        assert_eq!(cited_of("R30", &d, "cites"), [of(500)]);
+        assert_eq!(
+            cited_of("R30", &d, "peers"),
+            [of(496), of(497), of(498), of(499)],
+            "the first one is three weeks old"
+        );
     }
 }

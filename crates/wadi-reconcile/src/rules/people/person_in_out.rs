@@ -1,6 +1,6 @@
 //! R25: a person out who never came in, or in twice; a vehicle in twice that never left between.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences, text::head};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences, text::head};
 use serde_json::json;
 use std::collections::BTreeMap;
 use wadi_record::{field_term, member_term};
@@ -128,8 +128,28 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
             }),
         )
         // They may have gone by any crossing.
-        .until(dossier.everywhere(), second.began_ms()),
+        .until(dossier.everywhere(), second.began_ms())
+        .citing(first, told_of_document(first, document))
+        .citing(second, told_of_document(second, document)),
     )
+}
+
+/// The gates of a passage.
+const GATES: [&str; 2] = ["gate.in", "gate.out"];
+
+/// The entries that tell that somebody with a document went through, and which way.
+fn told_of_document<'a>(p: &'a Facts, document: &str) -> Vec<&'a str> {
+    let wanted = form(document);
+    let admitted = p.events("person.admitted");
+    let is_it = |e: &Fact<'_>| e.text("document_hash").is_some_and(|d| form(d) == wanted);
+    let admitted: Vec<&str> = admitted.filter(is_it).map(|e| e.entry()).collect();
+    let put = p.put_where(move |name, text| {
+        name.starts_with("person.") && name.ends_with(".document_hash") && form(text) == wanted
+    });
+    let way = p.put_by(|name| name == "direction");
+
+    let named = put.chain(admitted);
+    named.chain(way).chain(p.said_by(&GATES)).collect()
 }
 
 /// When the vehicle of a passage came to a gate, Unix milliseconds.
@@ -193,6 +213,14 @@ fn told(dossier: &Dossier, [first, second]: [&Facts; 2]) -> Contradiction {
     // It may have left by any crossing.
     Contradiction::new(format!("vehicle {}", first.id), second_ms, says, evidence)
         .until(dossier.everywhere(), second_ms)
+        .citing(first, came_by(first))
+        .citing(second, came_by(second))
+}
+
+/// The entries that tell which vehicle came, and which way.
+fn came_by(p: &Facts) -> impl Iterator<Item = &str> {
+    let named = p.put_by(|name| matches!(name, "vehicle.plate" | "vehicle.vin" | "direction"));
+    named.chain(p.said_by(&GATES))
 }
 
 /// Whether the first of two passages of one vehicle never ended, and the second is no second
@@ -366,5 +394,36 @@ mod tests {
 
         assert_eq!(firm("R25", honest(), vec![claimed()]), []);
         assert_eq!(firm("R25", claimed(), vec![honest()]), [Phase::Firm]);
+    }
+
+    #[test]
+    fn what_tells_of_either_way_is_cited() {
+        let way = |id: &str, at_ms| {
+            let gate = event("gate.in", at_ms, json!({}));
+            let admitted = event(
+                "person.admitted",
+                at_ms + 1,
+                json!({"document_hash": "ab12"}),
+            );
+            passage(id, json!({"direction": "in"}), &[gate, admitted])
+        };
+        let entries = |id: &str, at_ms: i64| {
+            let gate = format!("entry gate.in@{at_ms}");
+            let admitted = format!("entry person.admitted@{}", at_ms + 1);
+            side(id, &[&gate, &admitted, &format!("fields of {id}")])
+        };
+        let late = 100 * crate::HOUR_MS;
+        let found = cited("R25", way("P2", late), vec![way("P1", 0)]);
+        assert_eq!(found[..2], [entries("P1", 0), entries("P2", late)]);
+
+        let came = |id: &str, at_ms: i64| {
+            let gate = format!("entry gate.in@{at_ms}");
+            side(id, &[&gate, &format!("fields of {id}")])
+        };
+        let first = vec![vehicle("P1", 0, json!({}))];
+        assert_eq!(
+            cited("R25", vehicle("P2", 100, json!({})), first),
+            [came("P1", 0), came("P2", late)]
+        );
     }
 }
