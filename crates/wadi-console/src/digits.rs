@@ -1,21 +1,14 @@
-//! Numbers as people type them: in digits of either script, with or without separators.
+//! Numbers as people type them: in digits of every script, with or without separators.
+
+use wadi_record::typed_plainly;
 
 /// What is wrong with a number that somebody typed, as a sentence of the console.
 pub(crate) type WrongNumber = &'static str;
 
-/// A text with its digits as Western ones; everything else as it stands.
+/// A text with its digits as Western ones and without direction marks and the like, which nobody
+/// sees; everything else as it stands.
 pub(crate) fn latin(text: &str) -> String {
-    let digit = |c: char, zero: char| {
-        let n = u32::from(c).checked_sub(u32::from(zero))?;
-        char::from_digit(n, 10)
-    };
-    text.chars()
-        .map(|c| match c {
-            '\u{0660}'..='\u{0669}' => digit(c, '\u{0660}').unwrap_or(c),
-            '\u{06F0}'..='\u{06F9}' => digit(c, '\u{06F0}').unwrap_or(c),
-            _ => c,
-        })
-        .collect()
+    typed_plainly(text)
 }
 
 /// A number's sign, the groups of its whole part, and its decimals.
@@ -91,10 +84,30 @@ pub(crate) fn number(text: &str) -> Result<serde_json::Number, WrongNumber> {
     }
 }
 
-/// Whole numbers, parted by semicolons, spaces or lines: the masses of axles.
+/// Whole numbers, parted by semicolons or lines, or else by spaces: the masses of axles. Where
+/// spaces alone stand between them, none may be one between thousands.
 pub(crate) fn wholes(text: &str) -> Result<Vec<i64>, WrongNumber> {
-    let parts = text.split(|c: char| matches!(c, ';' | '\u{061B}') || c.is_whitespace());
-    parts.filter(|part| !part.is_empty()).map(whole).collect()
+    let parts_numbers = |c: char| matches!(c, ';' | '\u{061B}' | '\n' | '\r');
+    if text.trim().contains(parts_numbers) {
+        let parts = text.split(parts_numbers).map(str::trim);
+        return parts.filter(|part| !part.is_empty()).map(whole).collect();
+    }
+
+    let text = latin(text);
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    let is_plain = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let may_be_thousands = parts.windows(2).any(|pair| match pair {
+        [one, other] => {
+            let is_group = is_plain(other) && other.len() == 3;
+            is_plain(one) && one.len() <= 3 && is_group
+        }
+        _ => false,
+    });
+
+    match may_be_thousands {
+        true => Err("today-wrong-groups"),
+        false => parts.into_iter().map(whole).collect(),
+    }
 }
 
 /// A number with separators of thousands, to be read.
@@ -126,6 +139,10 @@ mod tests {
             "۳۱۲۴۰",
             " 31'240 ",
             "+31240",
+            "\u{200F}31,240\u{202C}",
+            "３１，２４０",
+            "३१२४०",
+            "౩౧౨౪౦",
         ] {
             assert_eq!(whole(text), Ok(31_240), "{text}");
         }
@@ -161,5 +178,16 @@ mod tests {
         assert_eq!(number("4").unwrap(), 4.into());
         assert_eq!(number("3,5"), Err("today-wrong-groups"));
         assert_eq!(wholes("7,100; ٨٢٠٠\n 8300"), Ok(vec![7_100, 8_200, 8_300]));
+        for text in [
+            "7 100; 8 200",
+            "7\u{A0}100؛ ٨ ٢٠٠",
+            "7100 8200",
+            "7,100 8,200",
+        ] {
+            assert_eq!(wholes(text), Ok(vec![7_100, 8_200]), "{text}");
+        }
+        for text in ["7 100 8 200", "7 100"] {
+            assert_eq!(wholes(text), Err("today-wrong-groups"), "{text}");
+        }
     }
 }

@@ -110,8 +110,8 @@ pub use door::{
     tasks::Tasks,
     traffic::{LinkCounter, LinkTraffic, PurposeBytes, TrafficPurpose, WayBytes, sum_of},
     write::{
-        Based, Changed, ChangedField, Target, Write, Written, check_given_name, check_name,
-        check_person, is_hidden,
+        Based, Changed, ChangedField, SentContent, Target, Write, Written, check_given_name,
+        check_name, check_person, is_hidden,
     },
 };
 pub use hub::{

@@ -177,6 +177,12 @@ fn bounded_contradiction(
     evidence_digest: String,
 ) -> JudgedContradiction {
     let phase = dossier.phase(&contradiction);
+    let unheard = dossier.unheard(&contradiction);
+    if phase == Phase::Firm && !unheard.is_empty() {
+        let not_heard = crate::sentence::unheard(&unheard);
+        contradiction.sentence.then.push(not_heard);
+    }
+
     let text = bounded(&english(&contradiction.sentence), TEXT_LETTERS_MAX);
     contradiction.sentence = contradiction
         .sentence

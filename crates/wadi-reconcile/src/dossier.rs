@@ -2,8 +2,17 @@
 
 use crate::{Contradiction, Fact, Facts, Phase, numbers, sentence};
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_record::Policy;
+use wadi_record::{KnownBy, Policy};
 use wadi_words::Sentence;
+
+/// The commission, whose own time is always known.
+const HUB: &str = "HUB";
+
+/// How long a finding waits beyond its time for a crossing of which nothing was ever heard,
+/// milliseconds: as long as a truck has to any crossing of the country.
+pub fn unheard_limit_ms(policy: &Policy) -> i64 {
+    numbers::hours_ms(policy.diversion_h)
+}
 
 /// A record with the records one link away, of any crossing, and with its cohorts.
 #[derive(Clone, Debug)]
@@ -104,18 +113,41 @@ pub struct DossierCut {
 
 impl Dossier {
     /// Whether a finding that depends on these crossings up to a time is pending or firm.
+    ///
+    /// Who names a crossing of which nothing was ever heard, as one that has no node, keeps nothing
+    /// waiting for ever: so long as a truck may take to any crossing of the country.
     pub(crate) fn phase(&self, contradiction: &Contradiction) -> Phase {
-        let received = |c: &String| {
-            self.watermarks
-                .get(c)
-                .is_some_and(|w| *w >= contradiction.through_ms)
-        };
+        let through_ms = contradiction.through_ms;
+        let waited_ms = through_ms.saturating_add(unheard_limit_ms(&self.policy));
+        let is_over = self.is_received(HUB, waited_ms);
+        let is_settled =
+            |c: &String| self.is_received(c, through_ms) || is_over && self.is_never_heard(c);
 
-        if contradiction.concerns.iter().all(received) {
+        if contradiction.concerns.iter().all(is_settled) {
             Phase::Firm
         } else {
             Phase::Pending
         }
+    }
+
+    /// The crossings concerned of which nothing was ever heard.
+    pub(crate) fn unheard<'a>(&self, contradiction: &'a Contradiction) -> Vec<&'a str> {
+        let through_ms = contradiction.through_ms;
+        let is_unheard = |c: &&String| self.is_never_heard(c) && !self.is_received(c, through_ms);
+        let concerns = contradiction.concerns.iter();
+        concerns.filter(is_unheard).map(String::as_str).collect()
+    }
+
+    fn is_received(&self, crossing: &str, through_ms: i64) -> bool {
+        let received_ms = self.watermarks.get(crossing);
+        received_ms.is_some_and(|ms| *ms >= through_ms)
+    }
+
+    /// Whether no node of a crossing was ever received through any time: none is enrolled, or none
+    /// was ever heard.
+    fn is_never_heard(&self, crossing: &str) -> bool {
+        let received_ms = self.watermarks.get(crossing);
+        received_ms.is_none_or(|ms| *ms <= 0)
     }
 
     /// Linked records of a kind.
@@ -152,6 +184,13 @@ impl Dossier {
         })
     }
 
+    /// What holds know the linked passages and entries by.
+    pub(crate) fn beside(&self) -> Vec<KnownBy> {
+        let can_carry = |r: &&Facts| r.is_passage() || r.is_customs_entry();
+        let all = self.linked.iter().filter(can_carry);
+        all.map(Facts::known_by).collect()
+    }
+
     /// Whether two records began so near to each other that what they share, and what comes back,
     /// is of one journey.
     pub(crate) fn is_near(&self, one: &Facts, other: &Facts) -> bool {
@@ -181,5 +220,72 @@ impl Dossier {
     pub(crate) fn knew(&self, decision: Fact<'_>, of: &str) -> bool {
         self.knew
             .contains(&(decision.entry().to_string(), of.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{HOUR_MS, Phase, tests::*};
+    use serde_json::json;
+
+    const DUE_MS: i64 = 1_000;
+    const LIMIT_MS: i64 = 48 * HOUR_MS;
+
+    /// A finding that waits for a crossing, at a hub whose own time has come so far.
+    fn waits(crossing: &str, hub_ms: i64, heard_ms: Option<i64>) -> (Phase, Vec<String>) {
+        let mut d = dossier(passage("P1", json!({}), &[]), vec![], hub_ms);
+        d.watermarks
+            .extend(heard_ms.map(|ms| (crossing.to_string(), ms)));
+        let found = crate::Contradiction::new("d", 0, said("it"), json!({}))
+            .until([crossing, "TRB"], DUE_MS);
+        let unheard = d.unheard(&found).into_iter().map(String::from);
+        (d.phase(&found), unheard.collect())
+    }
+
+    #[test]
+    fn nothing_waits_for_ever_for_a_crossing_of_which_nothing_was_ever_heard() {
+        let limit_ms = DUE_MS + LIMIT_MS;
+        for crossing in ["XYZ", "MAN"] {
+            assert_eq!(waits(crossing, limit_ms - 1, None).0, Phase::Pending);
+            let named = vec![crossing.to_string()];
+            assert_eq!(
+                waits(crossing, limit_ms, None),
+                (Phase::Firm, named.clone())
+            );
+            // Its node is enrolled and was never started.
+            assert_eq!(waits(crossing, limit_ms, Some(0)), (Phase::Firm, named));
+        }
+    }
+
+    #[test]
+    fn a_dark_crossing_that_was_heard_before_is_waited_for() {
+        let long_after = 999 * LIMIT_MS;
+        assert_eq!(waits("MAN", long_after, Some(DUE_MS - 1)).0, Phase::Pending);
+        assert_eq!(
+            waits("MAN", long_after, Some(DUE_MS)),
+            (Phase::Firm, vec![])
+        );
+    }
+
+    #[test]
+    fn what_was_not_heard_is_said() {
+        let truck = passage(
+            "P1",
+            json!({}),
+            &[event("diverted", 1_000, json!({"to": "XYZ"}))],
+        );
+        let text = |hub_ms| {
+            let found = crate::reconcile(&dossier(truck.clone(), vec![], hub_ms));
+            let of_rule = found.into_iter().find(|f| f.rule.code == "R06");
+            of_rule.map(|f| (f.phase, f.text)).expect("it never came")
+        };
+
+        let due_ms = 1_000 + 48 * HOUR_MS;
+        let (phase, waits) = text(due_ms);
+        assert_eq!(phase, Phase::Pending);
+        assert!(!waits.contains("XYZ: what"), "{waits}");
+        let (phase, told) = text(due_ms + LIMIT_MS);
+        assert_eq!(phase, Phase::Firm);
+        assert!(told.contains("nothing was ever heard of XYZ"), "{told}");
     }
 }

@@ -146,6 +146,11 @@ impl<'a> Fact<'a> {
         })
     }
 
+    /// Whether it says what another one says, whoever and whenever.
+    pub(crate) fn says_the_same(&self, other: &Fact<'_>) -> bool {
+        self.kind() == other.kind() && self.0["data"] == other.0["data"]
+    }
+
     /// A member's text.
     pub fn text(&self, member: &str) -> Option<&'a str> {
         self.0["data"][member].as_str()
@@ -304,10 +309,17 @@ impl Facts {
 
     /// Plates and vehicle numbers in their normal forms, those among them that were changed after
     /// somebody had rested on them.
-    fn vehicles(&self) -> BTreeSet<(&'static str, String)> {
-        let now = VEHICLE_FIELDS
-            .iter()
-            .filter_map(|name| Some((*name, self.field(name)?)));
+    pub(crate) fn vehicles(&self) -> BTreeSet<(&'static str, String)> {
+        self.vehicles_of(|_| true)
+    }
+
+    /// The same, with what stands now only in fields of such names.
+    pub(crate) fn vehicles_of(
+        &self,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> BTreeSet<(&'static str, String)> {
+        let meant = VEHICLE_FIELDS.iter().filter(|name| is_meant(name));
+        let now = meant.filter_map(|name| Some((*name, self.field(name)?)));
         let changes = self.json["changed_after"].as_array().into_iter().flatten();
         let before = changes.flat_map(|change| {
             let name = change["field"].as_str().unwrap_or_default();

@@ -133,6 +133,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// 1 is highest: the rule's, or that of a milder case of it.
+    pub fn severity(&self) -> u8 {
+        self.rule.severity_of(&self.contradiction.sentence.id)
+    }
+
     /// The finding as JSON.
     pub fn json(&self, anchor: &Facts) -> Json {
         let c = &self.contradiction;
@@ -140,7 +145,7 @@ impl Finding {
             "finding": self.id,
             "rule": self.rule.code,
             "name": self.rule.name,
-            "severity": self.rule.severity,
+            "severity": self.severity(),
             "phase": self.phase.name(),
             "record": anchor.printed(),
             "crossing": anchor.crossing(),
@@ -181,6 +186,17 @@ pub struct Rule {
     /// What it may say.
     pub sentences: &'static [SentenceShape],
     pub(crate) judge: fn(&Dossier) -> Vec<Contradiction>,
+}
+
+/// Sentences that tell a milder case than the rest of their rule, with the severity of that.
+const MILDER: [(&str, u8); 1] = [("R08-day-twice", 3)];
+
+impl Rule {
+    /// How severe it is what a sentence of the rule says; 1 is highest.
+    pub fn severity_of(&self, sentence: &str) -> u8 {
+        let milder = MILDER.iter().find(|(id, _)| *id == sentence);
+        milder.map_or(self.severity, |(_, severity)| *severity)
+    }
 }
 
 /// SHA-256 of these texts, each with its length before it: the first 16 bytes in hexadecimal.

@@ -40,14 +40,18 @@ impl Facts {
     }
 
     /// The link of this record by which it was known first to name another one.
-    pub(crate) fn first_naming(&self, other: &Facts) -> Option<Fact<'_>> {
-        let own = self.joining().filter(|e| e.names(other));
+    pub(crate) fn first_naming<'a>(&'a self, other: &'a Facts) -> Option<Fact<'a>> {
+        let own = self.naming(other);
         own.min_by_key(|e| (e.known_from_ms(), e.at_ms()))
     }
 
+    /// Links of this record that name another one.
+    pub(crate) fn naming<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {
+        self.joining().filter(move |e| e.names(other))
+    }
+
     fn links_with<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {
-        let own = self.joining().filter(move |e| e.names(other));
-        own.chain(other.joining().filter(move |e| e.names(self)))
+        self.naming(other).chain(other.naming(self))
     }
 }
 

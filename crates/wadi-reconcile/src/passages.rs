@@ -1,7 +1,7 @@
 //! What several rules ask of passages: which way they go, whether they carry goods, what their
 //! scales said, and which of them carry one load.
 
-use crate::{Fact, Facts};
+use crate::{Fact, Facts, HOUR_MS};
 use std::collections::BTreeSet;
 use wadi_record::{normalise_plate, says_nothing};
 
@@ -14,6 +14,8 @@ const LADEN_WITH_PASSENGERS_KG: i64 = 10_000;
 /// What an empty container weighs at most beside a vehicle's own mass, kilograms: one of forty feet
 /// weighs four tonnes, a refrigerated one five.
 const EMPTY_CONTAINER_KG: i64 = 5_000;
+/// Two exits of one passage that are no further apart are one, through an inner and an outer gate.
+pub(crate) const BETWEEN_GATES_MS: i64 = HOUR_MS;
 /// Containers that one vehicle brings at most.
 const CONTAINERS_MAX: usize = 4;
 
@@ -25,6 +27,34 @@ impl Fact<'_> {
             Some(gross.saturating_sub(tare))
         })
     }
+
+    /// Whether it is a weighing that shows a load.
+    pub(crate) fn shows_a_load(&self) -> bool {
+        self.net_kg().is_some_and(|net| net >= LADEN_KG)
+    }
+
+    /// How many packages it says were moved. One that says none moved nothing: no word of it
+    /// explains why a mass or a count is another one.
+    pub(crate) fn packages_moved(&self) -> Option<i64> {
+        self.int("packages").filter(|packages| *packages > 0)
+    }
+}
+
+/// When something happened, by what is said and by when that was written, Unix milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// As claimed.
+    pub(crate) at_ms: i64,
+    /// When it happened or was written down, whichever is later.
+    pub(crate) known_ms: i64,
+}
+
+/// What so many empty containers weigh at most beside so many vehicles of their own mass,
+/// kilograms. A scale knows the mass of a vehicle, and not that of what stands on it empty.
+pub(crate) fn empty_containers_kg(containers: usize, vehicles: usize) -> i64 {
+    let carried = containers.min(CONTAINERS_MAX.saturating_mul(vehicles));
+    let carried = i64::try_from(carried).unwrap_or(0);
+    carried.saturating_mul(EMPTY_CONTAINER_KG)
 }
 
 /// The direction that a text tells, however it is written.
@@ -49,10 +79,36 @@ impl Facts {
         own.or_else(|| ["in", "out"].into_iter().find(|way| said(way)))
     }
 
-    /// Whether a passage goes in, or does not tell that it goes out: nobody gets around a limit by
-    /// leaving the direction away.
+    /// Whether a passage went in when it was let go, or did not tell that it goes out: nobody gets
+    /// around a limit by leaving the direction away, nor by telling another one when it is gone.
     pub(crate) fn is_inbound(&self) -> bool {
-        self.direction() != Some("out")
+        let Some(known_ms) = self.let_go_ms() else {
+            return self.direction() != Some("out");
+        };
+        let gates = || {
+            let all = self.any(&["gate.in", "gate.out"]);
+            all.filter(move |e| e.known_from_ms() <= known_ms)
+        };
+        let said =
+            |way: &str| gates().any(|e| e.text("direction").and_then(direction_of) == Some(way));
+
+        match self.field_by("direction", known_ms).and_then(direction_of) {
+            Some(own) => own == "in",
+            None => said("in") || !said("out"),
+        }
+    }
+
+    /// Crossings to which a passage was handed over.
+    pub(crate) fn handed_over_to(&self) -> impl Iterator<Item = &str> {
+        self.events("handed_over").filter_map(|e| e.text("to"))
+    }
+
+    /// Whether a passage was handed over, and somebody there has said something of it since. Who
+    /// hands a truck over to a crossing that knows nothing of it has handed over nothing.
+    pub(crate) fn was_taken_over(&self) -> bool {
+        let to: BTreeSet<&str> = self.handed_over_to().collect();
+        let mut counting = self.said().filter(Fact::counts);
+        !to.is_empty() && counting.any(|e| e.written_at().is_some_and(|at| to.contains(at)))
     }
 
     /// Whether customs disputed a weighing.
@@ -83,10 +139,43 @@ impl Facts {
             .filter(move |w| !replaced.contains(w.id()))
     }
 
+    /// When a passage left for good: its exits since it came in last. What is written later undoes
+    /// nothing of what was known when its first exit was.
+    pub(crate) fn left(&self) -> Option<Told> {
+        let last_in_ms = self.last_ms("gate.in").unwrap_or(i64::MIN);
+        let exits = self.events("gate.out");
+        let exits: Vec<Fact<'_>> = exits.filter(|e| e.at_ms() >= last_in_ms).collect();
+
+        Some(Told {
+            at_ms: exits.iter().map(|e| e.at_ms()).max()?,
+            known_ms: exits.iter().map(|e| e.known_from_ms()).min()?,
+        })
+    }
+
+    /// Events of these types by which packages were moved, said before the passage had left: what
+    /// is written once it is gone explains nothing that a scale had shown.
+    pub(crate) fn moved<'a>(&'a self, kinds: &'a [&'a str]) -> impl Iterator<Item = Fact<'a>> {
+        let until_ms = self.left().map_or(i64::MAX, |left| left.known_ms);
+        let all = self.any(kinds).filter(|e| e.packages_moved().is_some());
+        all.filter(move |e| e.known_from_ms() <= until_ms)
+    }
+
+    /// Since when attested weighings show a load, Unix milliseconds.
+    pub(crate) fn laden_from_ms(&self) -> Option<i64> {
+        let attested = self.weighings().filter(Fact::attested);
+        let laden = attested.filter(Fact::shows_a_load);
+        laden.map(|w| w.at_ms()).min()
+    }
+
     /// Whether a passage carries goods: it says so, or names goods or a sealed container, or an
     /// attested weighing shows them, whatever purpose it tells.
     pub(crate) fn carries_goods(&self) -> bool {
-        let least_kg = match self.field("purpose") {
+        if self.field("purpose") == Some("goods") {
+            return true;
+        }
+
+        // What is captured when the truck is gone makes no lighter load of it.
+        let least_kg = match self.field_when_let_go("purpose") {
             Some("goods") => return true,
             Some("passengers") => LADEN_WITH_PASSENGERS_KG,
             _ => LADEN_KG,
@@ -97,11 +186,8 @@ impl Facts {
             texts.filter(|text| !says_nothing(text)).count()
         };
         let (containers, seals) = (told("container"), told("seal"));
-        // A scale knows the vehicle's mass, and not that of what stands on it empty.
-        let empty = i64::try_from(containers.min(CONTAINERS_MAX)).unwrap_or(0);
-        let least_kg = empty
-            .saturating_mul(EMPTY_CONTAINER_KG)
-            .saturating_add(least_kg);
+        let empty_kg = empty_containers_kg(self.containers_told().len(), 1);
+        let least_kg = empty_kg.saturating_add(least_kg);
 
         let fields = self.json["fields"].as_object().into_iter().flatten();
         let mut goods = fields.filter(|(name, _)| name.starts_with("goods."));
@@ -112,14 +198,31 @@ impl Facts {
         names_goods || is_laden || containers > 0 && seals > 0
     }
 
-    /// Whether two passages carry one load: they are of one vehicle or container, name each other,
-    /// or the goods of one went over to the other.
+    /// Whether two passages carry one load: they were of one vehicle or container when they were
+    /// let go, name each other, or the goods of one went over to the other.
     pub(crate) fn is_same_load(&self, other: &Facts) -> bool {
-        self.shares_vehicle(other)
-            || self.shares_any(other, "container")
+        self.shared_vehicle(other)
+            || self.shared_container(other)
             || self.is_linked_to(other)
             || self.went_over_to(other)
             || other.went_over_to(self)
+    }
+
+    /// The same, by what was known when the other one came or left, Unix milliseconds, or is said
+    /// where that was seen: nobody at the other end of the country tells later that a truck which
+    /// is missing was another one.
+    pub(crate) fn is_same_load_by(&self, other: &Facts, known_ms: i64) -> bool {
+        let is_known = |e: &Fact<'_>, on: &Facts| {
+            let written_at = e.written_at().unwrap_or(on.crossing());
+            e.known_from_ms() <= known_ms || written_at == other.crossing()
+        };
+        let joins = |one: &Facts, two: &Facts| {
+            let mut said = one.transhipped_to(two).chain(one.naming(two));
+            said.any(|e| is_known(&e, one))
+        };
+
+        let is_it = self.shared_vehicle(other) || self.shared_container(other);
+        is_it || joins(self, other) || joins(other, self)
     }
 
     /// Whether goods of this passage went over to another's vehicle. Where nobody said to which,
@@ -128,19 +231,27 @@ impl Facts {
         self.transhipped_to(other).next().is_some()
     }
 
-    /// When goods of this passage are first said to have gone over to another's vehicle, or were
-    /// written down to have, Unix milliseconds. None where the other has its container, or it was
-    /// sent on itself: then no word tells since when.
+    /// Since when it is known that goods of this passage went over to another's vehicle, Unix
+    /// milliseconds. One word that is written when that is gone says nothing of an honest truck;
+    /// where the other record tells that something was loaded on it, the goods were there as soon
+    /// as either was said. None where the other has its container or is a record of its vehicle,
+    /// or it was sent on itself: then no word tells since when.
     pub(crate) fn over_since_ms(&self, other: &Facts) -> Option<i64> {
-        if other.shares_any(self, "container") || self.has("diverted") {
+        let is_itself = other.shares_any(self, "container") || other.shares_vehicle(self);
+        if is_itself || self.has("diverted") {
             return None;
         }
 
-        let all = self.transhipped_to(other);
-        all.map(|e| e.said_from_ms()).min()
+        let is_loaded = other.moved(&["reloaded"]).next().is_some();
+        let since_ms = |e: Fact<'_>| match is_loaded {
+            true => e.said_from_ms(),
+            false => e.known_from_ms(),
+        };
+        self.transhipped_to(other).map(since_ms).min()
     }
 
-    fn transhipped_to<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {
+    /// By which words goods of this passage went over to another's vehicle.
+    pub(crate) fn transhipped_to<'a>(&'a self, other: &'a Facts) -> impl Iterator<Item = Fact<'a>> {
         let names = ["vehicle.plate", "vehicle.plate_raw", "trailer.plate"];
         let is_plate_of_other = move |plate: &str| {
             let plate = normalise_plate(plate);
@@ -151,7 +262,10 @@ impl Facts {
             Some(plate) if !says_nothing(plate) => is_plate_of_other(plate),
             _ => true,
         };
-        self.events("transhipped").filter(to_plate)
+        // What moves nothing moves no load.
+        let moves = |e: &Fact<'_>| e.int("packages").is_none_or(|packages| packages > 0);
+        let moved = self.events("transhipped").filter(moves);
+        moved.filter(to_plate)
     }
 }
 
@@ -199,6 +313,55 @@ mod tests {
         assert_eq!(found(sent(), "22B2"), [], "another truck");
         let stayed = first(&[event("gate.in", 2, json!({}))]);
         assert_eq!(found(stayed, "11A1"), [], "nobody sent it on");
+    }
+
+    #[test]
+    fn a_hold_on_one_record_of_a_stay_holds_the_truck_that_leaves_by_another() {
+        let held = |more: &[serde_json::Value]| {
+            let link = event("link", 1, json!({"record": "P1"}));
+            let placed = event("hold.placed", 1, json!({}));
+            hold("H1", json!({}), &[&[link, placed], more].concat())
+        };
+        let found = |first: &[serde_json::Value], on_hold: &[serde_json::Value]| {
+            let came = event("gate.in", 0, json!({}));
+            let first = passage("P1", json!({}), &[&[came], first].concat());
+            let day = 24 * HOUR_MS;
+            let events = [
+                event("gate.in", 4 * day, json!({})),
+                event("gate.out", 5 * day, json!({})),
+            ];
+            let second = passage("P2", json!({"vehicle.plate": "11-A-1"}), &events);
+            firm("R02", first, vec![held(on_hold), second])
+        };
+
+        assert_eq!(found(&[], &[]), [Phase::Firm]);
+        let released = event("released", 2, json!({"holds": ["hold.placed@1"]}));
+        assert_eq!(found(&[], &[released]), []);
+        let out = event("gate.out", 9, json!({}));
+        assert_eq!(found(&[out], &[]).len(), 1, "the first alone, another trip");
+    }
+
+    #[test]
+    fn a_word_that_goods_went_over_accuses_no_truck_that_was_gone() {
+        let found = |packages: i64, entered_ms: i64, more: &[serde_json::Value]| {
+            let link = event("link", 1, json!({"record": "P1"}));
+            let held = hold("H1", json!({}), &[link, event("hold.placed", 1, json!({}))]);
+            let moved = json!({"packages": packages, "to_plate": "22B2"});
+            let mut moved = event("transhipped", 50, moved);
+            moved["entered_ms"] = entered_ms.into();
+            let first = passage("P1", json!({}), &[moved]);
+            let out = [event("gate.out", 100, json!({}))];
+            let fields = json!({"vehicle.plate": "22B2"});
+            let other = passage("P2", fields, &[&out[..], more].concat());
+            firm("R02", first, vec![held, other])
+        };
+
+        assert_eq!(found(5, 50, &[]), [Phase::Firm]);
+        assert_eq!(found(0, 50, &[]), [], "nothing was moved");
+        assert_eq!(found(5, HOUR_MS, &[]), [], "said when it was gone");
+        let loaded = event("reloaded", 60, json!({"packages": 5}));
+        let both = found(5, HOUR_MS, &[loaded]);
+        assert_eq!(both, [Phase::Firm], "its own record tells of it");
     }
 
     #[test]

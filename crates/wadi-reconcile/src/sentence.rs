@@ -154,6 +154,7 @@ mod common {
         Reason = "reason" { reason: text }
         NoReason = "no-reason" {}
         Explained = "explained" {}
+        Unheard = "unheard" { crossings: names }
     }
 
     /// How many more there are of one cause.
@@ -182,6 +183,11 @@ mod common {
         (super::english(&sentence), sentence)
     }
 
+    /// Of which crossings nothing was ever heard.
+    pub(crate) fn unheard(crossings: &[&str]) -> wadi_words::Sentence {
+        Says::Unheard { crossings }.into()
+    }
+
     /// The reason that somebody gave for an act, or that there is none.
     pub(crate) fn reason_given(reason: Option<&str>) -> wadi_words::Sentence {
         match reason {
@@ -192,7 +198,7 @@ mod common {
 }
 
 pub use common::explained_since;
-pub(crate) use common::{cut, more_findings, more_of_this_kind, reason_given};
+pub(crate) use common::{cut, more_findings, more_of_this_kind, reason_given, unheard};
 
 /// Every sentence that a finding may say.
 pub fn every_sentence() -> impl Iterator<Item = &'static SentenceShape> {

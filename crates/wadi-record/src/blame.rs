@@ -113,6 +113,43 @@ impl Record {
         by_entry.into_iter().map(line).collect()
     }
 
+    /// Fields that hold something and held nothing when the record began, by when something was
+    /// put into them first, by the clock of the node that wrote it, as JSON: nobody rested on them
+    /// before.
+    pub(crate) fn captured(&self) -> Vec<Json> {
+        let settled = self.now();
+        let begun_ms = self.written_ms();
+        let mut by_time: BTreeMap<i64, BTreeSet<&str>> = BTreeMap::new();
+        for name in settled.document.field_names() {
+            let claims = settled.document.claims(name).into_iter();
+            let mut standing = claims.filter(|put| *self.value(put) != Value::Null);
+            if standing.next().is_none() {
+                continue;
+            }
+
+            let puts = settled.document.puts(name).map(|(put, _)| put);
+            let told = puts.filter(|put| *self.value(put) != Value::Null);
+            let written = told.filter_map(|put| {
+                let (said, _) = self.row(settled.entry(put.entry))?;
+                Some(said.common.wall_ms)
+            });
+            let first_ms = written
+                .min()
+                .filter(|ms| begun_ms.is_none_or(|begun| *ms > begun));
+            if let Some(first_ms) = first_ms {
+                by_time.entry(first_ms).or_default().insert(name);
+            }
+        }
+
+        let line = |(entered_ms, fields): (i64, BTreeSet<&str>)| {
+            json!({
+                "entered_ms": entered_ms,
+                "fields": fields,
+            })
+        };
+        by_time.into_iter().map(line).collect()
+    }
+
     /// The key of its officer's own that signed an entry.
     pub fn signed_by(&self, entry: &Reference) -> Option<SshKey> {
         self.now()

@@ -5,16 +5,21 @@
 //! that name it, and those that share a container or a transit reference with it, or a plate within
 //! the time that a counterpart has. One that holds a passage holds those that its goods went on to,
 //! too: the vehicle that a transhipment names, and whatever has a container of it, within the same
-//! time, unless the one had left before the other began; and the same vehicle wherever it comes
-//! after it was diverted. Contested values count, and what a gate's camera read: what may be meant
-//! is held. A passage that had left before the entry began, or before the hold, is held no more;
-//! whether it carried the goods, and passed, R02 asks. Nor is one that has nothing of the entry but
-//! a container which the entry's own vehicle had given up before: containers go round. Whose links
-//! count `joins.rs` says.
+//! time, unless the one had left before the other began; the same vehicle wherever it comes after
+//! it was diverted; and the same vehicle, or trailer, at the same crossing on another record, as
+//! long as nobody wrote that it left: a camera and a clerk may begin a record each, and whoever
+//! begins a second one lets nothing go. Contested values count, and what a gate's camera read: what
+//! may be meant is held. A passage that had left before the entry began, or before the hold, is
+//! held no more; whether it carried the goods, and passed, R02 asks. Nor is one that has nothing of
+//! the entry but a container which the entry's own vehicle had given up before, for containers go
+//! round; or but a plate, where the vehicle had left with that entry before and came again with one
+//! of its own. What lies in a store (`stored.rs`) rides with nothing. Whose links count `joins.rs`
+//! says.
 //!
 //! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`],
-//! [`carried_terms`], [`moved_terms`] and [`emptied_terms`] from here, and asks its index of terms
-//! the same. It knows when a record is said to have ended, and not when that was written.
+//! [`carried_terms`], [`moved_terms`], [`emptied_terms`] and [`again_terms`] from here, and asks
+//! its index of terms the same. It knows when a record is said to have ended, and not when that was
+//! written.
 
 use crate::{
     Kind, Policy, TermValue, event_type,
@@ -32,6 +37,8 @@ pub const SOUGHT: [&str; 5] = ["plate", "container", "vin", "document", "goods"]
 const SENT_ON: &str = "sent_on";
 /// What a passage is known by whose containers were emptied, or gone with it.
 const EMPTIED: &str = "emptied";
+/// What a passage is known by at its crossing, on whichever record its vehicle stands there.
+pub const STAY: &str = "stay";
 /// Events after which the goods are no more where they were.
 const EMPTYING: [&str; 2] = ["unloaded", "transhipped"];
 /// Times further from 1970 than this are near none, milliseconds: 31,000 years.
@@ -66,8 +73,9 @@ fn near_ms(policy: &Policy) -> i64 {
 }
 
 /// The terms by which passages are found that the goods of another went on to.
-pub fn moved_terms(policy: &Policy) -> [MovedTerm; 4] {
+pub fn moved_terms(policy: &Policy) -> [MovedTerm; 5] {
     let near_ms = near_ms(policy);
+    let far_ms = i64::from(policy.dossier_window_h).saturating_mul(HOUR_MS);
     let journey_ms = i64::from(policy.diversion_h).saturating_mul(HOUR_MS);
     let sent_on_ms = near_ms.saturating_add(journey_ms);
     let term = |from, to, within_ms: i64| MovedTerm {
@@ -81,6 +89,8 @@ pub fn moved_terms(policy: &Policy) -> [MovedTerm; 4] {
         term("container", "container", near_ms),
         term(SENT_ON, "plate", sent_on_ms),
         term(SENT_ON, "vin", sent_on_ms),
+        // What nobody let out is there, however long.
+        term(STAY, STAY, far_ms),
     ]
 }
 
@@ -109,25 +119,52 @@ pub fn emptied_terms(policy: &Policy) -> EmptiedTerm {
     }
 }
 
-/// What follows from the other terms of a record: what the vehicle of a passage is known by once it
-/// was sent to another crossing, and which of its containers were given up.
+/// How it is known that a vehicle came again, with another entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AgainTerm {
+    /// The term that the entry, both passages and the other entry are known by.
+    pub what: &'static str,
+    /// Only where the other entry began within so many milliseconds of the later passage.
+    pub within_ms: i64,
+}
+
+/// How it is known that vehicles came again.
+pub fn again_terms(policy: &Policy) -> AgainTerm {
+    AgainTerm {
+        what: "plate",
+        within_ms: near_ms(policy).min(CARRIAGE_TIME_MS_MAX),
+    }
+}
+
+/// What follows from the other terms of a record: what the vehicle of a passage is known by where
+/// it is, or once it was sent to another crossing, and which of its containers were given up.
 pub(crate) fn terms_that_follow(record: &Record, terms: &[(String, String)]) -> Terms {
     if record.kind() != Some(Kind::Passage) {
         return Vec::new();
     }
 
-    let counting = record.events().filter(|e| e.counts());
+    let counting = record
+        .events()
+        .filter(|e| e.counts() && !moves_nothing(e.int("packages")));
     let is_emptied = is_emptied(counting.map(|e| (e.kind(), e.at_ms)));
-    following(terms.iter(), is_emptied)
+    let crossing = record
+        .listed_under()
+        .map_or(String::new(), |crossing| crossing.to_string());
+    following(terms.iter(), is_emptied, &crossing)
 }
 
 fn following<'a>(
     terms: impl Iterator<Item = &'a (String, String)> + Clone,
     is_emptied: bool,
+    crossing: &str,
 ) -> Terms {
     let is_diverted = terms.clone().any(|(what, _)| what == "diverted");
     let follows = |(what, value): &(String, String)| match what.as_str() {
         "plate" | "vin" if is_diverted => Some((SENT_ON.to_string(), value.clone())),
+        "plate" | "vin" if !crossing.is_empty() => {
+            let stay = format!("{crossing} {value}");
+            Some((STAY.to_string(), crate::term(&stay)))
+        }
         "container" if is_emptied => Some((EMPTIED.to_string(), value.clone())),
         _ => None,
     };
@@ -135,8 +172,14 @@ fn following<'a>(
     terms.filter_map(follows).collect()
 }
 
+/// Whether an unloading or a transhipment tells that nothing was moved.
+pub(crate) fn moves_nothing(packages: Option<i64>) -> bool {
+    packages.is_some_and(|packages| packages <= 0)
+}
+
 /// Whether the vehicle of a passage gave its containers up, or is gone with them: by the types of
-/// its events that count, and when they are said to have happened, Unix milliseconds.
+/// its events that count, and when they are said to have happened, Unix milliseconds. Those that
+/// moved nothing are none of them.
 fn is_emptied<'a>(events: impl Iterator<Item = (&'a str, i64)>) -> bool {
     let mut came_ms: Option<i64> = None;
     let mut went_ms: Option<i64> = None;
@@ -186,7 +229,9 @@ pub struct KnownBy {
     kind: Option<Kind>,
     born_ms: i64,
     /// When it left, where it did and has not come back.
-    left_ms: Option<i64>,
+    left: Option<Left>,
+    /// It is a customs entry that was cancelled.
+    is_cancelled: bool,
     /// When its containers were given up.
     emptied: Vec<Emptied>,
     terms: BTreeSet<(String, String)>,
@@ -206,7 +251,8 @@ impl KnownBy {
         terms.extend(counting.flat_map(terms_said));
 
         let emptied = emptied(projection);
-        let following = following(terms.iter(), !emptied.is_empty());
+        let crossing = projection["crossing"].as_str().unwrap_or_default();
+        let following = following(terms.iter(), !emptied.is_empty(), crossing);
         terms.extend(following);
 
         Self {
@@ -215,7 +261,8 @@ impl KnownBy {
                 .into_iter()
                 .find(|kind| projection["kind"] == kind.name()),
             born_ms,
-            left_ms: left_ms(projection),
+            left: left(projection),
+            is_cancelled: projection["state"] == "CANCELLED",
             emptied,
             terms,
         }
@@ -242,7 +289,8 @@ impl KnownBy {
         self.carries_beside(entry, &[], policy)
     }
 
-    /// The same, beside other passages, one of which may have given up a container before.
+    /// The same, beside other passages, one of which may have given up a container before, or left
+    /// with these goods, and beside other entries, one of which may be its own.
     pub fn carries_beside(&self, entry: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
         let are_joined = entry.links_to(self) || self.links_to(entry);
         let are_two = self.kind == Some(Kind::Passage) && entry.kind == Some(Kind::CustomsEntry);
@@ -261,10 +309,16 @@ impl KnownBy {
             term.what == given_up.what
                 && others.any(|other| other.had_given_up(value, entry, self, &given_up))
         };
+        let again = again_terms(policy);
+        let is_again = |term: &CarriedTerm, value: &str| {
+            term.what == again.what && self.came_again_with(value, entry, others, &again)
+        };
         let shares = |term: &CarriedTerm| {
             let mut values = entry.values(term.what);
-            entry.is_near(self, term.within_ms)
-                && values.any(|value| self.has(term.what, value) && !is_given_up(term, value))
+            let is_shared = |value: &str| {
+                self.has(term.what, value) && !is_given_up(term, value) && !is_again(term, value)
+            };
+            entry.is_near(self, term.within_ms) && values.any(is_shared)
         };
 
         carried_terms(policy).iter().any(shares)
@@ -290,6 +344,56 @@ impl KnownBy {
             && self.has(terms.emptied, container)
             && entry.values(terms.own).any(is_own)
             && self.emptied.iter().any(is_before)
+    }
+
+    /// Whether it is a later trip of the vehicle that an entry names: this had left on another
+    /// record since the entry began, and there is a later entry for what it brings now. By one of
+    /// the two alone nothing goes free.
+    pub fn is_later_trip(&self, entry: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
+        let again = again_terms(policy);
+        let values = entry.values(again.what);
+        let mut shared = values.filter(|value| self.has(again.what, value));
+        shared.any(|value| self.came_again_with(value, entry, others, &again))
+    }
+
+    fn came_again_with(
+        &self,
+        value: &str,
+        entry: &KnownBy,
+        others: &[KnownBy],
+        again: &AgainTerm,
+    ) -> bool {
+        let had_left = |other: &KnownBy| {
+            let since = other.left.filter(|left| left.at_ms >= entry.born_ms);
+            other.kind == Some(Kind::Passage)
+                && other.id != self.id
+                && since.is_some_and(|left| left.known_ms < self.born_ms)
+                && other.has(again.what, value)
+        };
+        let is_own = |other: &KnownBy| {
+            other.kind == Some(Kind::CustomsEntry)
+                && !other.is_cancelled
+                && other.born_ms > entry.born_ms
+                && other.is_near(self, again.within_ms)
+                && other.has(again.what, value)
+        };
+
+        others.iter().any(had_left) && others.iter().any(is_own)
+    }
+
+    /// Whether both are records of one vehicle, or trailer, at one crossing, and neither had left
+    /// before the other began: what stands on the one is there when the other leaves.
+    pub fn is_beside(&self, other: &KnownBy, policy: &Policy) -> bool {
+        let far_ms = i64::from(policy.dossier_window_h).saturating_mul(HOUR_MS);
+        let mut stays = self.values(STAY);
+        let are_passages = [self, other].map(|of| of.kind == Some(Kind::Passage));
+
+        are_passages == [true; 2]
+            && self.id != other.id
+            && stays.any(|stay| other.has(STAY, stay))
+            && self.is_near(other, far_ms.min(CARRIAGE_TIME_MS_MAX))
+            && !self.left_before(other, 0)
+            && !other.left_before(self, 0)
     }
 
     /// Whether it is a passage that the goods of another one went on to.
@@ -319,7 +423,7 @@ impl KnownBy {
 
     /// Whether it had left for good more than so many milliseconds before another one began.
     pub fn left_before(&self, other: &KnownBy, by_ms: i64) -> bool {
-        let left_ms = self.left_ms.map(|left_ms| left_ms.saturating_add(by_ms));
+        let left_ms = self.left.map(|left| left.known_ms.saturating_add(by_ms));
         left_ms.is_some_and(|left_ms| left_ms < other.born_ms)
     }
 
@@ -337,55 +441,77 @@ impl KnownBy {
     }
 }
 
-/// When a passage left, by what is said and by when that was written, Unix milliseconds: its last
-/// exit, where it did not come back after it.
-fn left_ms(projection: &Json) -> Option<i64> {
-    let times = |kind: &'static str, written: bool| {
-        let events = projection["events"].as_array().into_iter().flatten();
-        let of_kind = events.filter(move |e| e["type"] == kind && e["counts"] == true);
-        of_kind.filter_map(move |e| {
-            let at_ms = e["at_ms"].as_i64()?;
-            let entered_ms = e["entered_ms"].as_i64().filter(|_| written);
-            Some(entered_ms.map_or(at_ms, |entered_ms| entered_ms.max(at_ms)))
-        })
-    };
+/// When a passage left for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Left {
+    /// When, as claimed, Unix milliseconds.
+    at_ms: i64,
+    /// The same, or when it was written down, whichever is later.
+    known_ms: i64,
+}
 
-    let came_ms = times("gate.in", false).max();
-    let went_ms = times("gate.out", false).max()?;
-    let is_back = came_ms.is_some_and(|came_ms| came_ms > went_ms);
-    times("gate.out", true).max().filter(|_| !is_back)
+/// When a passage left, out by a gate or sent back: its last exit, where it did not come back after
+/// it.
+fn left(projection: &Json) -> Option<Left> {
+    let is_exit = |kind: &str| matches!(kind, "gate.out" | "turned_back");
+    let exits = || counting(projection).filter(|said| is_exit(said.kind));
+    let came = counting(projection).filter(|said| said.kind == "gate.in");
+
+    let came_ms = came.map(|said| said.at_ms).max();
+    let at_ms = exits().map(|said| said.at_ms).max()?;
+    let known_ms = exits().map(|said| said.known_ms).max()?;
+    let is_back = came_ms.is_some_and(|came_ms| came_ms > at_ms);
+    (!is_back).then_some(Left { at_ms, known_ms })
+}
+
+/// An event that counts, and when it happened.
+#[derive(Clone, Copy)]
+struct Counting<'a> {
+    kind: &'a str,
+    /// When, as claimed, Unix milliseconds.
+    at_ms: i64,
+    /// The same, or when it was written down, whichever is later.
+    known_ms: i64,
+}
+
+/// The events of a projection that count, but those that moved nothing.
+fn counting(projection: &Json) -> impl Iterator<Item = Counting<'_>> {
+    let events = projection["events"].as_array().into_iter().flatten();
+    let counts = |e: &&Json| {
+        let packages = e["data"]["packages"].as_i64();
+        e["counts"] == true && !moves_nothing(packages)
+    };
+    events.filter(counts).filter_map(|e| {
+        let at_ms = e["at_ms"].as_i64()?;
+        let known_ms = e["entered_ms"].as_i64().map_or(at_ms, |ms| ms.max(at_ms));
+        Some(Counting {
+            kind: e["type"].as_str()?,
+            at_ms,
+            known_ms,
+        })
+    })
 }
 
 /// When the containers of a passage were given up: with every unloading, and with its exit, where
 /// it did not come back.
 fn emptied(projection: &Json) -> Vec<Emptied> {
-    let counting = || {
-        let events = projection["events"].as_array().into_iter().flatten();
-        events.filter(|e| e["counts"] == true).filter_map(|e| {
-            let (kind, at_ms) = (e["type"].as_str()?, e["at_ms"].as_i64()?);
-            let known_ms = e["entered_ms"].as_i64().map_or(at_ms, |ms| ms.max(at_ms));
-            Some((kind, at_ms, known_ms))
-        })
-    };
-    if !is_emptied(counting().map(|(kind, at_ms, _)| (kind, at_ms))) {
+    let all = || counting(projection);
+    if !is_emptied(all().map(|said| (said.kind, said.at_ms))) {
         return Vec::new();
     }
 
-    let unloaded = counting().filter(|(kind, ..)| EMPTYING.contains(kind));
-    let unloaded = unloaded.map(|(_, at_ms, known_ms)| Emptied {
-        at_ms,
-        known_ms,
+    let unloaded = all().filter(|said| EMPTYING.contains(&said.kind));
+    let unloaded = unloaded.map(|said| Emptied {
+        at_ms: said.at_ms,
+        known_ms: said.known_ms,
         is_gone: false,
     });
 
-    let went_ms = counting()
-        .filter(|(kind, ..)| *kind == "gate.out")
-        .map(|(_, at_ms, _)| at_ms)
-        .max();
-    let gone = went_ms.zip(left_ms(projection));
-    let gone = gone.map(|(at_ms, known_ms)| Emptied {
-        at_ms,
-        known_ms,
+    let has_gone = all().any(|said| said.kind == "gate.out");
+    let gone = left(projection).filter(|_| has_gone);
+    let gone = gone.map(|left| Emptied {
+        at_ms: left.at_ms,
+        known_ms: left.known_ms,
         is_gone: true,
     });
     unloaded.chain(gone).collect()
@@ -397,11 +523,16 @@ fn terms_said(event: &Json) -> impl Iterator<Item = (String, String)> {
     let row = event["type"].as_str().and_then(event_type);
     let named = row.map_or(&[][..], |row| row.terms).iter();
     named.filter_map(|named| {
-        let TermValue::Member(member) = named.value else {
-            return None;
+        let data = &event["data"];
+        let member = match named.value {
+            TermValue::Member(member) => member,
+            TermValue::MemberOfSome(member, count) if !moves_nothing(data[count].as_i64()) => {
+                member
+            }
+            _ => return None,
         };
 
-        let said = member_term(named.what, event["data"][member].as_str()?);
+        let said = member_term(named.what, data[member].as_str()?);
         (!said.is_empty()).then(|| (named.what.to_string(), crate::term(&said)))
     })
 }
@@ -428,95 +559,4 @@ fn texts_of(projection: &Json) -> BTreeMap<&str, Vec<&str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    const DAY_MS: i64 = 24 * HOUR_MS;
-
-    fn event(kind: &str, at_ms: i64, data: Json) -> Json {
-        json!({"type": kind, "at_ms": at_ms, "entered_ms": at_ms, "counts": true, "data": data})
-    }
-
-    fn known(id: &str, kind: Kind, born_ms: i64, fields: Json, events: &[Json]) -> KnownBy {
-        let projection = json!({"kind": kind.name(), "fields": fields, "events": events});
-        KnownBy::of(id, born_ms, &projection)
-    }
-
-    fn passage(id: &str, born_ms: i64, plate: &str, events: &[Json]) -> KnownBy {
-        let fields = json!({"vehicle.plate": plate, "container.1": "C1"});
-        known(id, Kind::Passage, born_ms, fields, events)
-    }
-
-    fn diverted(at_ms: i64) -> Json {
-        event("diverted", at_ms, json!({"to": "QAM"}))
-    }
-
-    #[test]
-    fn a_diverted_vehicle_is_known_wherever_it_comes_next() {
-        let policy = Policy::default();
-        let vehicle = |id: &str, born_ms: i64, plate: &str, events: &[Json]| {
-            known(
-                id,
-                Kind::Passage,
-                born_ms,
-                json!({"vehicle.plate": plate}),
-                events,
-            )
-        };
-        let took_over = |first: &KnownBy, born_ms: i64, plate: &str| {
-            vehicle("P2", born_ms, plate, &[]).took_over(first, &policy)
-        };
-
-        let sent = vehicle("P1", 0, "22 A 1", &[diverted(HOUR_MS)]);
-        assert!(took_over(&sent, 3 * DAY_MS, "22-A-1"));
-        assert!(!took_over(&sent, 3 * DAY_MS, "22-A-2"), "another vehicle");
-        assert!(!took_over(&sent, 5 * DAY_MS, "22-A-1"), "another journey");
-
-        let stayed = vehicle("P1", 0, "22 A 1", &[]);
-        assert!(!took_over(&stayed, DAY_MS, "22-A-1"), "it was sent nowhere");
-        let out = event("gate.out", HOUR_MS, json!({}));
-        let gone = vehicle("P1", 0, "22 A 1", &[out, diverted(0)]);
-        assert!(!took_over(&gone, DAY_MS, "22-A-1"), "it had left before");
-    }
-
-    #[test]
-    fn a_container_that_the_entrys_vehicle_gave_up_carries_nothing_of_it() {
-        let policy = Policy::default();
-        let fields = json!({"vehicle.plate": "11A1", "container.1": "C1"});
-        let entry = known("E1", Kind::CustomsEntry, DAY_MS, fields, &[]);
-        let later = passage("P2", 20 * DAY_MS, "22B2", &[]);
-        let carries = |events: &[Json], plate: &str| {
-            let first = passage("P1", DAY_MS, plate, events);
-            later.carries_beside(&entry, &[first], &policy)
-        };
-        let unloaded = |at_ms| event("unloaded", at_ms, json!({"packages": 9}));
-        let out = |at_ms| event("gate.out", at_ms, json!({}));
-
-        assert!(later.carries(&entry, &policy));
-        assert!(carries(&[], "11A1"), "nobody said that it was emptied");
-        assert!(!carries(&[unloaded(2 * DAY_MS)], "11A1"));
-        assert!(!carries(&[out(20 * DAY_MS - 1)], "11A1"));
-
-        assert!(
-            carries(&[unloaded(19 * DAY_MS)], "11A1"),
-            "it may be laden again"
-        );
-        assert!(carries(&[unloaded(21 * DAY_MS)], "11A1"), "it was laden");
-        assert!(carries(&[out(DAY_MS - 1)], "11A1"), "an earlier journey");
-        assert!(carries(&[unloaded(2 * DAY_MS)], "33C3"), "a stranger's");
-        let back = event("gate.in", 3 * DAY_MS, json!({}));
-        assert!(carries(&[out(2 * DAY_MS), back], "11A1"), "it came back");
-
-        let mut claimed = unloaded(2 * DAY_MS);
-        claimed["entered_ms"] = (21 * DAY_MS).into();
-        assert!(carries(&[claimed], "11A1"), "said after the other had come");
-
-        let own = passage("P2", 20 * DAY_MS, "22B2", &[]);
-        let link = event("link", 20 * DAY_MS, json!({"record": "E1"}));
-        let linked = passage("P2", 20 * DAY_MS, "22B2", &[link]);
-        let first = || [passage("P1", DAY_MS, "11A1", &[unloaded(2 * DAY_MS)])];
-        assert!(!own.carries_beside(&entry, &first(), &policy));
-        assert!(linked.carries_beside(&entry, &first(), &policy));
-    }
-}
+mod tests;

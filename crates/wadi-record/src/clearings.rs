@@ -22,7 +22,7 @@ pub(crate) struct Clearings<'a> {
 }
 
 /// Whether the author of one event had seen another, or the other stands before it in its log.
-fn knew(sight: &Sight<'_>, later: &EventView, event: &EventView) -> bool {
+pub(crate) fn knew(sight: &Sight<'_>, later: &EventView, event: &EventView) -> bool {
     sight.saw(later, event) || is_earlier_in_log(event, later)
 }
 
@@ -61,10 +61,12 @@ impl<'a> Clearings<'a> {
             until_ms.is_some_and(|until_ms| until_ms < out.at_ms)
         };
         let is_known = |back: &EventView| knew(sight, out, back);
+        let is_seen =
+            |cleared: &EventView| sight.saw(out, cleared) || is_on_paper(record, out, cleared);
         let mut seen = self
             .cleared
             .iter()
-            .filter(|cleared| sight.saw(out, cleared) && !is_over(cleared));
+            .filter(|cleared| is_seen(cleared) && !is_over(cleared));
 
         match self.used(sight, is_known) {
             Used::Nothing => seen.next().is_some(),
@@ -114,6 +116,29 @@ enum Used {
     All,
     /// Those that the authors of exits had seen after which the vehicle came back.
     SeenBy(SeenTogether),
+}
+
+/// Whether an act stood on paper when an exit did, though it was typed after it: after an outage
+/// the forms of a day are typed in whatever order they lie in. Both are of a time that was over
+/// when they were typed, and the second one follows soon: what is written of an exit that was typed
+/// when it happened mends nothing.
+pub(crate) fn is_on_paper(record: &Record, out: &EventView, act: &EventView) -> bool {
+    let doubt_ms = doubt_ms(record, &out.reference);
+    let is_late = |e: &EventView| e.entered_ms.saturating_sub(e.at_ms) > doubt_ms;
+    let waited_ms = act.entered_ms.saturating_sub(out.entered_ms);
+
+    is_late(out)
+        && is_late(act)
+        && act.at_ms <= out.at_ms
+        && waited_ms <= forms_ms(record, &out.reference)
+}
+
+/// How long the rest of a day's forms may take, milliseconds: as long as a counterpart.
+fn forms_ms(record: &Record, reference: &Reference) -> i64 {
+    let row = record.row(reference);
+    row.map_or(0, |(said, _)| {
+        i64::from(said.judge.policy.counterpart_h).saturating_mul(3_600_000)
+    })
 }
 
 /// The doubt that the clock of whoever wrote an entry is given, milliseconds.

@@ -3,15 +3,17 @@
 
 use crate::{
     Draft, Field, FieldType, Member, Record, ValueType,
+    check_digits::container_misread,
+    drafts::way,
     error::nearest,
     event_type,
     fields::known_field,
     normal::{
         NoTerm, OtherNumbers, StrangeLetter, country_doubt, currency_doubt, field_has_no_term,
-        field_term, hs_doubt, is_digest, is_hash_of_nothing, no_term, normalise_plate,
-        says_nothing, strange_letter, target_doubt, unit_doubt,
+        field_term, has_digit, hs_doubt, is_digest, is_hash_of_nothing, no_digit_told, no_term,
+        normalise_plate, says_nothing, strange_letter, target_doubt, unit_doubt,
     },
-    ranges::{time_ahead, unlikely_day, unlikely_time},
+    ranges::{day_ahead, day_behind, time_ahead, time_behind, unlikely_day, unlikely_time},
 };
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -40,15 +42,28 @@ const READ_OFF_THINGS: [(&str, &str); 9] = [
     ("receipt", "receipt"),
 ];
 
-/// Times that may lie ahead, until which something holds or by which it is due: fields, and events
-/// with their members. All other times are of what has happened.
-const DEADLINES: [&str; 5] = [
+/// Times and days until which something holds or by which it is due: fields, and events with their
+/// members. They lie ahead when they are told; all others are of what has happened.
+const DEADLINES: [&str; 6] = [
     "due_at_ms",
     "certificate.expiry.expires_at",
     "cleared.until",
     "result.issued.due_at",
     "sample.taken.due_at",
+    "weighed.calibration_due",
 ];
+
+/// Whether a field, or a member of an event, tells until when something holds or by when it is due,
+/// and no time of what has happened. Fields have no event.
+pub fn is_deadline(event: Option<&str>, name: &str) -> bool {
+    DEADLINES.iter().any(|deadline| match event {
+        None => *deadline == name,
+        Some(event) => deadline
+            .strip_prefix(event)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .is_some_and(|member| member == name),
+    })
+}
 
 /// Crossings that are named where none is like the one that was given.
 const CROSSINGS_NAMED: usize = 40;
@@ -60,6 +75,8 @@ pub struct DraftContext<'a> {
     pub now_ms: i64,
     /// How far ahead of that a time of what has happened may lie, in milliseconds.
     pub ahead_ms: i64,
+    /// When what is drafted was said, Unix milliseconds: now, or when a paper was written.
+    pub said_ms: i64,
     /// The record as it stands; none where the draft begins one.
     pub record: Option<&'a Record>,
     /// The crossings known here, asked for where a draft names one. Where there are none, nobody
@@ -116,7 +133,9 @@ impl Draft {
             .into_iter()
             .chain(of_masses)
             .chain(self.has_no_currency(record))
+            .chain(self.has_no_unit(record))
             .chain(self.has_no_direction(record))
+            .chain(self.gate_disagrees(record))
             .chain(self.certificates_of_another_field(record))
             .collect()
     }
@@ -165,6 +184,43 @@ impl Draft {
             .then(|| format!("{name}: an amount without a currency is compared with no other"))
     }
 
+    /// Where a quantity is put and no unit says of what.
+    fn has_no_unit(&self, record: Option<&Record>) -> Option<String> {
+        if !matches!(self.fields.get("quantity"), Some(Value::Int(_))) {
+            return None;
+        }
+
+        let says = |value: &Value| matches!(value, Value::Text(text) if !text.is_empty());
+        (!self.values("unit", record).iter().any(says))
+            .then(|| "quantity: a number without a unit is compared with no other".into())
+    }
+
+    /// Where a vehicle is let in the other way than its passage goes.
+    fn gate_disagrees(&self, record: Option<&Record>) -> Vec<String> {
+        let ways = self.values("direction", record);
+        let ways: Vec<&str> = ways
+            .iter()
+            .filter_map(|value| match value {
+                Value::Text(text) => way(text),
+                _ => None,
+            })
+            .collect();
+        let Some(of_passage) = ways.first() else {
+            return Vec::new();
+        };
+
+        let gates = self
+            .events
+            .iter()
+            .filter(|event| event.get("type").and_then(Json::as_str) == Some("gate.in"));
+        let said = gates.filter_map(|event| way(event.get("direction")?.as_str()?));
+        said.filter(|said| !ways.contains(said))
+            .map(|said| {
+                format!("gate.in.direction: {said:?} is not how the passage goes, {of_passage:?}")
+            })
+            .collect()
+    }
+
     /// Where a vehicle is let out and nobody ever told whether it goes in or out.
     fn has_no_direction(&self, record: Option<&Record>) -> Option<String> {
         let record = record?;
@@ -173,12 +229,12 @@ impl Draft {
             return None;
         }
 
-        let is_text = |value: &Value| matches!(value, Value::Text(text) if !text.is_empty());
+        let is_way = |value: &Value| matches!(value, Value::Text(text) if way(text).is_some());
         let mut own = self.events.iter();
         let mut said = record.events();
-        let is_told = self.values("direction", Some(record)).iter().any(is_text)
+        let is_told = self.values("direction", Some(record)).iter().any(is_way)
             || own.any(|event| event.contains_key("direction"))
-            || said.any(|event| event.counts() && event.text("direction").is_some());
+            || said.any(|event| event.counts() && event.text("direction").and_then(way).is_some());
 
         (!is_told).then(|| {
             "direction: nobody told whether it goes in or out, and it is taken for going in".into()
@@ -231,7 +287,7 @@ impl Draft {
 
         match (row.value, value) {
             (FieldType::Int(unit), Value::Int(number)) => {
-                unit.unlikely(*number as f64).into_iter().collect()
+                unit.unlikely(*number as f64, number).into_iter().collect()
             }
             (FieldType::Time, Value::Int(ms)) => {
                 time_doubt(name, *ms, context).into_iter().collect()
@@ -244,7 +300,9 @@ impl Draft {
             }
             (FieldType::HsCode, Value::Text(code)) => hs_doubt(code).into_iter().collect(),
             (FieldType::Currency, Value::Text(code)) => currency_doubt(code).into_iter().collect(),
-            (FieldType::Day, Value::Text(day)) => unlikely_day(day).into_iter().collect(),
+            (FieldType::Day, Value::Text(day)) => {
+                day_doubt(name, day, context).into_iter().collect()
+            }
             (FieldType::Lookout, Value::Text(term)) if is_cut_digest(term) => {
                 vec![format!(
                     "a SHA-256 has 64 hexadecimal digits, and this has {}: no document is found by \
@@ -293,9 +351,27 @@ fn text_doubts(name: &str, text: &str) -> Vec<String> {
         return legal_basis_doubt(text).into_iter().collect();
     }
 
-    let is_compared = field_term(name, text).is_some_and(|(what, _)| what != HASHED);
-    let told = is_compared.then(|| letter_doubt(text)).flatten();
+    let told = field_term(name, text)
+        .filter(|(what, _)| *what != HASHED)
+        .and_then(|(what, _)| {
+            letter_doubt(text)
+                .or_else(|| plate_doubt(what, text))
+                .or_else(|| seals_doubt(what, text))
+        });
     told.into_iter().collect()
+}
+
+/// What is strange about a plate without a digit: a word that says that there is none looks so.
+fn plate_doubt(what: &str, text: &str) -> Option<String> {
+    (what == "plate" && !has_digit(text)).then(|| no_digit_told(text))
+}
+
+/// What is strange about the number of a seal that holds a comma: it is more than one.
+fn seals_doubt(what: &str, text: &str) -> Option<String> {
+    let is_several =
+        what == "seal" && text.contains([',', ';', '\u{060C}', '\u{061B}', '\u{3001}']);
+    is_several
+        .then(|| format!("{text:?} holds a comma, and is taken for one seal: name each for itself"))
 }
 
 /// Why nothing is found by a text, in a sentence.
@@ -305,6 +381,10 @@ fn no_term_told(text: &str, why: NoTerm) -> String {
             format!("{text:?} holds neither a letter nor a digit: nothing is found by it")
         }
         NoTerm::SaysNone => format!("{text:?} says that there is none, and counts as none"),
+        NoTerm::Unread => format!(
+            "{text:?} has a place that nobody read, as a question mark: what is left is no other \
+             number, and nothing is found by it"
+        ),
         NoTerm::HashOfNothing => hash_of_nothing_told(text),
         NoTerm::NoNumber(why) => format!("{text:?} {why}"),
     }
@@ -321,10 +401,18 @@ fn legal_basis_doubt(text: &str) -> Option<String> {
 
 /// What is strange about a member's text that is read off a thing, or a reference.
 fn read_off_doubt(what: &str, text: &str) -> Option<String> {
-    match no_term(what, text) {
-        Some(why) => Some(no_term_told(text, why)),
-        None => letter_doubt(text),
+    if let Some(why) = no_term(what, text) {
+        return Some(no_term_told(text, why));
     }
+
+    letter_doubt(text)
+        .or_else(|| plate_doubt(what, text))
+        .or_else(|| seals_doubt(what, text))
+        .or_else(|| {
+            (what == "container")
+                .then(|| container_misread(text))
+                .flatten()
+        })
 }
 
 /// What is strange about the letters of a number or a reference.
@@ -341,13 +429,23 @@ fn letter_doubt(text: &str) -> Option<String> {
     })
 }
 
-/// What is strange about a time: of what has happened, if it lies ahead.
+/// What is strange about a time: of what has happened, if it lies ahead; of what is due, if it lies
+/// behind.
 fn time_doubt(name: &str, ms: i64, context: &DraftContext) -> Option<String> {
-    let latest_ms = match DEADLINES.contains(&name) {
-        true => i64::MAX,
-        false => context.now_ms.saturating_add(context.ahead_ms),
-    };
-    unlikely_time(ms).or_else(|| time_ahead(ms, latest_ms))
+    let latest_ms = context.now_ms.saturating_add(context.ahead_ms);
+    unlikely_time(ms).or_else(|| match DEADLINES.contains(&name) {
+        true => time_behind(ms, context.said_ms),
+        false => time_ahead(ms, latest_ms),
+    })
+}
+
+/// The same of a day.
+fn day_doubt(name: &str, day: &str, context: &DraftContext) -> Option<String> {
+    let latest_ms = context.now_ms.saturating_add(context.ahead_ms);
+    unlikely_day(day).or_else(|| match DEADLINES.contains(&name) {
+        true => day_behind(day, context.said_ms),
+        false => day_ahead(day, latest_ms),
+    })
 }
 
 /// Why nothing is sent to a crossing, or leaves by it, as far as this node knows: one may be
@@ -398,17 +496,14 @@ fn member_doubts(
     match member.value {
         ValueType::Int(unit) | ValueType::Number(unit) => value
             .as_f64()
-            .and_then(|n| unit.unlikely(n))
+            .and_then(|n| unit.unlikely(n, value))
             .into_iter()
             .collect(),
 
         ValueType::Ints(unit) => {
-            let all = value
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Json::as_f64);
-            all.filter_map(|n| unit.unlikely(n)).collect()
+            let all = value.as_array().into_iter().flatten();
+            all.filter_map(|given| unit.unlikely(given.as_f64()?, given))
+                .collect()
         }
 
         ValueType::Time => {
@@ -438,7 +533,13 @@ fn member_doubts(
                 .filter_map(|text| member_text_doubt(member.name, text))
                 .collect()
         }
-        ValueType::Day => value.as_str().and_then(unlikely_day).into_iter().collect(),
+        ValueType::Day => {
+            let name = format!("{event}.{}", member.name);
+            let doubt = value
+                .as_str()
+                .and_then(|day| day_doubt(&name, day, context));
+            doubt.into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

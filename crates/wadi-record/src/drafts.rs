@@ -102,15 +102,36 @@ fn check_words(event: &Map<String, Json>) -> Result<(), RecordError> {
                 .as_array()
                 .is_some_and(|a| a.iter().any(is_blank_text))
     };
+    let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
     let Some((member, _)) = event.iter().find(|(_, value)| holds_blank(value)) else {
-        return Ok(());
+        return check_way(name, event);
     };
 
-    let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
     Err(RecordError::BadValue {
         field: format!("{name}.{member}"),
         why: "expected text that is not empty, and this holds nothing that is seen".into(),
     })
+}
+
+/// The ways in which a vehicle goes through a gate.
+const WAYS: [&str; 2] = ["in", "out"];
+
+/// Which way a text tells, as rules take it.
+pub(crate) fn way(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    WAYS.into_iter().find(|way| way.eq_ignore_ascii_case(text))
+}
+
+/// Refuses an event with a direction that no rule knows, which would be taken for none.
+fn check_way(name: &str, event: &Map<String, Json>) -> Result<(), RecordError> {
+    let given = event.get("direction").and_then(Json::as_str);
+    match given.filter(|text| way(text).is_none()) {
+        None => Ok(()),
+        Some(text) => Err(RecordError::BadValue {
+            field: format!("{name}.direction"),
+            why: format!("{text:?} is none of {}", WAYS.join(", ")),
+        }),
+    }
 }
 
 /// Drafts on passages.

@@ -181,7 +181,10 @@ impl FieldAct<'_> {
         };
 
         self.may_put(put, row, is_guarded)?;
-        if holds_nothing || stood.iter().all(|v| say_the_same(&put.key, v, &put.value)) {
+        if holds_nothing {
+            return Ok(self.capture(put, row));
+        }
+        if stood.iter().all(|v| say_the_same(&put.key, v, &put.value)) {
             return Ok(None);
         }
 

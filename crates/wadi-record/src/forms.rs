@@ -17,6 +17,7 @@ use crate::{
     fields::known_field,
     judged_change::{EventView, Verdict},
     record::Record,
+    sent_back::SentBack,
     sight::Sight,
     state::{Checks, counted, restricting},
 };
@@ -114,6 +115,8 @@ fn unfounded_exits<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<Unfounded<'
 
     let checks = Checks::of(record);
     let clearings = Clearings::of(record, sight);
+    let sent_back = SentBack::of(record);
+    let exits = exits.filter(|event| !sent_back.is_led_out(sight, event));
     let exits = exits.filter_map(|event| {
         let lacks = checks.lacking(record, sight, event, &clearings)?;
         Some(Unfounded {

@@ -79,7 +79,7 @@ fn is_of_hold(
     placements: &[Placement],
 ) -> bool {
     let said = record.row(&event.reference).map(|(said, _)| said);
-    let policy = said.map(|said| said.judge.policy.as_ref());
+    let policy = said.map(|said| &*said.judge.policy);
     let is_own = |placed: &Placement| {
         let places = placed.id != UNPLACED && placed.entry == Some(event.reference);
         places || placed.department == Some(by) || policy.is_some_and(|p| owns(p, by, placed.hold))

@@ -43,18 +43,21 @@ mod ranges;
 mod reading;
 mod record;
 pub mod schema;
+mod sent_back;
 mod settle;
 mod shifts;
 mod sight;
 mod state;
 mod state_names;
+mod stored;
 mod unit;
 mod weight;
 
 pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
 pub use blame::Setting;
 pub use carriage::{
-    CarriedTerm, EmptiedTerm, KnownBy, MovedTerm, SOUGHT, carried_terms, emptied_terms, moved_terms,
+    AgainTerm, CarriedTerm, EmptiedTerm, KnownBy, MovedTerm, SOUGHT, STAY, again_terms,
+    carried_terms, emptied_terms, moved_terms,
 };
 pub use check_digits::warnings;
 pub use come_to::{ComeTo, LackingAct};
@@ -67,7 +70,7 @@ pub use decision::{
 };
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
-pub use doubts::DraftContext;
+pub use doubts::{DraftContext, is_deadline};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::{RecordError, hint, nearest};
 pub use events::{
@@ -84,14 +87,15 @@ pub use held::{End, Placement, UNPLACED, held_at, held_now, holds};
 pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, RefusedPut, Verdict};
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
-    OtherNumbers, Zone, field_term, goods_terms, hs_subheading, is_blank, is_currency, is_digest,
-    lies_under, member_term, normalise_country, normalise_document, normalise_hs_code,
-    normalise_label, normalise_plate, normalise_reference, normalise_target, normalise_unit,
-    plate_shape, says_nothing, takes_no_room, zones_failed,
+    OtherNumbers, Zone, field_term, goods_terms, holds_a_character, hs_subheading, is_blank,
+    is_currency, is_digest, lies_under, mass_g, member_term, normalise_country, normalise_document,
+    normalise_hs_code, normalise_label, normalise_plate, normalise_reference, normalise_target,
+    normalise_unit, percent_decoded, plate_shape, says_nothing, takes_no_room, typed_plainly,
+    whole_zones, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};
-pub use ranges::{impossible_time, unlikely_time};
+pub use ranges::{impossible_time, read_time_ms, unlikely_time};
 pub use reading::{
     LOOKOUT_FIELD, PERSONS_READ_BY, identifies_person, reads_lookout, tells_of_person,
 };
@@ -101,5 +105,6 @@ pub use shifts::{SHIFT_EVENTS, ShiftTurn, is_off_shift};
 pub use state::fold;
 pub use state::{State, state};
 pub use state_names::STATE_NAMES;
+pub use stored::{StoredTerms, stored_terms};
 pub use unit::Unit;
 pub use wadi_log::Value;

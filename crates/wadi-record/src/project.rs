@@ -3,7 +3,7 @@
 use crate::{
     Department, HoldType, Kind, TermValue,
     authority::Refusal,
-    carriage::terms_that_follow,
+    carriage::{moves_nothing, terms_that_follow},
     check_digits,
     contained::{Trip, contained, trip},
     device_numbers::{DeviceNumber, numbers_of_puts},
@@ -17,6 +17,7 @@ use crate::{
     policy::SYSTEM_OFFICER,
     record::Record,
     state::{Fold, State, unreadable},
+    stored::terms_of_stores,
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -247,6 +248,7 @@ impl Record {
             "unfounded": fold.unfounded.iter().map(Unfounded::json).collect::<Vec<_>>(),
             "fields": fields,
             "put_by": self.put_by(),
+            "captured": self.captured(),
             "seals": self.seals(),
             "seals_recorded": self.seals_recorded(),
             "device_numbers": self.device_numbers(),
@@ -459,6 +461,8 @@ fn term_value(value: TermValue, event: &EventView) -> String {
     let text = |member: &str| event.text(member).unwrap_or_default();
     match value {
         TermValue::Member(member) => text(member).into(),
+        TermValue::MemberOfSome(_, count) if moves_nothing(event.int(count)) => String::new(),
+        TermValue::MemberOfSome(member, _) => text(member).into(),
         TermValue::Members(one, other) => format!("{} {}", text(one), text(other)),
         TermValue::Officer => event.officer.clone(),
         TermValue::OfficerIf(member) if event.members.contains_key(member) => event.officer.clone(),
@@ -582,6 +586,7 @@ pub fn terms(record: &Record) -> Terms {
 
     let following = terms_that_follow(record, &out);
     out.extend(following);
+    out.extend(terms_of_stores(record));
     out.sort();
     out.dedup();
     out

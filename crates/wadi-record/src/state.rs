@@ -6,7 +6,7 @@
 
 use crate::{
     Department, Effect, EventType, Kind,
-    clearings::Clearings,
+    clearings::{Clearings, is_on_paper},
     contained::{Trip, contained, trip},
     event_index::is_alarm,
     event_type,
@@ -15,6 +15,7 @@ use crate::{
     held::{Placement, UNPLACED, holds},
     judged_change::EventView,
     record::Record,
+    sent_back::SentBack,
     sight::Sight,
 };
 use std::collections::{BTreeSet, HashMap};
@@ -202,9 +203,11 @@ fn passage(record: &Record, sight: &Sight<'_>, state: &mut State) {
         .collect();
 
     // A truck may go out by one gate and come back: the later of the two, by what its author had
-    // seen, tells.
+    // seen, tells. Who was sent back is led out by a gate, too.
     let seen_coming_in = sight.together(counted(record, &["gate.in"]));
-    let out = counted(record, &["gate.out"]).any(|o| !sight.is_among(o, &seen_coming_in));
+    let sent_back = SentBack::of(record);
+    let out = counted(record, &["gate.out"])
+        .any(|o| !sight.is_among(o, &seen_coming_in) && !sent_back.is_led_out(sight, o));
     let voided = has("voided");
     if voided && out {
         state.flags.insert("VOIDED_AFTER_EXIT");
@@ -311,7 +314,10 @@ impl<'a> Checks<'a> {
         let knew = |e: &EventView| sight.saw(out, e) || is_earlier_in_log(e, out);
         let saw_open = self.opened.iter().any(|o| {
             let closed = self.closed_by.get(o.id.as_str()).into_iter().flatten();
-            knew(o) && !closed.into_iter().any(|c| knew(c))
+            knew(o)
+                && !closed
+                    .into_iter()
+                    .any(|c| knew(c) || is_on_paper(record, out, c))
         });
 
         if saw_open {

@@ -239,6 +239,46 @@ fn goods_of_a_hold_that_change_after_its_release_are_told() {
         changed(&record, &after),
         [("origin".into(), Some("released"))]
     );
+
+    // What nobody had said when it was let go is told as well, and what was said before is not.
+    let certificate = || QuarantineHold::on().text("certificate.ref", "EC-77");
+    let early = qam.say("of-vet", Some(id), &[result.reference], certificate());
+    assert_eq!(changed(&build(&[&first, &result, &early]), &early), []);
+    let late = qam.say("of-vet", Some(id), &[released.reference], certificate());
+    let record = build(&[&first, &result, &released, &late]);
+    assert_eq!(
+        changed(&record, &late),
+        [("certificate.ref".into(), Some("released"))]
+    );
+    assert_eq!(record.json()["changed_after"][0]["before"], json!([]));
+}
+
+#[test]
+fn a_record_tells_when_what_it_did_not_begin_with_was_captured() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, admitted, id) = truck(&mut trb);
+    let purpose = |text: &str| Passage::on().text("purpose", text);
+    let goods = trb.say("of-port", Some(id), &[admitted.reference], purpose("goods"));
+    let empty = trb.say("of-port", Some(id), &[goods.reference], purpose("empty"));
+    let cleared = Passage::on().clear("container.1");
+    let cleared = trb.say("of-port", Some(id), &[empty.reference], cleared);
+
+    let captured = |rows: &[&JudgedChange]| build(rows).json()["captured"].clone();
+    let line = |said: &JudgedChange, fields: &[&str]| {
+        json!({
+            "entered_ms": said.common.wall_ms,
+            "fields": fields,
+        })
+    };
+    let at_gate = captured(&[&first, &admitted]);
+    assert_eq!(at_gate, json!([line(&admitted, &["container.1"])]));
+
+    let told = captured(&[&first, &admitted, &goods, &empty, &cleared]);
+    assert_eq!(
+        told,
+        json!([line(&goods, &["purpose"])]),
+        "first said, and what is gone is none"
+    );
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn nothing_known(now_ms: i64) -> DraftContext<'static> {
     DraftContext {
         now_ms,
         ahead_ms: 0,
+        said_ms: now_ms,
         record: None,
         crossings: &BTreeSet::new,
     }

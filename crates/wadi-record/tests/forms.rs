@@ -434,6 +434,79 @@ fn a_clearing_is_good_for_one_exit() {
     assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
 }
 
+/// Who is sent back at a counter goes out by a gate, too: with no clearing, and not inland.
+#[test]
+fn whoever_was_sent_back_is_led_out_without_a_clearing() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, id) = admitted(&mut trb);
+    let mut say =
+        |based_on: &JudgedChange, draft| trb.say("of-port", Some(id), &[based_on.reference], draft);
+    let back = || Passage::on().event("turned_back", json!({"reason": "no papers"}));
+    let out = || Passage::on().gate_out("G2", "R2");
+
+    let sent = say(&first, back());
+    let led_out = say(&sent, out());
+    let record = build(&[&first, &sent, &led_out]);
+    assert_eq!(lacks(&record), []);
+    assert_eq!(state(&record).name, "TURNED_BACK");
+
+    let cleared = say(&sent, Passage::on().event("cleared", json!({})));
+    let let_go = say(&cleared, out());
+    let record = build(&[&first, &sent, &cleared, &let_go]);
+    assert_eq!(lacks(&record), []);
+    assert_eq!(state(&record).name, "EXITED", "it was let in after all");
+
+    let came_again = say(&sent, Passage::on().gate_in("G1", "R3"));
+    let forced = say(&came_again, out());
+    let record = build(&[&first, &sent, &came_again, &forced]);
+    assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
+    assert_eq!(state(&record).name, "EXITED");
+
+    let inland = json!({"gate": "G2", "read": "R2", "direction": "in"});
+    let inland = say(&sent, Passage::on().event("gate.out", inland));
+    let record = build(&[&first, &sent, &inland]);
+    assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
+
+    let mut other = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (first, id) = admitted(&mut other);
+    let gone = other.say("of-port", Some(id), &[first.reference], out());
+    let later = other.say("of-port", Some(id), &[gone.reference], back());
+    let record = build(&[&first, &gone, &later]);
+    assert_eq!(lacks(&record), one("gate.out", Lack::Clearance));
+    assert_eq!(state(&record).name, "EXITED", "said when it was gone");
+}
+
+/// The forms of an outage are typed in whatever order they lie in.
+#[test]
+fn a_clearing_on_paper_that_is_typed_after_the_exit_on_paper_held() {
+    let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
+    let (mut first, id) = admitted(&mut trb);
+    let out = Passage::on().gate_out("G2", "R2");
+    let mut out = trb.say("of-port", Some(id), &[first.reference], out);
+    let cleared = Passage::on().event("cleared", json!({}));
+    let mut cleared = trb.say("of-port", Some(id), &[out.reference], cleared);
+
+    const HOUR_MS: u64 = 3_600_000;
+    let typed_ms = 100 * HOUR_MS;
+    let mut lacking = |out_hours_ago: u64, cleared_hours_ago: u64, typed_later: u64| {
+        let ago = |hours: u64| i64::try_from(typed_ms - hours * HOUR_MS).ok();
+        first.common.happened_ms = Some(0);
+        for said in [&mut out, &mut cleared] {
+            said.common.wall_ms = i64::try_from(typed_ms).unwrap();
+        }
+        out.common.happened_ms = ago(out_hours_ago);
+        cleared.common.happened_ms = ago(cleared_hours_ago);
+        cleared.common.wall_ms += i64::try_from(typed_later * HOUR_MS).unwrap();
+        lacks(&build(&[&first, &out, &cleared]))
+    };
+
+    let forced = || one("gate.out", Lack::Clearance);
+    assert_eq!(lacking(18, 19, 0), []);
+    assert_eq!(lacking(18, 17, 0), forced(), "it was cleared later");
+    assert_eq!(lacking(0, 1, 0), forced(), "the exit was typed at once");
+    assert_eq!(lacking(18, 19, 48), forced(), "two days later");
+}
+
 #[test]
 fn a_clearing_holds_until_it_says() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
@@ -467,6 +540,7 @@ fn whoever_lets_out_what_tells_no_direction_is_told() {
         draft.doubts(&DraftContext {
             now_ms: 1_767_225_600_000,
             ahead_ms: 3_600_000,
+            said_ms: 1_767_225_600_000,
             record: Some(record),
             crossings: &unknown,
         })

@@ -53,11 +53,11 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore, recode_postgres};
 pub use rows::{
-    AboutRow, BornFilter, BranchRow, Carried, CarriedWithin, CaseFilter, CaseRow, ChangeRow,
-    ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, EmptiedBefore, FindingFilter,
-    FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow, RawCosignature,
-    RawEntry, RawLoose, RecordFilter, RecordRow, RefusalPage, RefusalPlace, RefusalRow, SoughtBy,
-    StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
+    AboutRow, BornFilter, BranchRow, CameAgain, Carried, CarriedWithin, CaseFilter, CaseRow,
+    ChangeRow, ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, EmptiedBefore,
+    FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow,
+    RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalPage, RefusalPlace,
+    RefusalRow, SoughtBy, StoreCounts, StoredEntry, StoredOn, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

@@ -9,7 +9,8 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Mode of a file with something secret in it.
@@ -20,6 +21,8 @@ const DIR: u32 = 0o700;
 const PASSAGE: u32 = 0o011;
 /// What others than the owner may do.
 const OTHERS: u32 = 0o077;
+/// Names that are tried for a file that is being written: others may lie there since a crash.
+const NAMES_MAX: u32 = 1_000;
 /// What a node's directory holds of its own; the rest of it is its operator's.
 const OWN: [&str; 9] = [
     "node.sqlite",
@@ -40,16 +43,49 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Writes a file for its owner alone, in the place of one that may be there, and syncs it.
+/// Writes a file for its owner alone, whole or not at all, in the place of one that may be there,
+/// and syncs it. Nothing is written into what lies there, or where a link leads.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = options().write(true).truncate(true).open(path)?;
-    // One that was there before keeps its mode.
-    if file.metadata()?.permissions().mode() & OTHERS != 0 {
-        file.set_permissions(fs::Permissions::from_mode(FILE))?;
-    }
+    let (unfinished, mut file) = create_beside(path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&unfinished, path));
 
-    file.write_all(bytes)?;
-    file.sync_all()
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Creates a file that is not there yet, for its owner alone. Whatever has the name already, a link
+/// that leads nowhere among it, stays as it is.
+///
+/// # Errors
+///
+/// `AlreadyExists` where something has the name.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(FILE).open(path)
+}
+
+/// Creates a file beside another one, under a name that nothing has: others may write in that
+/// directory, too, and lay something under a name that they can foresee.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let mut tried = 0;
+    loop {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}-{number}.part", std::process::id()));
+        let name = PathBuf::from(name);
+
+        tried += 1;
+        match create_new(&name) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && tried < NAMES_MAX => {}
+            made => return made.map(|file| (name, file)),
+        }
+    }
 }
 
 /// Creates an empty file for its owner alone, unless there is one.
@@ -259,6 +295,19 @@ mod tests {
         let others = dir.path().join("others");
         fs::write(&others, "x").unwrap();
         fs::set_permissions(&others, fs::Permissions::from_mode(0o644)).unwrap();
+
+        // Nor is one written through, where it leads to a file or nowhere.
+        for leads_to in [&others, &dir.path().join("nowhere")] {
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(leads_to, &link).unwrap();
+            assert!(create_new(&link).is_err());
+            write(&link, b"new").unwrap();
+            assert!(!link.is_symlink() && mode(&link) == 0o600);
+            fs::remove_file(&link).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&others).unwrap(), "x");
+        assert!(!dir.path().join("nowhere").exists());
+
         std::os::unix::fs::symlink(&others, dir.path().join("node.sqlite")).unwrap();
         close_all(dir.path());
         assert_eq!(mode(&others), 0o644);

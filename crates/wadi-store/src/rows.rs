@@ -151,6 +151,10 @@ pub struct HoldTerms {
     pub moved: Vec<MovedWithin>,
     /// How a carried term is known that the entry's own vehicle gave up; none where none is.
     pub emptied: Option<EmptiedBefore>,
+    /// How a vehicle is known that came again, with another entry; none where none is.
+    pub again: Option<CameAgain>,
+    /// How goods are known that lie in a store; none where none are.
+    pub stored: Option<StoredOn>,
 }
 
 /// A term that a customs entry shares with the passages that carry its goods.
@@ -186,6 +190,30 @@ pub struct EmptiedBefore {
     /// For so many milliseconds after it last spoke it still holds, where it did not leave; at most
     /// 10^15.
     pub after_ms: i64,
+}
+
+/// A carried term of a vehicle that left with the entry's goods, and came again with another entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CameAgain {
+    /// The carried term, of all four records.
+    pub what: &'static str,
+    /// The other entry was born after the first, within so many milliseconds of the later passage.
+    pub within_ms: i64,
+}
+
+/// Terms by which all goods of a passage lie in a store: one number for all, and two officers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoredOn {
+    /// How many came off the passage.
+    pub came_off: &'static str,
+    /// Who says so, each.
+    pub came_off_by: &'static str,
+    /// How many lie there, of the hold.
+    pub stored: &'static str,
+    /// Who says so, each.
+    pub stored_by: &'static str,
+    /// How many the entry declares.
+    pub declared: &'static str,
 }
 
 /// An open hold that holds a record.

@@ -79,10 +79,10 @@ pub struct Token {
     /// The person who bears it; empty where it is a machine's, or the machine's own operator's.
     #[serde(default)]
     pub person: String,
-    /// When it was issued, Unix milliseconds by this node's clock; 0 where that is not known.
+    /// When it was issued, Unix milliseconds by what the node knows of the time; 0 where unknown.
     #[serde(default)]
     pub created_ms: i64,
-    /// When it ends, Unix milliseconds by this node's clock; never, where it is left out.
+    /// When it ends, Unix milliseconds by the same; never, where it is left out.
     #[serde(default)]
     pub expires_ms: Option<i64>,
     /// What it reads, where that was narrowed or granted.
@@ -94,7 +94,7 @@ pub struct Token {
     /// Records in which it was shown what a lookout seeks.
     #[serde(default)]
     pub lookouts_read: u64,
-    /// When it was last used, to the hour, Unix milliseconds by this node's clock.
+    /// When it was last used, to the hour, Unix milliseconds by the same.
     #[serde(default)]
     pub last_used_ms: Option<i64>,
     /// The account whose session it is; none where it was issued as a token.
@@ -166,7 +166,7 @@ impl FromRequestParts<Arc<Node>> for Token {
             serde_json::from_str(&kept).map_err(|_| denied("the token does not read"))?;
         token.hash = hash;
 
-        let now_ms = node.now_ms();
+        let now_ms = node.time().best_ms();
         if token.has_expired(node) {
             return Err(token.expired());
         }
@@ -211,7 +211,7 @@ impl Token {
 
     /// Whether its time is over, or, of a session, whether nobody used it for too long.
     pub(crate) fn has_expired(&self, node: &Node) -> bool {
-        let now_ms = node.now_ms();
+        let now_ms = node.time().best_ms();
         let used_ms = self.last_used_ms.unwrap_or(0).max(self.created_ms);
         let idle_ms = (SESSION_IDLE_MS as f64 * node.pace()) as i64;
         let is_idle = self.session.is_some() && now_ms.saturating_sub(used_ms) > idle_ms;

@@ -1,17 +1,17 @@
 //! Request bodies, and the workload's operations, as writes.
 
-use crate::{Problem, Token, TokenScope, problem::unprocessable};
+use crate::{Problem, Token, TokenScope, problem::unprocessable, strict::content_hash};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use wadi_log::{RecordId, Reference, SshSignature};
+use wadi_log::{Hash, RecordId, Reference, SshSignature};
 use wadi_node::LocalScope;
 use wadi_node::{Based, Node, Target, Write, check_person};
 use wadi_record::{
-    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, is_blank,
-    known_field, normalise_plate, zones_failed,
+    DECISION_NAMESPACE, Draft, Kind, RecordError, SIGNATURE_EVENT, Value, Zone, holds_a_character,
+    is_blank, known_field, normalise_plate, read_time_ms, whole_zones, zones_failed,
 };
 
 /// What is to be recorded.
@@ -53,6 +53,21 @@ pub struct DraftBody {
     pub check_mrz: Vec<String>,
 }
 
+/// The hash of a body and the record that it is about: what the number of a device stands for,
+/// whether it comes by the API or in a file.
+pub(crate) fn hash_of_number(sent: &Json, on: Option<&RecordId>) -> Hash {
+    content_hash(&[sent, &json!(on.map(RecordId::to_string))])
+}
+
+/// Who speaks, as what a key stands for has it. What a device was enrolled for is a right of its
+/// token, and none of its name.
+pub(crate) fn speaker(scope: &TokenScope) -> Json {
+    match scope {
+        TokenScope::Device { device, .. } => json!(TokenScope::device(device.as_str())),
+        TokenScope::Officer { .. } | TokenScope::Operator | TokenScope::Reader => json!(scope),
+    }
+}
+
 fn value(field: &str, json: &Json) -> Result<Value, Problem> {
     match json {
         Json::Null => Ok(Value::Null),
@@ -87,9 +102,11 @@ impl DraftBody {
     /// The machine-readable zones, checked. A reader that found none sends an empty one, which says
     /// nothing of a document.
     fn zones(&self, node: &Node) -> Vec<Zone> {
-        let now_ms = node.now_ms();
-        let read = self.check_mrz.iter().filter(|zone| !is_blank(zone));
-        read.map(|zone| Zone::read(zone, now_ms)).collect()
+        let now_ms = node.time().best_ms();
+        let sent = self.check_mrz.iter().map(String::as_str);
+        let read: Vec<&str> = sent.filter(|zone| !is_blank(zone)).collect();
+        let zones = whole_zones(&read);
+        zones.iter().map(|zone| Zone::read(zone, now_ms)).collect()
     }
 
     /// What looks wrong about the machine-readable zones, and whether it is told of nobody because
@@ -105,7 +122,7 @@ impl DraftBody {
             }));
         }
 
-        let empty = self.check_mrz.len() - zones.len();
+        let empty = self.check_mrz.iter().filter(|zone| is_blank(zone)).count();
         if empty > 0 {
             out.push(format!(
                 "{empty} of the machine-readable zones was empty, and says nothing"
@@ -206,7 +223,7 @@ impl DraftBody {
             && !draft.fields.contains_key("vehicle.plate")
         {
             let plate = normalise_plate(raw);
-            if plate.is_empty() {
+            if !holds_a_character(raw) {
                 let why =
                     format!("{raw:?} holds neither a letter nor a digit; null clears a field");
                 return Err(unprocessable(
@@ -253,6 +270,23 @@ impl DraftBody {
         }
     }
 
+    /// Refuses what a device sets beyond what it was enrolled for. What this node adds by itself,
+    /// as the plate for comparing or how a check went, is not the device's to be allowed.
+    fn check_fields_enrolled(
+        &self,
+        kind: Kind,
+        device: &str,
+        fields: Option<&[String]>,
+    ) -> Result<(), Problem> {
+        // A name that the table does not have is told of as one when the draft is checked.
+        let general = |name: &String| known_field(kind, name).map(|row| row.name);
+        let mut set = self.fields.keys().filter_map(general);
+        match set.find(|name| !is_enrolled(fields, name)) {
+            Some(field) => Err(not_enrolled(device, field)),
+            None => Ok(()),
+        }
+    }
+
     /// Says in a write who speaks, as the token allows.
     fn set_speaker(&self, write: &mut Write, scope: &TokenScope) -> Result<(), Problem> {
         // Whoever sends a number expects that it counts: what would be dropped is refused.
@@ -287,7 +321,9 @@ impl DraftBody {
                 fields,
             } => {
                 self.check_speaker_left_out()?;
-                check_enrolment(&write.draft, device, events.as_deref(), fields.as_deref())?;
+                let draft = &write.draft;
+                check_enrolled(draft, device, events.as_deref())?;
+                self.check_fields_enrolled(draft.kind, device, fields.as_deref())?;
                 let Some(seq) = self.device_seq.filter(|seq| *seq > 0) else {
                     return Err(unprocessable(
                         "device_seq_missing",
@@ -326,32 +362,22 @@ fn in_one_line(event: &mut Map<String, Json>) {
     }
 }
 
-/// Refuses what a device says or sets beyond what it was enrolled for. Where it was enrolled for
-/// nothing by name the tables judge it.
-fn check_enrolment(
-    draft: &Draft,
-    device: &str,
-    events: Option<&[String]>,
-    fields: Option<&[String]>,
-) -> Result<(), Problem> {
-    let is_listed = |list: Option<&[String]>, name: &str| {
-        list.is_none_or(|names| names.iter().any(|n| n == name))
-    };
-    let refuse = |name: &str| {
-        let why = format!("{device} was not enrolled for {name}; `wadi token list` shows for what");
-        Err(Problem::new(StatusCode::FORBIDDEN, "not_enrolled", why))
-    };
+/// Whether a name is among those that a device was enrolled for. Where it was enrolled for nothing
+/// by name the tables judge it.
+fn is_enrolled(list: Option<&[String]>, name: &str) -> bool {
+    list.is_none_or(|names| names.iter().any(|n| n == name))
+}
 
-    let said = draft.events.iter().filter_map(|e| e.get("type")?.as_str());
-    if let Some(event) = said.into_iter().find(|name| !is_listed(events, name)) {
-        return refuse(event);
-    }
+fn not_enrolled(device: &str, name: &str) -> Problem {
+    let why = format!("{device} was not enrolled for {name}; `wadi token list` shows for what");
+    Problem::new(StatusCode::FORBIDDEN, "not_enrolled", why)
+}
 
-    // A name that the table does not have is told of as one when the draft is checked.
-    let general = |name: &String| known_field(draft.kind, name).map(|row| row.name);
-    let mut set = draft.fields.keys().filter_map(general);
-    match set.find(|name| !is_listed(fields, name)) {
-        Some(field) => refuse(field),
+/// Refuses what a device says beyond what it was enrolled for.
+fn check_enrolled(draft: &Draft, device: &str, events: Option<&[String]>) -> Result<(), Problem> {
+    let mut said = draft.events.iter().filter_map(|e| e.get("type")?.as_str());
+    match said.find(|name| !is_enrolled(events, name)) {
+        Some(event) => Err(not_enrolled(device, event)),
         None => Ok(()),
     }
 }
@@ -456,6 +482,8 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
         }
     }
 
+    check_masses(&set)?;
+
     if !status.is_empty() {
         status.entry("status").or_insert_with(|| "unchanged".into());
         draft = draft.event("status.noted", Json::Object(status));
@@ -465,9 +493,77 @@ pub fn operation_writes(op: &Map<String, Json>) -> Result<(String, bool, Draft, 
     Ok((id.to_string(), is_new, draft, officer))
 }
 
+/// Refuses a line in which a vehicle weighs more empty than laden, as the members of one weighing
+/// are: somebody put each in the other's place.
+fn check_masses(set: &Map<String, Json>) -> Result<(), Problem> {
+    let kg = |member: &str| set.get(member).and_then(Json::as_i64);
+    match (kg("gross_kg"), kg("tare_kg")) {
+        (Some(gross), Some(tare)) if tare > gross => Err(RecordError::BadValue {
+            field: "tare_kg".into(),
+            why: format!("{tare} is more than the gross {gross}"),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 fn time_ms(name: &str, text: &str) -> Result<i64, Problem> {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed
-        .map(|t| t.as_millisecond())
-        .map_err(|e| unprocessable("bad_operation", format!("{name}: {e}")))
+    read_time_ms(text).map_err(|why| unprocessable("bad_operation", format!("{name}: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(set: Json) -> Result<Draft, Problem> {
+        let line = json!({"op": "new", "id": "L1", "set": set});
+        let Json::Object(line) = line else {
+            unreachable!("an object");
+        };
+        operation_writes(&line).map(|(_, _, draft, _)| draft)
+    }
+
+    #[test]
+    fn a_line_in_which_the_masses_changed_places_is_refused() {
+        let told = line(json!({"gross_kg": 10_000, "tare_kg": 20_000})).unwrap_err();
+        assert_eq!(told.code, "bad_value");
+        assert!(told.detail.contains("20000 is more than the gross 10000"));
+
+        for right in [
+            json!({"gross_kg": 20_000, "tare_kg": 10_000}),
+            json!({"gross_kg": 10_000, "tare_kg": 10_000}),
+            json!({"tare_kg": 20_000}),
+        ] {
+            assert!(line(right.clone()).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
+    fn a_time_whose_offset_and_zone_differ_is_none() {
+        let at = |text: &str| line(json!({"arrived_at": text}));
+        assert!(at("2026-11-28T08:00:00+03:00[Asia/Baghdad]").is_ok());
+        assert!(at("2026-11-28T08:00:00Z").is_ok());
+        for wrong in [
+            "2026-11-28T08:00:00+02:00[Asia/Baghdad]",
+            "2026-11-28T08:00:00+25:59",
+        ] {
+            assert_eq!(at(wrong).unwrap_err().code, "bad_operation", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_held_to_what_it_sent_and_not_to_what_follows_from_it() {
+        let sent = |names: &[&str]| DraftBody {
+            fields: names.iter().map(|n| (n.to_string(), json!("1"))).collect(),
+            ..DraftBody::default()
+        };
+        let own = ["vehicle.plate_raw".to_string()];
+        let check =
+            |names: &[&str]| sent(names).check_fields_enrolled(Kind::Passage, "CAM-1", Some(&own));
+
+        assert!(check(&["vehicle.plate_raw"]).is_ok());
+        let told = check(&["vehicle.plate", "vehicle.plate_raw"]).unwrap_err();
+        assert_eq!((told.status, told.code.as_str()), (403, "not_enrolled"));
+        assert!(told.detail.contains("vehicle.plate;"), "{}", told.detail);
+    }
 }

@@ -42,9 +42,12 @@ const PAGE: u32 = 200;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Follower {
-    /// Whether it may read on. Its token is read where one was revoked since, and not for each
-    /// change.
+    /// Whether it may read on: its token holds, and its officer is in office. The token is read
+    /// where one was revoked since, and not for each change.
     async fn may_follow(&mut self) -> bool {
+        if self.token.reading(&self.node).is_err() {
+            return false;
+        }
         if !self.revocations.has_changed().unwrap_or(true) {
             return !self.token.has_expired(&self.node);
         }
@@ -54,10 +57,17 @@ impl Follower {
     }
 
     /// A record as this follower reads it; nothing where it does not.
-    fn shown(&self, record: &str) -> Option<String> {
-        let mut record: Value = serde_json::from_str(record).ok()?;
-        let reading = self.token.reading(&self.node).ok()?;
-        reading.show_record(&mut record).then(|| record.to_string())
+    ///
+    /// # Errors
+    ///
+    /// Where it reads nothing any more: what was left out would be missed for good, should it read
+    /// again later and go on from a newer cursor.
+    fn shown(&self, record: &str) -> Result<Option<String>, Problem> {
+        let reading = self.token.reading(&self.node)?;
+        let Ok(mut record) = serde_json::from_str::<Value>(record) else {
+            return Ok(None);
+        };
+        Ok(reading.show_record(&mut record).then(|| record.to_string()))
     }
 }
 
@@ -137,8 +147,10 @@ pub(crate) async fn changes(
 
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
-                    let Some(record) = follower.shown(&change.record.json) else {
-                        continue;
+                    let record = match follower.shown(&change.record.json) {
+                        Ok(Some(record)) => record,
+                        Ok(None) => continue,
+                        Err(_) => return None,
                     };
 
                     let event = sse::Event::default()

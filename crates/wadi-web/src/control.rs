@@ -5,26 +5,26 @@ use crate::{
     answers::ControlAnswer,
     cuts::{cut_of_node, signed_cut, spare_of_node, succession, uncut},
     foresee::{check_admission, foresee_control},
+    language::language_for,
+    policy::{emptied, policy_entry},
     problem::unprocessable,
     strict::StrictBody,
 };
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 use wadi_log::{
-    Admit, Body, Closure, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, PolicyEntry,
-    Reference, SshKey,
+    Admit, Body, Closure, Crossing, Enrolment, OfficerEntry, OfficerKeyEntry, Reference, SshKey,
 };
 use wadi_node::{Node, check_name};
 use wadi_record::{
-    Department, Policy, hint, impossible_time, is_blank, nearest, normalise_reference,
-    unlikely_time,
+    Department, hint, impossible_time, is_blank, nearest, normalise_reference, unlikely_time,
 };
 
 /// How far an operator's clock may be ahead of the node's.
@@ -56,7 +56,8 @@ pub enum ControlBody {
         taken_back: bool,
     },
     /// Values of a policy: what it leaves out stays as it is. In members that are objects one
-    /// can be set alone; null takes one away, or gives a value back its default.
+    /// can be set alone. Null gives a value, or one within a value, its default back, and takes
+    /// away what has none.
     Policy { policy: Value },
     /// An enrolment that the root signed, in hexadecimal.
     Enrol { enrolment: String },
@@ -154,6 +155,7 @@ pub(crate) async fn control(
     State(node): State<Arc<Node>>,
     token: Token,
     query: Result<Query<ControlQuery>, QueryRejection>,
+    headers: HeaderMap,
     body: StrictBody<ControlBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
@@ -170,8 +172,14 @@ pub(crate) async fn control(
 
     let needs_person = body.said.needs_person();
     let said = control_entries(&node, body.said).await?;
+    let language = language_for(&headers, &token);
+    let told = |why: String| language.warning(&why).unwrap_or(why);
+    let warnings: Vec<String> = emptied(&node, &said).into_iter().map(told).collect();
     if query.dry_run {
-        let changes = foresee_control(&node, &said).await?;
+        let mut changes = foresee_control(&node, &said).await?;
+        if !warnings.is_empty() {
+            changes["warnings"] = json!(warnings);
+        }
         return Ok((
             StatusCode::OK,
             Json(json!({"dry_run": true, "would": changes})),
@@ -191,7 +199,11 @@ pub(crate) async fn control(
     };
     let written = node.write_control(said, signatory).await?;
     let entries: Vec<String> = written.iter().map(ToString::to_string).collect();
-    Ok((StatusCode::CREATED, Json(json!({"entries": entries}))))
+    let mut answer = json!({"entries": entries});
+    if !warnings.is_empty() {
+        answer["warnings"] = json!(warnings);
+    }
+    Ok((StatusCode::CREATED, Json(answer)))
 }
 
 /// What is to be written: one entry, or a cut in as many as its heads need.
@@ -401,7 +413,7 @@ pub(crate) fn check_past(
         return Err(bad_control(why));
     }
 
-    let ahead_ms = at_ms.saturating_sub(node.now_ms());
+    let ahead_ms = at_ms.saturating_sub(node.time().best_ms());
     match ahead_ms > CLOCKS_APART_MS {
         true => {
             let why = format!("{member}: {given} is {shown}, which is still to come: say it then");
@@ -448,95 +460,4 @@ fn officer_key(
 /// What is wrong with a control fact.
 pub(crate) fn bad_control(why: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_control", why)
-}
-
-/// The policy in force with some values of it set.
-fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
-    if !patch.is_object() {
-        let why = "policy: an object of values is needed";
-        return Err(bad_control(why.into()));
-    }
-
-    let (revision, in_force) = node.policy_in_force();
-    let mut text = serde_json::to_value(&in_force).unwrap_or_default();
-    check_each_value(&text, &patch)?;
-    merge_patch(&mut text, patch);
-
-    let policy: Policy = serde_json::from_value(text).map_err(|e| bad_control(e.to_string()))?;
-    let unknown = policy.unknown_names();
-    if !unknown.is_empty() {
-        let names = unknown.join(", ");
-        return Err(bad_control(format!(
-            "policy: no event or field {names}; `wadi schema` lists them"
-        )));
-    }
-
-    let wrong = [policy.wrong_headings(), policy.wrong_distances()].concat();
-    if let Some(why) = wrong.first() {
-        return Err(bad_control(format!("policy: {why}")));
-    }
-
-    Ok(Body::Policy(PolicyEntry {
-        revision: revision + 1,
-        text: policy.text(),
-    }))
-}
-
-/// Whether each value of a patch is one of a policy and reads, each by itself: whoever mistypes one
-/// of several is told which.
-fn check_each_value(in_force: &Value, patch: &Value) -> Result<(), Problem> {
-    let (Some(known), Some(patch)) = (in_force.as_object(), patch.as_object()) else {
-        return Ok(());
-    };
-    for (name, value) in patch {
-        if !known.contains_key(name) {
-            let names = known.keys().map(String::as_str);
-            return Err(crate::filters::unknown_value(
-                "value of a policy",
-                name,
-                names,
-            ));
-        }
-
-        let mut one = in_force.clone();
-        merge_patch(&mut one, json!({ name: value }));
-        if let Err(error) = serde_json::from_value::<Policy>(one) {
-            return Err(bad_control(format!("policy: {name}: {error}")));
-        }
-    }
-
-    Ok(())
-}
-
-/// Puts members over others as RFC 7396 has it.
-fn merge_patch(into: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *into = patch;
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-
-    let Some(members) = into.as_object_mut() else {
-        return;
-    };
-    for (name, value) in patch {
-        match value {
-            Value::Null => drop(members.remove(&name)),
-            value => merge_patch(members.entry(name).or_insert(Value::Null), value),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_patch_leaves_out_stays_and_null_takes_away() {
-        let mut policy = json!({"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]});
-        merge_patch(&mut policy, json!({"b": {"x": null, "z": 3}, "c": [3]}));
-        assert_eq!(policy, json!({"a": 1, "b": {"y": 2, "z": 3}, "c": [3]}));
-    }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use wadi_log::{Crossing, LogId};
 use wadi_node::{DETAINED, Node};
-use wadi_record::{Kind, STATE_NAMES, hint, nearest, normalise_plate};
+use wadi_record::{Kind, STATE_NAMES, hint, holds_a_character, member_term, nearest};
 
 /// The problem with a value that is none of those that a filter may have.
 pub(crate) fn unknown_value<'a>(
@@ -66,17 +66,22 @@ pub(crate) fn one_of(first: &str, second: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", why)
 }
 
-/// A number that stands on a thing, in its normal form. One in which nothing is left would find
-/// nothing, as if there were nothing to find.
+/// A number that stands on a thing, in its normal form, by what it is looked up as. One by which
+/// nothing is looked up would find nothing, as if there were nothing to find.
 pub(crate) fn read_off(what: &str, given: &str) -> Result<String, Problem> {
-    let form = normalise_plate(given);
-    match form.is_empty() {
-        true => Err(unprocessable(
-            "nothing_sought",
-            format!("{what} holds neither a letter nor a digit"),
-        )),
-        false => Ok(form),
+    let form = member_term(what, given);
+    if !form.is_empty() {
+        return Ok(form);
     }
+
+    let why = match holds_a_character(given) {
+        false => format!("{what} holds neither a letter nor a digit"),
+        true => format!(
+            "{what}: {given:?} says that there is none, or has a place that nobody read: no record \
+             is looked up by it"
+        ),
+    };
+    Err(unprocessable("nothing_sought", why))
 }
 
 /// Refuses a time that ends before it begins, in which nothing is found.
@@ -168,7 +173,20 @@ mod tests {
             let told = read_off("plate", nothing).unwrap_err();
             assert_eq!((told.status, told.code.as_str()), (422, "nothing_sought"));
         }
+        for no_plate in ["UNKNOWN", "بدون", "0", "51 ? 75667", "51 \u{FFFD} n"] {
+            let told = read_off("plate", no_plate).unwrap_err();
+            assert_eq!(told.code, "nothing_sought", "{no_plate}");
+            assert!(
+                told.detail.contains("no record is looked up"),
+                "{}",
+                told.detail
+            );
+        }
         assert_eq!(read_off("plate", "23-a ٧٨").unwrap(), "23A78");
+        assert_eq!(
+            read_off("container", "CSQU 305438-3").unwrap(),
+            "CSQU3054383"
+        );
 
         assert!(in_order(Some(5), Some(5)).is_ok() && in_order(None, Some(-1)).is_ok());
         assert_eq!(in_order(Some(5), Some(4)).unwrap_err().code, "bad_query");

@@ -289,7 +289,7 @@ pub(crate) async fn statistics(
     token.reading(&node)?.all_records()?;
     let until_ms = query
         .until_ms
-        .unwrap_or_else(|| node.now_ms().saturating_add(1));
+        .unwrap_or_else(|| node.time().best_ms().saturating_add(1));
     let from_ms = query
         .from_ms
         .unwrap_or_else(|| until_ms.saturating_sub(FIGURES_MS));

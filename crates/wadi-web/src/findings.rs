@@ -100,7 +100,7 @@ fn found_before(hours: Option<i64>, now_ms: i64) -> Result<Option<i64>, Problem>
 }
 
 async fn filter(q: FindingQuery, node: &Node, token: &Token) -> Result<FindingFilter, Problem> {
-    let now_ms = node.now_ms();
+    let now_ms = node.time().best_ms();
     let ids = snoozed(q.snoozed.as_deref(), node, token).await?;
     let rules = || {
         wadi_reconcile::RULES

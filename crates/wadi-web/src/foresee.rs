@@ -3,6 +3,7 @@
 use crate::{
     Problem,
     in_force::{key_json, officer_json},
+    policy::whole,
     problem::unprocessable,
 };
 use serde_json::{Value, json};
@@ -30,7 +31,8 @@ pub(crate) async fn foresee_control(node: &Node, said: &[Body]) -> Result<Value,
         }),
         Body::Policy(policy) => {
             let (_, in_force) = node.policy_in_force();
-            policy_changes(&in_force, &Policy::read(&policy.text).unwrap_or_default())
+            let to = Policy::read(&policy.text).unwrap_or_default();
+            policy_changes(&whole(&in_force), &whole(&to))
         }
         Body::Enrolment(enrolment) => enrolment_change(node, enrolment),
         Body::Cut(_) => {
@@ -70,7 +72,8 @@ fn policy_changes(from: &Policy, to: &Policy) -> Value {
     })
 }
 
-fn differences(at: &str, from: &Value, to: &Value, out: &mut Vec<Value>) {
+/// Each value that two have otherwise, with both; null where one has none.
+pub(crate) fn differences(at: &str, from: &Value, to: &Value, out: &mut Vec<Value>) {
     if from == to {
         return;
     }

@@ -5,6 +5,7 @@ use crate::{
     DraftBody, Problem, Token,
     answers::ImportAnswer,
     body::operation_writes,
+    import_edits::{Edit, LATE, OVERTAKEN, OperationKeys, last_edits, late_edits, warn_of},
     language::language_for,
     problem::unprocessable,
     records::idempotency_key,
@@ -22,13 +23,13 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use unicode_normalization::UnicodeNormalization;
-use wadi_log::{Hash, RecordId};
+use wadi_log::RecordId;
 use wadi_node::LocalScope;
-use wadi_node::{Node, NodeError, Target, Write, Written, check_person};
+use wadi_node::{Node, NodeError, SentContent, Target, Write, Written, check_person};
 use wadi_words::Language;
 
 /// Operations of one request at most.
@@ -120,8 +121,8 @@ struct Run<'a> {
     begun: BTreeSet<String>,
     /// The records of the lines that were written, and the decisions that each said.
     records: BTreeMap<usize, (RecordId, Vec<String>)>,
-    /// The last line of each sender's id that edits a record.
-    last_edits: HashMap<String, usize>,
+    /// The lines that edit records.
+    edits: Vec<Edit>,
     warnings: BTreeMap<usize, Vec<String>>,
     /// Lines that were not taken.
     bad: usize,
@@ -139,7 +140,7 @@ impl<'a> Run<'a> {
             pending: Vec::new(),
             begun: BTreeSet::new(),
             records: BTreeMap::new(),
-            last_edits: HashMap::new(),
+            edits: Vec::new(),
             warnings: BTreeMap::new(),
             bad: 0,
         }
@@ -203,7 +204,7 @@ impl<'a> Run<'a> {
             self.warnings.insert(n, warnings);
             let mut write = draft.into_write(self.node, self.token, None, None).await?;
             write.key = key.map(|k| (LocalScope::Import, k));
-            write.content = Some(content);
+            write.content = Some(SentContent::of_line(content));
             return Ok(write);
         }
 
@@ -219,13 +220,14 @@ impl<'a> Run<'a> {
         };
 
         // A line holds plates, seals and masses: customs is the one that may say all of them.
+        let edit = Edit::of(n, &id, &map, &draft);
         let mut write = Write::by(&officer, "CUS", target, draft);
-        write.content = Some(content);
+        write.content = Some(SentContent::of_line(content));
 
         // A device-less backlog: the import itself is the source of what it says.
         write.key = match key {
             Some(key) if !is_new => {
-                self.last_edits.insert(id, n);
+                self.edits.push(edit);
                 Some((LocalScope::ImportOp, key))
             }
             _ => Some((LocalScope::Import, id)),
@@ -255,6 +257,44 @@ impl<'a> Run<'a> {
         self.results[n] = Some(json);
     }
 
+    /// The lines that were imported before, and whose record says something else by now. Where it
+    /// cannot be read nobody is told.
+    async fn overtaken_edits(&self) -> Vec<usize> {
+        let suspect = |edit: &Edit| {
+            let line = self.results.get(edit.line)?.as_ref()?;
+            let heads = line["heads"].as_array();
+            let is_newest = heads.is_none_or(|heads| heads.contains(&line["entry"]));
+            let (record, _) = self.records.get(&edit.line)?;
+            (line["repeated"] == true && !is_newest).then_some(*record)
+        };
+        let suspects: Vec<(RecordId, &Edit)> = last_edits(&self.edits)
+            .into_iter()
+            .filter_map(|edit| Some((suspect(edit)?, edit)))
+            .collect();
+
+        let mut overtaken = Vec::new();
+        for part in suspects.chunks(STANDINGS) {
+            let ids: BTreeSet<RecordId> = part.iter().map(|(id, _)| *id).collect();
+            let ids: Vec<RecordId> = ids.into_iter().collect();
+            let rows = match self.node.store().records_by_id(&ids).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    tracing::warn!(%error, "what was imported before could not be read");
+                    continue;
+                }
+            };
+
+            for row in rows {
+                let record: Value = serde_json::from_str(&row.json).unwrap_or_default();
+                let of_it = part.iter().filter(|(id, _)| *id == row.id);
+                let told = of_it.filter(|(_, edit)| edit.is_overtaken(&record));
+                overtaken.extend(told.map(|(_, edit)| edit.line));
+            }
+        }
+
+        overtaken
+    }
+
     /// What became of all lines, with what their records have come to.
     async fn finish(mut self) -> Value {
         let mut answers: Vec<Answered<'_>> = Vec::new();
@@ -273,14 +313,21 @@ impl<'a> Run<'a> {
             put_standing(self.node, part).await;
         }
 
-        let last_edits: BTreeSet<usize> = self.last_edits.into_values().collect();
-        let mut results = Vec::new();
-        for (n, result) in self.results.into_iter().enumerate() {
-            let Some(mut json) = result else { continue };
-            if last_edits.contains(&n) {
-                warn_if_overtaken(&mut json);
+        for n in late_edits(&self.edits, &self.results) {
+            if let Some(line) = self.results.get_mut(n).and_then(Option::as_mut) {
+                warn_of(line, LATE);
             }
+        }
+        for n in self.overtaken_edits().await {
+            if let Some(line) = self.results.get_mut(n).and_then(Option::as_mut) {
+                warn_of(line, OVERTAKEN);
+                line["overtaken"] = true.into();
+            }
+        }
 
+        let mut results = Vec::new();
+        for result in self.results {
+            let Some(mut json) = result else { continue };
             tell_warnings(&mut json, self.language);
             if let Some(json) = json.as_object_mut() {
                 json.remove("heads");
@@ -297,22 +344,6 @@ impl<'a> Run<'a> {
             "bad": bad,
             "lines": results,
         })
-    }
-}
-
-/// An edit that was imported before, and others came since: the sender may mean it as said again.
-fn warn_if_overtaken(line: &mut Value) {
-    let heads = line["heads"].as_array().cloned().unwrap_or_default();
-    if line["repeated"] != true || heads.is_empty() || heads.contains(&line["entry"]) {
-        return;
-    }
-
-    let why = "this edit was imported before, and the record was changed since: it is not written \
-               again; where it is meant \
-               anew give the line a `key` of its own";
-
-    if let Some(warnings) = line["warnings"].as_array_mut() {
-        warnings.push(why.into());
     }
 }
 
@@ -349,73 +380,6 @@ fn sender_key(map: &Map<String, Value>) -> Option<String> {
         .or(map.get("key"))
         .and_then(Value::as_str)
         .map(String::from)
-}
-
-/// The keys of operations that have none of their own, in the order of a file.
-///
-/// An edit is the one that it is by what came before it of the same members, on the same record, in
-/// the same file: from A to B and back to A are two edits, the same file sent again is the same
-/// edits again, and a line that was mended since makes new edits of none but those that it stands
-/// before. The same edit twice in a row is one.
-#[derive(Default)]
-pub struct OperationKeys {
-    records: HashMap<String, Edits>,
-}
-
-/// What a file said of one record so far.
-#[derive(Default)]
-struct Edits {
-    /// The line that began it.
-    begun: Option<Hash>,
-    /// By member, the last edit: what it said, and its key.
-    last: BTreeMap<String, (Hash, String)>,
-}
-
-impl OperationKeys {
-    /// The key of the next operation of the file; none where the line is no edit, but begins a
-    /// record or is no operation.
-    pub fn next(&mut self, line: &Map<String, Value>) -> Option<String> {
-        let id = line.get("id")?.as_str()?;
-        let mut said = line.clone();
-        let own = said
-            .remove("key")
-            .and_then(|key| key.as_str().map(String::from));
-        let content = content_hash(&[&Value::Object(said)]);
-        let edits = self.records.entry(id.to_string()).or_default();
-
-        if line.get("op").is_none_or(|op| op != "set") {
-            *edits = Edits {
-                begun: Some(content),
-                last: BTreeMap::new(),
-            };
-            return None;
-        }
-
-        let members: Vec<&String> = line.get("set").and_then(Value::as_object)?.keys().collect();
-        let key = own.unwrap_or_else(|| edits.key_of(&members, content));
-        for member in members {
-            edits.last.insert(member.clone(), (content, key.clone()));
-        }
-
-        Some(key)
-    }
-}
-
-impl Edits {
-    fn key_of(&self, members: &[&String], content: Hash) -> String {
-        let before: BTreeSet<&(Hash, String)> =
-            members.iter().filter_map(|m| self.last.get(*m)).collect();
-        if before.len() == 1
-            && let Some((said, key)) = before.first()
-            && *said == content
-        {
-            return key.clone();
-        }
-
-        let before: Vec<&str> = before.iter().map(|(_, key)| key.as_str()).collect();
-        let begun = self.begun.map(|hash| hash.to_string());
-        content_hash(&[&json!(content.to_string()), &json!(begun), &json!(before)]).to_string()
-    }
 }
 
 /// The record that a sender's key stands for: begun by an import here, or found by its printed id.
@@ -490,50 +454,6 @@ async fn check_own_key(node: &Node, key: &str) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn keys(lines: &[&str]) -> Vec<Option<String>> {
-        let mut keys = OperationKeys::default();
-        lines
-            .iter()
-            .map(|line| keys.next(&parse_object(line).unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn there_and_back_are_two_edits_and_the_file_again_is_the_same_edits() {
-        let new = r#"{"op":"new","id":"T1","set":{"direction":"in"}}"#;
-        let lane = |n: u32| format!(r#"{{"op":"set","id":"T1","set":{{"lane":{n}}}}}"#);
-        let (three, four) = (lane(3), lane(4));
-        let once = keys(&[new, &three, &four, &three]);
-        assert_eq!(once[0], None);
-        assert!(once[1].is_some() && once[1] != once[3]);
-        assert_eq!(keys(&[new, &three, &four, &three]), once);
-        assert_eq!(keys(&[new, &three])[1], once[1], "the first part of it");
-        assert_ne!(keys(&[&three])[0], once[1], "a later file that goes on");
-    }
-
-    #[test]
-    fn a_mended_line_makes_no_new_edits_of_others() {
-        let new = r#"{"op":"new","id":"T1","set":{"direction":"in"}}"#;
-        let bad = r#"{"op":"set","id":"T1","set":{"lane":"three"}}"#;
-        let mended = r#"{"op":"set","id":"T1","set":{"lane":3}}"#;
-        let weighed = r#"{"op":"set","id":"T1","set":{"gross_kg":9000}}"#;
-        let noted = r#"{"op":"set","id":"T1","set":{"note":"n"}}"#;
-        let before = keys(&[new, bad, weighed, noted, weighed]);
-        let after = keys(&[new, mended, weighed, noted, weighed]);
-        assert_eq!(before[2..], after[2..]);
-        assert_ne!(before[1], after[1]);
-        assert_eq!(before[2], before[4], "twice in a row is once");
-    }
-
-    #[test]
-    fn a_key_of_its_own_is_kept_and_other_records_do_not_matter() {
-        let own = r#"{"op":"set","id":"T1","key":"E7","set":{"lane":3}}"#;
-        assert_eq!(keys(&[own])[0].as_deref(), Some("E7"));
-        let a = r#"{"op":"set","id":"T1","set":{"lane":3}}"#;
-        let b = r#"{"op":"set","id":"T2","set":{"lane":3}}"#;
-        assert_eq!(keys(&[a, b])[0], keys(&[b, a])[1]);
-    }
 
     #[test]
     fn lines_are_read_each_for_itself() {

@@ -3,6 +3,7 @@
 use crate::{
     Problem, Token,
     answers::{OfficersAnswer, PolicyAnswer},
+    policy::{not_default, whole},
 };
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use wadi_log::{Control, OfficerEntry, OfficerKeyEntry};
 use wadi_node::Node;
 use wadi_record::Policy;
 
-/// The policy in force, whole, and the defaults beside it.
+/// The policy in force, whole, the defaults beside it, and what of it is otherwise.
 #[utoipa::path(
     get,
     path = "/v1/policy",
@@ -24,6 +25,7 @@ pub(crate) async fn policy(
 ) -> Result<Json<Value>, Problem> {
     token.no_device()?;
     let (revision, policy) = node.policy_in_force();
+    let policy = whole(&policy);
     let entry = node.with_control(|c| c.policy(|_| u64::MAX).map(|(entry, _)| *entry));
     let said = match &entry {
         Some(entry) => node.reads().said_by(entry).await?,
@@ -38,6 +40,7 @@ pub(crate) async fn policy(
         "since_ms": said.as_ref().map(|s| s.at_ms),
         "policy": policy,
         "default": Policy::default(),
+        "not_default": not_default(&policy),
     })))
 }
 

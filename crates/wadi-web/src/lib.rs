@@ -26,6 +26,7 @@ mod finding_desk;
 mod findings;
 mod foresee;
 mod head_refusals;
+mod import_edits;
 mod imports;
 mod in_force;
 mod language;
@@ -36,9 +37,11 @@ mod members;
 mod metrics;
 mod openapi;
 mod pages;
+mod policy;
 mod problem;
 mod proof;
 mod quarantine;
+mod queries;
 mod read_grant;
 mod reading;
 mod record_files;
@@ -57,12 +60,13 @@ mod statements;
 mod strict;
 mod tokens;
 mod whoami;
+mod whole_numbers;
 mod written;
 
 pub use accounts::{PasskeyOrigins, SessionOf, tell_copied_passkeys};
 pub use auth::{Token, TokenScope, hash_token, new_token};
 pub use body::{DraftBody, operation_writes};
-pub use imports::OperationKeys;
+pub use import_edits::OperationKeys;
 pub use problem::{Problem, problem_of};
 pub use read_grant::{LookoutGrant, ReadGrant};
 pub use record_files::no_formula;
@@ -164,18 +168,26 @@ pub fn router(node: Arc<Node>, passkeys: Option<PasskeyOrigins>) -> Router {
         .route("/readyz", get(sites::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::document))
-        .route("/tlog/checkpoint", get(country::checkpoint))
-        .route("/tlog/vkeys", get(country::vkeys))
-        .route("/tlog/tile/{*path}", get(country::tile))
+        .merge(country_routes())
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(node.clone())
         .merge(imports)
         .merge(bundles)
         .layer(Extension(desk))
+        .layer(from_fn(records::keys_are_heeded))
         .layer(from_fn_with_state(node, looks::looks_are_kept))
+        .layer(from_fn(queries::queries_are_text))
         .layer(map_response(problem::every_error_is_a_problem))
         .layer(from_fn(language::problems_in_words))
+}
+
+/// The country log, as any witness or monitor reads it.
+fn country_routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/tlog/checkpoint", get(country::checkpoint))
+        .route("/tlog/vkeys", get(country::vkeys))
+        .route("/tlog/tile/{*path}", get(country::tile))
 }
 
 /// What officers' own keys sign.

@@ -116,7 +116,9 @@ impl LiveFollower {
         let scope = &self.token.scope;
         let is_unregistered =
             self.token.session.is_some() && check_registered(&self.node, scope).is_err();
-        is_unregistered.then_some(Awaited::Ended)
+        let reading = self.token.reading(&self.node);
+        let is_out_of_office = reading.is_err_and(|problem| problem.code == "revoked_officer");
+        (is_unregistered || is_out_of_office).then_some(Awaited::Ended)
     }
 
     /// Waits for something to say.

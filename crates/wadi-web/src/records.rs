@@ -3,6 +3,7 @@
 use crate::{
     DraftBody, Problem, Token,
     answers::{HistoryAnswer, RecordAnswer, RelatedAnswer, VerificationAnswer, WrittenAnswer},
+    body::{hash_of_number, speaker},
     bundles::File,
     filters,
     language::language_for,
@@ -12,15 +13,17 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{MatchedPath, Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    middleware::Next,
+    response::Response,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::Node;
+use wadi_node::{Node, SentContent};
 use wadi_record::Kind;
 
 /// As of which entries or which time.
@@ -262,6 +265,28 @@ pub(crate) async fn related(
     ))
 }
 
+/// Routes that keep the key of a request, and answer the same again as before.
+const KEYED_ROUTES: [&str; 3] = ["/v1/records", "/v1/records/{id}/events", "/v1/imports"];
+
+/// Refuses a key where none is kept: whoever sends one expects that the same again is no second
+/// act. What is only read may have any.
+pub(crate) async fn keys_are_heeded(request: Request, next: Next) -> Result<Response, Problem> {
+    let is_keyed = request.headers().contains_key("idempotency-key");
+    let route = request.extensions().get::<MatchedPath>();
+    let keeps = route.is_none_or(|route| KEYED_ROUTES.contains(&route.as_str()));
+    if is_keyed && !keeps && !request.method().is_safe() {
+        let why = "this route keeps no keys, and would do the same again: send it without \
+                   `Idempotency-Key`, and where no answer came look what became of it";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_idempotency_key",
+            why,
+        ));
+    }
+
+    Ok(next.run(request).await)
+}
+
 /// The key of a request. One of two would be dropped, and with it what makes a repeat known.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let bad = |why: &str| Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", why);
@@ -295,8 +320,12 @@ async fn write_draft(
     let key = idempotency_key(headers)?;
     let mrz = body.said.zone_warnings(node);
 
-    let record = on.map(|(id, _)| id.to_string());
-    let content = content_hash(&[&body.sent, &json!(record), &json!(token.scope)]);
+    let on_record = on.as_ref().map(|(id, _)| id);
+    let printed = on_record.map(RecordId::to_string);
+    let content = SentContent {
+        of_key: content_hash(&[&body.sent, &json!(printed), &speaker(&token.scope)]),
+        of_number: hash_of_number(&body.sent, on_record),
+    };
 
     let mut write = body.said.into_write(node, token, on, key).await?;
     write.content = Some(content);

@@ -162,7 +162,8 @@ pub(crate) async fn issue_release_token(
     }
 
     let scope = scope_of(&node, &wanted.scope, issuer).await?;
-    let expires_s = node.now_ms() / 1_000 + i64::from(wanted.hours) * 3_600;
+    let now_s = node.time().best_ms().div_euclid(1_000);
+    let expires_s = now_s.saturating_add(i64::from(wanted.hours) * 3_600);
     let issued = Body::ReleaseToken(ReleaseToken {
         crossing,
         department: department.code().into(),

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use wadi_log::RecordId;
 use wadi_node::SoughtBy;
 use wadi_record::{
-    is_digest, normalise_document, normalise_plate, normalise_reference, plate_shape, term,
+    holds_a_character, is_digest, normalise_document, normalise_plate, normalise_reference,
+    plate_shape, term,
 };
 
 /// Hexadecimal digits that a beginning of an id has at least.
@@ -104,7 +105,10 @@ impl Search {
             meanings: Vec::new(),
             withheld: Vec::new(),
         };
-        let (plain, reference) = (normalise_plate(text), normalise_reference(text));
+        let (plain, reference) = match holds_a_character(text) {
+            true => (normalise_plate(text), normalise_reference(text)),
+            false => Default::default(),
+        };
 
         search.meanings.extend(ids(&plain));
         if !plain.is_empty() {

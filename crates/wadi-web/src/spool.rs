@@ -4,6 +4,7 @@
 
 use crate::{
     DraftBody, Problem, Token,
+    body::hash_of_number,
     problem::unprocessable,
     settle::settle_file,
     spool_place::{SpoolPlace, Unopened, take_text},
@@ -21,7 +22,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use unicode_normalization::UnicodeNormalization;
-use wadi_node::Node;
+use wadi_node::{Node, SentContent};
 
 /// How often the directory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -402,10 +403,12 @@ async fn write_draft(
     mut map: Map<String, Value>,
     key: String,
 ) -> Result<String, Problem> {
-    let content = content_hash(&[&Value::Object(map.clone())]);
+    let of_key = content_hash(&[&Value::Object(map.clone())]);
     let record = take_text(&mut map, "record")?;
     let scope = place.scope(node, &mut map).await?;
-    let body: DraftBody = read_members(Value::Object(map))?;
+    // As a device would send it by the API, where its token says who speaks and the path on what.
+    let sent = Value::Object(map);
+    let body: DraftBody = read_members(sent.clone())?;
     let mrz = body.zone_warnings(node);
 
     let on = match record {
@@ -413,10 +416,11 @@ async fn write_draft(
         Some(id) => Some(node.reads().find_kind(&id).await?),
     };
 
+    let of_number = hash_of_number(&sent, on.as_ref().map(|(id, _)| id));
     let token = Token::new(&place.name, scope);
     let mut write = body.into_write(node, &token, on, Some(key)).await?;
 
-    write.content = Some(content);
+    write.content = Some(SentContent { of_key, of_number });
     let written = node.write(write).await?;
 
     let mut answer = written_json(node, &token, &written, mrz);

@@ -4,7 +4,7 @@
 //! 2.3): such a text is refused. Text is UTF-8, or UTF-16 that says so with its byte order mark; of
 //! anything else the refusal names what it looks like.
 
-use crate::{Problem, filters, problem::unprocessable};
+use crate::{Problem, filters, problem::unprocessable, whole_numbers::with_whole_numbers};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
@@ -22,16 +22,12 @@ use sha2::{Digest, Sha256};
 use std::{borrow::Cow, cell::Cell, fmt};
 use wadi_log::Hash;
 
-/// Beyond this a double does not hold every whole number.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-
 /// Stands in UTF-8 for what was no character of UTF-16; no UTF-8 has such bytes, and no text of a
 /// code page has them side by side.
 const NO_CHARACTER: [u8; 2] = [0xFF, 0xFE];
 const DAMAGED_UTF16: &str = "this is UTF-16 that is cut short or damaged; send UTF-8";
 
-/// A value in which no object names a member twice. A number with a zero fraction is a whole
-/// number.
+/// A value in which no object names a member twice.
 #[derive(Clone, Copy)]
 struct Strict<'t> {
     /// Set where an object does.
@@ -70,9 +66,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        if number.fract() == 0.0 && number.abs() <= EXACT_MAX {
-            return Ok((number as i64).into());
-        }
+        // Whole numbers came as such. What is whole only because its fraction is beyond a double's
+        // precision stays none.
         Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
     }
 
@@ -110,10 +105,11 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 }
 
-/// Reads a JSON text.
+/// Reads a JSON text. A number with a zero fraction is a whole number.
 pub fn parse_json(text: &str) -> Result<Value, Problem> {
     let twice = Cell::new(false);
-    let mut reader = serde_json::Deserializer::from_str(text);
+    let text = with_whole_numbers(text);
+    let mut reader = serde_json::Deserializer::from_str(&text);
     let read = Strict { twice: &twice }.deserialize(&mut reader);
 
     read.and_then(|value| reader.end().map(|()| value))
@@ -207,7 +203,8 @@ fn packed(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
+/// Text of UTF-8; of what is none the problem names the first byte that does not fit.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
     std::str::from_utf8(bytes)
         .map(Cow::Borrowed)
         .map_err(|error| {

@@ -167,7 +167,7 @@ pub(crate) async fn issue_token(
     let wanted = body.said;
     wanted.check()?;
 
-    let now_ms = node.now_ms();
+    let now_ms = node.time().best_ms();
     let mut issued = Token::new(wanted.name, wanted.scope);
     issued.person = wanted.person;
     issued.reads = wanted.reads.map(|reads| reads.checked(&node)).transpose()?;

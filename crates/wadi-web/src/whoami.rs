@@ -39,7 +39,7 @@ pub(crate) async fn whoami(State(node): State<Arc<Node>>, token: Token) -> Json<
         "node": me.name,
         "role": me.role.name(),
         "crossing": me.crossing.map(|c| c.to_string()).unwrap_or_default(),
-        "now_ms": node.now_ms(),
+        "now_ms": node.time().best_ms(),
         "live": versions_json(&node.live().borrow()),
     }))
 }

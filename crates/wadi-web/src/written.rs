@@ -47,7 +47,8 @@ pub(crate) fn written_json(
     answer
 }
 
-fn value_json(value: &FieldValue) -> Value {
+/// A value of a field as JSON.
+pub(crate) fn value_json(value: &FieldValue) -> Value {
     match value {
         FieldValue::Null => Value::Null,
         FieldValue::Text(text) => text.as_str().into(),

@@ -1,46 +1,94 @@
-//! What commands leave behind: files that are written whole or not at all and over nothing else.
+//! What commands leave behind: files that are written whole or not at all, for their owner alone,
+//! and over nothing else.
 
 use crate::failure::Failure;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{File, OpenOptions},
+    io::{Error, Write},
+    path::Path,
+};
 use wadi_store::private;
 
-fn failed(path: &Path, error: &std::io::Error) -> Failure {
+/// What the name that was given for an output stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputKind {
+    /// A file: there is one, or one is made.
+    File,
+    /// A device, a pipe or a terminal, which is written into, and never in whose place.
+    Stream,
+}
+
+/// That a file could not be written.
+pub fn unwritable(path: &Path, error: &Error) -> Failure {
     Failure::new("unwritable", format!("{}: {error}", path.display()))
 }
 
-/// Whether a file may be written: there is none, or `--force` was given. To be asked before any
-/// work is done for it.
-pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
-    match path.symlink_metadata() {
+/// What a name stands for.
+///
+/// # Errors
+///
+/// `is_a_directory`, and `is_a_link` of a link to a file or to nothing: to take its place, or to
+/// write where somebody made it lead, is a surprise either way.
+pub fn kind_of(path: &Path) -> Result<OutputKind, Failure> {
+    let Ok(own) = path.symlink_metadata() else {
+        return Ok(OutputKind::File);
+    };
+
+    match path.metadata() {
         Ok(about) if about.is_dir() => Err(Failure::usage(
             "is_a_directory",
             format!("{} is a directory: name a file", path.display()),
         )),
-        // A terminal, a pipe or /dev/null is written to, and not written over.
-        Ok(about) if about.is_file() && !force => {
+        Ok(about) if !about.is_file() => Ok(OutputKind::Stream),
+        _ if own.is_symlink() => {
             let why = format!(
-                "{} exists, and is not written over: name another file, or add --force",
+                "{} is a link, and is neither followed to a file nor written over: name the file \
+                 itself, or - where the command writes to standard output",
                 path.display()
             );
-            Err(Failure::usage("file_exists", why))
+            Err(Failure::usage("is_a_link", why))
         }
-        _ => Ok(()),
+        _ => Ok(OutputKind::File),
     }
 }
 
-/// Writes a file for its owner alone, whole or not at all: somebody may pull the stick.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let is_file = path.metadata().map_or(true, |about| about.is_file());
-    if !is_file {
-        return std::fs::write(path, bytes).map_err(|e| failed(path, &e));
+/// Whether an output may be written: no file has its name, or `--force` was given. To be asked
+/// before any work is done for it.
+pub fn check_free(path: &Path, force: bool) -> Result<(), Failure> {
+    // A terminal, a pipe or /dev/null is written to, and not written over.
+    let is_file = kind_of(path)? == OutputKind::File;
+    if is_file && !force && path.symlink_metadata().is_ok() {
+        let why = format!(
+            "{} exists, and is not written over: name another file, or add --force",
+            path.display()
+        );
+        return Err(Failure::usage("file_exists", why));
     }
 
-    let mut unfinished = path.as_os_str().to_os_string();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    private::write(&unfinished, bytes).map_err(|e| failed(path, &e))?;
+    Ok(())
+}
 
-    std::fs::rename(&unfinished, path).map_err(|e| failed(path, &e))
+/// Opens a device, a pipe or a terminal to write into it.
+pub fn open_stream(path: &Path) -> Result<File, Failure> {
+    let open = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        match file.metadata()?.is_file() {
+            true => Err(Error::other("a file has taken its place")),
+            false => Ok(file),
+        }
+    };
+    open().map_err(|e| unwritable(path, &e))
+}
+
+/// Writes a file for its owner alone, whole or not at all: somebody may pull the stick. What is no
+/// file is written into.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    match kind_of(path)? {
+        OutputKind::Stream => open_stream(path)?
+            .write_all(bytes)
+            .map_err(|e| unwritable(path, &e)),
+        OutputKind::File => private::write(path, bytes).map_err(|e| unwritable(path, &e)),
+    }
 }
 
 #[cfg(test)]
@@ -77,5 +125,33 @@ mod tests {
         let null = Path::new("/dev/null");
         check_free(null, false).unwrap();
         write(null, b"gone").unwrap();
+        assert_eq!(kind_of(null).unwrap(), OutputKind::Stream);
+    }
+
+    #[test]
+    fn a_link_is_written_into_where_it_leads_to_a_device_and_else_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "kept").unwrap();
+        for (name, leads_to) in [
+            ("linked", "file"),
+            ("loose", "nowhere"),
+            ("nul", "/dev/null"),
+        ] {
+            std::os::unix::fs::symlink(leads_to, at(name)).unwrap();
+        }
+
+        for name in ["linked", "loose"] {
+            for force in [false, true] {
+                let refused = check_free(&at(name), force).unwrap_err();
+                assert_eq!(refused.code, "is_a_link", "{name}");
+            }
+            assert_eq!(write(&at(name), b"new").unwrap_err().code, "is_a_link");
+        }
+
+        check_free(&at("nul"), false).unwrap();
+        write(&at("nul"), b"gone").unwrap();
+        assert!(at("nul").is_symlink() && !at("nowhere").exists());
+        assert_eq!(std::fs::read_to_string(at("file")).unwrap(), "kept");
     }
 }

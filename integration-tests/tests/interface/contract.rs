@@ -336,14 +336,23 @@ fn work_on_findings(at_hub: &mut Asker<'_>, finding: &str, acts: &str) {
 /// What an operator does there.
 fn operate(asker: &mut Asker<'_>) {
     let token = json!({"name": "gate", "scope": {"is": "device", "device": "G1"}});
+    let gate = asker.post("/v1/tokens", "/v1/tokens", &token);
     asker.post("/v1/tokens", "/v1/tokens", &token);
-    asker.post("/v1/tokens", "/v1/tokens", &token);
+    let read = json!({"kind": "passage", "device_seq": 1, "fields": {"direction": "in"}});
+    let gate = gate["token"].as_str().expect("the token");
+    let written = asker.site.post_as(gate, None, "/v1/records", &read);
+    written.expect("a device says what it read");
     asker.get("/v1/tokens", "/v1/tokens");
     asker.ask("DELETE", "/v1/tokens/{name}", "/v1/tokens/gate", None);
     asker.post(
         "/v1/devices/anew",
         "/v1/devices/anew",
-        &json!({"device": "S1"}),
+        &json!({"device": "G1"}),
+    );
+    asker.post(
+        "/v1/devices/anew",
+        "/v1/devices/anew",
+        &json!({"device": "g-1"}),
     );
 
     let verify = "/v1/verify/{peer}";

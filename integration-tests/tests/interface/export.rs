@@ -8,6 +8,7 @@ use std::{
     fs::OpenOptions,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::fs::FileTypeExt,
     path::Path,
     process::{Command, Output, Stdio},
     sync::mpsc,
@@ -165,6 +166,16 @@ fn an_export_whose_process_is_killed_or_whose_node_dies_never_looks_whole() {
         child.wait().unwrap();
         assert_cut(dir.path(), format);
 
+        // What lies there may be anybody's: whoever begins again says that it may go.
+        let again = export(dir.path(), &silent.url, &to_file).output().unwrap();
+        assert_eq!(
+            (again.status.code(), code(&again).as_str()),
+            (Some(2), "file_exists"),
+            "{format}: {again:?}"
+        );
+        assert_cut(dir.path(), format);
+
+        let to_file = [&to_file[..], &["--force"]].concat();
         let dying = node(2, Then::Death);
         let output = export(dir.path(), &dying.url, &to_file).output().unwrap();
         assert_eq!(
@@ -296,6 +307,57 @@ fn a_long_export_takes_no_more_memory_than_a_short_one() {
             "{format}: 5,000 records took {short} kB, 40,000 took {long} kB"
         );
     }
+}
+
+#[test]
+fn what_is_no_file_gets_the_export_and_stays_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+
+    let lines_of = |text: &str| {
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let trailer = lines.last().unwrap();
+        assert_eq!(trailer["export"]["rows"], lines.len() - 1);
+        lines.len()
+    };
+
+    let pages = node(2, Then::End);
+    pages.go.send(()).unwrap();
+    let named = pipe.clone();
+    let reader = std::thread::spawn(move || std::fs::read_to_string(named).unwrap());
+    let output = export(dir.path(), &pages.url, &["-o", "pipe"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lines_of(&reader.join().unwrap()), 1_001);
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+
+    // Standard output by its other name.
+    let pages = node(2, Then::End);
+    pages.go.send(()).unwrap();
+    let output = export(dir.path(), &pages.url, &["-o", "/dev/stdout"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lines_of(&String::from_utf8_lossy(&output.stdout)), 1_001);
+    assert!(Path::new("/dev/stdout").is_symlink());
+
+    // Where that is a file the name leads to it, and who follows it writes over what nobody named.
+    let file = std::fs::File::create(dir.path().join("file")).unwrap();
+    let pages = node(1, Then::End);
+    let output = export(dir.path(), &pages.url, &["--force", "-o", "/dev/stdout"])
+        .stdout(file)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = std::fs::read_to_string(dir.path().join("file")).unwrap();
+    assert!(told.contains("is_a_link"), "{told}");
+    assert!(Path::new("/dev/stdout").is_symlink());
 }
 
 /// `wadi export -o - | head` is no failure: whoever reads has seen enough.

@@ -329,7 +329,6 @@ fn tables_are_headed_in_the_language_of_whoever_reads_them() {
     let hub = world.site("hub");
     hub.truck("22-A-00001");
     let id = released_hold(hub);
-    world.settle(&["hub", "trb"]);
     world.wait("the hub has heard of the crossing", || {
         hub.get("/v1/sites")
             .is_ok_and(|status| status["watermarks"]["TRB"].is_i64())

@@ -10,6 +10,7 @@ mod export;
 mod foreseen;
 mod front_door;
 mod languages;
+mod mended_imports;
 mod narrowed;
 mod odd_requests;
 mod operators;

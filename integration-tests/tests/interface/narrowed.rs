@@ -110,7 +110,8 @@ fn a_token_of_one_crossing_is_told_of_no_other() {
         plain.get(path).unwrap_or_else(|e| panic!("{path}: {e}"));
     }
     let told = plain.get("/v1/sites").expect("the status");
-    assert_eq!(each(&told["peers"], "node"), names(["qam", "trb"]));
+    let peers = each(&told["peers"], "node");
+    assert_eq!(peers, names(["man", "mun", "qam", "rab", "trb", "wld"]));
     let officers = plain.get("/v1/officers").expect("officers");
     let known = each(&officers["officers"], "officer");
     assert_eq!(known, names(["OF-A", "OF-Q", "OF-T"]));

@@ -51,6 +51,30 @@ fn an_import_that_is_sent_again_with_its_key_writes_nothing_twice() {
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 2);
 }
 
+#[test]
+fn a_key_is_refused_where_none_is_kept() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub");
+    let token = hub.token();
+    let release = json!({
+        "scope": "SECURITY", "department": "SEC", "hours": 2, "reason": "storm",
+    });
+    let said = json!({"say": "officer", "officer": "OF-9", "department": "VET"});
+    let read = json!({"name": "r", "scope": {"is": "reader"}});
+    for (path, body) in [
+        ("/v1/release-tokens?person=Layla", &release),
+        ("/v1/control", &said),
+        ("/v1/tokens", &read),
+    ] {
+        let keyed = hub.post_as(&token, Some("K-1"), path, body);
+        assert_eq!(code(keyed), "bad_idempotency_key", "{path}");
+        hub.post_as(&token, None, path, body).unwrap();
+    }
+    let issued = hub.get("/v1/release-tokens").unwrap()["release_tokens"].clone();
+    assert_eq!(issued.as_array().unwrap().len(), 1);
+}
+
 /// Whoever makes a file chooses its ids: none of them is another record's.
 #[test]
 fn an_import_takes_over_nothing_that_is_meant_for_another_record() {
@@ -193,4 +217,69 @@ fn what_is_too_long_is_told_as_a_problem() {
         assert_eq!(problem["status"], status, "{problem}");
     }
     assert_eq!(trb.get("/v1/sites").unwrap()["records"], 0);
+}
+
+/// What is left of a plate without a letter is another truck's.
+#[test]
+fn a_plate_of_which_a_letter_was_lost_is_no_other_plate() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let read = |plate: &str| {
+        let fields = json!({"direction": "in", "vehicle.plate_raw": plate});
+        trb.post("/v1/records", &passage(json!({"fields": fields})))
+            .unwrap()
+    };
+    let found = |plate: &str| {
+        let list = trb.get(&format!("/v1/records?plate={plate}")).unwrap();
+        list["records"].as_array().map_or(0, Vec::len)
+    };
+
+    for lost in ["51 \u{FFFD} 75667", "51 ? 75667", "51 □ 75667"] {
+        let told = read(lost)["warnings"].to_string();
+        assert!(told.contains("a place that nobody read"), "{lost}: {told}");
+    }
+    assert_eq!(found("5175667"), 0, "nobody knows whose it is");
+
+    read("51-75667");
+    assert_eq!(found("5175667"), 1);
+
+    for (query, why) in [
+        ("plate=51%20%C8%20n", "bad_encoding"),
+        ("q=51%20%C8%20n", "bad_encoding"),
+        ("plate=51%20%3F%2075667", "nothing_sought"),
+        ("plate=UNKNOWN", "nothing_sought"),
+        ("plate=%D8%A8%D8%AF%D9%88%D9%86", "nothing_sought"),
+    ] {
+        let asked = trb.get(&format!("/v1/records?{query}"));
+        assert_eq!(code(asked), why, "{query}");
+    }
+}
+
+/// A zone is nobody's where nobody is named beside it, and its sender is told.
+#[test]
+fn a_zone_without_a_traveller_beside_it_is_told_of_nobody() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let zone = "P<IRQERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
+                L898902C36IRQ7408122F3012040<<<<<<<<<<<<<<08";
+
+    let answer = trb
+        .post("/v1/records", &passage(json!({"check_mrz": [zone]})))
+        .unwrap();
+    let told = answer["warnings"].to_string();
+    assert!(told.contains("no check is recorded"), "{told}");
+
+    let lines: Vec<&str> = zone.lines().collect();
+    let more = json!({
+        "fields": {"direction": "in", "person.1.document_hash": "ab".repeat(32)},
+        "check_mrz": lines,
+    });
+    let mut draft = passage(more);
+    draft["department"] = "PAS".into();
+    draft["officer"] = "OF-2".into();
+    let answer = trb.post("/v1/records", &draft).unwrap();
+    let shown = trb.record(answer["id"].as_str().unwrap()).unwrap();
+    assert_eq!(shown["fields"]["person.1.document_check"], "passed");
 }

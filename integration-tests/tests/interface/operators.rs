@@ -102,6 +102,50 @@ fn a_token_is_a_persons_ends_by_itself_and_takes_its_streams_along_when_it_is_re
 }
 
 #[test]
+fn the_stream_of_an_officer_who_is_revoked_ends_and_leaves_nothing_out() {
+    let mut world = World::default();
+    world.start_with_officer("OF-9", "PORT");
+    let (hub, trb) = (world.site("hub"), world.site("trb"));
+    let gate = json!({"is": "officer", "officer": "OF-9", "department": "PORT"});
+    let token = &issue(
+        trb,
+        json!({"name": "zaid", "scope": gate, "person": "Zaid"}),
+    );
+    let first = trb.truck("11-A-00001");
+
+    std::thread::scope(|scope| {
+        let (began, begun) = mpsc::channel();
+        let stream = scope.spawn(move || {
+            let mut lines = follow(trb, token).lines().map_while(Result::ok);
+            lines.find(|line| line.starts_with("data: ")).unwrap();
+            began.send(()).unwrap();
+            lines.for_each(drop);
+        });
+        begun.recv_timeout(PATIENCE).expect("the stream begins");
+
+        let said = json!({
+            "say": "officer", "officer": "OF-9", "department": "PORT", "revoked": true,
+        });
+        hub.post("/v1/control", &said).unwrap();
+        // Nobody writes meanwhile: it ends by itself.
+        world.wait("the stream ends", || stream.is_finished());
+    });
+    assert_eq!(read_as(trb, token, "/v1/records").0, 403);
+
+    // In office again, whoever goes on hears of what was written meanwhile.
+    let second = trb.truck("11-A-00002");
+    let said = json!({"say": "officer", "officer": "OF-9", "department": "PORT"});
+    hub.post("/v1/control", &said).unwrap();
+    world.wait("the site has heard of it", || {
+        read_as(trb, token, "/v1/records").0 == 200
+    });
+    let told = trb.listen_as(token, "/v1/changes", 2);
+    for id in [first, second] {
+        assert!(told.iter().any(|record| record["id"] == id), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_said_at_a_hub_carries_the_person_and_is_foreseen() {
     let mut world = World::default();
     world.start("hub", &[]);
@@ -327,4 +371,44 @@ fn a_link_that_is_paid_by_the_byte_shows_what_for_and_tells_when_its_month_ends(
     trb.stop();
     world.boot("trb");
     world.wait("it is told at once", || alarms().contains("month's budget"));
+}
+
+#[test]
+fn null_gives_back_the_default_of_a_value_within_another_and_an_empty_list_is_warned_of() {
+    let mut world = World::default();
+    world.start("hub", &[]);
+    let hub = world.site("hub");
+    let set = |pair: &str| run_json(&hub.dir, &["policy", "set", pair]);
+    let shown = || run_json(&hub.dir, &["policy", "show"]);
+    let diff = || run_json(&hub.dir, &["policy", "diff"])["not_default"].clone();
+
+    let default = shown()["default"].clone();
+    for (key, value) in [
+        ("hold_owners.SECURITY", "[\"CUS\"]"),
+        ("hold_owners.SECURITY", "[]"),
+        ("acts.cleared", "[\"RAD\"]"),
+        ("acts.cleared", "[]"),
+        ("distances_km.QAM-TRB", "300"),
+        ("distances_km.MAN-TRB", "500"),
+    ] {
+        let said = set(&format!("{key}={value}"));
+        let is_warned = said["warnings"][0]
+            .as_str()
+            .is_some_and(|why| why.contains(key));
+        assert_eq!(is_warned, value == "[]", "{key}={value}: {said}");
+        let told = diff();
+        assert_eq!(
+            (told[0]["key"].as_str(), &told[1]),
+            (Some(key), &Value::Null)
+        );
+
+        set(&format!("{key}=null"));
+        assert_eq!(shown()["policy"], default, "{key}={value}");
+        assert_eq!(diff(), json!([]));
+    }
+
+    // What is mistyped gives nothing back, and says so.
+    let slip = run(&hub.dir, &["policy", "set", "hold_owners.SECURTY=null"]);
+    let why = String::from_utf8_lossy(&slip.stderr).into_owned();
+    assert!(!slip.status.success() && why.contains("SECURITY"), "{why}");
 }

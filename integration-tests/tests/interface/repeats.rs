@@ -30,19 +30,19 @@ fn weighing(number: u64, gross_kg: u64) -> Value {
     })
 }
 
-fn import(site: &Site, lines: &[Value]) -> Value {
+pub(crate) fn import(site: &Site, lines: &[Value]) -> Value {
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     import_bytes(site, text.join("\n").as_bytes())
 }
 
-fn import_bytes(site: &Site, bytes: &[u8]) -> Value {
+pub(crate) fn import_bytes(site: &Site, bytes: &[u8]) -> Value {
     std::fs::write(site.dir.join("import.ndjson"), bytes).unwrap();
     let output = run(&site.dir, &["--json", "import", "import.ndjson"]);
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-fn counted(answer: &Value) -> (u64, u64, u64) {
+pub(crate) fn counted(answer: &Value) -> (u64, u64, u64) {
     let count = |member: &str| answer[member].as_u64().unwrap();
     (count("written"), count("repeated"), count("bad"))
 }
@@ -163,6 +163,65 @@ fn a_counter_that_begins_anew_says_so_or_its_operator_does() {
     world.boot("trb");
     assert_eq!(post(&weighing(1, 2_000)).unwrap()["repeated"], true);
     assert_eq!(code(post(&weighing(1, 4_000))), "device_sequence");
+}
+
+#[test]
+fn a_number_stands_for_what_was_sent_whatever_the_token_may_and_by_whichever_way_it_comes() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let token = |name: &str, fields: Option<&[&str]>| {
+        let mut scope = json!({"is": "device", "device": "SC-7"});
+        if let Some(fields) = fields {
+            scope["fields"] = json!(fields);
+        }
+        let body = json!({"name": name, "scope": scope});
+        trb.post("/v1/tokens", &body).unwrap()["token"]
+            .as_str()
+            .unwrap()
+            .to_string()
+    };
+    let tokens = [
+        token("narrow", Some(&["direction"])),
+        token("wide", None),
+        token("other", Some(&["direction", "lane"])),
+    ];
+
+    for (number, first) in [(1, 0), (2, 1), (3, 2)] {
+        for turn in 0..tokens.len() {
+            let token = &tokens[(first + turn) % tokens.len()];
+            let body = weighing(number, 20_000);
+            let answer = trb.post_as(token, None, "/v1/records", &body).unwrap();
+            assert_eq!(answer["repeated"], turn > 0, "{number} {turn}: {answer}");
+
+            let other = weighing(number, 21_000);
+            let refused = trb.post_as(token, None, "/v1/records", &other);
+            assert_eq!(code(refused), "device_sequence");
+        }
+    }
+
+    // A token that was issued anew under the name of one before, too: a key is its, and its
+    // device's.
+    let keyed = |token: &str| {
+        let body = weighing(4, 20_000);
+        trb.post_as(token, Some("K4"), "/v1/records", &body)
+            .unwrap()
+    };
+    assert_eq!(keyed(&tokens[0])["repeated"], false);
+    trb.delete("/v1/tokens/narrow").unwrap();
+    assert_eq!(keyed(&token("narrow", None))["repeated"], true);
+
+    // What waited in a file when the cable was mended.
+    let spool = trb.dir.join("spool");
+    world.wait("the spool is open", || spool.join("bad").exists());
+    let mut file = weighing(1, 20_000);
+    file["device"] = json!("SC-7");
+    drop_in(&spool, "one.json", file.to_string().as_bytes());
+    world.wait("it is a repeat", || {
+        let answer = std::fs::read_to_string(spool.join("done/one.json.answer"));
+        answer.is_ok_and(|text| text.contains("\"repeated\":true"))
+    });
+    assert_eq!(trb.get("/v1/sites").unwrap()["records"], 4);
 }
 
 #[test]

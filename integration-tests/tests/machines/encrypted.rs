@@ -411,3 +411,54 @@ fn a_hub_on_postgres_is_encrypted_backed_up_restored_and_agrees_with_its_sites()
     all_is_there(hub, &records);
     world.settle(&["hub", "trb"]);
 }
+
+#[test]
+fn a_check_finds_what_a_start_would_end_at() {
+    let mut world = World::default();
+    world.prepare("trb", &[], "database_encrypted = true");
+    let trb = world.site("trb");
+    let checked = || {
+        let output = run(&trb.dir, &["--json", "node", "check"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+
+    let (exit, told) = checked();
+    assert!(
+        exit == Some(2) && told.contains("store_key_missing"),
+        "{told}"
+    );
+
+    let file = trb.dir.join("node.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let plain = text.replace("database_encrypted = true", "");
+    for wrong in ["info,wadi_web=verbose", "nonsense=;x"] {
+        std::fs::write(&file, format!("log = {wrong:?}\n{plain}")).unwrap();
+        let (exit, told) = checked();
+        assert!(
+            exit == Some(2) && told.contains("bad_configuration"),
+            "{wrong}: {told}"
+        );
+    }
+
+    std::fs::write(&file, plain).unwrap();
+    assert_eq!(checked().0, Some(0));
+    for (name, is_dir) in [("log", false), ("lock", true), ("operator.token", true)] {
+        let path = trb.dir.join(name);
+        let made = match is_dir {
+            true => std::fs::create_dir(&path),
+            false => std::fs::write(&path, ""),
+        };
+        made.unwrap();
+        let (exit, told) = checked();
+        assert!(
+            exit == Some(2) && told.contains("unwritable"),
+            "{name}: {told}"
+        );
+        let removed = match is_dir {
+            true => std::fs::remove_dir(&path),
+            false => std::fs::remove_file(&path),
+        };
+        removed.unwrap();
+    }
+}

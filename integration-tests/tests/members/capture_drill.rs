@@ -246,6 +246,10 @@ async fn crossings_learn_from_each_other_and_by_stick_that_their_hub_is_captured
     })
     .await;
 
+    // Whom a node believes to be cut, it does not talk to.
+    let by_wire = connect(trb, qam);
+    until("the neighbour hangs up", async || by_wire.is_over()).await;
+
     // The root cuts the hub at what it said before, and no hub is there to carry it.
     let cut = Cut::of(
         CutTarget::Node(hub.id()),
@@ -253,20 +257,27 @@ async fn crossings_learn_from_each_other_and_by_stick_that_their_hub_is_captured
         "the hub is captured".into(),
     );
     let signed = country.sign_cut(cut);
-    trb.write_control(vec![Body::Cut(signed)], "AU-1")
+    man.write_control(vec![Body::Cut(signed)], "AU-1")
         .await
         .unwrap();
 
     let knows = |site: &Node| site.with_control(|c| c.is_cut(&hub.id()) && !c.is_cut(&trb.id()));
-    let _by_wire = connect(trb, qam);
+    let _by_wire = connect(man, qam);
     until("the neighbour hears it", async || knows(qam)).await;
 
-    let planned = qam.bundles().plan("man", None, None).await.unwrap();
+    let planned = qam.bundles().plan("trb", None, None).await.unwrap();
     for part in 1..=planned.parts {
         let bytes = qam.bundles().part(&planned.bundle, part).await.unwrap();
-        man.bundles().import(&bytes).await.unwrap();
+        trb.bundles().import(&bytes).await.unwrap();
     }
-    until("the third reads it off the stick", async || knows(man)).await;
+    until("the one that was cut reads it off the stick", async || {
+        knows(trb)
+    })
+    .await;
+    let _again = connect(trb, qam);
+    let second = truck(trb, "22-B-2").await;
+    let told = "it is talked to again";
+    until(told, async || holds(qam, &second).await).await;
     for (site, wire) in sites.iter().zip(wires) {
         let told = format!("{} talks to the hub no more", site.me().name);
         until(&told, async || wire.is_over()).await;

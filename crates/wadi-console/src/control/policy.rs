@@ -187,7 +187,8 @@ pub(super) async fn look_at(
     }
 }
 
-/// The values that the form has otherwise. A member that an object has no more is taken away.
+/// The values that the form has otherwise. A member that an object has no more is the default
+/// again, or, where there is none, taken away.
 fn patch_of(
     visitor: &Visitor,
     read: &PolicyRead,

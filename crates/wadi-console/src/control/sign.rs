@@ -71,8 +71,14 @@ pub(super) async fn look(console: &Console, visitor: &Visitor, intent: Intent) -
     let more = lines.len().saturating_sub(LINES_MAX);
     lines.truncate(LINES_MAX);
 
+    let mut warning = f.say(intent.warning);
+    let told = would["warnings"].as_array().into_iter().flatten();
+    for why in told.filter_map(Value::as_str) {
+        warning += &format!(" {why}.");
+    }
+
     answer::page(&SignPage {
-        warning: f.say(intent.warning),
+        warning,
         lines,
         more,
         is_difference,
@@ -94,7 +100,13 @@ fn difference_lines(changed: &Value) -> Vec<EffectLine> {
 
 /// Members of an effect that are sentences of the interface, which the page's warning says in the
 /// visitor's language; and what only names the kind of change.
-const NOT_SHOWN: [&str; 4] = ["change", "entries_that_stop_counting", "from_when", "what"];
+const NOT_SHOWN: [&str; 5] = [
+    "change",
+    "entries_that_stop_counting",
+    "from_when",
+    "warnings",
+    "what",
+];
 
 /// Members of an effect, each in a line, those of a list each in its own. Whom it is about comes
 /// first, and long lists last.

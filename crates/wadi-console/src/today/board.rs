@@ -4,7 +4,7 @@ use super::{
     answers::{CrossingDay, DayLine, FoundPage, LinkStanding, MaySay, ReadEvent, ReadRecord},
     form::FIELDS_ALONE,
     given::FormGiven,
-    times,
+    times::{self, DayLies},
 };
 use crate::{
     Console,
@@ -144,7 +144,7 @@ async fn today(
     given: &FormGiven,
 ) -> Result<TodayPage, Refused> {
     let now = times::day_of(visitor.who.now_ms);
-    let date = times::read_day(given.get("date"), now).unwrap_or(now);
+    let date = times::read_day(given.get("date"), now, DayLies::Behind).unwrap_or(now);
     let (before, after) = times::beside(date);
     let (from_ms, until_ms) = times::bounds(date);
     let day = super::day_of(console, visitor, (from_ms, until_ms), LISTED).await?;

@@ -1,6 +1,8 @@
 //! What a form or a link gave: names with their values, as they came.
 
 use crate::digits::latin;
+use std::collections::BTreeSet;
+use wadi_record::percent_decoded;
 
 /// Values of a form or of a query at most; no form of ours has half of them.
 const VALUES_MAX: usize = 400;
@@ -8,6 +10,12 @@ const VALUES_MAX: usize = 400;
 /// Names with their values, in their order. A name may stand more than once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FormGiven(Vec<(String, String)>);
+
+/// Whether what a form or a link sent is text: of what is none a character would be lost, and
+/// nobody would see it.
+pub(super) fn is_text(encoded: &[u8]) -> bool {
+    std::str::from_utf8(&percent_decoded(encoded)).is_ok()
+}
 
 impl FormGiven {
     /// What `application/x-www-form-urlencoded` says; nothing where it does not read.
@@ -29,6 +37,20 @@ impl FormGiven {
         named
             .map(|(_, value)| value.trim())
             .filter(|v| !v.is_empty())
+    }
+
+    /// A name that stands more than once, where it is none of those that may: of its values one
+    /// would be lost.
+    pub(super) fn twice(&self, may_repeat: impl Fn(&str) -> bool) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        for (name, _) in &self.0 {
+            let name = name.as_str();
+            if !may_repeat(name) && !seen.insert(name) {
+                return Some(name);
+            }
+        }
+
+        None
     }
 
     /// Whether a name has a value.
@@ -60,5 +82,35 @@ mod tests {
         assert!(!given.has("empty"));
         assert_eq!(given.without(&["m.holds", "empty"]).len(), 1);
         assert_eq!(FormGiven::read(b"%FF=\xff").get("x"), "");
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_found_where_it_may_not() {
+        let given = FormGiven::read(b"m.holds=a&m.holds=b&m.gross_kg=1&m.tare_kg=2");
+        let is_list = |name: &str| name == "m.holds";
+        assert_eq!(given.twice(is_list), None);
+        assert_eq!(given.twice(|_| false), Some("m.holds"));
+
+        for again in ["m.gross_kg=3", "m.gross_kg=1", "m.gross_kg="] {
+            let given = FormGiven::read(format!("m.gross_kg=1&{again}").as_bytes());
+            assert_eq!(given.twice(is_list), Some("m.gross_kg"), "{again}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_known() {
+        for text in [
+            "",
+            "a=b&c=%D8%A8",
+            "a=51+ب",
+            "a=100%",
+            "a=%ZZ",
+            "a=%EF%BF%BD",
+        ] {
+            assert!(is_text(text.as_bytes()), "{text}");
+        }
+        for other in [&b"a=51+%C8+n"[..], b"a=\xC8", b"a=%D8&b=%A8", b"%C8=a"] {
+            assert!(!is_text(other), "{other:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     answers::{MaySay, OfficerList, ReadRecord, ReadWritten, Sayable},
     draft,
     form::{FIELDS_ALONE, Making, SayForm, WritesOn},
-    given::FormGiven,
+    given::{FormGiven, is_text},
     made::FormMade,
     target::{self, Meant},
     times,
@@ -206,7 +206,12 @@ pub(super) async fn show(
     Path(name): Path<FormName>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let given = FormGiven::read(query.unwrap_or_default().as_bytes());
+    let query = query.unwrap_or_default();
+    if !is_text(query.as_bytes()) {
+        return no_text(&visitor).page(&visitor);
+    }
+
+    let given = FormGiven::read(query.as_bytes());
     made_or_refused(shown(&console, &visitor, &name, given).await, &visitor)
 }
 
@@ -249,6 +254,18 @@ async fn meant(filling: &FilledForm<'_>, text: &str) -> Result<Meant, Refused> {
     .await
 }
 
+/// The refusal of a form that is no text of UTF-8: of a plate a letter would be lost.
+fn no_text(visitor: &Visitor) -> Refused {
+    let language = visitor.language();
+    let why = language.sentence("today-no-text", []);
+    Refused::new(
+        language,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "bad_encoding",
+        why,
+    )
+}
+
 /// Takes a form. What was typed is never lost: whatever goes wrong, the page has it.
 pub(super) async fn take(
     State(console): State<Console>,
@@ -258,6 +275,13 @@ pub(super) async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if !is_text(&body) {
+        return match visitor {
+            Ok(visitor) => no_text(&visitor).page(&visitor),
+            Err(answer) => answer,
+        };
+    }
+
     let given = FormGiven::read(&body);
     let refused = match visitor {
         Ok(visitor) => match taken(&console, &visitor, &name, given.clone()).await {
@@ -336,6 +360,19 @@ async fn taken(
     }
 
     let mut form = filling.form(record)?;
+    if let Some(name) = given_twice(&filling, &form) {
+        let why = filling.say("today-wrong-twice");
+        return match form.tell_wrong(&name, why.clone()) {
+            true => Ok(again(&filling, form, StatusCode::UNPROCESSABLE_ENTITY)),
+            false => Err(Refused::new(
+                visitor.language(),
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "duplicate_member",
+                format!("{name}: {why}"),
+            )),
+        };
+    }
+
     let mut body = match draft::body(&form, &filling.given, filling.now_ms) {
         Ok(body) => body,
         Err(wrong) => {
@@ -357,6 +394,15 @@ async fn taken(
         Err(refused) if refused.status == 401 => Err(refused),
         Err(refused) => Ok(refused_page(&filling, form, refused)),
     }
+}
+
+/// An input that was given twice, where no several are asked for.
+fn given_twice(filling: &FilledForm<'_>, form: &SayForm) -> Option<String> {
+    let is_list = |name: &str| {
+        let mut lists = form.inputs().filter(|input| input.shape.holds == "holds");
+        lists.any(|input| input.name == name)
+    };
+    filling.given.twice(is_list).map(String::from)
 }
 
 /// Where the form goes on after it made something: to itself, empty, below what was made.

@@ -87,8 +87,12 @@ async fn listed(
 ) -> Result<Vec<ReadRecord>, Refused> {
     let text = query_escaped(text);
     let path = format!("/v1/records?kind={kind}&{by}={text}&limit={OFFERED_MAX}&fields={MEMBERS}");
-    let page: FoundPage = api.get(asker, &path).await?;
-    Ok(page.records)
+    match api.get::<FoundPage>(asker, &path).await {
+        Ok(page) => Ok(page.records),
+        // What says that there is none is nobody's plate: the form asks again.
+        Err(refused) if refused.code == "nothing_sought" => Ok(Vec::new()),
+        Err(refused) => Err(refused),
+    }
 }
 
 /// The one record that is not over; where there is none or there are several, all.

@@ -6,9 +6,19 @@ use jiff::{
     Timestamp, ToSpan,
     civil::{Date, DateTime, Time},
 };
+use std::cmp::Ordering;
 
 /// What is wrong with a time that somebody wrote, as a sentence of the console.
 pub(super) type WrongTime = &'static str;
+
+/// Where the day lies that somebody writes without its year.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum DayLies {
+    /// Today or before: something happened then.
+    Behind,
+    /// Today or later: something is due then, or holds until then.
+    Ahead,
+}
 
 /// The day of a time.
 pub(super) fn day_of(ms: i64) -> Date {
@@ -54,9 +64,9 @@ pub(super) fn utc(ms: i64) -> String {
     Moment::of_ms(ms).utc
 }
 
-/// A day that somebody wrote: 2026-11-25, 25/11/2026, or 25/11 of this year or the last, in digits
-/// of either script.
-pub(super) fn read_day(text: &str, today: Date) -> Result<Date, WrongTime> {
+/// A day that somebody wrote: 2026-11-25, 25/11/2026, or 25/11 of the year in which it lies where
+/// such a day does, in digits of every script.
+pub(super) fn read_day(text: &str, today: Date, lies: DayLies) -> Result<Date, WrongTime> {
     const WRONG: WrongTime = "today-wrong-day";
     let text = latin(text);
     let parts: Vec<&str> = text.trim().split(['-', '/', '.']).map(str::trim).collect();
@@ -70,18 +80,23 @@ pub(super) fn read_day(text: &str, today: Date) -> Result<Date, WrongTime> {
         [year, month, day] if year.len() == 4 => date(number(year)?, number(month)?, number(day)?),
         [day, month, year] if year.len() == 4 => date(number(year)?, number(month)?, number(day)?),
         [day, month] => {
-            let of_year = |year| date(year, number(month)?, number(day)?);
-            let this = of_year(today.year())?;
-            match this > today {
-                true => of_year(today.year() - 1),
-                false => Ok(this),
-            }
+            let (month, day) = (number(month)?, number(day)?);
+            let (years_on, fits) = match lies {
+                DayLies::Behind => (-1, Ordering::Less),
+                DayLies::Ahead => (1, Ordering::Greater),
+            };
+
+            // 29 February may be of the one year alone.
+            let years = [today.year(), today.year().saturating_add(years_on)];
+            let mut days = years.into_iter().filter_map(|y| date(y, month, day).ok());
+            days.find(|day| *day == today || day.cmp(&today) == fits)
+                .ok_or(WRONG)
         }
         _ => Err(WRONG),
     }
 }
 
-/// A time of a day that somebody wrote: 14:05, 14.05, 1405 or 9:30, in digits of either script.
+/// A time of a day that somebody wrote: 14:05, 14.05, 1405 or 9:30, in digits of every script.
 fn read_clock(text: &str) -> Result<Time, WrongTime> {
     const WRONG: WrongTime = "today-wrong-clock";
     let text = latin(text);
@@ -105,7 +120,7 @@ fn read_clock(text: &str) -> Result<Time, WrongTime> {
 pub(super) fn read_when(day: &str, clock: &str, now_ms: i64) -> Result<i64, WrongTime> {
     let day = match day.trim() {
         "" => day_of(now_ms),
-        day => read_day(day, day_of(now_ms))?,
+        day => read_day(day, day_of(now_ms), DayLies::Behind)?,
     };
     let zoned = day.to_datetime(read_clock(clock)?).to_zoned(ZONE.clone());
     let ms = zoned
@@ -125,10 +140,10 @@ pub(super) fn read_when(day: &str, clock: &str, now_ms: i64) -> Result<i64, Wron
 }
 
 /// A time with its day that somebody wrote in one line, as 2026-11-25 14:05.
-pub(super) fn read_stamp(text: &str, now_ms: i64) -> Result<i64, WrongTime> {
+pub(super) fn read_stamp(text: &str, now_ms: i64, lies: DayLies) -> Result<i64, WrongTime> {
     let text = latin(text).replace('T', " ");
     let (day, clock) = text.trim().split_once(' ').ok_or("today-wrong-stamp")?;
-    let day = read_day(day, day_of(now_ms))?;
+    let day = read_day(day, day_of(now_ms), lies)?;
     let zoned = day.to_datetime(read_clock(clock)?).to_zoned(ZONE.clone());
     let zoned = zoned.map_err(|_| "today-wrong-stamp")?;
     Ok(zoned.timestamp().as_millisecond())
@@ -167,11 +182,16 @@ mod tests {
             "25/11",
             "٢٥/١١",
             " ٢٠٢٦-١١-٢٥ ",
+            "\u{200F}٢٥/١١",
+            "２５／１１",
+            "२५/११\u{202C}",
         ] {
-            assert_eq!(read_day(text, today), Ok(day("2026-11-25")), "{text}");
+            assert_eq!(
+                read_day(text, today, DayLies::Behind),
+                Ok(day("2026-11-25")),
+                "{text}"
+            );
         }
-        // What lies ahead in this year was in the last one.
-        assert_eq!(read_day("30/12", today), Ok(day("2025-12-30")));
         for text in [
             "",
             "yesterday",
@@ -180,8 +200,33 @@ mod tests {
             "1-2-3-4",
             "25/11/26",
         ] {
-            assert!(read_day(text, today).is_err(), "{text}");
+            assert!(read_day(text, today, DayLies::Behind).is_err(), "{text}");
+            assert!(read_day(text, today, DayLies::Ahead).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_without_its_year_lies_where_such_a_day_does() {
+        let today = day("2026-11-26");
+        let read = |text: &str, lies| read_day(text, today, lies).unwrap().to_string();
+        for (text, behind, ahead) in [
+            ("30/12", "2025-12-30", "2026-12-30"),
+            ("٣٠/١٢", "2025-12-30", "2026-12-30"),
+            ("01/02", "2026-02-01", "2027-02-01"),
+            ("26/11", "2026-11-26", "2026-11-26"),
+            ("25/11", "2026-11-25", "2027-11-25"),
+            ("30/12/2025", "2025-12-30", "2025-12-30"),
+        ] {
+            assert_eq!(read(text, DayLies::Behind), behind, "{text}");
+            assert_eq!(read(text, DayLies::Ahead), ahead, "{text}");
+        }
+
+        let leap = |lies| read_day("29/02", day("2027-03-01"), lies);
+        assert_eq!(leap(DayLies::Ahead), Ok(day("2028-02-29")));
+        assert!(leap(DayLies::Behind).is_err());
+
+        let due = read_stamp("30/12 08:00", NOW_MS, DayLies::Ahead).unwrap();
+        assert_eq!(stamp(due), "2026-12-30 08:00");
     }
 
     #[test]
@@ -200,7 +245,7 @@ mod tests {
             assert!(read_when("2026-11-25", clock, NOW_MS).is_err(), "{clock}");
         }
         assert_eq!(
-            stamp(read_stamp("٢٠٢٦-١٢-٠١ ٠٨:٠٠", NOW_MS).unwrap()),
+            stamp(read_stamp("٢٠٢٦-١٢-٠١ ٠٨:٠٠", NOW_MS, DayLies::Behind).unwrap()),
             "2026-12-01 08:00"
         );
     }

@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 33] = [
+    pub const NAMES: [&'static str; 34] = [
         "id",
         "record",
         "kind",
@@ -42,6 +42,7 @@ impl Members {
         "written_ms",
         "fields",
         "put_by",
+        "captured",
         "contested",
         "events",
         "heads",

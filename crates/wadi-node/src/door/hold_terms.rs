@@ -1,8 +1,10 @@
 //! By which terms holds hold records, as the store takes them.
 
 use crate::door::Door;
-use wadi_record::{Policy, SOUGHT, carried_terms, emptied_terms, moved_terms};
-use wadi_store::{CarriedWithin, EmptiedBefore, HoldTerms, MovedWithin};
+use wadi_record::{
+    Policy, SOUGHT, again_terms, carried_terms, emptied_terms, moved_terms, stored_terms,
+};
+use wadi_store::{CameAgain, CarriedWithin, EmptiedBefore, HoldTerms, MovedWithin, StoredOn};
 
 /// By which terms holds hold records, under a policy.
 pub(crate) fn hold_terms(policy: &Policy) -> HoldTerms {
@@ -16,6 +18,8 @@ pub(crate) fn hold_terms(policy: &Policy) -> HoldTerms {
         within_ms: term.within_ms,
     });
     let given_up = emptied_terms(policy);
+    let again = again_terms(policy);
+    let stored = stored_terms();
 
     HoldTerms {
         sought: SOUGHT.to_vec(),
@@ -26,6 +30,17 @@ pub(crate) fn hold_terms(policy: &Policy) -> HoldTerms {
             emptied: given_up.emptied,
             own: given_up.own,
             after_ms: given_up.after_ms,
+        }),
+        again: Some(CameAgain {
+            what: again.what,
+            within_ms: again.within_ms,
+        }),
+        stored: Some(StoredOn {
+            came_off: stored.came_off,
+            came_off_by: stored.came_off_by,
+            stored: stored.stored,
+            stored_by: stored.stored_by,
+            declared: stored.declared,
         }),
     }
 }

@@ -165,6 +165,45 @@ impl KnownTime {
         }
     }
 
+    /// The time by which ends what people hold, as tokens and sessions, and from which it is issued,
+    /// Unix milliseconds: a hub's own; at a site its clock, as long as that agrees with the hub's
+    /// word, else that word and the time since. What was heard before this start bounds it from
+    /// below alone: nobody knows how long ago that was.
+    pub fn best_ms(&self) -> i64 {
+        let machine_ms = self.clock.now_ms();
+        let best_s = self.best_s();
+        if machine_ms.div_euclid(1_000) == best_s {
+            machine_ms
+        } else {
+            best_s.saturating_mul(1_000)
+        }
+    }
+
+    fn best_s(&self) -> i64 {
+        if self.is_hub {
+            return self.now_s();
+        }
+
+        let now = self.now();
+        let state = self.lock();
+        let since_s = now.steady_s.saturating_sub(state.started_s).max(0);
+        let is_fresh = state.hub.believed().is_some_and(|c| c.steady_s.is_some());
+        let known_s = match state.hub.estimate(now) {
+            Some(hub_s) if is_fresh => hub_s.max(now.floor_s),
+            heard => heard
+                .map_or(now.floor_s, |hub_s| hub_s.max(now.floor_s))
+                .saturating_add(since_s),
+        };
+
+        let ahead_s = now.machine_s.saturating_sub(known_s);
+        let is_ahead = is_fresh && ahead_s > now.agree_s;
+        let is_behind = ahead_s < now.agree_s.saturating_neg();
+        match is_ahead || is_behind {
+            true => known_s,
+            false => now.machine_s,
+        }
+    }
+
     /// The newest time heard of a hub, Unix seconds; 0 for none.
     pub fn heard_s(&self) -> i64 {
         self.lock().hub.believed().map_or(0, |c| c.time_s)

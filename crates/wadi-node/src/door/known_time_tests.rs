@@ -97,6 +97,60 @@ fn papers_expire_where_the_machine_says_so_and_nothing_speaks_against_it() {
 }
 
 #[test]
+fn what_people_hold_ends_by_the_hubs_word_where_the_machines_clock_is_wrong() {
+    let days_off = [-20_000, -30, -2, 2, 30, 400];
+    for off_s in days_off.map(|days| days * DAY_S) {
+        let (site, hand) = known(false, 0);
+        site.hear(HUB, TRUE_S, How::Live);
+        pass(&hand, 60);
+        assert_eq!(site.best_ms(), (TRUE_S + 60) * 1_000);
+
+        // Its clock jumps while it runs, is heard to be wrong, and is set right again.
+        hand.machine_s.fetch_add(off_s, Ordering::Relaxed);
+        assert_eq!(site.best_ms(), (TRUE_S + 60) * 1_000, "{off_s}");
+        site.hear(HUB, TRUE_S + 60, How::Live);
+        pass(&hand, 60);
+        assert_eq!(site.best_ms(), (TRUE_S + 120) * 1_000, "{off_s}");
+        hand.machine_s.fetch_sub(off_s, Ordering::Relaxed);
+        assert_eq!(site.best_ms(), (TRUE_S + 120) * 1_000, "{off_s}");
+
+        // A hub goes by what it read before its clock jumped.
+        let (hub, hand) = known(true, 0);
+        assert_eq!(hub.best_ms(), TRUE_S * 1_000);
+        hand.machine_s.fetch_add(off_s, Ordering::Relaxed);
+        assert_eq!(hub.best_ms(), TRUE_S * 1_000, "{off_s}");
+    }
+}
+
+#[test]
+fn what_was_heard_before_a_start_says_only_how_late_it_is_at_least() {
+    let (site, _) = known(false, 0);
+    site.hear(HUB, TRUE_S, How::Live);
+    let remembered = site.remember();
+    for (off_s, best_s) in [
+        (-50 * YEAR_S, TRUE_S),
+        (-30 * DAY_S, TRUE_S),
+        (30 * DAY_S, TRUE_S + 30 * DAY_S),
+    ] {
+        let (site, _) = known(false, off_s);
+        site.recall(remembered.as_deref());
+        assert_eq!(site.best_ms(), best_s * 1_000, "{off_s}");
+    }
+
+    // Who never heard a hub has its clock alone, and its papers.
+    let (site, hand) = known(false, 5);
+    assert_eq!(site.best_ms(), (TRUE_S + 5) * 1_000);
+    hand.machine_s.store(0, Ordering::Relaxed);
+    assert_eq!(site.best_ms(), hand.floor_s() * 1_000);
+    pass(&hand, 90);
+    assert_eq!(
+        site.best_ms(),
+        (hand.floor_s() + 90) * 1_000,
+        "it goes on from there"
+    );
+}
+
+#[test]
 fn what_is_remembered_reads_back_and_whatever_does_not_read_is_nothing() {
     let (site, _) = known(false, 0);
     assert_eq!(site.remember(), None);

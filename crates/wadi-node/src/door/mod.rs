@@ -4,6 +4,7 @@
 //! the answer; whoever only reads, reads what the sequencer published, or the store. What two wings
 //! have in common lies here, so that none of them needs another.
 
+mod beside;
 pub(crate) mod budget_limits;
 pub(crate) mod budgets;
 pub(crate) mod budgets_kept;

@@ -84,7 +84,7 @@ pub(super) fn read_off(draft: &Draft) -> Vec<ReadOff> {
 }
 
 /// Whether a row's line of state and flags is that of a vehicle that is inside.
-fn is_inside(state: &str) -> bool {
+pub(super) fn is_inside(state: &str) -> bool {
     let name = state.split(' ').next().unwrap_or_default();
     INSIDE.contains(&name)
 }

@@ -4,6 +4,7 @@
 
 use super::{
     Door,
+    beside::acts_that_let_go,
     ended_alone::{ended_alone, told_alone, was_placed_by},
     off_shift::acts_on_shift,
     read_again::{ReadOff, read_off},
@@ -19,6 +20,8 @@ pub(super) struct SecondLook {
     read: Vec<ReadOff>,
     /// Acts that are done on shift.
     acts: BTreeSet<String>,
+    /// Acts by which a vehicle may go.
+    lets_go: BTreeSet<String>,
     /// Ends of a hold that the officer says with nobody beside.
     ended_alone: BTreeSet<String>,
     officer: String,
@@ -36,6 +39,7 @@ impl SecondLook {
                 Vec::new()
             },
             acts: acts_on_shift(write),
+            lets_go: acts_that_let_go(write),
             ended_alone: ended_alone(write),
             officer: write.officer.clone(),
             at_ms: match &write.happened {
@@ -44,9 +48,10 @@ impl SecondLook {
             },
         };
 
-        let has_any =
-            !look.read.is_empty() || !look.acts.is_empty() || !look.ended_alone.is_empty();
-        has_any.then_some(look)
+        let has_acts = [&look.acts, &look.lets_go, &look.ended_alone]
+            .into_iter()
+            .any(|acts| !acts.is_empty());
+        (has_acts || !look.read.is_empty()).then_some(look)
     }
 }
 
@@ -86,6 +91,7 @@ impl Door {
             self.read_again_warnings(&look.read, own, &crossing, at_ms)
                 .await?,
         );
+        told.extend(self.beside_warnings(&look.lets_go, own, at_ms).await?);
         told.extend(self.ended_alone_warnings(look, written).await?);
         Ok(told)
     }

@@ -51,6 +51,27 @@ pub enum Based {
     Entries(Vec<Reference>),
 }
 
+/// What a sender sent, as hashes: by them the same again is told from something else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentContent {
+    /// What a key stands for: what was sent, on which record, and by whom.
+    pub of_key: Hash,
+    /// What the number of a device stands for: what was sent, and on which record. By which way it
+    /// came, under which token, and what else that token may say, is no part of it: a device sends
+    /// its reading again under the token that it has by then.
+    pub of_number: Hash,
+}
+
+impl SentContent {
+    /// Of what comes by a way of its own, and from nobody who numbers it.
+    pub fn of_line(hash: Hash) -> Self {
+        Self {
+            of_key: hash,
+            of_number: hash,
+        }
+    }
+}
+
 /// One write.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Write {
@@ -75,9 +96,9 @@ pub struct Write {
     pub happened: Option<(i64, String)>,
     /// The sender's key: the same key twice is one write. Scope and key.
     pub key: Option<(LocalScope, String)>,
-    /// The hash of what the sender sent, without its key: the same key or number with another one
-    /// is something else.
-    pub content: Option<Hash>,
+    /// What the sender sent, without its key: the same key or number with another one is something
+    /// else.
+    pub content: Option<SentContent>,
 }
 
 /// Characters that a name of an officer, device or key may have.

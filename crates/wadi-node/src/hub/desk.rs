@@ -146,7 +146,7 @@ impl Findings {
             return bad("what it would wait for has come");
         }
 
-        if snooze.through_ms.saturating_sub(self.door.now_ms()) > SNOOZE_MS_MAX {
+        if snooze.through_ms.saturating_sub(self.door.time().now_ms()) > SNOOZE_MS_MAX {
             return bad("a finding is put aside for a month at most");
         }
 

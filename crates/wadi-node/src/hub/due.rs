@@ -31,6 +31,23 @@ pub(crate) fn passed(
     out
 }
 
+/// The range of times of findings that waited for so long beyond them, by the hub's own time: those
+/// that wait for a crossing of which nothing was ever heard may be firm by now.
+pub(crate) fn waited_out(
+    before: &BTreeMap<String, i64>,
+    now: &BTreeMap<String, i64>,
+    limit_ms: i64,
+) -> Option<(i64, i64)> {
+    let now_ms = now.get("HUB").copied()?;
+    let before_ms = before.get("HUB").copied().unwrap_or(i64::MIN);
+    let passed = (
+        before_ms.saturating_sub(limit_ms),
+        now_ms.saturating_sub(limit_ms),
+    );
+
+    (before_ms < now_ms).then_some(passed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +66,15 @@ mod tests {
         assert_eq!(passed(&before, &now), [(100, 160), (900, 910)]);
         let caught_up = heard(&[("TRB", 160), ("QAM", 905), ("HUB", 910)]);
         assert_eq!(passed(&before, &caught_up), [(50, 910)]);
+    }
+
+    #[test]
+    fn what_waits_beyond_its_time_is_due_by_the_hubs_own_time() {
+        let before = heard(&[("TRB", 100), ("HUB", 900)]);
+        let now = heard(&[("TRB", 950), ("HUB", 910)]);
+        assert_eq!(waited_out(&before, &now, 50), Some((850, 860)));
+        assert_eq!(waited_out(&now, &now, 50), None);
+        assert_eq!(waited_out(&before, &BTreeMap::new(), 50), None);
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn finding_row(anchor: RecordId, facts: &Facts, found: &Finding) -> FindingRow {
     FindingRow {
         id: found.id.clone(),
         rule: found.rule.code.into(),
-        severity: found.rule.severity,
+        severity: found.severity(),
         phase: found.phase.name().into(),
         state: found.life.state.into(),
         crossing: facts.crossing().into(),

@@ -252,11 +252,15 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             .iter()
             .chain([&RULE_FAILED])
             .find(|r| r.code == text("rule"));
+        // A hub of an older version says none.
+        let sentence: Option<Sentence> = serde_json::from_str(text("sentence")).ok();
+        let said_as = sentence.as_ref().map_or("", |sentence| &*sentence.id);
+        let severity = rule.map(|r| r.severity_of(said_as));
         let mut json = json!({
             "finding": id,
             "rule": text("rule"),
             "name": rule.map(|r| r.name),
-            "severity": rule.map(|r| r.severity),
+            "severity": severity,
             "phase": text("phase"),
             "record": row.printed,
             "crossing": row.crossing,
@@ -268,14 +272,12 @@ fn published_on(row: &RecordRow, filter: &FindingFilter, out: &mut Vec<Published
             "life": life.json(),
         });
 
-        // A hub of an older version says none.
-        let sentence: Option<Sentence> = serde_json::from_str(text("sentence")).ok();
         if let Some(sentence) = sentence {
             json["sentence"] = json!(sentence);
         }
 
         out.push(PublishedFinding {
-            severity: rule.map_or(u8::MAX, |r| r.severity),
+            severity: severity.unwrap_or(u8::MAX),
             at_ms: said.at_ms(),
             id: id.into(),
             json,

@@ -26,7 +26,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use wadi_log::{Control, Lane, RecordId};
-use wadi_reconcile::{Dossier, Facts, RULE_FAILED};
+use wadi_reconcile::{Dossier, Facts, RULE_FAILED, unheard_limit_ms};
 use wadi_record::Kind;
 use wadi_store::{
     Batch, FindingFilter, FindingRow, LocalKey, LocalScope, RecordRow, Store, StoreError,
@@ -193,6 +193,10 @@ impl Reconciler {
         due.extend(self.claims.due(node));
         due.extend(node.clock_doubts.due());
         for (after_ms, through_ms) in due::passed(&self.heard, &heard) {
+            due.extend(self.store.findings_due(after_ms, through_ms).await?);
+        }
+        let limit_ms = unheard_limit_ms(&node.policy_now());
+        if let Some((after_ms, through_ms)) = due::waited_out(&self.heard, &heard, limit_ms) {
             due.extend(self.store.findings_due(after_ms, through_ms).await?);
         }
 

@@ -118,9 +118,8 @@ impl Sequencer {
             return Ok(Sent::First(marks));
         }
 
-        let content = write
-            .content
-            .map_or_else(|| write.digest(), |hash| hash.to_string());
+        let sent = write.content;
+        let content = sent.map_or_else(|| write.digest(), |sent| sent.of_key.to_string());
 
         if let Some((scope, key)) = &write.key {
             if let Some(before) = self.stood_for(&g.batch, scope, key).await? {
@@ -142,12 +141,14 @@ impl Sequencer {
             return Ok(Sent::First(marks));
         }
 
+        let numbered = sent.map_or_else(|| content.clone(), |sent| sent.of_number.to_string());
         marks.run = self.run_of(&g.batch, write).await?;
         let run = key_of_run(&write.device, &marks.run);
         let place = key_of_number(&run, write.device_seq % NUMBERS_KEPT);
         let kept = self.stood_for(&g.batch, &NUMBERS, &place).await?;
         if let Some(before) = kept.filter(|b| b.number == Some(write.device_seq)) {
-            if before.is_other(&content) {
+            // Versions before this one kept of numbers, too, what a key stands for.
+            if before.is_other(&numbered) && before.is_other(&content) {
                 return Err(WriteError::NumberReused {
                     device: write.device.clone(),
                     number: write.device_seq,
@@ -162,7 +163,7 @@ impl Sequencer {
         self.mark_newest(g, write, run, &mut marks).await?;
         marks
             .stands_for
-            .push((NUMBERS, place, format!("{content} {}", write.device_seq)));
+            .push((NUMBERS, place, format!("{numbered} {}", write.device_seq)));
 
         Ok(Sent::First(marks))
     }

@@ -175,7 +175,7 @@ impl Sequencer {
         write: &Write,
         place: &WritePlace,
     ) -> Result<ToldBefore, NodeError> {
-        let of_draft = self.draft_warnings(g, &write.draft, place.record).await?;
+        let of_draft = self.draft_warnings(g, write, place.record).await?;
         let names: Vec<String> = write.draft.fields.keys().cloned().collect();
         let before = match place.record {
             Some(id) => {
@@ -289,9 +289,10 @@ impl Sequencer {
     async fn draft_warnings(
         &mut self,
         g: &mut Commit,
-        draft: &Draft,
+        write: &Write,
         record: Option<RecordId>,
     ) -> Result<Vec<String>, NodeError> {
+        let draft = &write.draft;
         let record = match record {
             Some(id) => self.record(g, id).await?,
             None => None,
@@ -306,9 +307,11 @@ impl Sequencer {
                 .collect()
         };
 
+        let said = write.happened.as_ref().map(|(at_ms, _)| *at_ms);
         let context = DraftContext {
             now_ms,
             ahead_ms: doubt_ms.max(AHEAD_MS),
+            said_ms: said.map_or(now_ms, |at_ms| now_ms.min(at_ms)),
             record: record.as_deref(),
             crossings: &known,
         };

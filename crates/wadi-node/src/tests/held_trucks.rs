@@ -120,9 +120,13 @@ async fn a_truck_is_detained_by_the_plate_that_a_camera_or_a_pump_saw() {
     let printed = trb.reads().record(&lookout).await.unwrap()["id"].clone();
 
     let fuelled = json!({"plate": "١١ A 1", "litres": 200});
-    for (event, members) in [("gate.read", camera("11 a 1", 1)), ("fuelled", fuelled)] {
+    let seen = [
+        ("22-B-2", "gate.read", camera("11 a 1", 1)),
+        ("33-C-3", "fuelled", fuelled),
+    ];
+    for (plate, event, members) in seen {
         let truck = Passage::announce("in")
-            .plate("22-B-2", "IQ")
+            .plate(plate, "IQ")
             .gate_in("G1", "R1");
         let truck = say(trb, "PORT", Target::New(None), truck).await;
         assert_eq!(detained_by(trb, &truck).await, Value::Null);
@@ -131,6 +135,131 @@ async fn a_truck_is_detained_by_the_plate_that_a_camera_or_a_pump_saw() {
         say(trb, "OPS", Target::On(truck), seen).await;
         assert_eq!(detained_by(trb, &truck).await, json!([printed]), "{event}");
     }
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+fn came(plate: &str) -> Draft {
+    Passage::announce("in")
+        .plate(plate, "IQ")
+        .gate_in("G1", "R1")
+}
+
+/// The entry of goods that a truck brings, and a hold on it, by its printed id.
+async fn held_entry(site: &Node, plate: &str) -> (RecordId, Value) {
+    let goods = CustomsEntry::store("Agent", plate)
+        .text("vehicle.plate", plate)
+        .int("total_packages", 200);
+    let entry = say(site, "CUS", Target::New(None), goods).await;
+    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
+    let hold = hold.link(&entry.to_string(), "goods");
+    let hold = say(site, "CUS", Target::New(None), hold).await;
+    let printed = site.reads().record(&hold).await.unwrap()["id"].clone();
+    (hold, printed)
+}
+
+/// A camera and a clerk may begin a record each of one arrival; and who begins a second one frees
+/// nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truck_is_detained_by_a_hold_on_another_record_of_its_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
+
+    let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
+    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
+    let hold = hold.link(&first.to_string(), "tyres");
+    let hold = say(trb, "CUS", Target::New(None), hold).await;
+    let printed = trb.reads().record(&hold).await.unwrap()["id"].clone();
+
+    pass_an_hour();
+    let second = say(trb, "PORT", Target::New(None), came("11 a 1")).await;
+    assert_eq!(detained_by(trb, &second).await, json!([printed]));
+    let board = RecordFilter {
+        detained: Some(trb.reads().hold_terms()),
+        limit: 10,
+        ..RecordFilter::default()
+    };
+    let rows = trb.store.records(&board).await.unwrap();
+    let listed: BTreeSet<RecordId> = rows.iter().map(|row| row.id).collect();
+    assert_eq!(listed, BTreeSet::from([first, second]));
+
+    pass_an_hour();
+    let out = Passage::on().gate_out("G2", "R2");
+    say(trb, "PORT", Target::On(first), out).await;
+    pass_an_hour();
+    let next_trip = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
+    assert_eq!(detained_by(trb, &next_trip).await, Value::Null);
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_a_store_rides_with_no_truck() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let (hold, printed) = held_entry(trb, "44-D-4").await;
+    let truck = say(trb, "PORT", Target::New(None), came("44-D-4")).await;
+    assert_eq!(detained_by(trb, &truck).await, json!([printed]));
+
+    let unloaded = Passage::on().event("unloaded", json!({"packages": 200}));
+    let unloaded = Write::by("OF-2", "OPS", Target::On(truck), unloaded);
+    trb.write(unloaded).await.unwrap();
+    assert_eq!(detained_by(trb, &truck).await, json!([printed]), "where?");
+
+    let store = |packages: i64| {
+        let members = json!({"slot": "A", "packages": packages});
+        QuarantineHold::on().event("store.in", members)
+    };
+    say(trb, "CUS", Target::On(hold), store(150)).await;
+    assert_eq!(detained_by(trb, &truck).await, json!([printed]), "not all");
+    say(trb, "CUS", Target::On(hold), store(50)).await;
+    assert_eq!(detained_by(trb, &truck).await, Value::Null);
+
+    let board = RecordFilter {
+        detained: Some(trb.reads().hold_terms()),
+        limit: 10,
+        ..RecordFilter::default()
+    };
+    let rows = trb.store.records(&board).await.unwrap();
+    assert!(rows.iter().all(|row| row.id != truck), "the entry alone");
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truck_that_comes_again_with_an_entry_of_its_own_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
+
+    let (_hold, printed) = held_entry(trb, "11-A-1").await;
+    pass_an_hour();
+    let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
+    assert_eq!(detained_by(trb, &first).await, json!([printed]));
+    pass_an_hour();
+    let out = Passage::on().gate_out("G2", "R2");
+    say(trb, "PORT", Target::On(first), out).await;
+
+    pass_an_hour();
+    let second = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
+    assert_eq!(
+        detained_by(trb, &second).await,
+        json!([printed]),
+        "it may bring the rest"
+    );
+    let own = CustomsEntry::store("Agent", "A-2").text("vehicle.plate", "11-A-1");
+    say(trb, "CUS", Target::New(None), own).await;
+    assert_eq!(detained_by(trb, &second).await, Value::Null);
 
     for node in &sites {
         node.stop().await;

@@ -208,6 +208,42 @@ async fn who_lets_out_what_nobody_cleared_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_lets_out_by_a_second_record_is_told_what_is_open_on_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let came = |plate: &str| {
+        Passage::announce("in")
+            .plate(plate, "IQ")
+            .gate_in("G1", "R1")
+    };
+    let cleared = || Passage::on().event("cleared", json!({}));
+
+    let first = at_gate(trb, Target::New(None), came("11-A-1")).await.record;
+    let second = at_gate(trb, Target::New(None), came("11 a 1")).await.record;
+    let free = at_gate(trb, Target::On(second), cleared()).await;
+    assert_eq!(told(&free), "", "a camera and a clerk");
+
+    let check = Passage::on().event("check.opened", json!({"check": "SEC"}));
+    said(trb, ("OF-5", "SEC"), Target::On(first), check).await;
+    let out = Passage::on().gate_out("G2", "R2");
+    let left = at_gate(trb, Target::On(second), out).await;
+    assert_eq!(
+        told(&left),
+        "gate.out: another record of this vehicle's stay has a check that is open, or an anomaly \
+         that nobody looked into; it must not leave before that is done (R31)"
+    );
+
+    let other = at_gate(trb, Target::New(None), came("22-B-2")).await.record;
+    let elsewhere = at_gate(trb, Target::On(other), cleared()).await;
+    assert_eq!(told(&elsewhere), "", "another vehicle");
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_acts_off_shift_is_told_where_shifts_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let (_country, sites) = found_country(dir.path()).await;

@@ -11,6 +11,7 @@ fn doubts(draft: &Draft) -> Vec<String> {
     draft.doubts(&DraftContext {
         now_ms: NOW_MS,
         ahead_ms: HOUR_MS,
+        said_ms: NOW_MS,
         record: None,
         crossings: &known,
     })
@@ -135,7 +136,8 @@ fn what_has_happened_is_told_where_it_lies_ahead_and_what_is_due_is_not() {
         .iter()
         .filter(|row| row.value == FieldType::Time);
     let of_events = crate::EVENTS.iter().flat_map(|event| {
-        let times = event.members.iter().filter(|m| m.value == ValueType::Time);
+        let is_time = |m: &&Member| matches!(m.value, ValueType::Time | ValueType::Day);
+        let times = event.members.iter().filter(is_time);
         times.map(|m| format!("{}.{}", event.name, m.name))
     });
     let times: Vec<String> = of_fields
@@ -165,6 +167,162 @@ fn what_has_happened_is_told_where_it_lies_ahead_and_what_is_due_is_not() {
     ] {
         due.check().unwrap();
         assert_eq!(doubts(&due), Vec::<String>::new(), "{due:?}");
+    }
+}
+
+#[test]
+fn a_deadline_that_lies_behind_when_it_is_set_is_told() {
+    let hold = || Draft::new(Kind::QuarantineHold);
+    let behind = |ms: i64| {
+        let day = match ms < NOW_MS {
+            true => "2025-12-31",
+            false => "2026-12-31",
+        };
+        [
+            ("due_at_ms", hold().int("due_at_ms", ms)),
+            (
+                "cleared.until",
+                Passage::on().event("cleared", json!({"until": ms})),
+            ),
+            (
+                "sample.taken.due_at",
+                hold().event("sample.taken", json!({"sample": "S", "due_at": ms})),
+            ),
+            (
+                "weighed.calibration_due",
+                Passage::on().event(
+                    "weighed",
+                    json!({"scale": "S", "gross_kg": 1, "calibration_due": day}),
+                ),
+            ),
+        ]
+    };
+
+    for (name, draft) in behind(NOW_MS - HOUR_MS) {
+        let told = doubts(&draft).join("\n");
+        assert!(told.starts_with(&format!("{name}: ")), "{name}: {told}");
+        assert!(told.contains("lies behind already"), "{name}: {told}");
+    }
+    for (name, draft) in behind(NOW_MS) {
+        assert_eq!(doubts(&draft), Vec::<String>::new(), "{name}");
+    }
+
+    // A paper of last week set a deadline of yesterday.
+    let late = hold().int("due_at_ms", NOW_MS - 24 * HOUR_MS);
+    let of_paper = late.doubts(&DraftContext {
+        now_ms: NOW_MS,
+        ahead_ms: HOUR_MS,
+        said_ms: NOW_MS - 7 * 24 * HOUR_MS,
+        record: None,
+        crossings: &BTreeSet::new,
+    });
+    assert_eq!(of_paper, Vec::<String>::new());
+
+    assert!(is_deadline(None, "due_at_ms") && is_deadline(Some("cleared"), "until"));
+    assert!(!is_deadline(Some("sighted"), "until") && !is_deadline(None, "arrived_at_ms"));
+}
+
+#[test]
+fn a_day_of_the_site_does_not_lie_ahead() {
+    let told = |day: &str| doubts(&Draft::new(Kind::SiteDay).text("date", day)).join("\n");
+    assert!(told("2062-03-01").contains("date: 2062-03-01 lies ahead"));
+    for day in ["2026-03-01", "2026-02-01"] {
+        assert_eq!(told(day), "", "{day}");
+    }
+}
+
+#[test]
+fn a_direction_is_in_or_out_and_a_gate_says_the_one_of_its_passage() {
+    let gate = |event: &str, way: &str| {
+        let members = json!({"gate": "G1", "read": "R1", "direction": way});
+        Passage::on().event(event, members)
+    };
+    for way in ["خروج", "outbound", "exit"] {
+        let told = gate("gate.out", way).check().unwrap_err().to_string();
+        assert!(told.contains("is none of in, out"), "{told}");
+    }
+    for way in ["in", "out", "OUT", " In "] {
+        gate("gate.out", way).check().unwrap();
+    }
+
+    let against = gate("gate.in", "out").text("direction", "in");
+    let told = doubts(&against).join("\n");
+    assert!(
+        told.contains("gate.in.direction: \"out\" is not how"),
+        "{told}"
+    );
+    for usual in [
+        gate("gate.in", "in").text("direction", "in"),
+        gate("gate.in", "IN").text("direction", "in"),
+        gate("gate.out", "out").text("direction", "in"),
+        gate("gate.in", "out"),
+    ] {
+        assert_eq!(doubts(&usual), Vec::<String>::new(), "{usual:?}");
+    }
+}
+
+#[test]
+fn what_is_held_and_sought_is_told_where_no_rule_and_no_search_knows_it() {
+    let hold = || Draft::new(Kind::QuarantineHold);
+    let told = |draft: Draft| doubts(&draft).join("\n");
+    for (draft, why) in [
+        (
+            hold().int("quantity", 5),
+            "quantity: a number without a unit",
+        ),
+        (
+            hold().int("quantity", 5).text("unit", "رطل"),
+            "unit: \"رطل\" is no unit that is known here",
+        ),
+        (
+            hold().int("quantity", 5).text("unit", "lb"),
+            "unit: \"lb\" is taken for LBR",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "NO_READ"),
+            "vehicle.plate_raw: \"NO_READ\" says",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "ملك"),
+            "vehicle.plate_raw: \"ملك\" holds no digit, and hardly any plate",
+        ),
+        (
+            Passage::on().text("vehicle.plate_raw", "51 ؟ 75667"),
+            "vehicle.plate_raw: \"51 ؟ 75667\" has a place that nobody read",
+        ),
+        (
+            Draft::new(Kind::CustomsEntry).text("declarant_ref", "?? n/26"),
+            "declarant_ref: \"?? n/26\" has a place",
+        ),
+        (
+            hold().text("target.term", "0803/CL"),
+            "goods are sought with a plus sign, as 0803+CL",
+        ),
+        (
+            hold().text("target.term", "CSQU3054384"),
+            "target.term: CSQU3054384: not a valid ISO 6346",
+        ),
+        (
+            Passage::on().event(
+                "gate.read",
+                json!({"device": "D", "device_seq": 1, "container": "CSQU3054384"}),
+            ),
+            "gate.read.container: CSQU3054384: not a valid ISO 6346",
+        ),
+        (
+            Passage::on().text("seal.1", "SL1, SL2"),
+            "seal.1: \"SL1, SL2\" holds a comma",
+        ),
+    ] {
+        assert!(told(draft.clone()).contains(why), "{why}: {}", told(draft));
+    }
+
+    for usual in [
+        hold().int("quantity", 5).text("unit", "KGM"),
+        hold().text("target.term", "0803+CL"),
+        hold().text("target.term", "CSQU3054383"),
+    ] {
+        assert_eq!(told(usual.clone()), "", "{usual:?}");
     }
 }
 
@@ -306,8 +464,8 @@ fn what_says_that_there_is_none_is_told_wherever_a_number_belongs() {
 
     for number in [
         Passage::announce("in").plate("22 A 12345", "IQ"),
-        Passage::on().text("vehicle.plate_raw", "ملك"),
         Passage::on().text("seal.1", "00100"),
+        Passage::on().text("seal.1", "abc"),
         paid("T/77"),
         entry().text("declarant_ref", "later-1"),
         Draft::new(Kind::QuarantineHold).text("legal_basis", "Law 23/1984"),

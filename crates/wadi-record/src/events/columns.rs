@@ -232,6 +232,8 @@ pub struct Term {
 pub enum TermValue {
     /// A member.
     Member(&'static str),
+    /// The first of two members, unless the other one counts nothing.
+    MemberOfSome(&'static str, &'static str),
     /// Two members, with a space between.
     Members(&'static str, &'static str),
     /// The officer who says it.

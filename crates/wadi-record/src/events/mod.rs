@@ -249,7 +249,9 @@ mod tests {
                     TermValue::Member(member) | TermValue::OfficerIf(member) => {
                         assert!(has(member), "{name}")
                     }
-                    TermValue::Members(one, other) => assert!(has(one) && has(other), "{name}"),
+                    TermValue::Members(one, other) | TermValue::MemberOfSome(one, other) => {
+                        assert!(has(one) && has(other), "{name}")
+                    }
                     TermValue::Officer | TermValue::Always(_) => {}
                 }
             }

@@ -109,11 +109,13 @@ impl ValueType {
                 ),
             ),
             Self::Int(unit) | Self::Number(unit) => {
-                return value.as_f64().and_then(|number| unit.impossible(number));
+                return value
+                    .as_f64()
+                    .and_then(|number| unit.impossible(number, value));
             }
             Self::Ints(unit) => {
-                let mut all = value.as_array()?.iter().filter_map(Value::as_f64);
-                return all.find_map(|number| unit.impossible(number));
+                let mut all = value.as_array()?.iter();
+                return all.find_map(|given| unit.impossible(given.as_f64()?, given));
             }
             Self::Time => return value.as_i64().and_then(impossible_time),
             Self::TypeOfHold => (

@@ -43,6 +43,29 @@ impl FieldAct<'_> {
         })
     }
 
+    /// What a permitted put added where nothing stood, after a decision that is seen here rests on
+    /// all that the record says: the assessment of an entry, or the release of a hold. A truck may
+    /// be described further when it is gone; rules ask what was said of it by then.
+    pub(super) fn capture(&self, put: &Put, row: &FieldRow) -> Option<ChangedPut> {
+        if put.value == Value::Null {
+            return None;
+        }
+
+        let decision = match row.changed_by {
+            ChangedBy::Supervisors(_) | ChangedBy::SupervisorsOnceSought(_) => "assessed",
+            ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason => "released",
+            _ => return None,
+        };
+        let is_decided = self.record.events.any_counts(decision, self.known());
+
+        is_decided.then(|| ChangedPut {
+            entry: self.said.reference,
+            field: put.key.clone(),
+            before: Vec::new(),
+            after: Some(decision),
+        })
+    }
+
     /// The admission of the traveller whom a field is about, as far as its author, or its log,
     /// knew: by the document that stands there, for of a bus one traveller is admitted and the
     /// next is still asked.

@@ -89,7 +89,7 @@ pub fn check_put(kind: Kind, name: &str, value: &Value) -> Result<(), RecordErro
     let text = match (field.value, value) {
         (_, Value::Null) => return Ok(()),
         (Int(unit), Value::Int(number)) => {
-            return unit.impossible(*number as f64).map_or(Ok(()), bad);
+            return unit.impossible(*number as f64, number).map_or(Ok(()), bad);
         }
         (Time, Value::Int(ms)) => return impossible_time(*ms).map_or(Ok(()), bad),
         (Int(_) | Time, other) => {

@@ -1,6 +1,6 @@
 //! Countries, and whatever else a travel document names instead of one.
 
-use super::letters::folded;
+use super::letters::{UNREAD, folded};
 
 /// The codes of ISO 3166-1, of two letters and of three.
 const ISO_3166: &str = "\
@@ -44,7 +44,7 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn normalise_country(raw: &str) -> String {
     let code: String = folded(raw)
         .chars()
-        .filter(|c| c.is_alphanumeric())
+        .filter(|c| c.is_alphanumeric() || *c == UNREAD)
         .collect();
     let other = || ONE_OF_TWO.into_iter().find(|(three, _)| *three == code);
     let pair = pairs()

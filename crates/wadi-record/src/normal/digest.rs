@@ -1,6 +1,6 @@
 //! Keyed hashes of travellers' documents.
 
-use super::{letters::folded, plate::normalise_plate};
+use super::plate::normalise_plate;
 
 /// Hexadecimal digits of a SHA-256.
 const DIGITS: usize = 64;
@@ -30,10 +30,7 @@ pub(crate) fn is_hash_of_nothing(raw: &str) -> bool {
 }
 
 fn digits(raw: &str) -> Option<String> {
-    let text: String = folded(raw)
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect();
+    let text = normalise_plate(raw);
     let after_name = |name: &&str| text.strip_prefix(*name).filter(|rest| is_hexadecimal(rest));
 
     Some(NAMES.iter().find_map(after_name)?.to_ascii_lowercase())

@@ -1,6 +1,6 @@
 //! Codes of the Harmonized System.
 
-use super::letters::folded;
+use super::letters::{UNREAD, folded};
 
 /// The shortest and the longest code that goods can have: a heading, and the tariffs of the Gulf.
 const DIGITS_MIN: usize = 4;
@@ -36,10 +36,15 @@ pub fn hs_subheading(raw: &str) -> String {
         .collect()
 }
 
+/// Whether a sign parts the groups of a code. A place that nobody read parts none.
+fn parts_groups(c: char) -> bool {
+    !c.is_alphanumeric() && c != UNREAD
+}
+
 /// The code that is meant where its last digit is missing: the groups before the last have pairs
 /// of digits, so that no zero was lost in front.
 fn lost_trailing_zero(text: &str) -> Option<String> {
-    let groups: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    let groups: Vec<&str> = text.split(parts_groups).collect();
     let (last, before) = groups.split_last()?;
     let is_digits = |group: &str| group.bytes().all(|c| c.is_ascii_digit());
     let is_paired =
@@ -73,7 +78,7 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
     let folded = folded(raw);
     let text = folded.trim();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let parts = || text.split(|c: char| !c.is_alphanumeric());
+    let parts = || text.split(parts_groups);
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
 
     if !parts().all(is_digits) {
@@ -121,13 +126,13 @@ fn wrong(raw: &str, digits_min: usize) -> Option<String> {
 /// How many digits stand in the first group of a code, where that is an odd number. A spreadsheet
 /// that takes `0803.90` for a number writes `803.9`, and one that takes `080390` for one may write
 /// `80390.0`: both have an even number of digits again. Single digits all along are boxes of a
-/// form.
+/// form, where there are more than the two of a number with a decimal point, as `8.0`.
 fn odd_first_group(text: &str) -> Option<usize> {
     let groups: Vec<usize> = text
-        .split(|c: char| !c.is_alphanumeric())
+        .split(parts_groups)
         .map(|part| part.chars().count())
         .collect();
-    let are_boxes = groups.iter().all(|n| *n == 1);
+    let are_boxes = groups.len() > 2 && groups.iter().all(|n| *n == 1);
 
     groups
         .first()
@@ -206,6 +211,8 @@ mod tests {
             ("....0803", "single dots"),
             ("0803.", "single dots"),
             ("0803O0", "single dots"),
+            ("0803?90", "single dots"),
+            ("0803\u{FFFD}90", "single dots"),
             ("", "single dots"),
             ("08", "4 to 12 digits"),
             ("08039010000000", "4 to 12 digits"),
@@ -216,7 +223,13 @@ mod tests {
             assert!(told.contains(why), "{code}: {told}");
         }
 
-        assert_eq!(wrong_heading("08"), None, "a lookout may name a chapter");
+        for heading in ["08", "0803", "0 8 0 3"] {
+            assert_eq!(wrong_heading(heading), None, "a lookout may name {heading}");
+        }
+        for lost in ["8.0", "8,0", "8 0", "٨٫٠"] {
+            let told = wrong_heading(lost).unwrap_or_default();
+            assert!(told.contains("the leading zero was lost"), "{lost}: {told}");
+        }
     }
 
     #[test]

@@ -7,27 +7,59 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 pub(super) const BLANK: char = ' ';
 /// Stands for any visible sign that is neither a letter nor a digit.
 pub(super) const SIGN: char = '-';
+/// Stands for a place of which nobody knows the character: it was not read, or was lost on the way.
+/// It parts nothing, and is no letter and no digit.
+pub(super) const UNREAD: char = '?';
+/// Stands before and after what is printed as a bar code (Code 39), and is no part of it.
+const FRAME: char = '*';
 
-/// The text in capital letters, Western digits, [`BLANK`]s and [`SIGN`]s alone.
+/// The text in capital letters, Western digits, [`BLANK`]s, [`SIGN`]s and [`UNREAD`] places alone.
 ///
 /// Compatibility forms are taken apart (NFKD): ligatures, presentation forms, full-width and raised
 /// characters. Marks, tatweel and whatever nobody sees are left out. Letters that keyboards and
 /// printed plates put for each other are made one.
 pub(super) fn folded(raw: &str) -> String {
+    let raw = without_frame(raw);
+
     // Most texts are, and every record has many.
     if raw.is_ascii() {
         return raw.chars().filter_map(folded_ascii).collect();
     }
 
+    capitals(raw).chars().filter_map(folded_char).collect()
+}
+
+/// The letters of a text as capitals, each taken apart (NFKD).
+pub(super) fn capitals(raw: &str) -> String {
+    // The capital of ß is two letters, whichever of the two was written.
+    let upper = |c: char| match c {
+        'ẞ' => 'ß'.to_uppercase(),
+        c => c.to_uppercase(),
+    };
+
     // A capital letter may have to be taken apart again.
-    let upper: String = raw.nfkd().flat_map(char::to_uppercase).collect();
-    upper.nfkd().filter_map(folded_char).collect()
+    let upper: String = raw.nfkd().flat_map(upper).collect();
+    upper.nfkd().collect()
+}
+
+/// A text without the asterisks in which a reader of bar codes puts it.
+fn without_frame(raw: &str) -> &str {
+    let text = raw.trim();
+    let inner = text
+        .strip_prefix(FRAME)
+        .and_then(|rest| rest.strip_suffix(FRAME));
+
+    // Asterisks within are places that were not read, and the outer ones may be, too.
+    inner
+        .filter(|inner| !inner.contains(FRAME) && !inner.is_empty())
+        .unwrap_or(raw)
 }
 
 /// The same as [`folded_char`] of the capital, without asking for scripts that ASCII has not.
 fn folded_ascii(c: char) -> Option<char> {
     match c {
         c if c.is_ascii_alphanumeric() => Some(c.to_ascii_uppercase()),
+        c if is_unread(c) => Some(UNREAD),
         c if c.is_whitespace() => Some(BLANK),
         c if c.is_control() => None,
         _ => Some(SIGN),
@@ -39,6 +71,10 @@ fn folded_char(c: char) -> Option<char> {
         return Some(BLANK);
     }
 
+    if is_unread(c) {
+        return Some(UNREAD);
+    }
+
     if is_unseen(c) {
         return None;
     }
@@ -47,11 +83,59 @@ fn folded_char(c: char) -> Option<char> {
         return Some(digit);
     }
 
-    let letter = arabic_letter(c).or_else(|| latin_twin(c)).unwrap_or(c);
+    let letter = arabic_letter(c)
+        .or_else(|| without_stroke(c))
+        .or_else(|| latin_twin(c))
+        .unwrap_or(c);
     Some(if letter.is_alphanumeric() {
         letter
     } else {
         SIGN
+    })
+}
+
+/// Whether a character stands for one that nobody read, or that was lost: a question mark or an
+/// asterisk of a camera, an empty box, what converters put for a byte that they cannot read, and
+/// what no alphabet has.
+pub(super) fn is_unread(c: char) -> bool {
+    matches!(c,
+        // Question marks and asterisks, full-width ones being taken apart by then.
+        '?' | '*' | '\u{61F}' | '\u{BF}' | '\u{2E2E}' | '\u{66D}' | '\u{204E}' | '\u{2217}'
+        | '\u{2731}'
+        // Boxes and the mark of type that is missing.
+        | '\u{2370}' | '\u{25A0}'..='\u{25A2}' | '\u{25AE}' | '\u{25AF}'
+        | '\u{25FB}'..='\u{25FE}' | '\u{2610}' | '\u{2B1A}'..='\u{2B1C}' | '\u{3013}'
+        // Substitutes of converters, and bytes of code pages that were taken for controls.
+        | '\u{1A}' | '\u{80}'..='\u{84}' | '\u{86}'..='\u{9F}' | '\u{241A}' | '\u{2425}'
+        | '\u{2426}' | '\u{FFFC}' | '\u{FFFD}'
+        // Private use.
+        | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}')
+}
+
+/// A Latin letter without the stroke through it, which is a mark like others.
+pub(super) fn without_stroke(c: char) -> Option<char> {
+    Some(match c {
+        'Ⱥ' => 'A',
+        'Ƀ' => 'B',
+        'Ȼ' => 'C',
+        'Đ' | 'Ð' | 'Ɖ' => 'D',
+        'Ɇ' => 'E',
+        'Ǥ' | 'Ꞡ' => 'G',
+        'Ħ' => 'H',
+        'Ɨ' => 'I',
+        'Ɉ' => 'J',
+        'Ꝁ' | 'Ꞣ' => 'K',
+        'Ł' | 'Ƚ' | 'Ⱡ' => 'L',
+        'Ꞥ' => 'N',
+        'Ø' | 'Ɵ' => 'O',
+        'Ᵽ' => 'P',
+        'Ɍ' | 'Ꞧ' => 'R',
+        'Ꞩ' => 'S',
+        'Ŧ' | 'Ⱦ' => 'T',
+        'Ʉ' => 'U',
+        'Ɏ' => 'Y',
+        'Ƶ' => 'Z',
+        _ => return None,
     })
 }
 
@@ -85,20 +169,45 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_unseen(c))
 }
 
-/// Arabic letters as Arabic, Persian and Kurdish keyboards write them for each other. What a hamza
-/// or a madda sits on has lost it already. Letters of their own, as پ, چ, ژ and گ, stay: a plate of
-/// the police is none of a citizen.
+/// Arabic letters as Arabic, Persian, Kurdish and Urdu keyboards write them for each other. What a
+/// hamza or a madda sits on has lost it already. Letters of their own, as پ, چ, ژ and گ, stay: a
+/// plate of the police is none of a citizen.
 fn arabic_letter(c: char) -> Option<char> {
     Some(match c {
         'ٱ' | 'ٲ' | 'ٳ' => 'ا',
-        'ى' | 'ی' | 'ې' | 'ۍ' | 'ێ' | 'ے' => 'ي',
+        'ى' | 'ی' | 'ې' | 'ۍ' | 'ێ' | 'ے' | 'ۑ' | '\u{620}' => 'ي',
         'ک' | 'ڪ' | 'ګ' => 'ك',
         'ة' | 'ە' | 'ھ' | 'ہ' | 'ۃ' => 'ه',
-        'ۆ' | 'ۇ' | 'ۋ' => 'و',
+        '\u{6C4}'..='\u{6CB}' | 'ۏ' => 'و',
         'ڕ' => 'ر',
         'ڵ' => 'ل',
+        '\u{6BA}' => 'ن',
         _ => return None,
     })
+}
+
+/// Whether plates and references are written with that letter of the Arabic script, in Arabic,
+/// Persian or Kurdish, or it is one that a keyboard puts for such a letter. All others look much
+/// like one of these, without its dots or with more of them.
+pub(super) fn is_usual_arabic(c: char) -> bool {
+    const USUAL: &str = "ءابتثجحخدذرزسشصضطظعغفقكلمنهويپچژگڤ";
+    USUAL.contains(arabic_letter(c).unwrap_or(c))
+}
+
+/// A text that somebody typed with every decimal digit as a Western one, full-width characters as
+/// those that they are, and without characters that take no room. All else stays as it stands.
+pub fn typed_plainly(text: &str) -> String {
+    let plain = |c: char| match u32::from(c) {
+        // Full-width characters lie in the order of ASCII's.
+        code @ 0xFF01..=0xFF5E => char::from_u32(code - 0xFEE0).unwrap_or(c),
+        // Five rows of digits in letters of formulas, and those of segments.
+        code @ 0x1D7CE..=0x1D7FF => char::from_digit((code - 0x1D7CE) % 10, 10).unwrap_or(c),
+        code @ 0x1FBF0..=0x1FBF9 => char::from_digit(code - 0x1FBF0, 10).unwrap_or(c),
+        _ => western_digit(c).unwrap_or(c),
+    };
+
+    let seen = text.chars().filter(|c| !takes_no_room(*c));
+    seen.map(plain).collect()
 }
 
 /// The zeros of Unicode's rows of decimal digits; the nine others follow each. Rows that NFKD takes
@@ -173,6 +282,9 @@ mod tests {
             ("ﺏ", "ب"),
             ("بـــغداد", "بغداد"),
             ("بَغْدَاد", "بغداد"),
+            ("23 ں", "23 ن"),
+            ("23 ؠ", "23 ي"),
+            ("ۅ ۉ ۊ", "و و و"),
         ] {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }
@@ -187,6 +299,55 @@ mod tests {
         ] {
             assert_ne!(folded(one), folded(other), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn a_stroke_is_a_mark_and_a_sharp_s_is_two_letters() {
+        for (one, other) in [
+            ("ØĐÐŁĦŦɃƵ", "ODDLHTBZ"),
+            ("øđðłħŧƀƶ", "ODDLHTBZ"),
+            ("12 ẞ", "12 ß"),
+            ("12 ẞ", "12 ss"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_nobody_read_stays_one() {
+        for unread in [
+            "?",
+            "*",
+            "؟",
+            "？",
+            "＊",
+            "\u{FFFD}",
+            "\u{FFFC}",
+            "□",
+            "\u{1A}",
+            "\u{90}",
+            "\u{E000}",
+            "\u{10FFFD}",
+        ] {
+            assert_eq!(folded(&format!("51{unread}7")), "51?7", "{unread:?}");
+        }
+
+        assert_eq!(folded("*CSQU3054383*"), "CSQU3054383", "a bar code's frame");
+        assert_eq!(folded("*51*7*"), "?51?7?");
+        assert_eq!(folded("51*"), "51?");
+    }
+
+    #[test]
+    fn what_is_typed_keeps_its_signs_and_loses_what_nobody_sees() {
+        for typed in [
+            "\u{200F}31,240.5",
+            "٣١,٢٤٠.٥",
+            "３１，２４０．５",
+            "३१,२४०.५\u{202C}",
+        ] {
+            assert_eq!(typed_plainly(typed), "31,240.5", "{typed:?}");
+        }
+        assert_eq!(typed_plainly("-٣ ½\n"), "-3 ½\n");
     }
 
     #[test]

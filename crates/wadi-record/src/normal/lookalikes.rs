@@ -1,23 +1,35 @@
 //! Letters of other alphabets that look like Latin ones.
 
-use super::letters::{is_unseen, western_digit};
-use unicode_normalization::UnicodeNormalization;
+use super::letters::{capitals, is_unseen, is_usual_arabic, western_digit, without_stroke};
 
 /// Letters of alphabets in which no plate, container or reference is written, and the Latin letter
 /// or the digit that each looks like, by code points: Unicode's confusables (UTS 39,
-/// `confusables.txt`), the small capitals of phoneticians by their names, and the Coptic letters
-/// that are Greek ones.
-const TWINS: [(u32, char); 238] = [
+/// `confusables.txt`), the small capitals of phoneticians by their names, Latin letters with hooks,
+/// and the Coptic letters that are Greek ones.
+const TWINS: [(u32, char); 251] = [
+    (0x0181, 'B'),
     (0x0184, 'B'),
+    (0x0187, 'C'),
+    (0x018A, 'D'),
     (0x018D, 'G'),
+    (0x0190, 'E'),
+    (0x0191, 'F'),
+    (0x0193, 'G'),
     (0x0196, 'I'),
+    (0x0198, 'K'),
+    (0x019D, 'N'),
+    (0x01A4, 'P'),
     (0x01A6, 'R'),
     (0x01A7, '2'),
+    (0x01AC, 'T'),
+    (0x01B2, 'V'),
+    (0x01B3, 'Y'),
     (0x01B7, '3'),
     (0x01BC, '5'),
     (0x01C0, 'I'),
     (0x021C, '3'),
     (0x0222, '8'),
+    (0x0224, 'Z'),
     (0x0262, 'G'),
     (0x0274, 'N'),
     (0x028F, 'Y'),
@@ -309,9 +321,9 @@ fn other_twin(c: char) -> Option<char> {
 /// An alphabet, as far as it matters which one a letter is of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Alphabet {
-    /// Of plates and references here.
+    /// Of plates and references here: A to Z, with whatever marks.
     Latin,
-    /// Of plates and references here.
+    /// Of plates and references here: those of Arabic, Persian and Kurdish.
     Arabic,
     /// Of plates abroad, alone or beside Latin letters: Han, kana and Hangul. Nobody takes them
     /// for Latin ones.
@@ -324,11 +336,10 @@ enum Alphabet {
 fn alphabet(c: char) -> Alphabet {
     match u32::from(c) {
         _ if other_twin(c).is_some() => Alphabet::Other,
-        0..=0x2AF | 0x1D00..=0x1DBF | 0x1E00..=0x1EFF | 0x2C60..=0x2C7F => Alphabet::Latin,
-        0xA720..=0xA7FF | 0xAB30..=0xAB6F => Alphabet::Latin,
+        _ if c.is_ascii_alphabetic() || without_stroke(c).is_some() => Alphabet::Latin,
+        _ if is_usual_arabic(c) => Alphabet::Arabic,
         0x370..=0x3E1 | 0x3F0..=0x3FF | 0x1F00..=0x1FFF => Alphabet::Greek,
         0x400..=0x52F | 0x1C80..=0x1C8F | 0xA640..=0xA69F => Alphabet::Cyrillic,
-        0x600..=0x6FF | 0x750..=0x77F | 0x860..=0x8FF => Alphabet::Arabic,
         0x1100..=0x11FF | 0x2E80..=0x312F | 0x3130..=0x9FFF => Alphabet::Ideographs,
         0xA960..=0xA97F | 0xAC00..=0xD7FF | 0x20000..=0x3FFFF => Alphabet::Ideographs,
         _ => Alphabet::Other,
@@ -336,21 +347,21 @@ fn alphabet(c: char) -> Alphabet {
 }
 
 /// The first letter of a number or a reference that no office writes there: one that only looks
-/// Latin, a Greek or Cyrillic one among letters of another alphabet, or one of an alphabet that no
-/// plate is written in. Somebody hides a plate, or a keyboard was switched in between. Russian and
-/// Greek plates, and Latin beside Arabic letters, are nothing strange.
+/// Latin, a Greek or Cyrillic one among letters of another alphabet, or one that no plate is
+/// written with, be it of the Arabic or the Latin script. Somebody hides a plate, or a keyboard was
+/// switched in between. Russian and Greek plates, and Latin beside Arabic letters, are nothing
+/// strange.
 pub(crate) fn strange_letter(raw: &str) -> Option<StrangeLetter> {
     if raw.is_ascii() {
         return None;
     }
 
-    let upper: String = raw.nfkd().flat_map(char::to_uppercase).collect();
     let is_letter = |c: &char| {
         let says = c.is_alphanumeric() || latin_twin(*c).is_some();
         says && !c.is_ascii_digit() && western_digit(*c).is_none() && !is_unseen(*c)
     };
-    let letters: Vec<(char, Alphabet)> = upper
-        .nfkd()
+    let letters: Vec<(char, Alphabet)> = capitals(raw)
+        .chars()
         .filter(is_letter)
         .map(|c| (c, alphabet(c)))
         .collect();
@@ -405,6 +416,8 @@ mod tests {
             ("А123BC77", "A123BC77", 'А'),
             ("ΑВ12", "AB12", 'Α'),
             ("أ А 12", "اA12", 'А'),
+            ("ƘB12", "KB12", 'Ƙ'),
+            ("ɛB12", "EB12", 'Ɛ'),
         ] {
             assert_eq!(normalise_plate(written), plate, "{written}");
             assert_eq!(
@@ -423,6 +436,16 @@ mod tests {
             ("AБ123", 'Б'),
             ("AΩ123", 'Ω'),
             ("אב123", 'א'),
+            ("51 ٮ 7", 'ٮ'),
+            ("51 ڡ 7", 'ڡ'),
+            ("51 ٯ 7", 'ٯ'),
+            ("51 ڭ 7", 'ڭ'),
+            ("51 ݐ 7", 'ݐ'),
+            ("51 ۿ 7", 'ۿ'),
+            ("ÆB12", 'Æ'),
+            ("Œ 12", 'Œ'),
+            ("Þ 12", 'Þ'),
+            ("Ŋ 12", 'Ŋ'),
         ] {
             assert_eq!(strange_letter(written), Some(Foreign(letter)), "{written}");
         }
@@ -440,6 +463,10 @@ mod tests {
             "ΙΚΖ-1234",
             "MÜ-A 1",
             "ŁÓ 12ß",
+            "ØĐ 12ẞ",
+            "پ چ ژ گ ڤ 12",
+            "سلێمانی ۆ ڕ ڵ ە ھ 12",
+            "23 ں ؠ ۅ",
             "京A12345",
             "서울 12가 3456",
             "２３Ａ\u{200F}",

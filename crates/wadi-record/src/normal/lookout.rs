@@ -4,10 +4,12 @@ use super::{
     country::{is_country, is_nationality, normalise_country},
     digest::{is_digest, is_hash_of_nothing},
     hs_code::{hs_doubt, normalise_hs_code, wrong_heading},
+    letters::folded,
     normalise_document,
-    plate::normalise_plate,
-    reference::says_nothing,
+    plate::{has_unread_place, holds_a_character},
+    reference::{has_digit, says_nothing},
 };
+use crate::check_digits::looks_misread;
 
 /// A code and an origin, as `0803+EC`, whatever plus sign stands between them.
 fn goods(text: &str) -> Option<(&str, &str)> {
@@ -45,7 +47,7 @@ pub(crate) fn wrong_target(text: &str) -> Option<String> {
         return wrong_heading(code);
     }
 
-    if !is_digest(text) && normalise_plate(text).is_empty() {
+    if !is_digest(text) && !holds_a_character(text) {
         return Some(format!(
             "{text:?} holds neither a letter nor a digit: nothing matches it"
         ));
@@ -55,13 +57,49 @@ pub(crate) fn wrong_target(text: &str) -> Option<String> {
         return Some(format!("{text:?} is a hash of nothing: nothing matches it"));
     }
 
-    seeks_nothing(text).then(|| format!("{text:?} says that there is none: nothing matches it"))
+    if seeks_nothing(text) {
+        return Some(format!(
+            "{text:?} says that there is none: nothing matches it"
+        ));
+    }
+
+    has_unread_place(text).then(|| {
+        format!("{text:?} has a place that nobody read, as a question mark: nothing matches it")
+    })
+}
+
+/// A code of goods and an origin between which no plus sign stands, as `0803/EC` or `EC 0803`.
+fn goods_without_plus(text: &str) -> Option<(String, String)> {
+    let folded = folded(text);
+    let is_digits = |part: &str| part.bytes().all(|c| c.is_ascii_digit());
+    let is_letters = |part: &str| part.bytes().all(|c| c.is_ascii_uppercase());
+    let parts_all = |c: char| !c.is_alphanumeric();
+
+    // Groups of digits, and one of letters before or behind them, parted from them or not.
+    let text = folded.trim();
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_digit() || parts_all(c));
+    let before = text.trim_end_matches(|c: char| c.is_ascii_digit() || parts_all(c));
+    let (code, origin) = match (text.strip_suffix(behind), text.strip_prefix(before)) {
+        (Some(code), _) if !behind.is_empty() && !code.is_empty() => (code, behind),
+        (_, Some(code)) if !before.is_empty() && !code.is_empty() => (code, before),
+        _ => return None,
+    };
+
+    let code = code.trim_matches(parts_all);
+    let is_goods = code.split(parts_all).all(is_digits) && wrong_heading(code).is_none();
+    let origin = Some(origin)
+        .filter(|origin| is_letters(origin))
+        .map(normalise_country)
+        .filter(|origin| is_goods && is_country(origin))?;
+    Some((normalise_hs_code(code), origin))
 }
 
 /// Why nothing is likely to be found by this, in a sentence: goods come from countries, and have
-/// codes that the nomenclature has.
+/// codes that the nomenclature has; numbers on things hold digits, and the right check digit.
 pub(crate) fn target_doubt(text: &str) -> Option<String> {
-    let (code, origin) = goods(text)?;
+    let Some((code, origin)) = goods(text) else {
+        return thing_doubt(text);
+    };
     let origin = normalise_country(origin);
     if !is_country(&origin) {
         return Some(format!(
@@ -71,6 +109,31 @@ pub(crate) fn target_doubt(text: &str) -> Option<String> {
     }
 
     hs_doubt(code)
+}
+
+/// The same of what is not goods of a code and an origin.
+fn thing_doubt(text: &str) -> Option<String> {
+    if let Some((code, origin)) = goods_without_plus(text) {
+        return Some(format!(
+            "{text:?} is taken for a plate: goods are sought with a plus sign, as {}",
+            goods_term(&code, &origin)
+        ));
+    }
+
+    if is_digest(text) {
+        return None;
+    }
+
+    let no_digit = (!has_digit(text)).then(|| no_digit_told(text));
+    no_digit.or_else(|| looks_misread(text))
+}
+
+/// What is strange about a plate without a digit.
+pub(crate) fn no_digit_told(text: &str) -> String {
+    format!(
+        "{text:?} holds no digit, and hardly any plate is without one: read it again; where there \
+         is none, leave it out"
+    )
 }
 
 #[cfg(test)]
@@ -109,6 +172,11 @@ mod tests {
             "n/a",
             "000",
             "بدون",
+            "NOREAD",
+            "لا توجد لوحة",
+            "51 ? 75667",
+            "51 \u{FFFD} 75667",
+            "8.0+PE",
         ] {
             assert!(wrong_target(wrong).is_some(), "{wrong}");
         }
@@ -125,9 +193,15 @@ mod tests {
             "0803+XKX",
             "22 A 1",
             "CSQU3054383",
+            "1M8GDM9AXKP042788",
+            "11 ب 12345",
+            "803 CL",
+            "0803 XQ",
+            "22 IQ 12345",
         ] {
             assert_eq!(target_doubt(usual), None, "{usual}");
         }
+        assert_eq!(target_doubt(&"a".repeat(64)), None);
 
         for (strange, why) in [
             ("0803+XXX", "no goods come from XXX"),
@@ -135,6 +209,24 @@ mod tests {
             ("0803+UNO", "no goods come from UNO"),
             ("77+EC", "chapter 77"),
             ("0800+EC", "heading 00"),
+            ("0803/CL", "as 0803+CL"),
+            ("0803 CL", "as 0803+CL"),
+            ("0803-cl", "as 0803+CL"),
+            ("0803,CL", "as 0803+CL"),
+            ("CL 0803", "as 0803+CL"),
+            ("0803.90 CHL", "as 080390+CL"),
+            ("٠٨٠٣/CL", "as 0803+CL"),
+            ("0803CL", "as 0803+CL"),
+            ("ملك", "holds no digit"),
+            ("CSQU3054384", "not a valid ISO 6346 container number"),
+            ("CSQU305438", "not a valid ISO 6346 container number"),
+            ("CSQU3054383/22G1", "not a valid ISO 6346 container number"),
+            (
+                "ATBE 100309-2",
+                "not a valid EN 13044-1 loading unit number",
+            ),
+            ("1M8GDM9A1KP042788", "its check digit does not agree"),
+            ("1M8GDM9AXKP04278", "not a valid ISO 3779 vehicle number"),
         ] {
             assert_eq!(wrong_target(strange), None, "it is recorded: {strange}");
             let told = target_doubt(strange).unwrap_or_default();

@@ -1,14 +1,25 @@
 //! Numbers that stand on things: of plates, containers, vehicles and seals.
 
-use super::letters::folded;
+use super::letters::{UNREAD, folded};
 
 /// A plate, or the number of a container, a vehicle or a seal, for comparing: capital letters and
-/// digits alone. Blanks, hyphens, slashes and dots only group them.
+/// digits, and a question mark for each place that nobody read, so that it is no other plate.
+/// Blanks, hyphens, slashes and dots only group them.
 pub fn normalise_plate(raw: &str) -> String {
     folded(raw)
         .chars()
-        .filter(|c| c.is_alphanumeric())
+        .filter(|c| c.is_alphanumeric() || *c == UNREAD)
         .collect()
+}
+
+/// Whether a text holds a letter or a digit that somebody read.
+pub fn holds_a_character(raw: &str) -> bool {
+    folded(raw).chars().any(char::is_alphanumeric)
+}
+
+/// Whether a place of a text was not read, or lost on its way, as where a question mark stands.
+pub(super) fn has_unread_place(raw: &str) -> bool {
+    folded(raw).contains(UNREAD)
 }
 
 /// A plate with the letters and digits that cameras and clerks take for each other made one: two
@@ -67,6 +78,9 @@ mod tests {
             ("23A78820", "23A78821"),
             ("11 پ 1", "11 ب 1"),
             ("11O123", "110123"),
+            ("51 ? 75667", "5175667"),
+            ("51 \u{FFFD} 75667", "5175667"),
+            ("51 □ 75667", "51 ب 75667"),
         ] {
             assert_ne!(
                 normalise_plate(one),

@@ -1,6 +1,6 @@
 //! References: of declarants, transits, certificates, and names.
 
-use super::letters::{BLANK, SIGN, folded};
+use super::letters::{BLANK, SIGN, UNREAD, folded};
 
 /// A reference for comparing: capital letters and digits, and one hyphen where any sign parts two
 /// digits. `103/2026` and `103-2026` are one; `1/03` and `10/3` are two. Blanks group, and say
@@ -27,11 +27,25 @@ pub fn normalise_reference(raw: &str) -> String {
     out
 }
 
-/// What is written where there is none, in the normal form of references: in English, Arabic,
-/// Kurdish and Persian. None of them holds a digit, so that no number with one is among them.
-const NOTHING: [&str; 69] = [
+/// What is written where there is none, or where nobody could read it, in the normal form of
+/// references: in English, Arabic, Kurdish, Persian, Turkish and Russian. None of them holds a
+/// digit, so that no number with one is among them.
+const NOTHING: &[&str] = &[
     "AWAITED",
+    "BELIRSIZ",
+    "BILINMIYOR",
+    "BLANK",
+    "DAMAGED",
+    "EMPTY",
+    "ERR",
+    "ERROR",
+    "FAILED",
+    "HET",
+    "ILLEGIBLE",
     "LATER",
+    "LOST",
+    "MEVCUTDEGIL",
+    "MISSING",
     "NA",
     "NAN",
     "NIL",
@@ -40,30 +54,54 @@ const NOTHING: [&str; 69] = [
     "NONUMBER",
     "NOPLATE",
     "NOPLATES",
+    "NOREAD",
     "NOSEAL",
     "NOSEALS",
     "NOTAPPLICABLE",
     "NOTAVAILABLE",
+    "NOTCLEAR",
+    "NOTFOUND",
     "NOTHING",
     "NOTISSUED",
     "NOTKNOWN",
+    "NOTKNOWNYET",
+    "NOTLEGIBLE",
+    "NOTREAD",
+    "NOTREADABLE",
     "NOTREQUIRED",
+    "NOTVISIBLE",
     "NOTYET",
     "NULL",
+    "OKUNAMADI",
+    "OKUNAMIYOR",
+    "OKUNMADI",
+    "OKUNMUYOR",
     "PENDING",
+    "PLAKASIZ",
+    "RUHSATSIZ",
     "TBA",
     "TBC",
     "TBD",
+    "TEMP",
+    "TEMPORARY",
     "TOFOLLOW",
     "UNAVAILABLE",
+    "UNCLEAR",
     "UNDEFINED",
+    "UNK",
+    "UNKN",
     "UNKNOWN",
+    "UNLABELLED",
+    "UNMARKED",
+    "UNREAD",
+    "UNREADABLE",
     "UNREGISTERED",
     "UNSEALED",
     "UNSPECIFIED",
     "WITHOUT",
     "WITHOUTPLATE",
     "WITHOUTPLATES",
+    "YOK",
     "بدون",
     "بدونختم",
     "بدونرقم",
@@ -72,9 +110,20 @@ const NOTHING: [&str; 69] = [
     "بلاختم",
     "بلارقم",
     "بلالوحه",
+    "تالف",
+    "تالفه",
+    "خطا",
+    "دون",
+    "ديارنيه",
+    "ضايع",
+    "ضايعه",
     "غيرمتاح",
     "غيرمتوفر",
     "غيرمتوفره",
+    "غيرمحدد",
+    "غيرمحدده",
+    "غيرمريي",
+    "غيرمرييه",
     "غيرمسجل",
     "غيرمسجله",
     "غيرمطلوب",
@@ -82,8 +131,15 @@ const NOTHING: [&str; 69] = [
     "غيرمعروف",
     "غيرمعروفه",
     "غيرمعلوم",
+    "غيرمعلومه",
+    "غيرمقروء",
+    "غيرمقروءه",
     "غيرموجود",
     "غيرموجوده",
+    "غيرواضح",
+    "غيرواضحه",
+    "فارغ",
+    "فارغه",
     "فيمابعد",
     "قيدالاصدار",
     "قيدالانتظار",
@@ -94,28 +150,176 @@ const NOTHING: [&str; 69] = [
     "لاشيء",
     "لاينطبق",
     "لايوجد",
+    "لميقرا",
     "ليسبعد",
+    "ليسلديه",
+    "ليسله",
+    "ليسلها",
     "مجهول",
     "مجهوله",
+    "مخدوش",
+    "مفقود",
+    "مفقوده",
+    "موقت",
+    "موقته",
+    "ناخوانا",
+    "ناديار",
+    "نازانراو",
+    "نامشخص",
+    "نامعلوم",
     "ندارد",
+    "نهزانراو",
     "نيه",
+    "نييه",
+    "ونبوو",
+];
+
+/// Words that stand before the name of a thing where there is none of it, in the same form.
+const LACKS_BEFORE: &[&str] = &[
+    "NO",
+    "NOT",
+    "WITHOUT",
+    "بدون",
+    "بغير",
+    "بلا",
+    "بهبي",
+    "بي",
+    "دون",
+    "غير",
+    "فاقد",
+    "لا",
+    "لاتوجد",
+    "لاتوجدله",
+    "لاتوجدلها",
+    "لايوجد",
+    "لايوجدله",
+    "لايوجدلها",
+    "ليستله",
+    "ليستلها",
+    "ليسله",
+    "ليسلها",
+    "مندون",
+];
+
+/// What numbers stand on, and what they are called, in the same form.
+const THINGS: &[&str] = &[
+    "CONTAINER",
+    "LICENCEPLATE",
+    "LICENCEPLATES",
+    "LICENSEPLATE",
+    "LICENSEPLATES",
+    "NUMBER",
+    "NUMBERPLATE",
+    "NUMBERPLATES",
+    "NUMBERS",
+    "NUMPLATE",
+    "PLAKA",
+    "PLAKASI",
+    "PLATE",
+    "PLATENUMBER",
+    "PLATES",
+    "READ",
+    "READING",
+    "REGISTRATION",
+    "SEAL",
+    "SEALNUMBER",
+    "SEALS",
+    "TAG",
+    "VIN",
+    "اختام",
+    "ارقام",
+    "الختم",
+    "الرقم",
+    "القراءه",
+    "اللوحات",
+    "اللوحه",
+    "تابلو",
+    "تابلوي",
+    "تسجيل",
+    "ختم",
+    "رقم",
+    "رقماللوحه",
+    "رقملوحه",
+    "شماره",
+    "قراءه",
+    "لوحات",
+    "لوحاتارقام",
+    "لوحه",
+    "لوحهارقام",
+    "لوحهتسجيل",
+    "لوحهرقم",
+    "مهر",
+    "مور",
+    "موري",
+    "نمره",
+    "پلاك",
+    "پلاكي",
+    "پلومب",
+    "ژماره",
+    "ژمارهي",
+];
+
+/// Words that stand behind the name of a thing where there is none of it, or nobody could read it.
+const LACKS_BEHIND: &[&str] = &[
+    "ILLEGIBLE",
+    "LOST",
+    "MISSING",
+    "NONE",
+    "NOTFOUND",
+    "NOTREAD",
+    "NOTREADABLE",
+    "NOTVISIBLE",
+    "OKUNAMADI",
+    "OKUNMUYOR",
+    "UNCLEAR",
+    "UNKNOWN",
+    "UNREADABLE",
+    "YOK",
+    "YOKTUR",
+    "غيرمتوفر",
+    "غيرمتوفره",
+    "غيرمعروف",
+    "غيرمعروفه",
+    "غيرمقروء",
+    "غيرمقروءه",
+    "غيرموجود",
+    "غيرموجوده",
+    "غيرواضح",
+    "غيرواضحه",
+    "مفقود",
+    "مفقوده",
+    "ناخوانا",
+    "نامشخص",
+    "نامعلوم",
+    "ندارد",
+    "نداره",
+    "نهبوو",
+    "نيست",
+    "نيه",
+    "نييه",
 ];
 
 /// What places of a form are filled with where nothing is known.
 const FILLERS: [char; 2] = ['0', 'X'];
 
 /// Whether a number, a plate, a seal or a reference says that there is none: no letter and no
-/// digit, zeros alone, the letter X alone, or a word for it, as `-`, `000`, `XXX`, `N/A` or `بدون`.
-/// What holds any other digit is a number.
+/// digit, zeros alone, the letter X alone, or words for it, as `-`, `000`, `XXX`, `N/A`, `NO READ`,
+/// `بدون` or `لا توجد لوحة`. What holds any other digit is a number.
 pub fn says_nothing(text: &str) -> bool {
-    let form = normalise_reference(text);
+    let form = normalise_reference(text).replace(UNREAD, "");
     let is_all = |filler: &char| form.chars().all(|c| c == *filler || c == SIGN);
+    let is_thing = |text: &str| THINGS.contains(&text);
+    let is_without = |word: &&str| form.strip_prefix(*word).is_some_and(is_thing);
+    let is_lacking = |word: &&str| form.strip_suffix(*word).is_some_and(is_thing);
 
-    FILLERS.iter().any(is_all) || NOTHING.contains(&form.as_str())
+    FILLERS.iter().any(is_all)
+        || NOTHING.contains(&form.as_str())
+        || LACKS_BEFORE.iter().any(is_without)
+        || LACKS_BEHIND.iter().any(is_lacking)
 }
 
 /// Whether a text holds a digit of any script, as every number does that an office gives out.
-pub(super) fn has_digit(text: &str) -> bool {
+pub(crate) fn has_digit(text: &str) -> bool {
     folded(text).chars().any(|c| c.is_ascii_digit())
 }
 
@@ -167,9 +371,54 @@ mod tests {
             "غير معروف",
             "بدون لوحة",
             "قيد الإصدار",
+            "???",
+            "بدون؟",
         ] {
             assert!(says_nothing(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_nobody_could_read_and_what_has_no_number_says_nothing() {
+        for text in [
+            "بدون لوحات",
+            "لا توجد لوحة",
+            "لا يوجد رقم",
+            "من دون لوحة",
+            "ليس له لوحة",
+            "غير مقروء",
+            "غير مقروءة",
+            "غير واضحة",
+            "اللوحة مفقودة",
+            "فاقد پلاک",
+            "پلاک ندارد",
+            "پلاک ناخوانا",
+            "ناخوانا",
+            "نامشخص",
+            "بێ ژمارە",
+            "ژمارەی نییە",
+            "нет",
+            "yok",
+            "plaka yok",
+            "plakasız",
+            "NOREAD",
+            "NO READ",
+            "NO_READ",
+            "no number plate",
+            "plate not readable",
+            "UNREADABLE",
+            "illegible",
+            "UNK",
+            "MISSING",
+            "TEMP",
+            "Error",
+        ] {
+            assert!(says_nothing(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_holds_a_number_says_something() {
         for text in [
             "1",
             "C-100",
@@ -185,15 +434,23 @@ mod tests {
             "XY",
             "٢٢ أ ١",
             "بغداد",
+            "لوحة",
+            "NO READ 1",
+            "READ",
+            "TEMPO",
+            "NOTRE",
+            "51 ? 75667",
         ] {
             assert!(!says_nothing(text), "{text}");
         }
 
-        for word in NOTHING {
-            assert_eq!(normalise_reference(word), word);
-            assert!(!has_digit(word), "{word}");
+        for words in [NOTHING, LACKS_BEFORE, THINGS, LACKS_BEHIND] {
+            for word in words {
+                assert_eq!(normalise_reference(word), *word);
+                assert!(!has_digit(word), "{word}");
+            }
+            assert!(words.is_sorted_by(|a, b| a < b), "each once, in order");
         }
-        assert!(NOTHING.is_sorted_by(|a, b| a < b), "each once, in order");
     }
 
     #[test]

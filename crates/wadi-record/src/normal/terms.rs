@@ -6,7 +6,7 @@ use super::{
     digest::{is_hash_of_nothing, normalise_document},
     hs_code::{headings, normalise_hs_code},
     lookout::{goods_term, normalise_target, seeks_nothing},
-    plate::normalise_plate,
+    plate::{has_unread_place, holds_a_character, normalise_plate},
     reference::{has_digit, normalise_reference, says_nothing},
 };
 
@@ -64,6 +64,8 @@ pub(crate) enum NoTerm {
     Signs,
     /// It says that there is none.
     SaysNone,
+    /// A place of it was not read, or was lost: what is left is no other number.
+    Unread,
     /// It is a hash that a device makes of nothing.
     HashOfNothing,
     /// It is no number, as a word without a digit.
@@ -72,7 +74,7 @@ pub(crate) enum NoTerm {
 
 /// Why a text has no term, by what it is looked up as.
 pub(crate) fn no_term(what: &str, text: &str) -> Option<NoTerm> {
-    if normalise_plate(text).is_empty() {
+    if !holds_a_character(text) {
         return Some(NoTerm::Signs);
     }
 
@@ -87,6 +89,10 @@ pub(crate) fn no_term(what: &str, text: &str) -> Option<NoTerm> {
     };
     if is_none {
         return Some(NoTerm::SaysNone);
+    }
+
+    if has_unread_place(text) {
+        return Some(NoTerm::Unread);
     }
 
     match what {
@@ -182,6 +188,25 @@ mod tests {
         }
         assert_eq!(member_term("plate", "no plate"), "");
         assert_eq!(member_term("link", "none"), "none", "compared as it is");
+    }
+
+    #[test]
+    fn what_has_a_place_that_nobody_read_is_no_other_number() {
+        for text in [
+            "51 ? 75667",
+            "51 * 75667",
+            "51 ؟ 75667",
+            "51 □ 75667",
+            "51 \u{FFFD} 75667",
+        ] {
+            for field in ["vehicle.plate_raw", "container.1", "seal.1", "target.term"] {
+                assert_eq!(field_term(field, text), None, "{field} {text}");
+            }
+            assert_eq!(member_term("declarant_ref", text), "", "{text}");
+        }
+
+        let whole = Some(("plate", "5175667".into()));
+        assert_eq!(field_term("vehicle.plate_raw", "51-75667"), whole);
     }
 
     #[test]

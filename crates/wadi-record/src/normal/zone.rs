@@ -14,6 +14,19 @@ use unicode_normalization::UnicodeNormalization;
 const SHAPES: [(usize, usize); 3] = [(2, 44), (2, 36), (3, 30)];
 /// Characters of a zone as it is sent; whatever is longer is none.
 const CHARS_MAX: usize = 512;
+/// Bytes of the same where every character of it is escaped, three times over.
+const ESCAPED_MAX: usize = 16 * CHARS_MAX;
+/// How often a zone may have been escaped, once by each program that it came through.
+const ESCAPED_TIMES: usize = 3;
+/// Characters that programs name in XML and HTML, in small letters.
+const NAMED: [(&str, char); 6] = [
+    ("&lt", '<'),
+    ("&amp", '&'),
+    ("&laquo", '«'),
+    ("&lsaquo", '‹'),
+    ("&nbsp", ' '),
+    ("&newline", '\n'),
+];
 /// The first letter of a visa's zone.
 const VISA: char = 'V';
 const DAY_MS: i64 = 86_400_000;
@@ -41,7 +54,19 @@ impl Zone {
             doubts: Vec::new(),
         };
 
-        let lines = match lines(text) {
+        let text = match plain(text) {
+            Ok(text) => text,
+            Err(why) => {
+                zone.wrong.push(why);
+                return zone;
+            }
+        };
+
+        // Whose a zone is that does not read depends on it, too.
+        let first = rows(&text, "<", "").into_iter().next();
+        zone.is_visa = first.is_some_and(|first| first.starts_with(VISA));
+
+        let lines = match lines(&text) {
             Ok(lines) => lines,
             Err(why) => {
                 zone.wrong.push(why);
@@ -50,7 +75,6 @@ impl Zone {
         };
 
         let today = date(now_ms);
-        zone.is_visa = lines.iter().take(1).any(|first| first.starts_with(VISA));
         match parse(&lines, today.year) {
             Ok(data) => zone.judge(&data, &lines, today),
             Err(error) => zone
@@ -129,14 +153,60 @@ impl Zone {
     }
 }
 
+/// Zones as they were sent, where lines came each for itself put together again: a line alone is no
+/// zone of any document.
+pub fn whole_zones(sent: &[&str]) -> Vec<String> {
+    let shapes: Vec<Option<(usize, usize)>> = sent.iter().map(|text| shape_of_line(text)).collect();
+    let mut out = Vec::new();
+    let mut at = 0;
+
+    while let Some(text) = sent.get(at) {
+        let shape = shapes.get(at).copied().flatten();
+        let lines = shape.map_or(1, |(lines, _)| lines);
+        let is_of_one = |of: &[Option<(usize, usize)>]| of.iter().all(|other| *other == shape);
+        let together = shapes.get(at..at + lines).is_some_and(is_of_one);
+
+        match sent.get(at..at + lines).filter(|_| together) {
+            Some(parts) => {
+                out.push(parts.join("\n"));
+                at += lines;
+            }
+            None => {
+                out.push(text.to_string());
+                at += 1;
+            }
+        }
+    }
+
+    out
+}
+
+/// The shape of the document of which a text is one line, and no more.
+fn shape_of_line(text: &str) -> Option<(usize, usize)> {
+    let rows = rows(&plain(text).ok()?, "<", "");
+    let [row] = rows.as_slice() else {
+        return None;
+    };
+    let length = row.chars().count();
+    SHAPES.into_iter().find(|(_, chars)| *chars == length)
+}
+
 /// Which zones are whose: of each traveller, in the order given, whether a zone of theirs failed.
 /// A visa belongs to the document that it lies beside, the one before it; with a wrong visa beside
-/// a right passport the check failed. Where there is one traveller all zones are theirs. An error
-/// says why nobody can tell.
+/// a right passport the check failed. Where there are visas alone, each is of one traveller. Where
+/// there is one traveller all zones are theirs. An error says why nobody can tell.
 pub fn zones_failed(travellers: usize, zones: &[Zone]) -> Result<Vec<bool>, String> {
     let documents = zones.iter().filter(|zone| !zone.is_visa).count();
-    if travellers == 0 || zones.is_empty() {
+    if zones.is_empty() {
         return Ok(Vec::new());
+    }
+
+    if travellers == 0 {
+        return Err(format!(
+            "{} machine-readable zones, and the hash of no traveller's document beside them: \
+             nobody can tell whose they are, and no check is recorded",
+            zones.len()
+        ));
     }
 
     if travellers == 1 {
@@ -162,7 +232,8 @@ pub fn zones_failed(travellers: usize, zones: &[Zone]) -> Result<Vec<bool>, Stri
         return Ok(failed);
     }
 
-    if zones.len() == travellers {
+    let visas = zones.len() - documents;
+    if documents == 0 && visas == travellers {
         return Ok(zones.iter().map(Zone::failed).collect());
     }
 
@@ -184,25 +255,104 @@ fn date(ms: i64) -> mrz::Date {
     mrz::Date::new(i32::from(day.year()), part(day.month()), part(day.day()))
 }
 
-/// The lines of a zone, each as long as its document has it.
-fn lines(text: &str) -> Result<Vec<String>, String> {
-    if text.chars().filter(|c| !takes_no_room(*c)).count() > CHARS_MAX {
-        return Err(format!(
-            "a machine-readable zone has 72 to 90 characters, and not more than {CHARS_MAX}"
-        ));
+/// The text of a zone as it was before programs escaped it, in the characters of a zone where they
+/// have others for them.
+fn plain(text: &str) -> Result<String, String> {
+    let too_long = || {
+        format!("a machine-readable zone has 72 to 90 characters, and not more than {CHARS_MAX}")
+    };
+    let mut text: String = text.chars().filter(|c| !takes_no_room(*c)).collect();
+    if text.len() > ESCAPED_MAX {
+        return Err(too_long());
     }
 
-    // What came through XML, or twice through JSON.
-    let text = text
-        .replace("&lt;", "<")
-        .replace("\\r", "\n")
-        .replace("\\n", "\n");
-    let text: String = text.nfkc().collect();
+    for _ in 0..ESCAPED_TIMES {
+        text = unescaped(&text);
+    }
 
+    match text.chars().count() > CHARS_MAX {
+        true => Err(too_long()),
+        false => Ok(text.nfkc().collect()),
+    }
+}
+
+/// A text in which each character that was escaped stands as it is. No zone has a character with
+/// which an escape begins.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let (character, bytes) = escape(rest).unwrap_or((next, next.len_utf8()));
+        out.push(character);
+        rest = rest.get(bytes..).unwrap_or_default();
+    }
+
+    out
+}
+
+/// The character that a text begins with as an escape of JSON, XML, HTML, a URL or mail, and the
+/// bytes of that escape.
+fn escape(text: &str) -> Option<(char, usize)> {
+    let coded = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        let is_hexadecimal = digits.bytes().all(|c| c.is_ascii_hexdigit());
+        let code = u32::from_str_radix(digits, 16).ok()?;
+        Some((char::from_u32(code).filter(|_| is_hexadecimal)?, to))
+    };
+
+    match text.as_bytes() {
+        [b'\\', b'n' | b'N' | b'r' | b'R', ..] => Some(('\n', 2)),
+        [b'\\', b't' | b'T', ..] => Some((' ', 2)),
+        [b'\\', b'u' | b'U', ..] => coded(2, 6),
+        [b'\\', b'x' | b'X', ..] => coded(2, 4),
+        [b'\\', b'\\', ..] => Some(('\\', 2)),
+        // Beyond ASCII it would be a byte of a character.
+        [b'%' | b'=', ..] => coded(1, 3).filter(|(c, _)| c.is_ascii()),
+        [b'&', b'#', ..] => numbered(text),
+        [b'&', ..] => named(text),
+        _ => None,
+    }
+}
+
+/// The same of a character that stands by its number, as `&#60;` or `&#x3C;`.
+fn numbered(text: &str) -> Option<(char, usize)> {
+    /// Digits of a number, zeros before it among them.
+    const DIGITS_MAX: usize = 8;
+    let rest = text.strip_prefix("&#")?;
+    let (radix, digits) = match rest.strip_prefix(['x', 'X']) {
+        Some(digits) => (16, digits),
+        None => (10, rest),
+    };
+
+    let (digits, _) = digits.split_once(';')?;
+    let is_number =
+        (1..=DIGITS_MAX).contains(&digits.len()) && digits.chars().all(|c| c.is_digit(radix));
+    let code = u32::from_str_radix(digits, radix)
+        .ok()
+        .filter(|_| is_number)?;
+
+    let mark = usize::from(radix == 16);
+    Some((char::from_u32(code)?, "&#;".len() + mark + digits.len()))
+}
+
+/// The same of a character that stands by its name, as `&lt;`, whose end may be missing.
+fn named(text: &str) -> Option<(char, usize)> {
+    let begins = |name: &str| {
+        let begun = text.get(..name.len());
+        begun.is_some_and(|begun| begun.eq_ignore_ascii_case(name))
+    };
+    let (name, c) = NAMED.into_iter().find(|(name, _)| begins(name))?;
+
+    let end = usize::from(text.get(name.len()..)?.starts_with(';'));
+    Some((c, name.len() + end))
+}
+
+/// The lines of a zone, each as long as its document has it.
+fn lines(text: &str) -> Result<Vec<String>, String> {
     // Readers that put a blank for the filler send lines of full length; others only part groups.
     // One « is read for one filler or for two: whichever makes lines of a document.
     let ways = [("<<", ""), ("<", ""), ("<<", "<"), ("<", "<")];
-    let read = ways.map(|(chevrons, blank)| rows(&text, chevrons, blank));
+    let read = ways.map(|(chevrons, blank)| rows(text, chevrons, blank));
     if let Some(lines) = read.iter().find_map(|rows| shaped(rows)) {
         return Ok(lines);
     }

@@ -1,7 +1,7 @@
 //! Lists of records, and what holds hold.
 
 use super::{BoundValue, Conditions, Listing, NOTHING, RECORD_COLUMNS, is_no_text};
-use crate::{EmptiedBefore, HoldTerms, RecordFilter, SoughtBy};
+use crate::{EmptiedBefore, HoldTerms, RecordFilter, SoughtBy, StoredOn};
 use wadi_log::Lane;
 
 /// The lane of holds, and those of what can be held.
@@ -216,6 +216,61 @@ fn not_emptied(terms: &HoldTerms) -> String {
     )
 }
 
+/// Whether a passage (`p`) that shares a term with an entry (`e`) is no later trip, with an entry
+/// of its own, of a vehicle that had left since: a condition to be added, empty where nothing is.
+fn not_again(terms: &HoldTerms) -> String {
+    let Some(again) = &terms.again else {
+        return String::new();
+    };
+    let (what, within_ms) = (again.what, again.within_ms);
+    let had_left = gone('w');
+    let until = format!(
+        "CASE WHEN p.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
+         THEN p.born_ms + {within_ms} ELSE p.born_ms END"
+    );
+
+    format!(
+        "AND NOT (e.what = '{what}' AND EXISTS (SELECT 1 FROM terms m CROSS JOIN records w \
+         WHERE m.what = '{what}' AND m.value = e.value AND m.record <> p.record \
+         AND w.id = m.record AND w.lane = {PASSAGE_LANE} AND {had_left} \
+         AND w.at_ms >= e.born_ms AND w.at_ms < p.born_ms) \
+         AND EXISTS (SELECT 1 FROM terms d CROSS JOIN records y \
+         WHERE d.what = '{what}' AND d.value = e.value AND d.born_ms > e.born_ms \
+         AND d.born_ms <= {until} AND y.id = d.record AND y.lane = {ENTRY_LANE} \
+         AND (y.state || ' ') NOT LIKE 'CANCELLED %')) "
+    )
+}
+
+/// Whether the goods of a passage do not all lie in a store on a hold that names their entry, and
+/// no other one; two expressions give the ids of both. A condition.
+fn not_stored(terms: &HoldTerms, passage: &str, hold: &str) -> String {
+    let Some(stored_on) = &terms.stored else {
+        return "1 = 1".into();
+    };
+    let StoredOn {
+        came_off,
+        came_off_by,
+        stored,
+        stored_by,
+        declared,
+    } = stored_on;
+
+    format!(
+        "NOT EXISTS (SELECT 1 FROM terms u CROSS JOIN terms s CROSS JOIN terms l \
+         CROSS JOIN terms d CROSS JOIN terms b CROSS JOIN terms c \
+         WHERE u.record = {passage} AND u.what || '' = '{came_off}' \
+         AND s.record = {hold} AND s.what || '' = '{stored}' AND s.value || '' = u.value \
+         AND l.record = {hold} AND l.what || '' = 'link' AND l.value = lower(l.value) \
+         AND d.record = unhex(l.value) AND d.what || '' = '{declared}' \
+         AND d.value || '' = u.value \
+         AND NOT EXISTS (SELECT 1 FROM terms k CROSS JOIN terms n WHERE k.record = {hold} \
+         AND k.what || '' = 'link' AND k.value = lower(k.value) AND n.record = unhex(k.value) \
+         AND n.what || '' = '{declared}' AND n.record <> d.record) \
+         AND b.record = {passage} AND b.what || '' = '{came_off_by}' \
+         AND c.record = {hold} AND c.what || '' = '{stored_by}' AND c.value <> b.value)"
+    )
+}
+
 /// The same of the terms by which goods are found that went on from one passage (`e`) to another
 /// (`p`), one condition for each.
 fn moved_near(terms: &HoldTerms, at_hand: char, other: char) -> impl Iterator<Item = String> {
@@ -226,9 +281,15 @@ fn moved_near(terms: &HoldTerms, at_hand: char, other: char) -> impl Iterator<It
     })
 }
 
+/// Whether a passage is said to have left, out by a gate or sent back.
+fn gone(passage: char) -> String {
+    format!("({passage}.state LIKE 'EXITED%' OR {passage}.state LIKE 'TURNED_BACK%')")
+}
+
 /// When a passage is said to have left; nothing for one that did not.
 fn left_ms(passage: char) -> String {
-    format!("CASE WHEN {passage}.state LIKE 'EXITED%' THEN {passage}.at_ms END")
+    let is_gone = gone(passage);
+    format!("CASE WHEN {is_gone} THEN {passage}.at_ms END")
 }
 
 /// Few holds are open at once: it begins with them and not with all that was ever let in. From
@@ -238,12 +299,16 @@ fn left_ms(passage: char) -> String {
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'e', 'p');
-    let not_emptied = not_emptied(terms);
-    let left = left_ms('k');
+    let not_given_up = not_emptied(terms) + &not_again(terms);
+    let (left, is_gone) = (left_ms('k'), gone('k'));
+    let here = not_stored(terms, "k.id", "named.hold");
+    let carried = not_stored(terms, "carrying.id", "carrying.hold");
+    let held = not_stored(terms, "named.id", "named.hold");
     let went_on: String = moved_near(terms, 'e', 'p')
         .map(|near| {
             format!(
-                "UNION SELECT p.record, n.born_ms, n.since FROM firsts n CROSS JOIN terms e \
+                "UNION SELECT p.record, n.born_ms, n.since, n.hold FROM firsts n \
+                 CROSS JOIN terms e \
                  CROSS JOIN terms p WHERE e.record = n.id AND {near} AND p.record <> n.id \
                  AND (n.left_ms IS NULL OR n.left_ms >= p.born_ms) "
             )
@@ -252,26 +317,31 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
 
     format!(
         "r.lane IN {HELD_LANES:?} AND r.id IN (WITH named AS MATERIALIZED (\
-         SELECT unhex(l.value) AS id, h.born_ms AS since FROM records h CROSS JOIN terms l \
+         SELECT unhex(l.value) AS id, h.born_ms AS since, h.id AS hold \
+         FROM records h CROSS JOIN terms l \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} \
          AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
-         UNION SELECT t.record, h.born_ms FROM records h CROSS JOIN terms g CROSS JOIN terms t \
+         UNION SELECT t.record, h.born_ms, h.id \
+         FROM records h CROSS JOIN terms g CROSS JOIN terms t \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} AND g.record = h.id AND g.what = 'target' \
          AND t.what IN {sought} AND t.value = g.value), \
-         entries AS MATERIALIZED (SELECT k.id, k.born_ms, named.since \
+         entries AS MATERIALIZED (SELECT k.id, k.born_ms, named.since, named.hold \
          FROM named CROSS JOIN records k WHERE k.id = named.id AND k.lane = {ENTRY_LANE}), \
-         firsts AS MATERIALIZED (SELECT k.id, k.born_ms, named.since, {left} AS left_ms \
-         FROM named CROSS JOIN records k WHERE k.id = named.id AND k.lane = {PASSAGE_LANE}), \
-         carrying AS MATERIALIZED (SELECT p.record AS id, n.born_ms, n.since \
+         firsts AS MATERIALIZED (SELECT k.id, k.born_ms, named.since, named.hold, \
+         {left} AS left_ms FROM named CROSS JOIN records k \
+         WHERE k.id = named.id AND k.lane = {PASSAGE_LANE} AND {here}), \
+         carrying AS MATERIALIZED (SELECT p.record AS id, n.born_ms, n.since, n.hold \
          FROM entries n CROSS JOIN terms e CROSS JOIN terms p WHERE e.record = n.id AND {near} \
-         {not_emptied}\
-         UNION SELECT unhex(l.value), n.born_ms, n.since FROM entries n CROSS JOIN terms l \
+         {not_given_up}\
+         UNION SELECT unhex(l.value), n.born_ms, n.since, n.hold \
+         FROM entries n CROSS JOIN terms l \
          WHERE l.record = n.id AND l.what = 'link' AND l.value = lower(l.value) \
-         UNION SELECT l.record, n.born_ms, n.since FROM entries n CROSS JOIN terms l \
+         UNION SELECT l.record, n.born_ms, n.since, n.hold FROM entries n CROSS JOIN terms l \
          WHERE l.what = 'link' AND l.value = lower(hex(n.id)) {went_on}) \
-         SELECT named.id FROM named UNION SELECT k.id FROM carrying CROSS JOIN records k \
-         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE} AND NOT (k.state LIKE 'EXITED%' \
-         AND (k.at_ms < carrying.born_ms OR k.at_ms < carrying.since)))",
+         SELECT named.id FROM named WHERE {held} \
+         UNION SELECT k.id FROM carrying CROSS JOIN records k \
+         WHERE k.id = carrying.id AND k.lane = {PASSAGE_LANE} AND NOT ({is_gone} \
+         AND (k.at_ms < carrying.born_ms OR k.at_ms < carrying.since)) AND {carried})",
     )
 }
 
@@ -280,12 +350,16 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
 pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'p', 'e');
-    let not_emptied = not_emptied(terms);
-    let left = left_ms('r');
+    let not_given_up = not_emptied(terms) + &not_again(terms);
+    let (left, had_left) = (left_ms('r'), gone('k'));
     // What had left before the other began carries nothing of it, and before the hold began is
     // held by it no more.
     let is_here = "(a.left_ms IS NULL OR a.left_ms >= k.born_ms)";
-    let is_held = "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms)";
+    let itself = not_stored(terms, "v.record", "h.id");
+    let first = not_stored(terms, "v.entry", "h.id");
+    let is_held = format!(
+        "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms) AND {itself} AND {first}"
+    );
     let went_on: String = moved_near(terms, 'p', 'e')
         .map(|near| {
             format!(
@@ -293,7 +367,7 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
                  CROSS JOIN terms p CROSS JOIN terms e CROSS JOIN records k \
                  WHERE a.lane = {PASSAGE_LANE} AND p.record = a.id AND {near} \
                  AND k.id = e.record AND k.lane = {PASSAGE_LANE} AND k.id <> a.id AND {is_here} \
-                 AND NOT (k.state LIKE 'EXITED%' AND k.at_ms < p.born_ms) "
+                 AND NOT ({had_left} AND k.at_ms < p.born_ms) "
             )
         })
         .collect();
@@ -307,7 +381,7 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
          UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms p \
          CROSS JOIN terms e CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} \
          AND p.record = a.id AND {near} AND k.id = e.record AND k.lane = {ENTRY_LANE} \
-         AND {is_here} {not_emptied}\
+         AND {is_here} {not_given_up}\
          UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a CROSS JOIN terms l \
          CROSS JOIN records k WHERE a.lane = {PASSAGE_LANE} AND l.record = a.id \
          AND l.what = 'link' AND l.value = lower(l.value) \

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, EmptiedBefore, FindingFilter,
-    HoldTerms, MovedWithin, RecordFilter, SoughtBy, sqlite::MIGRATIONS,
+    CameAgain, CarriedWithin, CaseFilter, ChosenFindings, CourseFilter, EmptiedBefore,
+    FindingFilter, HoldTerms, MovedWithin, RecordFilter, SoughtBy, StoredOn, sqlite::MIGRATIONS,
 };
 use wadi_log::RecordId;
 
@@ -33,6 +33,17 @@ fn hold_terms() -> HoldTerms {
             emptied: "emptied",
             own: "plate",
             after_ms: 1_000,
+        }),
+        again: Some(CameAgain {
+            what: "plate",
+            within_ms: 1_000,
+        }),
+        stored: Some(StoredOn {
+            came_off: "came_off",
+            came_off_by: "came_off_by",
+            stored: "stored",
+            stored_by: "stored_by",
+            declared: "packages",
         }),
     }
 }

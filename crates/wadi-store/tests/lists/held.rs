@@ -22,6 +22,7 @@ pub(super) fn hold_terms() -> HoldTerms {
             within_ms: 1_000,
         }],
         emptied: Some(GIVEN_UP),
+        ..HoldTerms::default()
     }
 }
 

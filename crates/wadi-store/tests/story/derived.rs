@@ -14,8 +14,7 @@ pub(super) async fn detained(store: &Arc<dyn Store>, about: &[(RecordId, Referen
     let terms = HoldTerms {
         sought: vec!["plate", "container"],
         carried: vec![container],
-        moved: Vec::new(),
-        emptied: None,
+        ..HoldTerms::default()
     };
     let hold = |seed: u8, open: bool, terms: &[(&str, &str)]| RecordRow {
         id: RecordId([seed; 32]),

@@ -98,9 +98,11 @@ pub(crate) fn code_over() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "code_over", why)
 }
 
-/// The time of people in this node's clock, which may run faster in a demonstration.
+/// So much of people's time from now on, by what the node knows of the time, which may run faster
+/// in a demonstration.
 pub(crate) fn after_ms(node: &Node, ms: i64) -> i64 {
-    node.now_ms()
+    node.time()
+        .best_ms()
         .saturating_add((ms as f64 * node.pace()) as i64)
 }
 
@@ -158,7 +160,7 @@ impl PersonAccount {
 
     /// The account whose code that is, as long as the code holds.
     pub(crate) async fn of_code(node: &Node, code: &str, to: CodeUse) -> Result<Self, Problem> {
-        let now_ms = node.now_ms();
+        let now_ms = node.time().best_ms();
         let all = Self::all(node).await?;
         let found = all.into_iter().find(|account| {
             let kept = account.code(to);
@@ -238,7 +240,7 @@ impl PersonAccount {
         let text = crate::new_token(rand::random());
         let hash = hash_token(&text);
         let short: String = hash.chars().take(8).collect();
-        let now_ms = node.now_ms();
+        let now_ms = node.time().best_ms();
         let mut session = Token::new(format!("session-{}-{short}", self.name), self.scope.clone());
         session.person = self.person.clone();
         session.reads = self.reads.clone();

@@ -166,7 +166,7 @@ async fn keep_invited(
         ));
     }
 
-    let created_ms = node.now_ms();
+    let created_ms = node.time().best_ms();
     let key = account_key(name);
     let kept = node.accounts().change(&key, |kept| {
         let there = PersonAccount::read(kept.as_deref());

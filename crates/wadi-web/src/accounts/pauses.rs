@@ -128,7 +128,7 @@ pub(crate) async fn begin_attempt(
 }
 
 async fn count_one(node: &Node, key: &str, free: u32) -> Result<(), Problem> {
-    let (now_ms, pace) = (node.now_ms(), node.pace());
+    let (now_ms, pace) = (node.time().best_ms(), node.pace());
     let counted = node.sign_in_pauses().change(key, |kept| {
         let mut failures = read_failures(kept.as_deref());
         let waits = failures.waits_ms(now_ms, pace);
@@ -172,7 +172,7 @@ pub(crate) async fn end_pause(node: &Node, account: &str) -> Result<(), NodeErro
 /// How many seconds an account pauses from now on.
 pub(crate) async fn pause_s(node: &Node, account: &str) -> Result<u64, NodeError> {
     let kept = node.sign_in_pauses().value(&account_key(account)).await?;
-    let waits = read_failures(kept.as_deref()).waits_ms(node.now_ms(), node.pace());
+    let waits = read_failures(kept.as_deref()).waits_ms(node.time().best_ms(), node.pace());
     Ok((waits as f64 / node.pace() / 1_000.0).ceil() as u64)
 }
 

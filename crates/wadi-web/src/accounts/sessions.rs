@@ -173,7 +173,7 @@ async fn take_code(
 ) -> Result<PersonAccount, Problem> {
     let attempt = pauses::begin_attempt(node, &format!("code of {from}"), from).await?;
     let found = PersonAccount::of_code(node, code, to).await?;
-    let now_ms = node.now_ms();
+    let now_ms = node.time().best_ms();
     let taken = PersonAccount::change_kept(node, &found.name, |account| {
         let holds = account.use_up(code, to, now_ms);
         if holds {

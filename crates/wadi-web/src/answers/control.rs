@@ -14,8 +14,10 @@ pub(crate) struct ControlAnswer {
     entries: Option<Vec<String>>,
     /// Whether it was only asked about.
     dry_run: Option<bool>,
-    /// What it would change.
+    /// What it would change; its `warnings`, where there are any, are those of the act.
     would: Option<Value>,
+    /// What looks wrong about what was written, as a list of a policy that is empty now.
+    warnings: Option<Vec<String>>,
 }
 
 /// The policy in force.
@@ -40,6 +42,20 @@ pub(crate) struct PolicyAnswer {
     policy: Value,
     /// What it is by default.
     default: Value,
+    /// What of it is not the default, each value alone.
+    not_default: Vec<PolicyValueAnswer>,
+}
+
+/// A value of the policy that is not the default.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyValueAnswer {
+    /// Which: of members that are objects with the member's name behind a dot.
+    key: String,
+    /// The default; null where there is none.
+    from: Value,
+    /// What stands in its place; null where nothing does.
+    to: Value,
 }
 
 /// Officers.

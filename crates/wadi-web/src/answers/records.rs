@@ -179,6 +179,8 @@ pub(crate) struct RecordAnswer {
     fields: Option<BTreeMap<String, Value>>,
     /// Which entries put what stands in the fields.
     put_by: Option<Vec<PutByAnswer>>,
+    /// When fields that held nothing as the record began were captured first.
+    captured: Option<Vec<CapturedAnswer>>,
     /// The contested values, by field: each with who set it.
     contested: Option<BTreeMap<String, Vec<ClaimAnswer>>>,
     /// The events, in the order in which they happened.
@@ -463,6 +465,16 @@ pub(crate) struct RecordedSealAnswer {
 pub(crate) struct PutByAnswer {
     /// The entry.
     entry: String,
+    /// The fields.
+    fields: Vec<String>,
+}
+
+/// Fields that held nothing as the record began, and when something was put into them first.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CapturedAnswer {
+    /// By the clock of the node that wrote it, Unix milliseconds.
+    entered_ms: i64,
     /// The fields.
     fields: Vec<String>,
 }

@@ -129,6 +129,9 @@ pub(crate) struct WrittenLineAnswer {
     repeated: bool,
     /// What looks wrong about it.
     warnings: Vec<String>,
+    /// True of an edit that was written before, where something else was said since: the last of
+    /// `warnings` tells it.
+    overtaken: Option<bool>,
     /// What the record has come to.
     state: Option<String>,
     /// The record's flags.

@@ -253,6 +253,7 @@ console-findings-fact-weighings = الوزن
 console-findings-fact-before = قبل
 console-findings-fact-after = بعد
 console-findings-fact-as = وهو أيضاً
+console-findings-fact-named = المذكور في الدورين
 console-findings-fact-count = عدد المرات
 console-findings-fact-through_ms = حتى
 console-findings-fact-warning = التنبيه

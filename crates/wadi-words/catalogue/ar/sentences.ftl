@@ -16,6 +16,7 @@ sentence-rest = { $n ->
    *[other] { $n } ملاحظة أخرى من هذه القاعدة على السجل { $record }
 }
 sentence-cut = [لم يُنظر إلا في { $kinds }]
+sentence-unheard = [لم يرد قط أي شيء من { $crossings }، فلا يُعرف ما جرى هناك]
 sentence-cut-kind = { $taken } من أصل { $of } من السجلات التي نوعها «{ $kind }»
 sentence-reason = السبب المذكور: { $reason }
 sentence-no-reason = دون ذكر السبب
@@ -43,6 +44,7 @@ sentence-R10-sample = الحجز { $hold }: سُحبت العينة { $sample } 
 sentence-R10-let-go = رُفع الحجز { $hold } ولم ترد نتيجة العينة { $sample } التي سُحبت له قبل ذلك
 sentence-R10-hold = الحجز { $hold }: وُضع ولم ترد له نتيجة
 sentence-R11-against = رُفع الحجز { $hold } مع وجود ما يخالف رفعه: { $event }
+sentence-R11-said-after = رُفع الحجز { $hold }، ثم قيّد الموظف { $officer } لاحقًا ما يخالف رفعه وقيل إنه سبق الرفع: { $event }
 sentence-R12-alarm = لم يُبت في الإنذار الإشعاعي على الحجز { $hold }
 sentence-R12-innocent = نُسب إنذار الحجز { $hold } إلى إشعاع طبيعي، والبضاعة { $goods } ليست مما يحمله
 sentence-R12-secondary = ثبت الإنذار الإشعاعي على الحجز { $hold } ولم يُستكمل الفحص الثانوي
@@ -84,6 +86,7 @@ sentence-R08-twice = { $what ->
     [day] يوم المنفذ
    *[container] الحاوية
 } { $value } في السجلين { $other } و{ $record } معاً
+sentence-R08-day-twice = فُتح سجل اليوم { $date } مرتين في منفذ واحد: { $other } و{ $record }
 sentence-R14-cancelled = دُفع رسم البيان الجمركي { $entry } مع أن البيان أُلغي
 sentence-R14-cancel-requested = دُفع رسم البيان الجمركي { $entry } وطلب إلغائه قائم
 sentence-R14-amount = البيان الجمركي { $entry }: الرسم المقدّر { $assessed } { $currency }، والمدفوع { $paid } (بأصغر وحدات العملة)
@@ -149,7 +152,7 @@ sentence-R07-two-numbers = للوحة { $plate } رقما شاصي: { $theirs } 
 sentence-R07-misread = قد تكون اللوحتان { $own } و{ $theirs } لمركبة واحدة أُخطئ في قراءة لوحتها
 sentence-R09-missing = خرجت مركبة العبور { $passage } محمّلة ولم يُسجّل لحاويتها ختم رصاصي
 sentence-R09-strange = وُجد الختم الرصاصي { $seals } على مركبة العبور { $passage } التي جاءت بأختام غيره
-sentence-R09-reused = الختم الرصاصي { $seal } سبق أن أُغلقت به حاوية أخرى في العبور { $other }
+sentence-R09-reused = الختم الرصاصي { $seal } سبق أن أُغلقت به حمولة أخرى في العبور { $other }
 sentence-R15-missing = { $missing ->
     [passage] ليس للبيان الجمركي { $record } عبور يشاركه اللوحة أو الحاوية أو المرجع
    *[customs-entry] ليس للعبور { $record } بيان جمركي يشاركه اللوحة أو الحاوية أو المرجع
@@ -160,6 +163,10 @@ sentence-R31-left = سمح الموظف { $officer } بخروج ما يخص ال
     [anomaly] بعد أن أظهر الفحص بالأشعة شذوذاً لم ينظر فيه أحد
    *[release] قبل الإفراج عنه
 }؛ { $why }
+sentence-R31-beside = خرج ما يخص السجل { $record }، وعلى السجل { $other }، وهو سجل آخر لمكوث المركبة نفسها، { $lack ->
+    [closed-check] تدقيق ما زال مفتوحاً
+   *[anomaly] شذوذ أظهره الفحص بالأشعة ولم ينظر فيه أحد
+}
 
 # الأجهزة والساعات.
 
@@ -198,6 +205,7 @@ sentence-R20-outside = { $what ->
 }: إحدى الساعات غير صحيحة
 sentence-R23-expired = جرى الوزن في السجل { $record } على الميزان { $scale } الذي انتهت مدة معايرته في { $due }
 sentence-R24-container = رقم الحاوية { $container } غير صحيح بحسب المواصفة ISO 6346
+sentence-R24-loading-unit = رقم وحدة التحميل { $container } غير صحيح بحسب المواصفة EN 13044-1: رقم التحقق فيه { $found } والصواب { $expected }
 sentence-R24-vin-check = رقم الشاصي { $vin }: رقم التحقق فيه غير صحيح بحسب المواصفة ISO 3779 المعمول بها في أمريكا الشمالية والصين
 sentence-R24-vin = رقم الشاصي { $vin } غير صحيح بحسب المواصفة ISO 3779
 sentence-R24-document = وثيقة المسافر { $n }: لم تجتز المنطقة المقروءة آلياً أرقام التحقق بحسب المواصفة ICAO 9303
@@ -216,6 +224,11 @@ sentence-R21-token-twice = استُعمل رمز إفراج واحد مرتين 
 sentence-R21-token-elsewhere = رمز الإفراج المستعمل على الحجز { $hold } سبق استعماله على الحجز { $other }
 sentence-R21-off-shift = صدر عن الموظف { $officer } على السجل { $record } خارج وقت مناوبته: { $event }
 sentence-R22-attested = الموظف { $officer } هو من قام بالإجراء على السجل { $record } وهو نفسه { $role ->
+    [attested_by] المصادق عليه
+    [second_officer] الموظف الثاني فيه
+   *[witness] الشاهد عليه
+}: { $event }
+sentence-R22-attested-by-word = قيّد { $by } أن الموظف { $named } هو من قام بالإجراء على السجل { $record } وهو نفسه { $role ->
     [attested_by] المصادق عليه
     [second_officer] الموظف الثاني فيه
    *[witness] الشاهد عليه
@@ -251,6 +264,7 @@ sentence-R30-entered = دوّن الموظف { $officer } فتح البوابة 
 }، وذكر أنها وقعت في أوقات أكثر تباعداً
 sentence-R32-changed = عدّل الموظف { $officer } «{ $field }» في السجل { $record } من { $before } إلى { $value } { $ground }؛ { $why }
 sentence-R32-changed-among = عدّل الموظف { $officer } «{ $field }» في السجل { $record } من { $before } إلى { $value } { $ground }؛ { $why }؛ وعدد أمثال هذا التعديل في السجل { $n } ولم تُذكر كلها
+sentence-R32-captured = أدخل الموظف { $officer } القيمة { $value } في «{ $field }» في السجل { $record } ولم تكن فيه قيمة، { $ground }؛ { $why }
 sentence-R32-assessed = بعد تقدير الرسم
 sentence-R32-released = بعد الإفراج
 sentence-R32-cleared = بعد إجازة المرور

@@ -244,6 +244,7 @@ console-findings-fact-weighings = weighing
 console-findings-fact-before = before
 console-findings-fact-after = after
 console-findings-fact-as = also as
+console-findings-fact-named = named as both
 console-findings-fact-count = how often
 console-findings-fact-through_ms = through
 console-findings-fact-warning = warning

@@ -7,6 +7,7 @@
 sentence-more = (and { $n } more of this kind)
 sentence-rest = { $n } more findings of this rule on { $record }
 sentence-cut = [only { $kinds } were looked at]
+sentence-unheard = [nothing was ever heard of { $crossings }: what happened there is not known]
 sentence-cut-kind = { $taken } of { $of } records of kind { $kind }
 sentence-reason = the reason given: { $reason }
 sentence-no-reason = no reason was given
@@ -34,6 +35,7 @@ sentence-R10-sample = { $hold }: sample { $sample } was taken and has no result
 sentence-R10-let-go = { $hold } was let go, and sample { $sample }, taken for it before, has no result
 sentence-R10-hold = { $hold }: it was placed and has no result
 sentence-R11-against = { $hold } was released, and { $event } speaks against it
+sentence-R11-said-after = { $hold } was released, and { $event }, written down afterwards by { $officer }, is said to have come before
 sentence-R12-alarm = the radiation alarm on { $hold } was not adjudicated
 sentence-R12-innocent = { $hold } was adjudicated as naturally occurring; { $goods } is not
 sentence-R12-secondary = { $hold } is a real alarm, and no secondary inspection was completed
@@ -60,6 +62,7 @@ sentence-R08-twice = { $what ->
     [day] the day
    *[container] container
 } { $value } stands in { $other } and in { $record }
+sentence-R08-day-twice = the day { $date } was begun twice at one crossing, as { $other } and as { $record }
 sentence-R14-cancelled = { $entry } was paid and cancelled
 sentence-R14-cancel-requested = { $entry } was paid while its cancellation was asked for
 sentence-R14-amount = { $entry }: { $assessed } { $currency } assessed, { $paid } paid (minor units)
@@ -113,7 +116,7 @@ sentence-R07-two-numbers = { $plate } has two vehicle numbers, { $theirs } and {
 sentence-R07-misread = { $own } and { $theirs } may be one vehicle, misread
 sentence-R09-missing = { $passage } left laden, and no seal of its container was recorded
 sentence-R09-strange = seal { $seals } was found on { $passage }, which came with other seals
-sentence-R09-reused = seal { $seal } closed another container on { $other }
+sentence-R09-reused = seal { $seal } closed another load on { $other }
 sentence-R15-missing = { $record } has no { $missing } that shares its plate, container or reference
 sentence-R31-left = { $officer } let { $record } out { $lack ->
     [clearance] without a clearing that held
@@ -121,6 +124,10 @@ sentence-R31-left = { $officer } let { $record } out { $lack ->
     [anomaly] after a scanner found an anomaly that nobody looked into
    *[release] before it was released
 }; { $why }
+sentence-R31-beside = { $record } left, and on { $other }, another record of the same vehicle's stay, { $lack ->
+    [closed-check] a check was open
+   *[anomaly] a scanner had found an anomaly that nobody looked into
+}
 
 # Devices and clocks.
 
@@ -141,6 +148,7 @@ sentence-R20-outside = { $node } says { $what ->
 }: a clock is wrong
 sentence-R23-expired = { $record } was weighed on { $scale }, whose calibration ended on { $due }
 sentence-R24-container = { $container }: not a valid ISO 6346 container number ({ $why })
+sentence-R24-loading-unit = { $container }: not a valid EN 13044-1 loading unit number (check digit is { $found }, expected { $expected })
 sentence-R24-vin-check = { $vin }: its check digit does not agree (ISO 3779, as used in North America and China)
 sentence-R24-vin = { $vin }: not a valid ISO 3779 vehicle number
 sentence-R24-document = person.{ $n }: the machine-readable zone of the document failed its check (ICAO 9303)
@@ -159,6 +167,7 @@ sentence-R21-token-twice = a token was spent twice on { $hold }
 sentence-R21-token-elsewhere = a token spent on { $hold } was spent on { $other } already
 sentence-R21-off-shift = { $officer } said { $event } on { $record } while off shift
 sentence-R22-attested = { $officer } is both performer and { $role } of { $event } on { $record }
+sentence-R22-attested-by-word = { $by } says that { $named } is both performer and { $role } of { $event } on { $record }
 sentence-R25-in-twice = the holder of document { $document }… came in twice and never went out between
 sentence-R25-out-twice = the holder of document { $document }… went out twice and never came in between
 sentence-R25-vehicle-twice = vehicle { $plate } came in with { $first } and again with { $second }, and never left between
@@ -166,6 +175,7 @@ sentence-R30-forced = { $officer } opened the gate by force { $times } times wit
 sentence-R30-entered = { $officer } wrote down { $times } gates opened by force within { $hours } hours, and put them further apart
 sentence-R32-changed = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }
 sentence-R32-changed-among = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }; the record has { $n } such changes, and not all are told
+sentence-R32-captured = { $officer } put { $value } into { $field } of { $record }, which held nothing, { $ground }; { $why }
 sentence-R32-assessed = after the assessment
 sentence-R32-released = after the release
 sentence-R32-cleared = after it was cleared

@@ -4,6 +4,7 @@ use crate::{
     cli::{PersonArg, client::Client},
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, shown},
+    words,
 };
 use serde_json::Value;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -77,7 +78,12 @@ pub(super) fn say_control(
     confirm.ask(|| Ok(effect_text(&foresee()?["would"])))?;
     let value = client.post(&confirm.person.on("/v1/control"), body)?;
     print_answer(json, &value, |v| {
-        format!("said: {}", v["entries"][0].as_str().unwrap_or_default())
+        let mut out = format!("said: {}", v["entries"][0].as_str().unwrap_or_default());
+        let warnings = v["warnings"].as_array().into_iter().flatten();
+        for warning in warnings.filter_map(Value::as_str) {
+            out += &format!("\n*** look again: {}", words::warning(warning));
+        }
+        out
     });
 
     Ok(Exit::Done)
@@ -106,7 +112,7 @@ pub(in crate::cli) fn effect_text(effect: &Value) -> String {
 }
 
 /// A row of an effect: a value that changes, or its members in a line.
-fn row_text(row: &Value) -> String {
+pub(super) fn row_text(row: &Value) -> String {
     let Some(members) = row.as_object() else {
         return row
             .as_str()
@@ -117,8 +123,8 @@ fn row_text(row: &Value) -> String {
         return format!(
             "{}: {} -> {}",
             member_text(row, "key"),
-            row["from"],
-            row["to"]
+            value_text(&row["from"]),
+            value_text(&row["to"])
         );
     }
 
@@ -126,6 +132,14 @@ fn row_text(row: &Value) -> String {
     let said = said.filter(|(_, text)| !text.is_empty());
     let words = said.map(|(name, text)| format!("{name} {text}"));
     words.collect::<Vec<_>>().join("  ")
+}
+
+/// A value as JSON; what is not there in words.
+pub(super) fn value_text(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".into(),
+        value => print::shown_json(&value.to_string()).into_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -154,11 +168,16 @@ mod tests {
     fn an_effect_names_each_value_that_changes() {
         let effect = json!({
             "change": "policy",
-            "values": [{"key": "hold_deadline_h", "from": 72, "to": 5}],
+            "values": [
+                {"key": "hold_deadline_h", "from": 72, "to": 5},
+                {"key": "fields.passage lane", "from": ["PORT"], "to": null},
+            ],
+            "warnings": ["look"],
         });
         assert_eq!(
             effect_text(&effect),
-            "This policy would change:\n  values:\n    hold_deadline_h: 72 -> 5"
+            "This policy would change:\n  values:\n    hold_deadline_h: 72 -> 5\n    \
+             fields.passage lane: [\"PORT\"] -> nothing\n  warnings:\n    look"
         );
     }
 }

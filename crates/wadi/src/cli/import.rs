@@ -8,7 +8,11 @@ use crate::{
     words,
 };
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::Read,
+    path::Path,
+};
 
 /// Lines sent in one request: many share a commit, and a broken link costs no more than these.
 const IMPORT_LINES: usize = 500;
@@ -17,7 +21,7 @@ const IMPORT_PART_BYTES: usize = 1024 * 1024;
 
 pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
     let client = Client::at(at)?;
-    let lines = read_lines(file)?;
+    let ImportFile { lines, followed } = read_file(file)?;
     let bar = print::progress(
         json,
         Some(lines.len() as u64),
@@ -32,7 +36,7 @@ pub fn run(at: &NodeAt, file: &Path, json: bool) -> Result<Exit, Failure> {
             told.bad.push(too_long(from, lines[from].len()));
         } else {
             let answer = client.post_lines("/v1/imports", lines[from..to].join(&b'\n'))?;
-            told.add_answer(&answer, from);
+            told.add_answer(&answer, from, &followed);
         }
 
         let next = to.max(from + 1);
@@ -130,7 +134,7 @@ struct Imported {
 
 impl Imported {
     /// Takes in the answer to a request whose first line is that many lines into the file.
-    fn add_answer(&mut self, answer: &Value, before: usize) {
+    fn add_answer(&mut self, answer: &Value, before: usize, followed: &BTreeSet<usize>) {
         self.written += answer["written"].as_u64().unwrap_or(0);
         self.repeated += answer["repeated"].as_u64().unwrap_or(0);
         for line in answer["lines"].as_array().into_iter().flatten() {
@@ -141,9 +145,14 @@ impl Imported {
                 continue;
             }
 
-            if line["warnings"].as_array().is_some_and(|w| !w.is_empty()) {
+            // Of a part the node does not know that the file itself says otherwise further on.
+            let mut warnings = line["warnings"].as_array().cloned().unwrap_or_default();
+            if line["overtaken"] == true && followed.contains(&at.saturating_sub(1)) {
+                warnings.pop();
+            }
+            if !warnings.is_empty() {
                 self.warned
-                    .push(json!({"line": at, "id": line["id"], "warnings": line["warnings"]}));
+                    .push(json!({"line": at, "id": line["id"], "warnings": warnings}));
             }
 
             if let Some(state) = line["state"].as_str() {
@@ -175,10 +184,18 @@ impl Imported {
     }
 }
 
-/// A file's lines, each edit with the key that it has by what stands before it in the whole file: a
-/// request holds a part of it alone. A file that says by its mark that it is UTF-16 is read as
-/// that; else each line is the node's to read.
-fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+/// A file to be imported.
+struct ImportFile {
+    /// Its lines, each edit with the key that it has by what stands before it in the whole file: a
+    /// request holds a part of it alone.
+    lines: Vec<Vec<u8>>,
+    /// The places, from nought, of edits below which the file says more of the same.
+    followed: BTreeSet<usize>,
+}
+
+/// Reads a file. One that says by its mark that it is UTF-16 is read as that; else each line is the
+/// node's to read.
+fn read_file(file: &Path) -> Result<ImportFile, Failure> {
     let mut bytes = Vec::new();
     let read = match file == Path::new("-") {
         true => std::io::stdin().read_to_end(&mut bytes),
@@ -198,24 +215,46 @@ fn read_lines(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
 
     let mut keys = wadi_web::OperationKeys::default();
-    Ok(bytes
-        .split(|byte| *byte == b'\n')
-        .map(|line| with_key(line, &mut keys))
-        .collect())
+    let mut last: HashMap<(String, String), usize> = HashMap::new();
+    let (mut lines, mut followed) = (Vec::new(), BTreeSet::new());
+    for (n, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let text = std::str::from_utf8(line).ok();
+        let read = text.and_then(|text| Some((text, wadi_web::parse_object(text).ok()?)));
+        // What does not read is the node's to refuse.
+        let Some((text, map)) = read else {
+            lines.push(line.to_vec());
+            continue;
+        };
+
+        for what in edited(&map) {
+            followed.extend(last.insert(what, n));
+        }
+        lines.push(with_key(text, &map, &mut keys));
+    }
+
+    Ok(ImportFile { lines, followed })
 }
 
-/// A line with its key, where it is an edit that has none. What does not read is the node's to
-/// refuse.
-fn with_key(line: &[u8], keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
+/// What an edit sets: the sender's id and each member.
+fn edited(map: &Map<String, Value>) -> Vec<(String, String)> {
+    let is_edit = map.get("op").is_some_and(|op| op == "set");
+    let id = map.get("id").and_then(Value::as_str).filter(|_| is_edit);
+    let set = map.get("set").and_then(Value::as_object);
+    match (id, set) {
+        (Some(id), Some(set)) => set.keys().map(|m| (id.into(), m.clone())).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A line with its key, where it is an edit that has none.
+fn with_key(text: &str, map: &Map<String, Value>, keys: &mut wadi_web::OperationKeys) -> Vec<u8> {
     let mut keyed = || {
-        let text = std::str::from_utf8(line).ok()?;
-        let map = wadi_web::parse_object(text).ok()?;
-        let key = keys.next(&map).filter(|_| !map.contains_key("key"))?;
+        let key = keys.next(map).filter(|_| !map.contains_key("key"))?;
         let (before, after) = text.split_once('{')?;
         Some(format!("{before}{{\"key\":\"{key}\",{after}").into_bytes())
     };
 
-    keyed().unwrap_or_else(|| line.to_vec())
+    keyed().unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
 fn raw_text(value: &Value) -> &str {
@@ -229,6 +268,38 @@ fn text_of(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edit_below_which_the_file_says_more_of_the_same_is_not_overtaken_by_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("edits");
+        let set = |id: &str, member: &str, value: u32| {
+            json!({"op": "set", "id": id, "set": {member: value}}).to_string()
+        };
+        let lines = [
+            json!({"op": "new", "id": "T-1", "set": {"direction": "in"}}).to_string(),
+            set("T-1", "lane", 3),
+            "{".to_string(),
+            set("T-2", "lane", 5),
+            set("T-1", "gross_kg", 4),
+            set("T-1", "lane", 4),
+        ];
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let file = read_file(&path).unwrap();
+        assert_eq!(file.lines.len(), lines.len());
+        assert_eq!(file.followed, BTreeSet::from([1]));
+
+        let told = |line: u32| {
+            json!({
+                "line": line, "id": "TRB-P-1", "overtaken": true, "warnings": ["look", "since"],
+            })
+        };
+        let answer = json!({"written": 0, "repeated": 2, "lines": [told(2), told(6)]});
+        let mut imported = Imported::default();
+        imported.add_answer(&answer, 0, &file.followed);
+        let warnings: Vec<&Value> = imported.warned.iter().map(|w| &w["warnings"]).collect();
+        assert_eq!(warnings, [&json!(["look"]), &json!(["look", "since"])]);
+    }
 
     #[test]
     fn parts_are_cut_by_lines_and_bytes_and_a_line_beyond_both_goes_alone_or_not_at_all() {

@@ -1,7 +1,7 @@
 //! `wadi policy`: what is in force, what a file would change, and single values set.
 
 use super::{
-    confirm::{ConfirmArgs, effect_text, say_control},
+    confirm::{ConfirmArgs, effect_text, row_text, say_control, value_text},
     people::claimed_text,
     typed::strict_json,
 };
@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 
 #[derive(Subcommand)]
 pub enum PolicyCommand {
-    /// Shows the policy in force, whole.
+    /// Shows the policy in force, whole, and which values of the defaults it does not have.
     Show {
         #[command(flatten)]
         at: NodeAt,
     },
-    /// Shows what a file would change of it, or what of it is not the default.
+    /// Shows what a file would change of it, or each value of it that is not the default.
     Diff {
         /// The file; the defaults, where it is left out.
         file: Option<PathBuf>,
@@ -31,7 +31,8 @@ pub enum PolicyCommand {
     /// At a hub: sets single values; all others stay as they are.
     Set {
         /// KEY=VALUE, the value as JSON or one word, as hold_deadline_h=48 or
-        /// distances_km.QAM-TRB=260; null gives the default back.
+        /// distances_km.QAM-TRB=260; null gives the default back, of one value within another,
+        /// too, and takes away what has none.
         #[arg(required = true, value_name = "KEY=VALUE")]
         pairs: Vec<String>,
         #[command(flatten)]
@@ -89,6 +90,11 @@ fn values_of(pairs: &[String]) -> Result<Value, Failure> {
     Ok(out.into())
 }
 
+/// What of the policy is not the default, as the node tells it.
+fn not_default(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer["not_default"].as_array().into_iter().flatten()
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_')
 }
@@ -98,7 +104,11 @@ pub fn run(command: PolicyCommand, json: bool) -> Result<Exit, Failure> {
         PolicyCommand::Show { at } => {
             let value = Client::at(&at)?.get("/v1/policy")?;
             print_answer(json, &value, |v| {
-                let policy = print::pretty(&v["policy"]);
+                let mut policy = print::pretty(&v["policy"]);
+                for missing in not_default(v).filter(|change| change["to"].is_null()) {
+                    let (key, default) = (member_text(missing, "key"), &missing["from"]);
+                    policy += &format!("\nmissing: {key}, by default {}", value_text(default));
+                }
                 match v["revision"].as_u64() {
                     Some(0) | None => format!("{policy}\nthe defaults: no hub said a policy yet"),
                     Some(revision) => {
@@ -118,16 +128,12 @@ pub fn run(command: PolicyCommand, json: bool) -> Result<Exit, Failure> {
         }
         PolicyCommand::Diff { file: None, at } => {
             let value = Client::at(&at)?.get("/v1/policy")?;
-            let of = |which: &str| value[which].as_object().cloned().unwrap_or_default();
-            let (policy, default) = (of("policy"), of("default"));
-            let other = policy
-                .iter()
-                .filter(|(key, v)| default.get(*key) != Some(v));
-            let other: Map<String, Value> =
-                other.map(|(key, v)| (key.clone(), v.clone())).collect();
-
-            print_answer(json, &json!({"not_default": other}), |v| {
-                print::pretty(&v["not_default"])
+            print_answer(json, &json!({"not_default": value["not_default"]}), |v| {
+                let lines: Vec<String> = not_default(v).map(row_text).collect();
+                match lines.is_empty() {
+                    true => "every value is the default".into(),
+                    false => lines.join("\n"),
+                }
             });
         }
         PolicyCommand::Set { pairs, confirm, at } => {

@@ -16,6 +16,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use wadi_record::read_time_ms;
 use wadi_words::Group;
 
 /// Who speaks, where the operator writes for somebody.
@@ -161,10 +162,9 @@ fn body_of(what: &ChangeArgs) -> Result<Value, Failure> {
     }
 
     if let Some(at) = &what.happened_at {
-        let at: jiff::Timestamp = at
-            .parse()
-            .map_err(|e| Failure::usage("bad_time", format!("{at}: {e}")))?;
-        body["happened_at_ms"] = at.as_millisecond().into();
+        let at_ms =
+            read_time_ms(at).map_err(|why| Failure::usage("bad_time", format!("{at}: {why}")))?;
+        body["happened_at_ms"] = at_ms.into();
     }
 
     put_who(&mut body, &what.who);

@@ -11,6 +11,7 @@ use crate::{
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
+use wadi_record::read_time_ms;
 
 /// Unix seconds of a time as people write it, or as a number of them.
 fn unix_seconds(text: &str) -> Result<i64, String> {
@@ -18,8 +19,8 @@ fn unix_seconds(text: &str) -> Result<i64, String> {
         return Ok(seconds);
     }
 
-    let at: Result<jiff::Timestamp, _> = text.parse();
-    at.map(|at| at.as_second())
+    read_time_ms(text)
+        .map(|at_ms| at_ms.div_euclid(1_000))
         .map_err(|_| "a time as 2026-03-01T08:00:00Z, or Unix time in seconds".into())
 }
 
@@ -352,8 +353,7 @@ impl OfNodeCommand {
 
 /// A moment that somebody typed, Unix milliseconds.
 pub(super) fn moment_ms(text: &str) -> Result<i64, Failure> {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|at| at.as_millisecond()).map_err(|e| {
+    read_time_ms(text).map_err(|e| {
         let why = format!("{text:?}: {e}; a time is written as 2026-11-24T08:00:00Z");
         Failure::usage("bad_time", why)
     })

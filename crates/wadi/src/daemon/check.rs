@@ -2,6 +2,7 @@
 
 use super::{
     certificate_alarm, peer_addresses,
+    serve::{clock, log_filter},
     store::{database_key, look_at_database, open_store},
 };
 use crate::{
@@ -10,14 +11,19 @@ use crate::{
     pki::Papers,
 };
 use serde_json::{Value, json};
+use std::path::Path;
+use wadi_node::Clock;
 use wadi_store::{AnchorState, StoreError};
 
 /// Looks at everything that a start needs. A PostgreSQL database is only read, whoever writes to it
 /// meanwhile.
 pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> {
+    log_filter(config)?;
     let papers = Papers::read(&config.papers)?;
     let e = &papers.enrolment;
     e.verify(&papers.root)?;
+    database_key(config, &papers)?;
+    own_places(&config.data)?;
     super::papers_check::papers_and_addresses(config, &papers)?;
     super::tls::check_for_browsers(config)?;
     papers.identity.check_revocation_lists()?;
@@ -36,10 +42,10 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
         .notes
         .extend(config.peer.iter().flat_map(PeerConfig::doubts));
     state.notes.extend(super::tls::passkey_doubts(config));
-    state.notes.extend(certificate_alarm(
-        papers.identity.ends_s(),
-        jiff::Timestamp::now().as_second(),
-    ));
+    let now_s = clock(config, &papers).now_ms().div_euclid(1_000);
+    state
+        .notes
+        .extend(certificate_alarm(papers.identity.ends_s(), now_s));
     for note in &state.notes {
         crate::print::print_error!("{note}");
     }
@@ -61,6 +67,27 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<Exit, Failure> 
     }
 
     Ok(state.exit)
+}
+
+/// Refuses what stands in the place of what a node's directory holds of its own: a start ends at
+/// it.
+fn own_places(data: &Path) -> Result<(), Failure> {
+    for (name, is_dir) in [("log", true), ("lock", false), ("operator.token", false)] {
+        let path = data.join(name);
+        let is_other = path.metadata().is_ok_and(|about| about.is_dir() != is_dir);
+        if is_other {
+            let needed = match is_dir {
+                true => "a directory is needed here, and something else has its name",
+                false => "a file is needed here, and a directory has its name",
+            };
+            return Err(Failure::usage(
+                "unwritable",
+                format!("{}: {needed}", path.display()),
+            ));
+        }
+    }
+
+    Ok(())
 }
 
 /// What there is to say of the database, and how the command ends for it.

@@ -76,10 +76,14 @@ pub(super) async fn operator_token(node: &Node, config: &Config) -> Result<(), F
     Ok(())
 }
 
+/// What the configuration wants in the log.
+pub(super) fn log_filter(config: &Config) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(&config.log)
+        .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))
+}
+
 pub(super) async fn serve(config: Config) -> Result<Exit, Failure> {
-    let filter = EnvFilter::try_new(&config.log)
-        .map_err(|e| Failure::usage("bad_configuration", format!("log = {:?}: {e}", config.log)))?;
-    let log = Log::start(filter);
+    let log = Log::start(log_filter(&config)?);
     std::fs::create_dir_all(config.data.join("log"))?;
 
     let papers = Papers::read(&config.papers)?;

@@ -18,7 +18,7 @@ use ca::{is_revoked, nodes};
 use clap::Subcommand;
 use exchange::root_fingerprint;
 use requested::{MeantPapers, RequestArgs, issue_requested, renew_requested};
-use sealed::check_passphrase;
+use sealed::{check_passphrase, passphrase_in};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wadi_log::{Crossing, Grant, Lane, Role, Scope};
@@ -63,7 +63,7 @@ pub enum PkiCommand {
         /// The node's name.
         name: String,
         /// Days that it is valid; at most as many as usual.
-        #[arg(long, value_parser = clap::value_parser!(u32).range(..=i64::from(NODE_DAYS)))]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODE_DAYS)))]
         days: Option<u32>,
         /// Although the node was put on the revocation list: it is let in again.
         #[arg(long)]
@@ -176,7 +176,7 @@ impl SealArgs {
 fn read_passphrase(file: &Path) -> Result<SecretString, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Failure::usage("passphrase_file", format!("{}: {e}", file.display())))?;
-    Ok(text.trim_end_matches('\n').to_string().into())
+    Ok(passphrase_in(&text))
 }
 
 /// Asks whoever sits at the terminal, twice where it is a new one.
@@ -248,7 +248,7 @@ impl CaArgs {
         }
 
         if let Ok(text) = std::env::var("WADI_PASSPHRASE") {
-            return Ok(text.into());
+            return Ok(passphrase_in(&text));
         }
 
         ask_passphrase("Passphrase of the commission's root: ", twice)

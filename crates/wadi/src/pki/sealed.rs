@@ -16,13 +16,17 @@ const CREDENTIAL: &str = "wadi-papers";
 /// Names a file with the passphrase of sealed papers.
 const PASSPHRASE_FILE_VARIABLE: &str = "WADI_PAPERS_PASSPHRASE_FILE";
 
+/// The passphrase that a text holds: without the mark at its beginning and the end of the line that
+/// editors put around it, those of Windows among them. Nobody would see them, or type them.
+pub(super) fn passphrase_in(text: &str) -> SecretString {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.trim_end_matches(['\r', '\n']).to_string().into()
+}
+
 /// Writes a file whole or not at all, for its owner alone.
 pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", path.display()));
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    private::write(Path::new(&part), bytes.as_ref()).map_err(failed)?;
-    std::fs::rename(&part, path).map_err(failed)
+    private::write(path, bytes.as_ref()).map_err(failed)
 }
 
 /// Encrypts a secret, as text.
@@ -143,7 +147,7 @@ fn passphrase_of_sealed(dir: &Path) -> Result<SecretString, Failure> {
     if let Some(path) = credential.or(named) {
         let text = std::fs::read_to_string(&path)
             .map_err(|e| Failure::usage("passphrase_file", format!("{}: {e}", path.display())))?;
-        return Ok(text.trim_end_matches('\n').to_string().into());
+        return Ok(passphrase_in(&text));
     }
 
     let asked = rpassword::prompt_password("Passphrase of the node's papers: ");
@@ -216,4 +220,21 @@ pub(super) fn check_passphrase(
     }
 
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_puts_around_a_passphrase_is_no_part_of_it() {
+        let typed = "four words of the depot";
+        for held in ["", "\n", "\r\n", "\r\n\r\n", "\n\r\n"] {
+            for mark in ["", "\u{feff}"] {
+                let text = format!("{mark}{typed}{held}");
+                assert_eq!(passphrase_in(&text).expose_secret(), typed, "{text:?}");
+            }
+        }
+        assert_eq!(passphrase_in(" a b ").expose_secret(), " a b ");
+    }
 }

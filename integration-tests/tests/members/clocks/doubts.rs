@@ -1,8 +1,9 @@
-//! A site whose clock is off beyond doubt: its writer is told, and the hub finds it.
+//! A site whose clock is off beyond doubt: its writer is told, the hub finds it, and what people
+//! hold ends by what is known better.
 
-use super::{restart_off_by, two_nodes};
+use super::{DAY_S, ROLLOVER_S, TEN_YEARS_S, hands_in, real_s, restart_off_by, two_nodes};
 use integration_tests::{Site, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a site warns its writer of the clock, and what the hub finds, of a truck.
 fn doubted(world: &World, plate: &str, is_off: bool) -> (bool, bool) {
@@ -82,4 +83,53 @@ fn a_time_outside_the_hubs_word_is_found_at_once_and_told_to_its_writer_and_a_ne
     assert!(again.status.success(), "{again:?}");
     world.settle(&["hub", "trb"]);
     assert_eq!(count(world.site("hub")), before);
+}
+
+/// A token that only reads, and ends a day after it was issued.
+fn for_a_day(site: &Site, name: &str) -> Value {
+    let wanted = json!({"name": name, "scope": {"is": "reader"}, "days": 1});
+    site.post("/v1/tokens", &wanted).unwrap()
+}
+
+/// Whether a time is, but for the minutes that a story takes, so many seconds from now.
+fn is_in(time_s: i64, seconds: i64) -> bool {
+    (time_s - real_s() - seconds).abs() < 600
+}
+
+#[test]
+fn a_wrong_clock_ends_no_token_before_its_time_and_issues_none_that_has_ended() {
+    let world = two_nodes();
+    hands_in(&world, "11-A-00001");
+    let first = for_a_day(world.site("trb"), "first");
+    let first = first["token"].as_str().unwrap();
+
+    for (n, seconds) in [TEN_YEARS_S, 2 * DAY_S, -ROLLOVER_S]
+        .into_iter()
+        .enumerate()
+    {
+        restart_off_by(&world, "trb", seconds);
+        hands_in(&world, &format!("22-A-{n:05}"));
+        let trb = world.site("trb");
+        world.wait("the token holds", || {
+            trb.get_as(first, "/v1/records").is_ok()
+        });
+
+        let issued = for_a_day(trb, &format!("off by {seconds}"));
+        let ends_s = issued["expires_ms"].as_i64().unwrap() / 1_000;
+        assert!(is_in(ends_s, DAY_S), "{seconds}: {issued}");
+    }
+
+    // A hub signs hours from the time that it goes by, and not from what its machine shows.
+    for seconds in [5 - real_s(), TEN_YEARS_S] {
+        restart_off_by(&world, "hub", seconds);
+        let wanted = json!({
+            "scope": "SECURITY", "department": "SEC", "hours": 2, "reason": "storm",
+        });
+        let path = "/v1/release-tokens?person=Layla";
+        let issued = world.site("hub").post(path, &wanted).unwrap();
+        assert!(
+            is_in(issued["expires_s"].as_i64().unwrap(), 7_200),
+            "{seconds}: {issued}"
+        );
+    }
 }

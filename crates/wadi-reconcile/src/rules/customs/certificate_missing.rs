@@ -1,10 +1,14 @@
 //! R17: a quarantine commodity without certificate; a certificate used twice, or for more than it
 //! covers.
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    numbers::{hours_ms, total},
+    sentences,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
-use wadi_record::{OtherNumbers, lies_under, member_term, normalise_unit};
+use wadi_record::{OtherNumbers, lies_under, mass_g, member_term};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R17",
@@ -154,8 +158,9 @@ fn missing_or_reused(
     let entries = others.iter().filter(|o| o.record.is_customs_entry());
     let earlier = entries.filter(|o| o.record.was_written_before(entry));
 
-    // Of all that used it before the last one is named.
-    for (form, reference) in own.each() {
+    // Of all that used it before the last one is named. One consignment may come on several trucks.
+    let each = own.each().into_iter();
+    for (form, reference) in each.filter(|(form, _)| !is_covered(dossier, form, own, others)) {
         let used = earlier.clone().filter(|o| o.names(form)).map(|o| o.record);
         if let Some(other) = used.max_by_key(|o| (o.written_ms(), o.id.clone())) {
             out.push(
@@ -177,6 +182,30 @@ fn missing_or_reused(
     }
 
     out
+}
+
+/// Whether a certificate is told to cover all goods of the entries that name it: each of them says
+/// what it covers, and what of it is its own.
+fn is_covered(dossier: &Dossier, form: &str, own: &Using<'_>, others: &[Using<'_>]) -> bool {
+    let entries = others.iter().filter(|o| o.record.is_customs_entry());
+    let using = || {
+        let all = entries.clone().chain([own]);
+        all.filter(move |u| u.names(form))
+    };
+    let told = using().map(|u| u.named(form).filter_map(|c| c.covers).min());
+    let covers: Option<Vec<i64>> = told.collect();
+    let declared: Option<Vec<i64>> = using().map(|u| declared_g(dossier, u)).collect();
+
+    // Where it was told differently the smaller mass holds.
+    let least = covers.and_then(|all| all.into_iter().min());
+    let both = least.zip(declared.map(total));
+    both.is_some_and(|(covers, used)| !is_beyond(dossier, covers, used))
+}
+
+/// Whether more goes by a certificate than it covers, beyond the tolerance.
+fn is_beyond(dossier: &Dossier, covers: i64, used: i64) -> bool {
+    let allowed = i64::from(dossier.policy.weight_permille).saturating_mul(covers);
+    used.saturating_sub(covers).saturating_mul(1_000) > allowed
 }
 
 /// The settled texts of a record, each with its field.
@@ -243,14 +272,7 @@ fn declared_g(dossier: &Dossier, using: &Using<'_>) -> Option<i64> {
 
 /// What a hold keeps, where its unit is one of mass (UNECE Rec 20).
 fn held_g(hold: &Facts) -> Option<i64> {
-    let grams = match normalise_unit(hold.field("unit")?).as_str() {
-        "GRM" => 1,
-        "KGM" => 1_000,
-        "TNE" => 1_000_000,
-        _ => return None,
-    };
-
-    Some(hold.int("quantity")?.saturating_mul(grams))
+    mass_g(hold.field("unit")?, hold.int("quantity")?)
 }
 
 /// All that was declared or held under one certificate against what it covers.
@@ -286,8 +308,7 @@ fn exceeded(
     let used = declared
         .reduce(i64::saturating_add)
         .max(held.reduce(i64::saturating_add))?;
-    let allowed = i64::from(dossier.policy.weight_permille).saturating_mul(covers);
-    if used.saturating_sub(covers).saturating_mul(1_000) <= allowed {
+    if !is_beyond(dossier, covers, used) {
         return None;
     }
 

@@ -1,10 +1,10 @@
 //! R08: one declarant reference, transit reference, registration number, receipt or container in
 //! two live entries; one day of a crossing kept twice.
 
-use crate::{Contradiction, Dossier, Facts, Rule, sentences};
+use crate::{Contradiction, Dossier, Facts, Rule, numbers::total, sentences};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_record::{SYSTEM_OFFICER, member_term, normalise_reference};
+use wadi_record::{SYSTEM_OFFICER, member_term, normalise_reference, says_nothing};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R08",
@@ -16,6 +16,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Twice = "R08-twice" { what: code, value: name, other: record, record: record }
+    DayTwice = "R08-day-twice" { date: name, other: record, record: record }
 }
 
 fn is_live(entry: &Facts) -> bool {
@@ -25,7 +26,7 @@ fn is_live(entry: &Facts) -> bool {
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if is_kept_day(anchor) {
-        return kept_twice(dossier).collect();
+        return kept_twice(dossier).into_iter().collect();
     }
 
     if !is_live(anchor) {
@@ -37,7 +38,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let earlier = others.filter(|o| o.was_written_before(anchor));
 
     earlier
-        .flat_map(|o| shared(anchor, o).into_iter().map(move |s| (o, s)))
+        .flat_map(|o| shared(dossier, o).into_iter().map(move |s| (o, s)))
         .map(|(o, s)| found(anchor, o, s))
         .collect()
 }
@@ -50,11 +51,12 @@ fn is_kept_day(day: &Facts) -> bool {
         && (said.peek().is_none() || said.any(|e| e.officer() != SYSTEM_OFFICER))
 }
 
-/// Of two the later one carries the finding.
-fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
+/// Of several the later ones carry the finding, each with the first. Two gates that each begin the
+/// day while they cannot hear each other do no harm: what both say of it is read together.
+fn kept_twice(dossier: &Dossier) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
     let date = |day: &Facts| day.field("date").map(String::from);
-    let others = dossier.of("site-day").filter(move |other| {
+    let others = dossier.of("site-day").filter(|other| {
         is_kept_day(other)
             && other.crossing() == anchor.crossing()
             && date(anchor).is_some()
@@ -62,11 +64,13 @@ fn kept_twice(dossier: &Dossier) -> impl Iterator<Item = Contradiction> + '_ {
             && other.was_written_before(anchor)
     });
 
-    others.map(|other| {
-        let day = anchor.field("date").unwrap_or_default().to_string();
-        found(anchor, other, (DAY, day))
-    })
+    let first = others.min_by_key(|other| (other.written_ms(), other.id.clone()))?;
+    let day = anchor.field("date").unwrap_or_default().to_string();
+    Some(found(anchor, first, (DAY, day)))
 }
+
+/// What one vehicle, or one container, carries at most, grams.
+const LOAD_MAX_G: i64 = 30_000_000;
 
 /// What stands twice: its name in the catalogue, by which a number is looked up, too, and as the
 /// evidence has it.
@@ -81,15 +85,25 @@ const CONTAINER: TwiceNamed = ("container", "container");
 
 fn found(anchor: &Facts, other: &Facts, (named, value): (TwiceNamed, String)) -> Contradiction {
     let (code, what) = named;
+    let (record, printed) = (anchor.printed(), other.printed());
+    let says = match named {
+        DAY => Says::DayTwice {
+            date: &value,
+            other: printed,
+            record,
+        },
+        _ => Says::Twice {
+            what: code,
+            value: &value,
+            other: printed,
+            record,
+        },
+    };
+
     Contradiction::new(
         format!("{what} {value} {}", other.id),
         anchor.began_ms(),
-        Says::Twice {
-            what: code,
-            value: &value,
-            other: other.printed(),
-            record: anchor.printed(),
-        },
+        says,
         json!({"what": what, "value": value, "other": other.printed()}),
     )
     .citing(anchor, named_by(anchor, code, &value))
@@ -128,8 +142,47 @@ fn named_by<'a>(of: &'a Facts, code: &'static str, value: &str) -> Vec<&'a str> 
     }
 }
 
+/// Whether two entries may be parts of one load that is there once: declared at one crossing
+/// within the time of one journey, not for one consignee, and together no more than one vehicle
+/// carries. What they say they weigh is compared with the scale as one (R03).
+fn are_parts(dossier: &Dossier, other: &Facts, is_of_load: impl Fn(&Facts) -> bool) -> bool {
+    let anchor = &dossier.anchor;
+    let consignee = |e: &Facts| {
+        let told = e.field("consignee").filter(|name| !says_nothing(name))?;
+        Some(normalise_reference(told))
+    };
+    let is_one_consignee = consignee(anchor).is_some_and(|own| Some(own) == consignee(other));
+
+    let others = dossier.of("customs-entry");
+    let all = others
+        .filter(|e| is_live(e) && is_of_load(e))
+        .chain([anchor]);
+    let masses: Option<Vec<i64>> = all
+        .map(|e| e.sum("goods", "gross_g").filter(|grams| *grams > 0))
+        .collect();
+    let fits = masses.is_some_and(|all| total(all) <= LOAD_MAX_G);
+
+    is_together(dossier, other) && !is_one_consignee && fits
+}
+
+/// Whether two entries were declared for what comes together: at one crossing, within the time of
+/// one journey.
+fn is_together(dossier: &Dossier, other: &Facts) -> bool {
+    dossier.anchor.crossing() == other.crossing() && dossier.is_near(&dossier.anchor, other)
+}
+
+/// Whether two entries name a vehicle each.
+fn have_own_vehicles(a: &Facts, b: &Facts) -> bool {
+    let told = |e: &Facts| {
+        e.field("vehicle.plate")
+            .is_some_and(|text| !says_nothing(text))
+    };
+    told(a) && told(b) && !a.shares_vehicle(b)
+}
+
 /// What both entries name, as the first of them writes it.
-fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
+fn shared(dossier: &Dossier, b: &Facts) -> Vec<(TwiceNamed, String)> {
+    let a = &dossier.anchor;
     let mut out = Vec::new();
     let declarant = |e: &Facts| e.field("declarant").map(normalise_reference);
     let mut put = |what, text: &str| out.push((what, text.to_string()));
@@ -138,7 +191,11 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
         put(DECLARANT, a.field("declarant_ref").unwrap_or_default());
     }
 
-    if a.shares(b, "transit.ref") {
+    // One carnet serves the trucks of a convoy, or the goods of several people on one.
+    let is_convoy = have_own_vehicles(a, b) && is_together(dossier, b);
+    let is_of_transit = |e: &Facts| e.shares(a, "transit.ref");
+    let is_one_transit = || is_convoy || are_parts(dossier, b, is_of_transit);
+    if a.shares(b, "transit.ref") && !is_one_transit() {
         put(TRANSIT, a.field("transit.ref").unwrap_or_default());
     }
 
@@ -162,7 +219,12 @@ fn shared(a: &Facts, b: &Facts) -> Vec<(TwiceNamed, String)> {
     let left = |e: &Facts| matches!(e.state(), "RELEASED" | "EXITED");
     if !left(a) && !left(b) {
         let own = a.texts("container", "").into_iter();
-        own.filter(|c| b.has_among("container", c))
+        let both = own.filter(|c| b.has_among("container", c));
+        let is_groupage = |c: &str| {
+            let is_in_it = |e: &Facts| e.has_among("container", c);
+            !have_own_vehicles(a, b) && are_parts(dossier, b, is_in_it)
+        };
+        both.filter(|c| !is_groupage(c))
             .for_each(|c| put(CONTAINER, c));
     }
 
@@ -187,7 +249,7 @@ fn numbers<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
 
     #[test]
     fn one_receipt_pays_for_one_entry_and_one_number_stands_for_one() {
@@ -204,6 +266,12 @@ mod tests {
         assert_eq!(
             firm("R08", second(), vec![paid("E1", "t-٧٧", 1)]),
             [Phase::Firm]
+        );
+        let found = crate::reconcile(&dossier(second(), vec![paid("E1", "T/77", 1)], 9));
+        assert!(
+            found
+                .iter()
+                .any(|f| f.rule.code == "R08" && f.severity() == 1)
         );
         assert_eq!(
             firm(
@@ -271,6 +339,13 @@ mod tests {
             [],
             "one of the two carries it"
         );
+
+        let third = day("S3", "2026-03-01", "OF-3", 20);
+        let found = crate::reconcile(&dossier(third, vec![second(), first()], i64::MAX));
+        let of_rule: Vec<_> = found.iter().filter(|f| f.rule.code == "R08").collect();
+        assert_eq!(of_rule.len(), 1, "with the first one");
+        assert_eq!(of_rule[0].severity(), 3, "no goods are declared twice");
+        assert_eq!(of_rule[0].contradiction.evidence["other"], "S1");
 
         let silent = [
             day("S1", "2026-03-02", "OF-1", 1),
@@ -358,6 +433,50 @@ mod tests {
             [],
             "it says nothing"
         );
+    }
+
+    /// An entry of so many tonnes.
+    fn part(id: &str, at_ms: i64, tonnes: i64, mut fields: serde_json::Value) -> Facts {
+        fields["goods.1.gross_g"] = (tonnes * 1_000_000).into();
+        entry(id, fields, &[event("registered", at_ms, json!({}))])
+    }
+
+    #[test]
+    fn several_people_have_goods_in_one_container() {
+        let of = |consignee: &str| json!({"container.1": "C1", "consignee": consignee});
+        let found = |own: Facts, first: Facts| firm("R08", own, vec![first]);
+        let second = |tonnes| part("E2", 9, tonnes, of("B"));
+
+        assert_eq!(found(second(7), part("E1", 1, 7, of("A"))), []);
+        let silent = part("E1", 1, 7, json!({"container.1": "C1"}));
+        assert_eq!(found(second(7), silent), [], "nobody tells whose it is");
+        let more = found(second(20), part("E1", 1, 20, of("A")));
+        assert_eq!(more, [Phase::Firm], "no container carries as much");
+        let same = found(second(7), part("E1", 1, 7, of("b ")));
+        assert_eq!(same, [Phase::Firm], "one consignee's, declared twice");
+        let elsewhere = found(second(7), part("E1", 1, 7, of("A")).at("QAM"));
+        assert_eq!(elsewhere, [Phase::Firm]);
+        let before = part("E1", -72 * HOUR_MS, 7, of("A"));
+        assert_eq!(found(second(7), before), [Phase::Firm], "three days before");
+        let mut other = of("A");
+        other["vehicle.plate"] = "22B2".into();
+        let on_two = found(second(7), part("E1", 1, 7, other));
+        assert_eq!(on_two, [Phase::Firm], "one container on two trucks");
+    }
+
+    #[test]
+    fn a_convoy_goes_on_one_carnet() {
+        let of = |plate: &str| json!({"transit.ref": "T-1", "vehicle.plate": plate});
+        let second = || part("E2", 9, 20, of("22B2"));
+        let found = |first: Facts| firm("R08", second(), vec![first]);
+
+        assert_eq!(found(part("E1", 1, 20, of("11A1"))), []);
+        let same = found(part("E1", 1, 20, of("22-B-2")));
+        assert_eq!(same, [Phase::Firm], "one truck, declared twice");
+        let before = found(part("E1", -72 * HOUR_MS, 20, of("11A1")));
+        assert_eq!(before, [Phase::Firm], "a carnet that was used before");
+        let elsewhere = found(part("E1", 1, 20, of("11A1")).at("QAM"));
+        assert_eq!(elsewhere, [Phase::Firm]);
     }
 
     #[test]

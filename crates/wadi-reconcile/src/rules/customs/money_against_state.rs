@@ -274,12 +274,12 @@ enum HowLetGo {
 /// was written down then.
 fn under_hold<'a>(dossier: &'a Dossier) -> impl Iterator<Item = Contradiction> + 'a {
     let entry = &dossier.anchor;
-    let holds = dossier
+    let named = dossier
         .of("hold")
-        .filter(|hold| hold.links().contains(&entry.id.as_str()));
+        .filter_map(|hold| Some((hold, hold.first_naming(entry)?)));
 
-    holds.filter_map(|hold| {
-        let spans = hold.spans();
+    named.filter_map(|(hold, link)| {
+        let spans = hold.spans_on(entry);
         let (how, at_ms, entered_ms) = entry
             .events("entry.released")
             .filter_map(|released| under_spans(&spans, &released))
@@ -308,7 +308,8 @@ fn under_hold<'a>(dossier: &'a Dossier) -> impl Iterator<Item = Contradiction> +
         let found = Contradiction::new(format!("hold {}", hold.id), entered_ms, says, evidence);
 
         // The hold's own release may still be on its way.
-        Some(found.until([hold.crossing(), entry.crossing(), "HUB"], entered_ms))
+        let found = found.until([hold.crossing(), entry.crossing(), "HUB"], entered_ms);
+        Some(found.citing(hold, hold.placements().chain([link.entry()])))
     })
 }
 

@@ -1,6 +1,10 @@
 //! R16: declared, unloaded and stored counts differ.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers, sentences};
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    consignment::{Consignment, Load},
+    numbers, sentences,
+};
 use serde_json::json;
 use wadi_record::normalise_label;
 
@@ -30,12 +34,24 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 }
 
+/// The packages that were moved by events of a type; none where none was moved: who says of none
+/// that they were unloaded unloaded nothing.
 fn total(record: &Facts, kind: &str) -> Option<i64> {
-    let all: Vec<i64> = record
-        .events(kind)
-        .filter_map(|e| e.int("packages"))
-        .collect();
+    let all = record.events(kind);
+    let all: Vec<i64> = all.filter_map(|e| e.packages_moved()).collect();
     (!all.is_empty()).then(|| numbers::total(all))
+}
+
+/// When packages were last moved by an event of a type, Unix milliseconds.
+fn last_moved_ms(record: &Facts, kind: &str) -> Option<i64> {
+    let all = record.events(kind);
+    let moved = all.filter(|e| e.packages_moved().is_some());
+    moved.map(|e| e.at_ms()).max()
+}
+
+/// Whether packages were moved by an event of one of these types.
+fn has_moved(record: &Facts, kinds: &[&str]) -> bool {
+    kinds.iter().any(|kind| total(record, kind).is_some())
 }
 
 fn declared(dossier: &Dossier) -> Vec<Contradiction> {
@@ -60,45 +76,108 @@ fn declared(dossier: &Dossier) -> Vec<Contradiction> {
         out.push(found.citing(entry, entry.put_by(declares_packages)));
     }
 
-    let Some(declared) = entry.int("total_packages").or(items) else {
-        return out;
-    };
+    out.extend(unloaded(dossier));
+    out
+}
 
-    // Only where one entry and one truck stand for each other can the counts be compared.
-    let alone = dossier.journey("passage").count() == 1
-        && dossier.journey("customs-entry").next().is_none();
-    for truck in dossier.journey("passage").filter(|_| alone) {
-        // What is loaded again was taken off for an inspection.
-        if let Some(unloaded) = total(truck, "unloaded")
-            && !truck.has("reloaded")
-            && unloaded != declared
-        {
-            let at_ms = truck.last_ms("unloaded").unwrap_or_default();
-            let may_go_on = unloaded < declared && !has_left(truck, at_ms);
-            let through_ms = match may_go_on {
-                true => rest_due_ms(dossier, at_ms),
-                false => at_ms,
-            };
-            out.push(
-                Contradiction::new(
-                    format!("unloaded {}", truck.id),
-                    at_ms,
-                    Says::Unloaded {
-                        declared,
-                        unloaded,
-                        truck: truck.printed(),
-                    },
-                    json!({"declared": declared, "unloaded": unloaded}),
-                )
-                // The rest may have been unloaded and not be heard of yet, or be unloaded next.
-                .until([truck.crossing(), entry.crossing()], through_ms)
-                .citing(entry, entry.put_by(declares_packages))
-                .citing(truck, truck.said_by(&["unloaded"])),
-            );
-        }
+/// The packages that an entry declares.
+fn declared_by(entry: &Facts) -> Option<i64> {
+    let items = entry.sum("goods", "packages");
+    entry.int("total_packages").or(items)
+}
+
+/// A passage that packages were unloaded from, with how many.
+fn unloaded_from<'a>(load: &Load<'a>) -> Option<(&'a Facts, i64)> {
+    let all = load.stations.iter().map(|station| station.passage);
+    let unloaded = all.filter_map(|truck| Some((truck, total(truck, "unloaded")?)));
+    // What was moved to another truck, and unloaded there, is the same load.
+    unloaded.max_by_key(|(_, packages)| *packages)
+}
+
+/// What was declared against what was unloaded. More than was declared is wrong of all that came
+/// together. What did not come off went on with the truck: it is looked for where one entry and one
+/// load stand for each other, and what came off does not lie in stores.
+fn unloaded(dossier: &Dossier) -> Option<Contradiction> {
+    let entry = &dossier.anchor;
+    let all = Consignment::of(dossier, |e| declared_by(e).is_some())?;
+    let is_first = !all.entries.iter().any(|e| e.was_written_before(entry));
+    // What is loaded again was taken off for an inspection.
+    let stations = || all.loads.iter().flat_map(|load| &load.stations);
+    let is_inspected = stations().any(|station| has_moved(station.passage, &["reloaded"]));
+
+    let from: Vec<(&Facts, i64)> = all.loads.iter().filter_map(unloaded_from).collect();
+    let (truck, _) = *from.first().filter(|_| is_first && !is_inspected)?;
+    let unloaded = numbers::total(from.iter().map(|(_, packages)| *packages));
+    let declared = numbers::total(all.entries.iter().filter_map(|e| declared_by(e)));
+    let trucks: Vec<&Facts> = from.iter().map(|(truck, _)| *truck).collect();
+    let last_ms = trucks.iter().filter_map(|t| last_moved_ms(t, "unloaded"));
+    let at_ms = last_ms.max()?;
+
+    let is_part = unloaded < declared;
+    let is_alone = all.entries.len() == 1 && all.loads.len() == 1;
+    if unloaded == declared || is_part && !is_alone {
+        return None;
     }
 
-    out
+    let due_ms = rest_due_ms(dossier, at_ms);
+    let holds = holds_of(dossier, &trucks);
+    if is_part && stored_by(&holds, due_ms) == Some(unloaded) {
+        return None;
+    }
+
+    let is_gone = stations().any(|station| has_left(station.passage, at_ms));
+    // The rest may have been unloaded and not be heard of yet, or be unloaded next, and what came
+    // off may be on its way to a store.
+    let through_ms = match is_part && (!is_gone || !holds.is_empty()) {
+        true => due_ms,
+        false => at_ms,
+    };
+
+    let says = Says::Unloaded {
+        declared,
+        unloaded,
+        truck: truck.printed(),
+    };
+    let records = trucks.iter().chain(&all.entries);
+    let found = Contradiction::new(
+        format!("unloaded {}", truck.id),
+        at_ms,
+        says,
+        json!({"declared": declared, "unloaded": unloaded}),
+    )
+    .until(records.chain(&holds).map(|of| of.crossing()), through_ms);
+
+    let found = all.entries.iter().fold(found, |found, entry| {
+        found.citing(entry, entry.put_by(declares_packages))
+    });
+    let found = trucks.iter().fold(found, |found, truck| {
+        found.citing(truck, truck.said_by(&["unloaded"]))
+    });
+    Some(holds.iter().fold(found, |found, hold| {
+        found.citing(hold, hold.said_by(&["store.in", "store.out"]))
+    }))
+}
+
+/// The holds on an entry or on the trucks of its goods.
+fn holds_of<'a>(dossier: &'a Dossier, trucks: &[&Facts]) -> Vec<&'a Facts> {
+    let is_of_goods = |hold: &&Facts| {
+        let is_of_truck = trucks.iter().any(|truck| hold.is_linked_to(truck));
+        is_of_truck || hold.is_linked_to(&dossier.anchor)
+    };
+    dossier.of("hold").filter(is_of_goods).collect()
+}
+
+/// The packages that holds put into their stores, written down by a time; none where none did, or
+/// where a movement was not counted in packages.
+fn stored_by(holds: &[&Facts], known_ms: i64) -> Option<i64> {
+    let is_known = |hold: &&&Facts| {
+        let mut stored = hold.events("store.in");
+        stored.any(|e| e.known_from_ms() <= known_ms)
+    };
+    let stored = holds.iter().filter(is_known);
+    let stored = stored.map(|hold| lay_together(hold, 0));
+    let stored: Vec<i64> = stored.collect::<Option<_>>()?;
+    (!stored.is_empty()).then(|| numbers::total(stored))
 }
 
 /// Whether a field declares packages, of an item or in all.
@@ -121,7 +200,7 @@ fn has_left(truck: &Facts, at_ms: i64) -> bool {
 fn reloaded(dossier: &Dossier) -> Option<Contradiction> {
     let truck = &dossier.anchor;
     let (unloaded, reloaded) = (total(truck, "unloaded")?, total(truck, "reloaded")?);
-    let at_ms = truck.last_ms("reloaded").unwrap_or_default();
+    let at_ms = last_moved_ms(truck, "reloaded")?;
     // Loading goes on until all is on the truck again.
     let may_go_on = reloaded < unloaded && !has_left(truck, at_ms);
     let through_ms = match may_go_on {
@@ -195,7 +274,7 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
         return None;
     }
 
-    let (source, holds) = if hold.has("unloaded") {
+    let (source, holds) = if has_moved(hold, &["unloaded"]) {
         (hold, vec![hold])
     } else {
         of_one_truck(dossier)?
@@ -213,13 +292,13 @@ fn stored(dossier: &Dossier) -> Option<Contradiction> {
     }
 
     let stored_ms = holds.iter().filter_map(|h| h.last_ms("store.in")).max()?;
-    let unloaded_ms = source.last_ms("unloaded")?;
+    let unloaded_ms = last_moved_ms(source, "unloaded")?;
 
     // What was loaded again, or on another truck, need not have lain in a store.
     let went_on = [source]
         .iter()
         .chain(&holds)
-        .any(|r| r.any(&["reloaded", "transhipped"]).next().is_some());
+        .any(|r| has_moved(r, &["reloaded", "transhipped"]));
     let (stored, through_ms) = if least > unloaded {
         (least, unloaded_ms.max(stored_ms))
     } else if most < unloaded && !went_on {
@@ -275,7 +354,7 @@ fn of_one_truck(dossier: &Dossier) -> Option<(&Facts, Vec<&Facts>)> {
     for h in &holds {
         // A hold of the truck that tells its own unloading leaves open what of it the truck's count
         // takes in.
-        if h.has("unloaded")
+        if has_moved(h, &["unloaded"])
             || h.links()
                 .into_iter()
                 .any(|id| id != truck.id && !no_truck(id))
@@ -314,272 +393,4 @@ fn lay_together(hold: &Facts, out_by_ms: i64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{HOUR_MS, Phase, tests::*};
-
-    #[test]
-    fn packages_are_counted_three_times() {
-        let declared = entry("E1", json!({"total_packages": 10}), &[]);
-        let truck = |n| {
-            vec![passage(
-                "P1",
-                json!({}),
-                &[event("unloaded", 5, json!({"packages": n}))],
-            )]
-        };
-
-        assert_eq!(
-            phases("R16", &dossier(declared.clone(), truck(11), 4)),
-            [Phase::Pending]
-        );
-        assert_eq!(
-            phases("R16", &dossier(declared.clone(), truck(11), 5)),
-            [Phase::Firm],
-            "more than was declared is wrong at once"
-        );
-        assert_eq!(firm("R16", declared.clone(), truck(9)), [Phase::Firm]);
-        assert_eq!(firm("R16", declared, truck(10)), []);
-
-        let items = entry(
-            "E1",
-            json!({"total_packages": 10, "goods.1.packages": 4, "goods.2.packages": 5}),
-            &[],
-        );
-
-        assert_eq!(firm("R16", items, vec![]), [Phase::Firm]);
-
-        let slot = |n| {
-            let events = [
-                event("store.in", 1, json!({"slot": "A", "packages": 10})),
-                event("store.counted", 2, json!({"slot": "A", "packages": n})),
-            ];
-            hold("H1", json!({}), &events)
-        };
-
-        assert_eq!(firm("R16", slot(8), vec![]), [Phase::Firm]);
-        assert_eq!(firm("R16", slot(10), vec![]), []);
-    }
-
-    #[test]
-    fn work_that_goes_on_has_a_day() {
-        let due_ms = 6 + 24 * HOUR_MS;
-        let packages = |kind, at_ms, n: i64| event(kind, at_ms, json!({"packages": n}));
-        let left = || event("gate.out", 9, json!({}));
-
-        let declared = || entry("E1", json!({"total_packages": 10}), &[]);
-        let shift = |more: &[serde_json::Value]| {
-            let events = [&[packages("unloaded", 6, 4)], more].concat();
-            vec![passage("P1", json!({}), &events)]
-        };
-        let found =
-            |more: &[serde_json::Value], ms| phases("R16", &dossier(declared(), shift(more), ms));
-        assert_eq!(found(&[], due_ms - 1), [Phase::Pending]);
-        assert_eq!(found(&[], due_ms), [Phase::Firm]);
-        assert_eq!(found(&[left()], 9), [Phase::Firm], "nothing more comes off");
-
-        let inspected = |again: i64, more: &[serde_json::Value]| {
-            let moved = [packages("unloaded", 5, 10), packages("reloaded", 6, again)];
-            passage("P1", json!({}), &[&moved, more].concat())
-        };
-        let found = |again, more: &[serde_json::Value], ms| {
-            phases("R16", &dossier(inspected(again, more), vec![], ms))
-        };
-        assert_eq!(found(6, &[], due_ms - 1), [Phase::Pending]);
-        assert_eq!(found(6, &[], due_ms), [Phase::Firm]);
-        assert_eq!(found(6, &[left()], 9), [Phase::Firm]);
-        assert_eq!(found(11, &[], 6), [Phase::Firm], "more than came off");
-        assert_eq!(found(10, &[], due_ms), []);
-    }
-
-    #[test]
-    fn a_slot_is_one_however_it_is_written() {
-        let found = |put: &str, counted: &str, n: i64| {
-            let events = [
-                event("store.in", 1, json!({"slot": put, "packages": 10})),
-                event("store.counted", 2, json!({"slot": counted, "packages": n})),
-            ];
-            firm("R16", hold("H1", json!({}), &events), vec![])
-        };
-        assert_eq!(found("A-1", "a-1", 10), []);
-        assert_eq!(found("ع-١", "ع-1", 10), []);
-        assert_eq!(found("A-1", "a-1", 9), [Phase::Firm]);
-        assert_eq!(found("A-1", "A-2", 10), [Phase::Firm], "another slot");
-    }
-
-    fn link(to: &str) -> serde_json::Value {
-        event("link", 0, json!({"record": to}))
-    }
-
-    fn lorry(id: &str, packages: i64, more: &[serde_json::Value]) -> Facts {
-        let mut events = vec![event("unloaded", 5, json!({"packages": packages}))];
-        events.extend_from_slice(more);
-        passage(id, json!({}), &events)
-    }
-
-    /// A hold on a truck whose goods went into a slot.
-    fn keeping(id: &str, truck: &str, packages: i64, more: &[serde_json::Value]) -> Facts {
-        let mut events = vec![
-            link(truck),
-            event("store.in", 6, json!({"slot": "A", "packages": packages})),
-        ];
-        events.extend_from_slice(more);
-        hold(id, json!({}), &events)
-    }
-
-    #[test]
-    fn what_was_unloaded_is_what_was_stored() {
-        let found = |packages, received_ms| {
-            phases(
-                "R16",
-                &dossier(
-                    keeping("H1", "P1", packages, &[]),
-                    vec![lorry("P1", 10, &[])],
-                    received_ms,
-                ),
-            )
-        };
-
-        assert_eq!(found(10, i64::MAX), []);
-        // More than came off the truck is wrong at once; the rest of it has a day to reach the
-        // store.
-        assert_eq!(found(11, 5), [Phase::Pending]);
-        assert_eq!(found(11, 6), [Phase::Firm]);
-        assert_eq!(found(9, 5 + 24 * HOUR_MS - 1), [Phase::Pending]);
-        assert_eq!(found(9, 5 + 24 * HOUR_MS), [Phase::Firm]);
-
-        let other = keeping("H2", "P1", 4, &[]);
-        assert_eq!(
-            firm(
-                "R16",
-                keeping("H1", "P1", 6, &[]),
-                vec![lorry("P1", 10, &[]), other.clone()]
-            ),
-            []
-        );
-
-        assert_eq!(
-            firm(
-                "R16",
-                keeping("H1", "P1", 7, &[]),
-                vec![lorry("P1", 10, &[]), other.clone()]
-            ),
-            [Phase::Firm]
-        );
-
-        let first = keeping("H1", "P1", 7, &[]);
-        assert_eq!(
-            firm("R16", other, vec![lorry("P1", 10, &[]), first]),
-            [],
-            "the first hold carries it"
-        );
-
-        let own = event("unloaded", 5, json!({"packages": 8}));
-        assert_eq!(
-            firm(
-                "R16",
-                keeping("H1", "P1", 8, &[own]),
-                vec![lorry("P1", 10, &[])]
-            ),
-            [],
-            "its own unloading"
-        );
-    }
-
-    #[test]
-    fn what_went_on_or_was_only_moved_is_not_missed() {
-        let found = |more: &[serde_json::Value], on_truck: &[serde_json::Value]| {
-            firm(
-                "R16",
-                keeping("H1", "P1", 10, more),
-                vec![lorry("P1", 12, on_truck)],
-            )
-        };
-
-        assert_eq!(found(&[], &[]), [Phase::Firm]);
-        assert_eq!(
-            found(&[], &[event("transhipped", 7, json!({"packages": 2}))]),
-            []
-        );
-
-        let moved = |kind, at_ms| event(kind, at_ms, json!({"slot": "B", "packages": 10}));
-        let enough = |more: &[serde_json::Value]| {
-            firm(
-                "R16",
-                keeping("H1", "P1", 10, more),
-                vec![lorry("P1", 10, &[])],
-            )
-        };
-
-        assert_eq!(
-            enough(&[moved("store.out", 60_000), moved("store.in", 60_001)]),
-            []
-        );
-        assert_eq!(
-            enough(&[moved("store.in", 60_000), moved("store.out", 60_001)]),
-            [],
-            "within the clocks' doubt"
-        );
-
-        assert_eq!(enough(&[moved("store.out", 7)]), [], "taken out at once");
-        assert_eq!(enough(&[moved("store.in", 60_000)]), [Phase::Firm]);
-        assert_eq!(
-            enough(&[event("store.in", 7, json!({"slot": "B", "quantity": 3}))]),
-            [],
-            "not counted in packages"
-        );
-
-        let two = keeping("H1", "P1", 5, &[link("P2")]);
-        let trucks = vec![lorry("P1", 10, &[]), lorry("P2", 10, &[])];
-        assert_eq!(
-            firm("R16", two.clone(), trucks),
-            [],
-            "which truck's are they?"
-        );
-
-        assert_eq!(
-            firm("R16", two, vec![lorry("P1", 10, &[])]),
-            [],
-            "nobody knows what the other record is"
-        );
-    }
-
-    #[test]
-    fn whoever_declared_unloaded_and_stored_is_cited() {
-        let declared = entry(
-            "E1",
-            json!({"total_packages": 10, "goods.1.packages": 9}),
-            &[],
-        );
-        assert_eq!(
-            cited("R16", declared, vec![lorry("P1", 11, &[])]),
-            [
-                side("E1", &["fields of E1"]),
-                side("E1", &["fields of E1"]),
-                side("P1", &["entry unloaded@5"]),
-            ]
-        );
-
-        let again = event("reloaded", 9, json!({"packages": 12}));
-        assert_eq!(
-            cited("R16", lorry("P1", 10, &[again]), vec![]),
-            [side("P1", &["entry unloaded@5", "entry reloaded@9"])]
-        );
-
-        let stored = keeping("H1", "P1", 11, &[]);
-        assert_eq!(
-            cited("R16", stored, vec![lorry("P1", 10, &[])]),
-            [
-                side("H1", &["entry store.in@6"]),
-                side("P1", &["entry unloaded@5"]),
-            ]
-        );
-
-        let counted = event("store.counted", 9, json!({"slot": "A", "packages": 3}));
-        let counted = keeping("H1", "P9", 10, &[counted]);
-        assert_eq!(
-            cited("R16", counted, vec![]),
-            [side("H1", &["entry store.in@6", "entry store.counted@9"])]
-        );
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, sentences};
 use serde_json::json;
-use std::collections::BTreeMap;
-use wadi_record::{hs_subheading, is_currency};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_record::{hs_subheading, is_currency, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R28",
@@ -86,11 +86,30 @@ impl PeerPrice<'_> {
     }
 }
 
+/// Whether somebody answers for what an entry declares: it was registered. Of one that was
+/// cancelled since it has to be another officer who did it: what one officer stores and takes back
+/// makes no market.
+fn stands_for_a_price(entry: &Facts) -> bool {
+    match entry.state() {
+        "STORED" => false,
+        "CANCELLED" => {
+            let by = |kind: &'static str| {
+                let acts = entry.events(kind);
+                let names = acts.map(|e| normalise_reference(e.officer()));
+                names.collect::<BTreeSet<String>>()
+            };
+            let (registered, cancelled) = (by("registered"), by("cancelled"));
+            !registered.is_empty() && registered.is_disjoint(&cancelled)
+        }
+        _ => true,
+    }
+}
+
 /// What the peers of an entry cost, each with its currency.
 fn peer_prices(dossier: &Dossier) -> Vec<PeerPrice<'_>> {
     let entries = dossier.peers.iter().chain(&dossier.linked);
     let valued = entries
-        .filter(|e| e.is_customs_entry())
+        .filter(|e| e.is_customs_entry() && stands_for_a_price(e))
         .filter_map(|e| Some((currency(e)?, e)));
 
     valued
@@ -313,5 +332,34 @@ mod tests {
         let found = crate::reconcile(&d);
         let about = &found.iter().find(|f| f.rule.code == "R28").unwrap().about;
         assert!(!about["record"].contains("Q1"), "of another case");
+    }
+
+    #[test]
+    fn what_one_officer_stores_and_takes_back_makes_no_market() {
+        let by = |officer: &str, kind: &str, at_ms: i64| {
+            let mut act = event(kind, at_ms, json!({}));
+            act["officer"] = officer.into();
+            act
+        };
+        let found = |state: &str, events: &[serde_json::Value]| {
+            let mut d = dossier(declared("E1", 3_900), vec![], 0);
+            d.peers = (0..5).map(|n| declared(&format!("Q{n}"), 10_000)).collect();
+            let cheap = (0..8).map(|n| {
+                let cheap = declared(&format!("S{n}"), 3_900).with("events", json!(events));
+                cheap.state_is(state)
+            });
+            d.peers.extend(cheap);
+            phases("R28", &d)
+        };
+
+        assert_eq!(found("STORED", &[]), [Phase::Firm]);
+        let cancelled = [by("OF-1", "cancelled", 9)];
+        assert_eq!(found("CANCELLED", &cancelled), [Phase::Firm]);
+        let both = [by("OF-1", "registered", 1), by("of 1", "cancelled", 9)];
+        assert_eq!(found("CANCELLED", &both), [Phase::Firm]);
+
+        let others = [by("OF-1", "registered", 1), by("OF-2", "cancelled", 9)];
+        assert_eq!(found("CANCELLED", &others), [], "they were declared");
+        assert_eq!(found("REGISTERED", &both[..1]), []);
     }
 }

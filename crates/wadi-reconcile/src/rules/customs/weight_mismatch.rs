@@ -3,10 +3,13 @@
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
+    consignment::{Consignment, Load, PUT_ON, TAKEN_OFF},
     numbers::{apart, hours_ms, total, whole},
+    passages::empty_containers_kg,
     sentences,
 };
 use serde_json::json;
+use wadi_record::says_nothing;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R03",
@@ -15,6 +18,9 @@ pub(crate) const RULE: Rule = Rule {
     sentences: SENTENCES,
     judge,
 };
+
+/// Events by which goods are moved off a truck or on it.
+const MOVED: [&str; 3] = ["unloaded", "transhipped", "reloaded"];
 
 sentences! {
     Declared = "R03-declared" { declared: number, weighed: number, trucks: records }
@@ -44,77 +50,198 @@ fn beyond(a: i64, b: i64, permille: u32) -> bool {
     apart(a, b).saturating_mul(1_000) > a.max(b).saturating_mul(i64::from(permille))
 }
 
-/// All entries of one journey against all its trucks; of each truck's weighings the latest attested
-/// one counts.
+/// What was declared against what was weighed: all entries of one consignment with its loads. What
+/// nobody weighed, or is empty, adds nothing, and hides nothing that was weighed on another truck.
 fn declared(dossier: &Dossier) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
-    let live = |e: &&Facts| e.state() != "CANCELLED" && e.sum("goods", "gross_g").is_some();
-    let entries: Vec<&Facts> = dossier
-        .journey("customs-entry")
-        .filter(live)
-        .chain([anchor])
-        .collect();
+    let permille = dossier.policy.weight_permille;
+    let all = Consignment::of(dossier, |e| e.sum("goods", "gross_g").is_some())?;
 
     // Of several entries on one truck the first carries the finding.
-    if entries.iter().any(|e| e.was_written_before(anchor)) {
+    if all.entries.iter().any(|e| e.was_written_before(anchor)) {
         return None;
     }
 
-    let grams: Vec<i64> = entries
-        .iter()
-        .filter_map(|e| e.sum("goods", "gross_g"))
-        .collect();
-    let declared_kg = (!grams.is_empty()).then(|| total(grams) / 1_000)?;
-    let mut trucks = Vec::new();
+    let grams = all.entries.iter().filter_map(|e| e.sum("goods", "gross_g"));
+    let declared_kg = total(grams) / 1_000;
+    let weighed = all.loads.iter().map(|load| LoadMass::of(load, permille));
+    let weighed: Vec<LoadMass<'_>> = weighed.collect();
 
-    for truck in dossier.journey("passage") {
-        // A truck of the journey that nobody weighed: the sum cannot be compared.
-        let weighing = latest_net(truck, dossier.policy.weight_permille)?;
-        trucks.push((truck, weighing));
+    let most: Vec<Mass<'_>> = weighed.iter().filter_map(|load| load.most).collect();
+    let goods_kg = without_containers(kg_of(&most), all.containers.len(), most.len());
+    if goods_kg > declared_kg && beyond(declared_kg, goods_kg, permille) {
+        return Some(told(dossier, &all, declared_kg, &most));
     }
 
-    let net = total(trucks.iter().map(|(_, (_, net))| *net));
-    let at_ms = trucks.iter().map(|(_, (w, _))| w.at_ms()).max()?;
+    // The truck that nobody weighed may have carried the rest.
+    let least = weighed.iter().map(|load| load.least);
+    let least: Vec<Mass<'_>> = least.collect::<Option<_>>()?;
+    let least_kg = kg_of(&least);
+    let is_less = least_kg < declared_kg && beyond(declared_kg, least_kg, permille);
+    is_less.then(|| told(dossier, &all, declared_kg, &least))
+}
 
-    beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
-        let names: Vec<&str> = trucks.iter().map(|(t, _)| t.printed()).collect();
-        let weighings: Vec<&str> = trucks.iter().map(|(_, (w, _))| w.entry()).collect();
-        let crossings = trucks
-            .iter()
-            .map(|(t, _)| t.crossing())
-            .chain([anchor.crossing()]);
+/// What one passage of a load weighed net.
+#[derive(Clone, Copy)]
+struct Mass<'a> {
+    truck: &'a Facts,
+    weighing: Fact<'a>,
+    net_kg: i64,
+}
 
-        // The next truck with the rest of the goods may still be on its way.
-        let lets_go = ["entry.released", "entry.exited"];
-        let is_let_go = entries.iter().any(|e| e.any(&lets_go).next().is_some());
-        // So may the truck whose weighing customs disputed, on its way back to a scale.
-        let may_change = net < declared_kg || trucks.iter().any(|(t, (w, _))| t.is_disputed(w));
-        let due_ms = match may_change && !is_let_go {
-            true => at_ms.saturating_add(hours_ms(dossier.policy.counterpart_h)),
-            false => at_ms,
-        };
+fn kg_of(masses: &[Mass<'_>]) -> i64 {
+    total(masses.iter().map(|mass| mass.net_kg))
+}
 
-        Contradiction::new(
-            "declared",
-            at_ms,
-            Says::Declared {
-                declared: declared_kg,
-                weighed: net,
-                trucks: &names,
-            },
-            json!({"declared_kg": declared_kg, "weighed_kg": net, "weighings": weighings}),
-        )
+/// A mass without what the containers on the vehicles may weigh at most.
+fn without_containers(net_kg: i64, containers: usize, vehicles: usize) -> i64 {
+    let empty_kg = empty_containers_kg(containers, vehicles);
+    net_kg.saturating_sub(empty_kg).max(net_kg.min(0))
+}
+
+/// What a load weighed on its way: one load, at whatever stations.
+#[derive(Default)]
+struct LoadMass<'a> {
+    /// The most that a station weighed; none where none did.
+    most: Option<Mass<'a>>,
+    /// The least, as long as nothing had come off.
+    least: Option<Mass<'a>>,
+}
+
+impl<'a> LoadMass<'a> {
+    fn of(load: &Load<'a>, permille: u32) -> Self {
+        let mut out = Self::default();
+        let mut is_part = false;
+        for station in &load.stations {
+            let truck = station.passage;
+            let taken_off: Vec<Fact<'a>> = truck.moved(&TAKEN_OFF).collect();
+            let packages = |all: &[Fact<'_>]| total(all.iter().filter_map(Fact::packages_moved));
+            let put_on: Vec<Fact<'a>> = truck.moved(&PUT_ON).collect();
+            let goes_on_whole = packages(&put_on) >= packages(&taken_off);
+
+            let first_ms = taken_off.iter().map(|e| e.at_ms()).min();
+            let before = first_ms.and_then(|ms| latest_net(truck, permille, ms));
+            let latest = latest_net(truck, permille, i64::MAX);
+            let mass = |found: (Fact<'a>, i64)| Mass {
+                truck,
+                weighing: found.0,
+                net_kg: found.1,
+            };
+
+            let both = [before, latest].into_iter().flatten().map(mass);
+            out.most = out
+                .most
+                .into_iter()
+                .chain(both)
+                .max_by_key(|mass| mass.net_kg);
+            let full = if goes_on_whole { latest } else { before };
+            let full = full.filter(|_| !is_part).map(mass);
+            out.least = out
+                .least
+                .into_iter()
+                .chain(full)
+                .min_by_key(|mass| mass.net_kg);
+            is_part |= !goes_on_whole;
+        }
+
+        out
+    }
+}
+
+/// The finding, of the weighings that it rests on.
+fn told(
+    dossier: &Dossier,
+    all: &Consignment<'_>,
+    declared_kg: i64,
+    masses: &[Mass<'_>],
+) -> Contradiction {
+    let net_kg = kg_of(masses);
+    let trucks: Vec<&str> = masses.iter().map(|mass| mass.truck.printed()).collect();
+    let weighings: Vec<&str> = masses.iter().map(|mass| mass.weighing.entry()).collect();
+    let times = masses.iter().map(|mass| mass.weighing.at_ms());
+    let at_ms = times.max().unwrap_or_default();
+
+    let mut evidence = json!({
+        "declared_kg": declared_kg,
+        "weighed_kg": net_kg,
+        "weighings": weighings,
+    });
+    if !all.containers.is_empty() {
+        evidence["containers"] = json!(all.containers);
+    }
+
+    let says = Says::Declared {
+        declared: declared_kg,
+        weighed: net_kg,
+        trucks: &trucks,
+    };
+    let trucks_at = masses.iter().map(|mass| mass.truck.crossing());
+    let entries_at = all.entries.iter().map(|e| e.crossing());
+    let found = Contradiction::new("declared", at_ms, says, evidence)
         // A second weighing, or an amended declaration, may still be on its way.
-        .until(crossings, due_ms.max(anchor.ended_ms()))
+        .until(
+            trucks_at.chain(entries_at),
+            due_ms(dossier, all, declared_kg, masses).max(at_ms),
+        );
+
+    let found = all.entries.iter().fold(found, |found, entry| {
+        let linked = all.loads.iter().flat_map(|load| &load.stations);
+        let links = linked.filter_map(|station| entry.first_naming(station.passage));
+        let links: Vec<&str> = links.map(|link| link.entry()).collect();
+        found
+            .citing(entry, entry.put_by(declares_mass))
+            .citing(entry, links)
+    });
+    masses.iter().fold(found, |found, mass| {
+        let entries = all.entries.iter();
+        let links = entries.filter_map(|entry| mass.truck.first_naming(entry));
+        let links: Vec<&str> = links.map(|link| link.entry()).collect();
+        found
+            .citing(mass.truck, [mass.weighing.entry()])
+            .citing(mass.truck, links)
     })
 }
 
-/// Of a record's attested weighings the latest of its load, with the net mass; where all call it
-/// empty, the latest of these.
-fn latest_net(weighed: &Facts, permille: u32) -> Option<(Fact<'_>, i64)> {
+/// Whether a field declares a mass that a scale can show.
+fn declares_mass(name: &str) -> bool {
+    name.starts_with("goods.") && name.ends_with(".gross_g")
+}
+
+/// Through which time something may still come that explains it, Unix milliseconds: the next truck
+/// with the rest of the goods, the truck whose weighing customs disputed, on its way back to a
+/// scale, or the own entry of a truck that has none.
+fn due_ms(dossier: &Dossier, all: &Consignment<'_>, declared_kg: i64, masses: &[Mass<'_>]) -> i64 {
+    let counterpart_ms = hours_ms(dossier.policy.counterpart_h);
+    let lets_go = ["entry.released", "entry.exited"];
+    let is_let_go = |e: &&Facts| e.any(&lets_go).next().is_some();
+    let is_less = kg_of(masses) < declared_kg;
+    let is_disputed = |mass: &Mass<'_>| mass.truck.is_disputed(&mass.weighing);
+    let may_change = is_less || masses.iter().any(is_disputed);
+
+    let weighed_ms = masses.iter().map(|mass| mass.weighing.at_ms()).max();
+    let weighed_ms = weighed_ms.filter(|_| may_change && !all.entries.iter().all(is_let_go));
+    let weighed_ms = weighed_ms.map(|ms| ms.saturating_add(counterpart_ms));
+
+    let own = all.loads.iter();
+    let own = own.filter(|load| load.waits_for_entry && !is_less);
+    let own_ms = own.map(|load| {
+        let is_diverted = load.stations.iter().any(|s| s.passage.has("diverted"));
+        let on_its_way_ms = hours_ms(dossier.policy.diversion_h);
+        let more_ms = if is_diverted { on_its_way_ms } else { 0 };
+        let due_ms = load.came_ms().saturating_add(counterpart_ms);
+        due_ms.saturating_add(more_ms)
+    });
+
+    let ended = all.entries.iter().map(|e| e.ended_ms());
+    ended.chain(own_ms).chain(weighed_ms).max().unwrap_or(0)
+}
+
+/// Of a record's attested weighings until a time the latest of its load, with the net mass; where
+/// all call it empty, the latest of these.
+fn latest_net(weighed: &Facts, permille: u32, until_ms: i64) -> Option<(Fact<'_>, i64)> {
     let all: Vec<(Fact<'_>, i64)> = weighed
         .weighings()
-        .filter(Fact::attested)
+        .filter(|w| w.attested() && w.at_ms() <= until_ms)
         .filter_map(|w| Some((w, w.net_kg()?)))
         .collect();
     let mut laden = all.iter().rev();
@@ -126,9 +253,15 @@ fn latest_net(weighed: &Facts, permille: u32) -> Option<(Fact<'_>, i64)> {
 fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
     let entry = &dossier.anchor;
     let declared_kg = entry.sum("goods", "gross_g")? / 1_000;
-    let (weighing, net) = latest_net(entry, dossier.policy.weight_permille)?;
+    let permille = dossier.policy.weight_permille;
+    let (weighing, net) = latest_net(entry, permille, i64::MAX)?;
+    let containers = entry.texts("container", "").into_iter();
+    let containers = containers.filter(|text| !says_nothing(text)).count();
+    let goods_kg = without_containers(net, containers, 1);
+    // A container on the scale explains that more was weighed, and never less.
+    let nearest_kg = declared_kg.clamp(goods_kg.min(net), net);
 
-    beyond(declared_kg, net, dossier.policy.weight_permille).then(|| {
+    beyond(declared_kg, nearest_kg, permille).then(|| {
         let at_ms = weighing.at_ms();
         Contradiction::new(
             "declared itself",
@@ -145,6 +278,7 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
             }),
         )
         .until([entry.crossing()], at_ms.max(entry.ended_ms()))
+        .citing(entry, entry.put_by(declares_mass).chain([weighing.entry()]))
     })
 }
 
@@ -177,40 +311,95 @@ fn is_tare_of_another(weighed: &Fact<'_>, all: &[Fact<'_>], permille: u32) -> bo
         })
 }
 
-fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
-    // A truck that was unloaded between weighs less by right.
-    if weighed
-        .any(&["unloaded", "reloaded", "transhipped"])
-        .next()
-        .is_some()
-    {
-        return None;
+/// What happened to a load between two weighings, and they.
+enum Step {
+    /// It was weighed, kilograms.
+    Weighed(i64),
+    /// Goods came off: it may weigh less.
+    TakenOff,
+    /// Goods came on it: it may weigh more.
+    PutOn,
+}
+
+/// Whether masses differ by more than is allowed, and nothing that was moved between explains it.
+fn is_unexplained(steps: &[(i64, Step)], allowed: i64) -> bool {
+    let mut least: Option<i64> = None;
+    let mut most: Option<i64> = None;
+    steps.iter().any(|(_, step)| match step {
+        Step::TakenOff => {
+            most = None;
+            false
+        }
+        Step::PutOn => {
+            least = None;
+            false
+        }
+        Step::Weighed(mass) => {
+            let is_lighter = most.is_some_and(|most| most.saturating_sub(*mass) > allowed);
+            let is_heavier = least.is_some_and(|least| mass.saturating_sub(least) > allowed);
+            most = Some(most.map_or(*mass, |most| most.max(*mass)));
+            least = Some(least.map_or(*mass, |least| least.min(*mass)));
+            is_lighter || is_heavier
+        }
+    })
+}
+
+/// Weighings and movements of one record, in the order in which they happened.
+fn steps(weighed: &Facts, masses: &[(i64, i64)], is_tare: bool) -> Vec<(i64, Step)> {
+    let all = masses.iter();
+    let mut steps: Vec<(i64, Step)> = all.map(|(at, kg)| (*at, Step::Weighed(*kg))).collect();
+    let taken_off = weighed
+        .moved(&TAKEN_OFF)
+        .map(|e| (e.at_ms(), Step::TakenOff));
+    steps.extend(taken_off);
+    let put_on = weighed.moved(&PUT_ON).map(|e| (e.at_ms(), Step::PutOn));
+    steps.extend(put_on);
+
+    // With the goods a trailer or a container may go or come, either way.
+    if is_tare {
+        let both = weighed.moved(&MOVED).flat_map(|e| {
+            let at_ms = e.at_ms();
+            [(at_ms, Step::TakenOff), (at_ms, Step::PutOn)]
+        });
+        steps.extend(both);
     }
 
+    steps.sort_by_key(|(at_ms, _)| *at_ms);
+    steps
+}
+
+fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     let permille = dossier.policy.weight_permille;
     let all: Vec<Fact<'_>> = weighed.weighings().collect();
     let is_laden =
         |w: &&Fact<'_>| !says_empty(w, permille) && !is_tare_of_another(w, &all, permille);
     let laden: Vec<&Fact<'_>> = all.iter().filter(is_laden).collect();
 
-    let gross: Vec<i64> = laden.iter().filter_map(|w| w.int("gross_kg")).collect();
-    let net: Vec<i64> = laden.iter().filter_map(|w| w.net_kg()).collect();
-    let tare: Vec<i64> = all.iter().filter_map(|w| w.int("tare_kg")).collect();
+    let gross = laden
+        .iter()
+        .filter_map(|w| Some((w.at_ms(), w.int("gross_kg")?)));
+    let gross: Vec<(i64, i64)> = gross.collect();
+    let net = laden.iter().filter_map(|w| Some((w.at_ms(), w.net_kg()?)));
+    let net: Vec<(i64, i64)> = net.collect();
+    let tare = all
+        .iter()
+        .filter_map(|w| Some((w.at_ms(), w.int("tare_kg")?)));
+    let tare: Vec<(i64, i64)> = tare.collect();
 
     // A scale errs by what stands on it: net and tare may differ by what the gross may.
-    let greatest = gross
-        .iter()
-        .max()
-        .or(net.iter().max())
-        .or(tare.iter().max())?;
+    let most_of = |masses: &[(i64, i64)]| masses.iter().map(|(_, kg)| *kg).max();
+    let greatest = most_of(&gross).or(most_of(&net)).or(most_of(&tare))?;
     let allowed = greatest
         .saturating_mul(i64::from(permille))
         .checked_div(1_000)?;
+
     let judged = [("gross", gross), ("net", net), ("tare", tare)];
-    let (what, masses, least, most) = judged.into_iter().find_map(|(what, masses)| {
-        let (least, most) = (*masses.iter().min()?, *masses.iter().max()?);
-        (apart(least, most) > allowed).then_some((what, masses, least, most))
+    let (what, masses) = judged.into_iter().find(|(what, masses)| {
+        let steps = steps(weighed, masses, *what == "tare");
+        is_unexplained(&steps, allowed)
     })?;
+    let masses: Vec<i64> = masses.into_iter().map(|(_, kg)| kg).collect();
+    let (least, most) = (*masses.iter().min()?, *masses.iter().max()?);
 
     let (record, times) = (weighed.printed(), whole(masses.len()));
     let says = match what {
@@ -236,7 +425,8 @@ fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
         _ => json!({"tare_kg": masses}),
     };
 
-    Some(Contradiction::new("spread", at_ms, says, evidence))
+    let found = Contradiction::new("spread", at_ms, says, evidence);
+    Some(found.citing(weighed, all.iter().map(|w| w.entry())))
 }
 
 fn changed_after(entry: &Facts) -> Option<Contradiction> {
@@ -260,258 +450,6 @@ fn changed_after(entry: &Facts) -> Option<Contradiction> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Phase, tests::*};
-
-    fn weighed(at_ms: i64, gross_kg: i64, attested: bool) -> serde_json::Value {
-        let mut e = event(
-            "weighed",
-            at_ms,
-            json!({"gross_kg": gross_kg, "tare_kg": 10_000}),
-        );
-
-        e["attested"] = attested.into();
-        e
-    }
-
-    #[test]
-    fn it_compares_what_was_declared_with_the_latest_attested_weighing() {
-        let declared = entry("E1", json!({"goods.1.gross_g": 20_000_000}), &[]);
-        let truck = |kg, attested| vec![passage("P1", json!({}), &[weighed(5, kg, attested)])];
-        assert_eq!(
-            phases("R03", &dossier(declared.clone(), truck(31_000, true), 4)),
-            [Phase::Pending]
-        );
-        assert_eq!(
-            firm("R03", declared.clone(), truck(31_000, true)),
-            [Phase::Firm]
-        );
-        assert_eq!(
-            firm("R03", declared.clone(), truck(30_500, true)),
-            [],
-            "within three in a hundred"
-        );
-
-        assert_eq!(
-            firm("R03", declared.clone(), truck(31_000, false)),
-            [],
-            "unattested"
-        );
-
-        let again = vec![passage(
-            "P1",
-            json!({}),
-            &[weighed(5, 31_000, true), weighed(6, 30_000, true)],
-        )];
-
-        assert_eq!(
-            firm("R03", declared.clone(), again),
-            [],
-            "weighed again, and attested"
-        );
-
-        let second = |at, kg| passage("P2", json!({}), &[weighed(at, kg, true)]);
-        let two = |kg| vec![truck(20_000, true).remove(0), second(6, kg)];
-        assert_eq!(
-            firm("R03", declared.clone(), two(20_000)),
-            [],
-            "two trucks carry it"
-        );
-
-        assert_eq!(firm("R03", declared.clone(), two(23_000)), [Phase::Firm]);
-
-        let earlier = vec![
-            truck(30_500, true).remove(0),
-            second(-9_000_000_000, 44_000),
-        ];
-        assert_eq!(firm("R03", declared, earlier), [], "another journey");
-    }
-
-    #[test]
-    fn what_only_shares_a_declarants_reference_is_another_journey() {
-        let of_plate = |id: &str, plate: &str, kg: i64| {
-            let fields = json!({
-                "vehicle.plate": plate, "declarant_ref": "REF-7", "goods.1.gross_g": 20_000_000,
-            });
-            (
-                entry(&format!("E{id}"), fields, &[]),
-                passage(
-                    &format!("P{id}"),
-                    json!({"vehicle.plate": plate}),
-                    &[weighed(5, kg, true)],
-                ),
-            )
-        };
-        let (honest, its_truck) = of_plate("1", "11A1", 30_000);
-        let (other, other_truck) = of_plate("2", "22B2", 40_000);
-        let all = |without: &str| -> Vec<Facts> {
-            let all = [&honest, &its_truck, &other, &other_truck];
-            all.into_iter()
-                .filter(|f| f.id != without)
-                .cloned()
-                .collect()
-        };
-
-        assert_eq!(firm("R03", honest.clone(), all("E1")), []);
-        assert_eq!(firm("R03", other.clone(), all("E2")), [Phase::Firm]);
-    }
-
-    #[test]
-    fn it_fires_on_weighings_that_spread_and_on_mass_changed_after_the_assessment() {
-        let truck = |second| {
-            passage(
-                "P1",
-                json!({}),
-                &[weighed(1, 30_000, false), weighed(2, second, false)],
-            )
-        };
-
-        assert_eq!(firm("R03", truck(31_000), vec![]), [Phase::Firm]);
-        assert_eq!(firm("R03", truck(30_500), vec![]), []);
-        assert_eq!(
-            firm("R03", truck(10_100), vec![]),
-            [],
-            "empty on the way out"
-        );
-
-        let late =
-            |field: &str| entry("E1", json!({}), &[]).with("after_assessment", json!([field]));
-        assert_eq!(firm("R03", late("goods.1.net_g"), vec![]), [Phase::Firm]);
-        assert_eq!(firm("R03", late("goods.1.origin"), vec![]), []);
-    }
-
-    fn ticket(at_ms: i64, attested: bool, masses: serde_json::Value) -> serde_json::Value {
-        let mut e = event("weighed", at_ms, masses);
-        e["attested"] = attested.into();
-        e
-    }
-
-    #[test]
-    fn net_and_tare_spread_as_well_and_nobody_alone_calls_a_truck_empty() {
-        let found = |tickets: &[(bool, serde_json::Value)]| {
-            let events: Vec<_> = tickets
-                .iter()
-                .zip(1..)
-                .map(|((attested, masses), at_ms)| ticket(at_ms, *attested, masses.clone()))
-                .collect();
-            firm("R03", passage("P1", json!({}), &events), vec![])
-        };
-        let of = |gross: i64, tare: i64| json!({"gross_kg": gross, "tare_kg": tare});
-        let gross = |gross: i64| json!({"gross_kg": gross});
-        let first = || (true, of(45_000, 15_000));
-
-        let other_tare = [first(), (true, of(45_000, 25_000))];
-        assert_eq!(found(&other_tare), [Phase::Firm]);
-        let net_alone = [first(), (true, json!({"net_kg": 20_000}))];
-        assert_eq!(found(&net_alone), [Phase::Firm]);
-        assert_eq!(found(&[first(), (true, json!({"net_kg": 30_500}))]), []);
-        assert_eq!(found(&[first(), (true, of(45_900, 15_100))]), []);
-
-        let less = || (true, of(35_000, 15_000));
-        let called_empty = [first(), less(), (false, of(45_000, 45_000))];
-        assert_eq!(found(&called_empty), [Phase::Firm]);
-        let alone = [(true, gross(45_000)), (true, gross(35_000))];
-        let as_tare = [&alone[..], &[(false, of(60_000, 45_000))]].concat();
-        assert_eq!(found(&as_tare), [Phase::Firm]);
-
-        let empty_again = [first(), (false, of(15_100, 15_100))];
-        assert_eq!(found(&empty_again), [], "empty on the way out");
-        assert_eq!(found(&[first(), (true, gross(15_100))]), []);
-        assert_eq!(
-            found(&[(false, of(45_000, 15_000)), (false, gross(15_100))]),
-            []
-        );
-    }
-
-    #[test]
-    fn the_rest_of_the_goods_has_a_day_to_come() {
-        let declared =
-            |more: &[serde_json::Value]| entry("E1", json!({"goods.1.gross_g": 40_000_000}), more);
-        let truck = || vec![passage("P1", json!({}), &[weighed(5, 30_000, true)])];
-        let due_ms = 5 + 24 * crate::HOUR_MS;
-        let found = |anchor: Facts, ms| phases("R03", &dossier(anchor, truck(), ms));
-
-        assert_eq!(found(declared(&[]), due_ms - 1), [Phase::Pending]);
-        assert_eq!(found(declared(&[]), due_ms), [Phase::Firm]);
-        let released = declared(&[event("entry.released", 9, json!({}))]);
-        assert_eq!(found(released, 9), [Phase::Firm], "nothing more may come");
-    }
-
-    #[test]
-    fn an_empty_truck_on_its_way_out_is_not_what_was_declared() {
-        let declared = entry("E1", json!({"goods.1.gross_g": 20_000_000}), &[]);
-        let tickets = [
-            weighed(5, 30_000, true),
-            ticket(6, true, json!({"gross_kg": 10_000, "tare_kg": 10_000})),
-        ];
-        let truck = |tickets: &[serde_json::Value]| vec![passage("P1", json!({}), tickets)];
-        assert_eq!(firm("R03", declared.clone(), truck(&tickets)), []);
-        let came_empty = truck(&tickets[1..]);
-        assert_eq!(firm("R03", declared, came_empty), [Phase::Firm]);
-    }
-
-    #[test]
-    fn weighings_of_an_entry_are_compared_with_it_and_with_each_other() {
-        let goods = |weighings: &[serde_json::Value]| {
-            entry("E1", json!({"goods.1.gross_g": 20_000_000}), weighings)
-        };
-        let found = |weighings: &[serde_json::Value]| firm("R03", goods(weighings), vec![]);
-
-        assert_eq!(found(&[weighed(5, 31_000, true)]), [Phase::Firm]);
-        assert_eq!(found(&[weighed(5, 30_500, true)]), []);
-        assert_eq!(found(&[weighed(5, 31_000, false)]), [], "unattested");
-        assert_eq!(
-            found(&[weighed(5, 33_000, false), weighed(6, 30_000, true)]),
-            [Phase::Firm],
-            "they spread"
-        );
-    }
-
-    #[test]
-    fn a_weighing_that_is_disputed_counts_until_the_truck_is_weighed_again() {
-        let declared =
-            |more: &[serde_json::Value]| entry("E1", json!({"goods.1.gross_g": 20_000_000}), more);
-        let disputed = event("weighing.disputed", 7, json!({"weighing": "weighed@5"}));
-        let truck = |more: &[serde_json::Value]| {
-            let first = [weighed(5, 40_000, true), disputed.clone()];
-            vec![passage("P1", json!({}), &[&first[..], more].concat())]
-        };
-        let found = |more: &[serde_json::Value]| firm("R03", declared(&[]), truck(more));
-
-        assert_eq!(found(&[]), [Phase::Firm], "and never weighed again");
-        assert_eq!(found(&[weighed(9, 30_000, true)]), []);
-        assert_eq!(
-            found(&[weighed(9, 30_000, false)]),
-            [Phase::Firm],
-            "nobody stands for the second one"
-        );
-        let before = [
-            weighed(3, 30_000, true),
-            weighed(5, 40_000, true),
-            disputed.clone(),
-        ];
-        assert_eq!(
-            firm(
-                "R03",
-                declared(&[]),
-                vec![passage("P1", json!({}), &before)]
-            ),
-            [Phase::Firm],
-            "the other one was there when it was weighed"
-        );
-
-        let due_ms = 5 + 24 * crate::HOUR_MS;
-        let waits = |anchor, ms| phases("R03", &dossier(anchor, truck(&[]), ms));
-        assert_eq!(waits(declared(&[]), due_ms - 1), [Phase::Pending]);
-        let released = declared(&[event("entry.released", 9, json!({}))]);
-        assert_eq!(waits(released, 9), [Phase::Firm]);
-
-        let spread = [weighed(5, 40_000, true), weighed(6, 30_000, true)];
-        let passage_of =
-            |more: &[serde_json::Value]| passage("P1", json!({}), &[&spread[..], more].concat());
-        assert_eq!(firm("R03", passage_of(&[disputed]), vec![]), []);
-        let last = event("weighing.disputed", 7, json!({"weighing": "weighed@6"}));
-        assert_eq!(firm("R03", passage_of(&[last]), vec![]), [Phase::Firm]);
-    }
-}
+mod journeys;
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Container = "R24-container" { container: name, why: detail }
+    LoadingUnit = "R24-loading-unit" { container: name, found: name, expected: name }
     VinCheck = "R24-vin-check" { vin: name }
     Vin = "R24-vin" { vin: name }
     Document = "R24-document" { n: name }
@@ -54,6 +55,8 @@ fn put_by<'a>(anchor: &'a Facts, warning: &'a str) -> Vec<&'a str> {
 
 /// How a record's projection words its warnings (`wadi_record::warnings`).
 const CONTAINER: &str = ": not a valid ISO 6346 container number (";
+const LOADING_UNIT: &str = ": not a valid EN 13044-1 loading unit number (check digit is ";
+const EXPECTED: &str = ", expected ";
 const VIN_CHECK: &str =
     ": its check digit does not agree (ISO 3779, as used in North America and China)";
 const VIN: &str = ": not a valid ISO 3779 vehicle number";
@@ -63,9 +66,19 @@ const DOCUMENT: &str = ": the machine-readable zone of the document failed its c
 fn read(warning: &str) -> Says<'_> {
     let container = warning.rsplit_once(CONTAINER);
     let container = container.and_then(|(number, why)| Some((number, why.strip_suffix(')')?)));
+    let unit = warning.rsplit_once(LOADING_UNIT).and_then(|(unit, rest)| {
+        let (found, expected) = rest.strip_suffix(')')?.split_once(EXPECTED)?;
+        Some((unit, found, expected))
+    });
     let person = warning.strip_suffix(DOCUMENT);
 
-    if let Some((container, why)) = container {
+    if let Some((container, found, expected)) = unit {
+        Says::LoadingUnit {
+            container,
+            found,
+            expected,
+        }
+    } else if let Some((container, why)) = container {
         Says::Container { container, why }
     } else if let Some(vin) = warning.strip_suffix(VIN_CHECK) {
         Says::VinCheck { vin }
@@ -88,6 +101,7 @@ mod tests {
         let text = |text: &str| wadi_log::Value::Text(text.into());
         let warned = [
             ("container.1", "CSQU3054384", "R24-container"),
+            ("container.1", "ATBE1003092", "R24-loading-unit"),
             ("vehicle.vin", "1M8GDM9A1KP042788", "R24-vin-check"),
             ("vehicle.vin", "WVGZZZ5NZJM13139", "R24-vin"),
             ("person.2.document_check", "failed", "R24-document"),

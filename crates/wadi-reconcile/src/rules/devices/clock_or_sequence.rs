@@ -2,13 +2,16 @@
 //! repeat, and a counter that began anew.
 
 use crate::{
-    Contradiction, Dossier, Facts, Rule,
+    Contradiction, Dossier, Fact, Facts, Rule,
     asks::sequence_back,
-    numbers::{seconds_ms, whole},
+    numbers::{apart, seconds_ms, whole},
     sentences,
 };
 use serde_json::json;
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
@@ -28,6 +31,9 @@ sentences! {
     Outside = "R20-outside" { node: node, what: code, seconds: number, side: code }
 }
 
+/// Entries with one number with which each further one is compared: a crossing has few nodes.
+const SAID_AGAIN_MAX: usize = 16;
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut out = clocks(dossier);
     out.extend(outside_brackets(dossier));
@@ -38,11 +44,15 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
 /// What is known of a device: its name is its crossing's own.
 fn heard(dossier: &Dossier) -> impl Iterator<Item = Numbered<'_>> {
+    of_crossing(dossier).flat_map(numbered)
+}
+
+/// The records of the anchor's crossing.
+fn of_crossing(dossier: &Dossier) -> impl Iterator<Item = &Facts> {
     let crossing = dossier.anchor.crossing();
     let all = dossier.peers.iter().chain(&dossier.linked);
     all.chain([&dossier.anchor])
         .filter(move |r| r.crossing() == crossing)
-        .flat_map(numbered)
 }
 
 /// Counters that began anew: runs whose first number came after that of another run.
@@ -104,6 +114,7 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
             .take_while(move |(r, s, _)| (*r, *s) == (run_of, n))
     };
 
+    let words = DeviceWords::of(dossier);
     let knows = |run_of, n| saying(run_of, n).next().is_some();
     for own in numbered(anchor) {
         let Numbered {
@@ -117,11 +128,12 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
         let before = n.saturating_sub(1);
 
         // Of several with one number the first by its entry carries the finding.
-        let mut twins = saying(run_of, n).map(|(_, _, entry)| *entry);
-        if twins.next() == Some(entry)
-            && let Some(second) = twins.next()
+        let mut twins = saying(run_of, n).map(|(_, _, entry)| *entry).peekable();
+        if twins.peek() == Some(&entry)
+            && let told = words.told_apart(twins)
+            && let Some(second) = told.get(1)
         {
-            let times = twins.count().saturating_add(2);
+            let times = told.len();
             out.push(
                 Contradiction::new(
                     format!("repeat {device}"),
@@ -163,6 +175,57 @@ fn numbers_of_devices(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     out
+}
+
+/// What devices said with a number, by the entries that it stands in.
+struct DeviceWords<'a> {
+    by_entry: BTreeMap<&'a str, Vec<Fact<'a>>>,
+    doubt_ms: i64,
+}
+
+impl<'a> DeviceWords<'a> {
+    fn of(dossier: &'a Dossier) -> Self {
+        let mut by_entry: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
+        for record in of_crossing(dossier) {
+            for said in record.said().filter(|e| e.device_seq() > 0) {
+                by_entry.entry(said.entry()).or_default().push(said);
+            }
+        }
+
+        Self {
+            by_entry,
+            doubt_ms: seconds_ms(dossier.policy.clock_doubt_s),
+        }
+    }
+
+    /// Of entries with one number those that are told apart: a device that had no answer from one
+    /// node says the same again to another one, and it is written down twice.
+    fn told_apart<'e>(&self, entries: impl Iterator<Item = &'e str>) -> Vec<&'e str> {
+        let mut told: Vec<&str> = Vec::new();
+        for entry in entries {
+            let mut first = told.iter().take(SAID_AGAIN_MAX);
+            if !first.any(|one| self.is_said_again(one, entry)) {
+                told.push(entry);
+            }
+        }
+
+        told
+    }
+
+    fn is_said_again(&self, one: &str, other: &str) -> bool {
+        let log = |entry: &str| entry.split_once('@').map(|(log, _)| log.to_string());
+        let (Some(own), Some(again)) = (self.by_entry.get(one), self.by_entry.get(other)) else {
+            return false;
+        };
+        if log(one) == log(other) || own.len() != again.len() {
+            return false;
+        }
+
+        let mut pairs = own.iter().zip(again);
+        pairs.all(|(own, again)| {
+            own.says_the_same(again) && apart(own.at_ms(), again.at_ms()) <= self.doubt_ms
+        })
+    }
 }
 
 /// A number that a device gave.
@@ -328,6 +391,28 @@ mod tests {
             [],
             "the other one carries it"
         );
+    }
+
+    /// A camera's read as a node wrote it down.
+    fn read_at(id: &str, node: &str, plate: &str, at_ms: i64) -> Facts {
+        let mut e = event("gate.read", at_ms, json!({"plate_raw": plate}));
+        (e["device"], e["device_seq"]) = ("G1".into(), 7.into());
+        e["entry"] = format!("{node}@{id}").into();
+        passage(id, json!({}), &[e])
+    }
+
+    #[test]
+    fn a_device_that_says_the_same_to_the_next_node_repeats_no_number() {
+        let again = |node: &str, plate: &str, at_ms: i64| {
+            let second = vec![read_at("P2", node, plate, at_ms)];
+            found(read_at("P1", "trb", "11A1", 5_000), second, i64::MAX)
+        };
+
+        assert_eq!(again("tsb", "11A1", 9_000), []);
+        assert_eq!(again("tsb", "22B2", 9_000), [Phase::Firm], "another truck");
+        assert_eq!(again("trb", "11A1", 9_000), [Phase::Firm], "one node");
+        let later_ms = 5_001 + 600_000;
+        assert_eq!(again("tsb", "11A1", later_ms), [Phase::Firm], "later");
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
     let rejected_ms = hold.first_ms("rejected").unwrap_or(i64::MAX);
     let spans = hold.spans();
     let outs = hold.events("store.out").filter(|e| e.at_ms() < rejected_ms);
+    let outs = outs.filter(|e| !is_of_part_let_go(hold, &spans, e) && !is_sample(hold, e));
     let taken: Vec<(i64, Fact<'_>)> = outs
         .filter_map(|e| Some((held_since(&spans, &e)?, e)))
         .collect();
@@ -77,7 +78,7 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
     let came = hold.events("store.in");
     let back: Vec<Fact<'_>> = came.filter(|e| e.at_ms() >= first_ms).collect();
     let amount = |all: &[Fact<'_>], unit: &str| total(all.iter().filter_map(|e| e.int(unit)));
-    let mut units = ["quantity", "packages", "mass_g"].into_iter();
+    let mut units = UNITS.into_iter();
     if !back.is_empty() && units.all(|unit| amount(&back, unit) >= amount(&taken, unit)) {
         return Vec::new();
     }
@@ -101,6 +102,59 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
             .until([hold.crossing(), "HUB"], due_ms)
     });
     told.collect()
+}
+
+/// What a store counts in.
+const UNITS: [&str; 3] = ["quantity", "packages", "mass_g"];
+/// A sample is at most so small a part of what came in, and all samples together are.
+const SAMPLE_PART: i64 = 100;
+const SAMPLES_PART: i64 = 10;
+
+/// How much of a unit some movements told.
+fn amount_of<'a>(moved: impl Iterator<Item = Fact<'a>>, unit: &str) -> i64 {
+    total(moved.filter_map(|e| e.int(unit)))
+}
+
+/// Whether goods that were taken out may be those of a placement that was let go by then: of a hold
+/// with several, what is left lies there for those that are open.
+fn is_of_part_let_go(hold: &Facts, spans: &[HeldSpan<'_>], out: &Fact<'_>) -> bool {
+    if !spans.iter().any(|span| !span.ended_before(out).is_empty()) {
+        return false;
+    }
+
+    let by_then = |kind| {
+        let all = hold.events(kind);
+        all.filter(|e| (e.at_ms(), e.id()) <= (out.at_ms(), out.id()))
+    };
+    let told = UNITS.map(|unit| {
+        let came = amount_of(by_then("store.in"), unit);
+        let went = amount_of(by_then("store.out"), unit);
+        (went > 0).then_some(came.saturating_sub(went))
+    });
+    let mut left = told.into_iter().flatten().peekable();
+    left.peek().is_some() && left.all(|left| left > 0)
+}
+
+/// Whether goods that were taken out are the sample that the same entry tells of: one package, or a
+/// small part of all.
+fn is_sample(hold: &Facts, out: &Fact<'_>) -> bool {
+    let takes_sample = |e: &Fact<'_>| {
+        let mut samples = hold.events("sample.taken");
+        samples.any(|sample| sample.entry() == e.entry())
+    };
+    if !takes_sample(out) || UNITS.iter().all(|unit| out.int(unit).is_none()) {
+        return false;
+    }
+
+    let is_small = |unit: &str| {
+        let came = amount_of(hold.events("store.in"), unit);
+        let samples = hold.events("store.out").filter(takes_sample);
+        let least = i64::from(unit != "mass_g");
+        let own = out.int(unit).unwrap_or(0);
+        own <= (came / SAMPLE_PART).max(least)
+            && amount_of(samples, unit) <= (came / SAMPLES_PART).max(least)
+    };
+    UNITS.into_iter().all(is_small)
 }
 
 /// When goods were taken from under one of a hold's placements: while it was open, or by a word
@@ -274,6 +328,45 @@ mod tests {
             stored(55, 3),
         ];
         assert_eq!(found(&by_two).len(), 3, "two officers, and a surplus");
+    }
+
+    #[test]
+    fn the_goods_of_a_placement_that_was_let_go_leave_the_store_of_a_hold_with_two() {
+        let stored = event("store.in", 3, json!({"packages": 200}));
+        let placed = [1, 2].map(|at_ms| event("hold.placed", at_ms, json!({})));
+        let released = |at_ms: i64| event("released", at_ms, json!({"holds": ["hold.placed@1"]}));
+        let taken = |n: i64| event("store.out", 50, json!({"packages": n}));
+        let found = |events: &[serde_json::Value]| {
+            let all = [&placed[..], std::slice::from_ref(&stored), events].concat();
+            firm("R18", hold("H1", json!({}), &all), vec![])
+        };
+
+        assert_eq!(found(&[released(40), taken(100)]), []);
+        assert_eq!(found(&[released(60), taken(100)]), [Phase::Firm]);
+        assert_eq!(found(&[released(40), taken(200)]), [Phase::Firm], "all");
+    }
+
+    #[test]
+    fn a_sample_is_taken_out_of_the_store_with_the_word_that_it_is_one() {
+        let found = |n: i64, entry: &str| {
+            let mut sample = event("sample.taken", 50, json!({"sample": "S1"}));
+            let taken = event("store.out", 50, json!({"packages": n}));
+            sample["entry"] = match entry {
+                "" => taken["entry"].clone(),
+                other => other.into(),
+            };
+            let events = [
+                event("hold.placed", 1, json!({})),
+                event("store.in", 2, json!({"packages": 200})),
+                sample,
+                taken,
+            ];
+            firm("R18", hold("H1", json!({}), &events), vec![])
+        };
+
+        assert_eq!(found(1, ""), []);
+        assert_eq!(found(1, "another"), [Phase::Firm]);
+        assert_eq!(found(150, ""), [Phase::Firm], "that is no sample");
     }
 
     #[test]

@@ -5,10 +5,12 @@
 mod ended_alone;
 
 use crate::{
-    Contradiction, Dossier, Fact, Facts, HOUR_MS, Rule,
+    Contradiction, Dossier, Fact, Facts, Rule,
     held_spans::HeldSpan,
     numbers::{apart, hours_ms},
+    passages::BETWEEN_GATES_MS,
     sentences,
+    stored::{InStore, in_store},
 };
 use ended_alone::{StandsFor, ended_alone};
 use serde_json::json;
@@ -51,8 +53,6 @@ sentences! {
     }
 }
 
-/// Two exits of one passage that are no further apart are one, through an inner and an outer gate.
-const BETWEEN_GATES_MS: i64 = HOUR_MS;
 /// The event by which a vehicle leaves without a gate that lets it out.
 const TURNED_BACK: &str = "turned_back";
 
@@ -82,14 +82,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
         // A hold that names the truck, too, is told there.
         for (truck, known) in trucks.iter().filter(|(_, known)| !known.is_named_by(&held)) {
-            let spans = match joined_by_word(dossier, &own, (truck, known)) {
-                Some(link) => &hold
-                    .spans_on(anchor)
-                    .into_iter()
-                    .map(|s| s.since(&link))
-                    .collect(),
-                None => &spans,
-            };
+            let joined = joined_by_word(dossier, &own, (*truck, known)).map(|link| {
+                let all = hold.spans_on(anchor).into_iter();
+                all.map(|span| span.since(&link)).collect::<Vec<_>>()
+            });
+            let spans = joined.as_deref().unwrap_or(&spans);
             let found = Passed::of(dossier, truck, (hold, spans), Some(anchor));
             all.extend(found.map(|found| found.told(truck, hold, Some(anchor))));
         }
@@ -101,11 +98,11 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 /// The trucks that carry what is entered: a hold on an entry holds them. The finding stands on the
 /// entry, since a passage does not know the holds of its entries.
 fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
-    let known: Vec<KnownBy> = dossier.of("passage").map(Facts::known_by).collect();
+    let others = dossier.beside();
     let all: Vec<(&Facts, KnownBy)> = dossier
         .of("passage")
-        .zip(known.iter().cloned())
-        .filter(|(_, own)| own.carries_beside(entry, &known, &dossier.policy))
+        .map(|truck| (truck, truck.known_by()))
+        .filter(|(_, own)| own.carries_beside(entry, &others, &dossier.policy))
         .collect();
 
     // What left before the entry began carried what was entered afterwards only where no other did,
@@ -182,6 +179,8 @@ struct Passed<'a> {
     exit: Fact<'a>,
     placed_ms: i64,
     exits: usize,
+    /// All came off the truck before, and a store has until then to tell of it, Unix milliseconds.
+    waits_ms: Option<i64>,
 }
 
 impl<'a> Passed<'a> {
@@ -201,7 +200,14 @@ impl<'a> Passed<'a> {
         let over_ms = first.and_then(|first| first.over_since_ms(truck));
         let had_it = |exit: &Fact<'_>| over_ms.is_none_or(|over| exit.known_from_ms() >= over);
 
+        let records: Vec<&Facts> = std::iter::once(truck).chain(first).collect();
+        let lies = |exit: &Fact<'_>| in_store(dossier, &records, hold, exit);
+
         for exit in exits(truck, hold).into_iter().filter(had_it) {
+            if lies(&exit) == InStore::All {
+                continue;
+            }
+
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
                     // What is sent back does not go inland.
@@ -222,11 +228,16 @@ impl<'a> Passed<'a> {
             .into_iter()
             .min_by_key(|(how, exit, placed_ms)| (how.rank(), exit.at_ms(), *placed_ms));
         let (how, exit, placed_ms) = first?;
+        let waits_ms = match lies(&exit) {
+            InStore::MayCome(due_ms) => Some(due_ms),
+            InStore::All | InStore::No => None,
+        };
         Some(Self {
             how,
             exit,
             placed_ms,
             exits,
+            waits_ms,
         })
     }
 
@@ -254,6 +265,10 @@ impl<'a> Passed<'a> {
         if self.exits > 1 {
             evidence["exits"] = self.exits.into();
         }
+        // On the record of the goods two vehicles are two cases.
+        if goods.is_some() {
+            evidence["passage"] = truck.printed().into();
+        }
 
         let says = self.sentence(truck.printed(), held, goods.map(Facts::printed));
         let discriminator = match goods {
@@ -261,13 +276,21 @@ impl<'a> Passed<'a> {
             None => hold.id.clone(),
         };
         // A release made before the truck left may still be on its way, from the hold's crossing or
-        // from the hub.
+        // from the hub; and so may what tells where the goods are.
+        let first = goods.filter(|goods| goods.is_passage());
+        let first = first.map(Facts::crossing);
+        let concerned = [hold.crossing(), truck.crossing(), "HUB"];
+        let due_ms = self.waits_ms.unwrap_or(through_ms).max(through_ms);
         let found = Contradiction::new(discriminator, through_ms, says, evidence)
-            .until([hold.crossing(), truck.crossing(), "HUB"], through_ms)
+            .until(concerned.into_iter().chain(first), due_ms)
             .citing(truck, [self.exit.entry()])
-            .citing(hold, hold.placements().chain(self.end()));
+            .citing(hold, hold.placements().chain(self.end()))
+            .citing(hold, naming(hold, goods.unwrap_or(truck)));
         match goods {
-            Some(goods) => found.citing(goods, goods.begun_by()),
+            Some(goods) => found
+                .citing(goods, goods.begun_by())
+                .citing(goods, naming(goods, truck))
+                .citing(truck, naming(truck, goods)),
             None => found,
         }
     }
@@ -329,6 +352,11 @@ impl<'a> Passed<'a> {
     }
 }
 
+/// The entry by which a record was known first to name another one.
+fn naming<'a>(record: &'a Facts, other: &'a Facts) -> Option<&'a str> {
+    record.first_naming(other).map(|link| link.entry())
+}
+
 /// How an exit passed a placement that held, by the times that are said and those of writing.
 fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
     if span.held_at(exit.at_ms()) {
@@ -349,22 +377,28 @@ fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
 }
 
 /// How a truck left: out by a gate, or sent back where it came from, where no gate let it out after
-/// that before it came in again. What a hold rejected goes back by right.
+/// that before it came in again. What a hold rejected goes back by right. The gate that leads it
+/// back where it was sent is no exit of its own.
 fn exits<'a>(truck: &'a Facts, hold: &Facts) -> Vec<Fact<'a>> {
     let is_rejected = |back: &Fact<'_>| {
         let mut rejected = hold.events("rejected");
         rejected.any(|e| e.at_ms() <= back.at_ms() && e.known_from_ms() <= back.known_from_ms())
     };
+    // The fold of states tells whether it was led back, or let go after all.
+    let is_led_back = truck.state() == "TURNED_BACK";
+    let back_ms = truck.last_ms(TURNED_BACK).filter(|_| is_led_back);
     let is_let_out = |back: &Fact<'_>| {
         let gates = truck.any(&["gate.in", "gate.out"]);
         let after = gates.filter(|gate| gate.at_ms() >= back.at_ms());
         let next = after.min_by_key(|gate| gate.at_ms());
-        next.is_some_and(|gate| gate.kind() == "gate.out")
+        next.is_some_and(|gate| gate.kind() == "gate.out" && !is_led_back)
     };
 
     let back = truck.events(TURNED_BACK);
     let back = back.filter(|back| !is_rejected(back) && !is_let_out(back));
-    truck.events("gate.out").chain(back).collect()
+    let out = truck.events("gate.out");
+    let out = out.filter(|out| back_ms.is_none_or(|ms| out.at_ms() < ms));
+    out.chain(back).collect()
 }
 
 /// How often a truck went out with these exits: it has to come in between, or some time passes.
@@ -387,5 +421,7 @@ fn departures(truck: &Facts, mut exits: Vec<i64>) -> usize {
     first.len()
 }
 
+#[cfg(test)]
+mod linked_late;
 #[cfg(test)]
 mod tests;

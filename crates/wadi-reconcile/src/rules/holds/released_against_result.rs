@@ -19,6 +19,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Against = "R11-against" { hold: record, event: event }
+    SaidAfter = "R11-said-after" { hold: record, event: event, officer: officer }
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -47,35 +48,52 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let released = releases
             .get(first)
             .filter(|r| !ResultAnswers::by(hold, r, doubt_ms).answered(&bad, r.at_ms()))?;
-        let found = Contradiction::new(
-            format!(
-                "{} {} {}",
-                bad.kind(),
-                bad.officer(),
-                bad.text("sample").unwrap_or_default()
-            ),
-            released.at_ms().max(bad.at_ms()),
-            Says::Against {
-                hold: hold.printed(),
-                event: bad.kind(),
-            },
-            json!({
-                "release": released.entry(),
-                "type": bad.kind(),
-                "officer": bad.officer(),
-                "sample": bad.text("sample"),
-            }),
-        );
-
-        let basis = json!({
-            "type": bad.kind(),
-            "officer": bad.officer(),
-            "sample": bad.text("sample"),
-        });
-        Some(found.of_cause(basis).each(bad.entry()))
+        Some(told(hold, &bad, released, doubt_ms))
     });
 
     against.collect()
+}
+
+/// That something speaks against a release. Where it was written down only after the release, and
+/// is said to have come before, whoever released could not have read it: that is another case, and
+/// another sentence.
+fn told(hold: &Facts, bad: &Fact<'_>, released: &Fact<'_>, doubt_ms: i64) -> Contradiction {
+    let (event, officer, sample) = (bad.kind(), bad.officer(), bad.text("sample"));
+    let mut evidence = json!({
+        "release": released.entry(),
+        "type": event,
+        "officer": officer,
+        "sample": sample,
+    });
+    let basis = json!({"type": event, "officer": officer, "sample": sample});
+
+    let known_ms = released.known_from_ms().saturating_add(doubt_ms);
+    let is_said_after = bad.at_ms() <= released.at_ms() && bad.entered_ms() > known_ms;
+    let printed = hold.printed();
+    let says = if is_said_after {
+        evidence["entered_ms"] = bad.entered_ms().into();
+        Says::SaidAfter {
+            hold: printed,
+            event,
+            officer,
+        }
+    } else {
+        Says::Against {
+            hold: printed,
+            event,
+        }
+    };
+
+    let found = Contradiction::new(
+        format!("{event} {officer} {}", sample.unwrap_or_default()),
+        released.at_ms().max(bad.at_ms()),
+        says,
+        evidence,
+    );
+    found
+        .of_cause(basis)
+        .each(bad.entry())
+        .citing(hold, [released.entry(), bad.entry()])
 }
 
 /// What answered a bad result: a better one of the same sample, or an adjudication that lets the
@@ -264,5 +282,31 @@ mod tests {
         assert_eq!(good(50), []);
         assert_eq!(good(100 + 600_000), [], "clocks differ by so much");
         assert_eq!(good(101 + 600_000), [Phase::Firm]);
+    }
+
+    #[test]
+    fn what_is_written_after_the_release_and_said_to_have_come_before_is_told_as_such() {
+        let told = |entered_ms: i64| {
+            let bad = json!({"findings": "x", "contraband": true});
+            let mut searched = event("search.found", 50, bad);
+            searched["entered_ms"] = entered_ms.into();
+            let all = [event("released", 100, json!({})), searched];
+            let d = dossier(hold("H1", json!({}), &all), vec![], 0);
+            let mut found = crate::reconcile(&d).into_iter();
+            let found = found.find(|f| f.rule.code == "R11").expect("contraband");
+            (
+                found.text,
+                found.contradiction.evidence["entered_ms"].clone(),
+            )
+        };
+
+        let (known, entered) = told(60);
+        assert_eq!(known, "H1 was released, and search.found speaks against it");
+        assert!(entered.is_null());
+        assert_eq!(told(100 + 600_000).0, known, "clocks differ by so much");
+
+        let (late, entered) = told(101 + 600_000);
+        assert!(late.contains("written down afterwards by OF-1"), "{late}");
+        assert_eq!(entered, 101 + 600_000);
     }
 }

@@ -55,6 +55,15 @@ fn is_unanswered(hold: &Facts, policy: &Policy) -> bool {
         .any(|of| !results(hold).any(|result| answers(&result, of, policy)))
 }
 
+/// Whether a hold waits for what it looks out for, and not for a laboratory: it names no record,
+/// nothing was sampled for it, and none of its goods lie in a store. A term that is put beside what
+/// a hold has already makes no lookout of it.
+fn is_lookout(hold: &Facts) -> bool {
+    let seeks = hold.field("target.term").is_some();
+    let has_some = hold.any(&["sample.taken", "store.in"]).next().is_some();
+    seeks && hold.links().is_empty() && !has_some
+}
+
 /// When a hold was let go last: what was sampled by then has a result all the same. What was
 /// destroyed, seized or sent back needs none.
 fn let_go_ms(hold: &Facts) -> Option<i64> {
@@ -69,8 +78,7 @@ fn let_go_ms(hold: &Facts) -> Option<i64> {
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
-    // A lookout waits for its target, not for a laboratory.
-    if !hold.is_hold() || hold.field("target.term").is_some() {
+    if !hold.is_hold() || is_lookout(hold) {
         return Vec::new();
     }
 
@@ -238,6 +246,24 @@ mod tests {
         for kind in ["destroyed", "seized", "re_exported"] {
             assert_eq!(told(&[sample(150), ended(kind)], 900), [], "{kind}");
         }
+    }
+
+    #[test]
+    fn a_term_to_look_out_for_excuses_no_hold_that_has_its_goods() {
+        let found = |more: &[serde_json::Value]| {
+            let placed = event("hold.placed", 100, json!({}));
+            let events = [&[placed], more].concat();
+            let fields = json!({"target.term": "99ZZ991"});
+            firm("R10", hold("H1", fields, &events), vec![])
+        };
+
+        assert_eq!(found(&[]), [], "it waits for its target");
+        let names = event("link", 100, json!({"record": "P1"}));
+        assert_eq!(found(&[names]), [Phase::Firm], "it has a truck");
+        let stored = event("store.in", 200, json!({"slot": "A1", "packages": 9}));
+        assert_eq!(found(&[stored]), [Phase::Firm], "its goods lie in a store");
+        let sample = event("sample.taken", 150, json!({"sample": "S1"}));
+        assert_eq!(found(&[sample]), [Phase::Firm]);
     }
 
     #[test]

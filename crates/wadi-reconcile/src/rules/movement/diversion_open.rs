@@ -1,6 +1,6 @@
 //! R06: diverted and not arrived within the limit, or arrived unannounced.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -17,63 +17,105 @@ sentences! {
     UnannouncedFromUnknown = "R06-unannounced-from-unknown" { passage: record }
 }
 
+/// Diversions of one truck that are looked at from the first and from the last on: nobody sends one
+/// to so many crossings.
+const DIVERSIONS_EACH_END: usize = 8;
+
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
     if !passage.is_passage() {
         return Vec::new();
     }
 
-    let limit_ms = hours_ms(dossier.policy.diversion_h);
-    let mut out = Vec::new();
-
-    // A truck diverted again goes where it was sent last; one that went on here after all stays.
-    let last = passage.events("diverted").last().into_iter();
-    let stayed = |d: &crate::Fact<'_>| {
-        passage
-            .any(&["gate.in", "cleared", "gate.out"])
-            .any(|e| e.at_ms() > d.at_ms())
-    };
-
-    for diverted in last.filter(|d| passage.flag("HANDED_OVER") || !stayed(d)) {
-        let Some(to) = diverted.text("to") else {
-            continue;
-        };
-        let arrived = passage
-            .said()
-            // Whoever sent it away cannot tell that it arrived.
-            .any(|e| e.counts() && e.written_at() == Some(to) && e.at_ms() >= diverted.at_ms())
-            || dossier.of("passage").any(|p| {
-                // Of a convoy each truck arrives for itself.
-                let is_there = p.crossing() == to && p.ended_ms() >= diverted.at_ms();
-                is_there && p.state() != "VOID" && p.is_same_load(passage)
-            });
-
-        if !arrived {
-            let due_ms = diverted.at_ms().saturating_add(limit_ms);
-            out.push(
-                Contradiction::new(
-                    diverted.id(),
-                    diverted.at_ms(),
-                    Says::NotArrived {
-                        passage: passage.printed(),
-                        to,
-                    },
-                    json!({"diverted": diverted.entry(), "to": to, "due_ms": due_ms}),
-                )
-                .until([to, passage.crossing()], due_ms),
-            );
-        }
-    }
-
+    let mut out: Vec<Contradiction> = not_arrived(dossier).into_iter().collect();
     out.extend(unannounced(dossier));
     out
+}
+
+/// The diversion of a truck that never came. One that is sent on before it had to be there goes
+/// where it was sent last. Who sends a truck elsewhere that is missing by then makes it no less
+/// missing: it is told where it was to be first, until it comes to one of those crossings.
+fn not_arrived(dossier: &Dossier) -> Option<Contradiction> {
+    let passage = &dossier.anchor;
+    let limit_ms = hours_ms(dossier.policy.diversion_h);
+    let due_ms = |d: &Fact<'_>| d.at_ms().saturating_add(limit_ms);
+    // One that went on here after all stays.
+    let is_over = |d: &Fact<'_>| {
+        let stayed = !passage.flag("HANDED_OVER") && went_on_here(passage, d, due_ms(d));
+        stayed || has_arrived(dossier, d)
+    };
+
+    let sent = diversions(passage);
+    let mut from_each = (0..sent.len()).filter_map(|n| sent.get(n..)?.split_first());
+    let (diverted, _) = from_each.find(|&(diverted, later)| {
+        let next = later.first();
+        let is_sent_on = next.is_some_and(|next| next.known_from_ms() <= due_ms(diverted));
+        !is_sent_on && !is_over(diverted) && !later.iter().any(is_over)
+    })?;
+
+    let (to, due_ms) = (diverted.text("to")?, due_ms(diverted));
+    let says = Says::NotArrived {
+        passage: passage.printed(),
+        to,
+    };
+    let evidence = json!({"diverted": diverted.entry(), "to": to, "due_ms": due_ms});
+    let found = Contradiction::new(diverted.id(), diverted.at_ms(), says, evidence);
+    Some(found.until([to, passage.crossing()], due_ms))
+}
+
+/// The diversions of a passage in the order in which they were written, of many the first and the
+/// last ones.
+fn diversions(passage: &Facts) -> Vec<Fact<'_>> {
+    let mut sent: Vec<Fact<'_>> = passage.events("diverted").collect();
+    sent.sort_by_key(Fact::known_from_ms);
+    let last_from = sent.len().saturating_sub(DIVERSIONS_EACH_END);
+    let is_shown = |n: usize| n < DIVERSIONS_EACH_END || n >= last_from;
+
+    let shown = sent.into_iter().enumerate().filter(|(n, _)| is_shown(*n));
+    shown.map(|(_, sent)| sent).collect()
+}
+
+/// Whether a truck came where it was sent. Whoever sent it away cannot tell that it arrived.
+fn has_arrived(dossier: &Dossier, diverted: &Fact<'_>) -> bool {
+    let passage = &dossier.anchor;
+    let Some(to) = diverted.text("to") else {
+        return true;
+    };
+
+    let mut counting = passage.said().filter(Fact::counts);
+    let is_said_there =
+        counting.any(|e| e.written_at() == Some(to) && e.at_ms() >= diverted.at_ms());
+    let mut there = dossier.of("passage").filter(|p| p.crossing() == to);
+    is_said_there || there.any(|p| came_with_load(passage, p, diverted))
+}
+
+/// Whether a truck that was sent away went on here after all: through a gate, or cleared before it
+/// had to be there. A clearing says nothing of where it stands: once it is missing it takes a gate.
+fn went_on_here(passage: &Facts, diverted: &Fact<'_>, due_ms: i64) -> bool {
+    let mut after = passage.any(&["gate.in", "cleared", "gate.out"]);
+    after.any(|e| {
+        let is_in_time = e.kind() != "cleared" || e.known_from_ms() <= due_ms;
+        e.at_ms() > diverted.at_ms() && is_in_time
+    })
+}
+
+/// Whether another passage brought the load where it was sent. Of a convoy each truck arrives for
+/// itself.
+fn came_with_load(passage: &Facts, there: &Facts, diverted: &Fact<'_>) -> bool {
+    let counting = there.said().filter(Fact::counts);
+    let after = counting.filter(|e| e.at_ms() >= diverted.at_ms());
+    let is_silent = there.began_ms() >= diverted.at_ms();
+    let first_ms = after.map(|e| e.known_from_ms()).min();
+    let came_ms = first_ms.or_else(|| is_silent.then(|| there.written_ms()));
+
+    there.state() != "VOID" && came_ms.is_some_and(|ms| passage.is_same_load_by(there, ms))
 }
 
 /// A truck that arrived, and that nobody sent.
 fn unannounced(dossier: &Dossier) -> Vec<Contradiction> {
     let passage = &dossier.anchor;
     let mut out = Vec::new();
-    let announced = |p: &crate::Facts| {
+    let announced = |p: &Facts| {
         p.events("diverted")
             .any(|d| p.id == passage.id || d.text("to") == Some(passage.crossing()))
     };
@@ -113,6 +155,7 @@ fn unannounced(dossier: &Dossier) -> Vec<Contradiction> {
 mod tests {
     use super::*;
     use crate::{HOUR_MS, Phase, tests::*};
+    use serde_json::Value as Json;
 
     const DUE: i64 = 100 + 48 * HOUR_MS;
 
@@ -179,6 +222,50 @@ mod tests {
     }
 
     #[test]
+    fn a_truck_that_is_missing_does_not_arrive_by_a_word_that_is_written_later() {
+        let of = |id: &str, plate: &str, events: &[Json]| {
+            let fields = json!({"vehicle.plate": plate, "transit.ref": "T-1"});
+            passage(id, fields, events)
+        };
+        let sent = event("diverted", 100, json!({"to": "QAM"}));
+        let gone = |more: Json| of("P1", "11A1", &[sent.clone(), more]);
+        let mate = |events: &[Json]| vec![of("P2", "22B2", events).at("QAM")];
+        let came = event("gate.in", 200, json!({}));
+        let arrived = || mate(std::slice::from_ref(&came));
+
+        let over =
+            |at_ms: i64, packages: i64| event("transhipped", at_ms, json!({"packages": packages}));
+        assert_eq!(firm("R06", gone(over(150, 9)), arrived()), []);
+        assert_eq!(firm("R06", gone(over(150, 0)), arrived()), [Phase::Firm]);
+        assert_eq!(firm("R06", gone(over(DUE, 9)), arrived()), [Phase::Firm]);
+
+        let link = |to: &str| event("link", DUE, json!({"record": to}));
+        assert_eq!(firm("R06", gone(link("P2")), arrived()), [Phase::Firm]);
+        let told_there = mate(&[came.clone(), link("P1")]);
+        let silent = event("parked", 99, json!({}));
+        assert_eq!(
+            firm("R06", gone(silent), told_there),
+            [],
+            "who is there says that it is the truck, misread"
+        );
+    }
+
+    #[test]
+    fn a_truck_that_is_missing_is_not_cleared_where_it_was_sent_away() {
+        let found = |kind: &str, at_ms: i64, entered_ms: i64| {
+            let sent = event("diverted", 100, json!({"to": "QAM"}));
+            let mut after = event(kind, at_ms, json!({}));
+            after["entered_ms"] = entered_ms.into();
+            firm("R06", passage("P1", json!({}), &[sent, after]), vec![])
+        };
+
+        assert_eq!(found("cleared", 200, 200), [], "it went on here");
+        assert_eq!(found("cleared", DUE + 1, DUE + 1), [Phase::Firm]);
+        assert_eq!(found("cleared", 200, DUE + 1), [Phase::Firm], "back-dated");
+        assert_eq!(found("gate.out", DUE + 1, DUE + 1), [], "it was here yet");
+    }
+
+    #[test]
     fn a_truck_that_nobody_announced_is_found_once_its_origin_is_heard() {
         let came = passage(
             "P1",
@@ -217,5 +304,48 @@ mod tests {
         assert_eq!(sent(None), [Phase::Firm], "its own crossing says so");
         assert_eq!(sent(Some("MAN")), [Phase::Firm], "it was not sent there");
         assert_eq!(sent(Some("QAM")), []);
+    }
+
+    #[test]
+    fn who_sends_a_missing_truck_elsewhere_makes_it_no_less_missing() {
+        let sent = |to: &str, at_ms: i64| {
+            let mut sent = event("diverted", at_ms, json!({"to": to}));
+            sent["id"] = format!("to {to}").into();
+            sent
+        };
+        let found = |second_ms: i64, others: Vec<Facts>, received_ms: i64| {
+            let events = [sent("QAM", 100), sent("MUN", second_ms)];
+            let truck = passage("P1", json!({"vehicle.plate": "11A1"}), &events);
+            let all = crate::reconcile(&dossier(truck, others, received_ms)).into_iter();
+            let of_rule = all.filter(|f| f.rule.code == "R06");
+            of_rule
+                .map(|f| (f.phase, f.contradiction.discriminator))
+                .collect::<Vec<_>>()
+        };
+        let told = |phase, to: &str| vec![(phase, format!("to {to}"))];
+
+        assert_eq!(found(DUE, vec![], DUE), told(Phase::Pending, "MUN"));
+        assert_eq!(found(DUE + 1, vec![], DUE), told(Phase::Firm, "QAM"));
+
+        let fields = json!({"vehicle.plate": "11A1"});
+        let came = [event("gate.in", DUE + 9, json!({}))];
+        let arrived = vec![passage("P2", fields, &came).at("MUN")];
+        assert_eq!(found(DUE + 1, arrived, DUE), [], "late, and there");
+    }
+
+    #[test]
+    fn a_container_that_is_captured_on_a_missing_truck_brings_it_nowhere() {
+        let found = |captured_ms: i64| {
+            let captured = json!([{"entered_ms": captured_ms, "fields": ["container.1"]}]);
+            let boxed = |plate: &str| json!({"vehicle.plate": plate, "container.1": "C1"});
+            let sent = event("diverted", 100, json!({"to": "QAM"}));
+            let missing = passage("P1", boxed("11A1"), &[sent]).with("captured", captured);
+            let came = event("gate.in", 200, json!({}));
+            let mate = passage("P2", boxed("22B2"), &[came]).at("QAM");
+            firm("R06", missing, vec![mate])
+        };
+
+        assert_eq!(found(100), []);
+        assert_eq!(found(DUE), [Phase::Firm]);
     }
 }

@@ -39,6 +39,13 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     earlier.filter_map(|p| check(dossier, p)).collect()
 }
 
+/// Whether the record is told together with another one as a vehicle at two places at once: that it
+/// came twice has the same cause.
+pub(crate) fn is_told_with(dossier: &Dossier, other: &Facts) -> bool {
+    let is_elsewhere = other.crossing() != dossier.anchor.crossing() && other.state() != "VOID";
+    is_elsewhere && check(dossier, other).is_some()
+}
+
 fn check(dossier: &Dossier, other: &Facts) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
     let same = shared(anchor, other)?;

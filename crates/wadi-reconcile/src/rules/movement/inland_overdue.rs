@@ -3,6 +3,7 @@
 
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
 use serde_json::json;
+use wadi_record::says_nothing;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R26",
@@ -29,9 +30,12 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|p| p.is_inbound() && p.state() != "TURNED_BACK");
     // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that says
     // so, too.
-    let inland = inbound.filter(|p| !entry.shares(p, "transit.ref"));
+    let in_transit = |p: &Facts| entry.shares(p, "transit.ref") && p.was_told("transit.ref");
+    let inland = inbound.filter(|p| !in_transit(p));
     let left = inland.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
     let left = left.filter(|(p, left_ms)| !is_earlier_trip(dossier, p, *left_ms));
+    let left = left.filter(|(p, _)| !is_later_trip(dossier, p) && !left_without(dossier, p));
+    let left = left.filter(|(p, left_ms)| !is_linked_afterwards(dossier, p, *left_ms));
 
     left.map(|(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
@@ -60,6 +64,25 @@ fn left_by(truck: &Facts, left_ms: i64) -> impl Iterator<Item = &str> {
     exits.map(|e| e.entry()).chain(way)
 }
 
+/// Whether a truck that has nothing of the entry but a plate had left with its goods before, and
+/// came again with an entry of its own.
+fn is_later_trip(dossier: &Dossier, truck: &Facts) -> bool {
+    let entry = &dossier.anchor;
+    let shares_goods = truck.is_linked_to(entry) || truck.shares_any(entry, "container");
+    if shares_goods {
+        return false;
+    }
+
+    let (own, declared) = (truck.known_by(), entry.known_by());
+    own.is_later_trip(&declared, &dossier.beside(), &dossier.policy)
+}
+
+/// Whether all goods were unloaded from a truck before each of its exits, as into a bonded store.
+fn left_without(dossier: &Dossier, truck: &Facts) -> bool {
+    let mut exits = truck.events("gate.out");
+    exits.all(|out| truck.left_without(&dossier.anchor, dossier, &out))
+}
+
 /// Whether a truck had left before the entry began, with other goods: long before, or with those of
 /// an entry that was there by then. One that left shortly before, and of which there is no other
 /// entry, went ahead of its papers.
@@ -80,6 +103,22 @@ fn is_earlier_trip(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
         others.any(|e| e.state() != "CANCELLED" && e.began_ms() <= left_ms && is_of_truck(e));
 
     is_declared || before_ms > dossier.near_ms()
+}
+
+/// Whether a truck was said to carry these goods only once it had left, though the entry names
+/// another vehicle or container: nobody at the gate could know of it, and nothing else shows it.
+fn is_linked_afterwards(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
+    let entry = &dossier.anchor;
+    let exits = truck.events("gate.out").filter(|e| e.at_ms() == left_ms);
+    let known_ms = exits.map(|e| e.known_from_ms()).max().unwrap_or(left_ms);
+
+    let is_same = truck.shares_vehicle(entry) || truck.shares_any(entry, "seal");
+    let shares = truck.shares_any(entry, "container") || is_same && dossier.is_near(truck, entry);
+    let containers = entry.texts("container", "").into_iter();
+    let mut carriers = containers.chain(entry.field("vehicle.plate"));
+    let names_other = carriers.any(|text| !says_nothing(text));
+
+    names_other && !shares && !truck.was_linked_by(entry, known_ms)
 }
 
 #[cfg(test)]
@@ -122,6 +161,41 @@ mod tests {
         let by_container = declared("E2", 600, boxed("22B2"));
         let long_ago = left("P1", 110, boxed("11A1"));
         assert_eq!(firm("R26", by_container, vec![long_ago]), []);
+    }
+
+    #[test]
+    fn a_truck_that_is_linked_with_a_strangers_goods_once_it_is_gone_did_not_take_them() {
+        let found = |linked_ms: i64, plate: &str| {
+            let link = event("link", linked_ms, json!({"record": "P1"}));
+            let goods = entry("E1", json!({"vehicle.plate": plate}), &[link]);
+            let left = event("gate.out", 100, json!({"direction": "in"}));
+            firm("R26", goods, vec![passage("P1", json!({}), &[left])])
+        };
+
+        assert_eq!(found(900, "22B2"), []);
+        assert_eq!(found(90, "22B2"), [Phase::Firm], "it was known at the gate");
+        assert_eq!(found(900, "11A1"), [Phase::Firm], "it is its own truck");
+        assert_eq!(found(900, "-"), [Phase::Firm], "it names no other");
+    }
+
+    #[test]
+    fn a_trip_that_has_an_entry_of_its_own_took_nothing_of_the_first_inland() {
+        let left = |id: &str, hour: i64| {
+            let out = event("gate.out", hour * HOUR_MS, json!({}));
+            let came = event("gate.in", (hour - 1) * HOUR_MS, json!({}));
+            passage(id, json!({"direction": "in"}), &[came, out])
+        };
+        let declared = |id: &str, hour: i64| {
+            let registered = event("registered", hour * HOUR_MS, json!({}));
+            entry(id, json!({}), &[registered])
+        };
+        let trips = || vec![left("P1", 2), left("P2", 26)];
+
+        let found = |others: Vec<Facts>| firm("R26", declared("E1", 0), others).len();
+        assert_eq!(found([trips(), vec![declared("E2", 24)]].concat()), 1);
+        assert_eq!(found(trips()), 2, "it may have brought the rest");
+        let alone = vec![left("P2", 26), declared("E2", 24)];
+        assert_eq!(found(alone), 1, "nobody took the first ones");
     }
 
     #[test]
@@ -168,6 +242,13 @@ mod tests {
             let found = firm("R26", transit(reference), truck());
             assert_eq!(found, [Phase::Firm], "its truck says nothing of a transit");
         }
+
+        let captured = json!([{"entered_ms": 48 * HOUR_MS, "fields": ["transit.ref"]}]);
+        let fields = json!({"direction": "in", "transit.ref": "T-1"});
+        let later = passage("P1", fields, &[event("gate.out", 100, json!({}))]);
+        let later = vec![later.with("captured", captured)];
+        let found = firm("R26", transit("T-1"), later);
+        assert_eq!(found, [Phase::Firm], "it says so when it is gone");
     }
 
     #[test]

@@ -1,7 +1,16 @@
 //! R31: a vehicle left that nobody had cleared, or goods whose entry nobody had released; a scanner
-//! found something strange, and nobody looked into it before it left.
+//! found something strange, and nobody looked into it before it left; or a check, or an anomaly, of
+//! another record of the stay.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentence::reason_given, sentences};
+mod beside;
+
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    held_spans::HeldSpan,
+    numbers::{hours_ms, seconds_ms},
+    sentence::reason_given,
+    sentences,
+};
 use serde_json::json;
 use wadi_record::Lack;
 
@@ -15,6 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Left = "R31-left" { officer: officer, record: record, lack: code, why: clause }
+    Beside = "R31-beside" { record: record, other: record, lack: code }
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -24,6 +34,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|(act, _)| matches!(act.kind(), "gate.out" | "entry.exited"));
 
     left.filter_map(|(act, lacks)| found(dossier, act, &lacks))
+        .chain(beside::left_beside(dossier))
         .collect()
 }
 
@@ -34,7 +45,7 @@ fn found(dossier: &Dossier, act: Fact<'_>, lacks: &[&str]) -> Option<Contradicti
         "clearance"
     } else if is_lacking(Lack::ClosedCheck) {
         "closed-check"
-    } else if is_lacking(Lack::CheckOfAnomaly) && !hold_looked_into(dossier, act) {
+    } else if is_lacking(Lack::CheckOfAnomaly) && !hold_looked_into(dossier, anchor, act) {
         "anomaly"
     } else if is_lacking(Lack::Release) {
         "release"
@@ -65,17 +76,26 @@ fn found(dossier: &Dossier, act: Fact<'_>, lacks: &[&str]) -> Option<Contradicti
     .of_cause(basis)
     .each(act.entry());
 
-    Some(match is_lacking(Lack::CheckOfAnomaly) {
+    if is_lacking(Lack::CheckOfAnomaly) {
         // A hold that looked into it stands on another record, and may be on its way.
-        true => found.until([anchor.crossing(), "HUB"], act.at_ms()),
+        return Some(found.until([anchor.crossing(), "HUB"], act.at_ms()));
+    }
+
+    // The forms of a day that was written on paper are typed in whatever order they lie in.
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let is_on_paper = act.entered_ms().saturating_sub(act.at_ms()) > doubt_ms;
+    let due_ms = act
+        .entered_ms()
+        .saturating_add(hours_ms(dossier.policy.counterpart_h));
+    Some(match is_on_paper && anchor.is_passage() {
+        true => found.until([anchor.crossing()], due_ms),
         false => found,
     })
 }
 
-/// Whether a hold that names the passage began with or after its latest anomaly, and was let go
-/// before it left.
-fn hold_looked_into(dossier: &Dossier, out: Fact<'_>) -> bool {
-    let passage = &dossier.anchor;
+/// Whether a hold that was known to name a passage began with or after its latest anomaly, and
+/// was let go before it left, by all that is said and by what was written then.
+fn hold_looked_into(dossier: &Dossier, passage: &Facts, out: Fact<'_>) -> bool {
     let anomalies = passage
         .said()
         .filter(|e| e.restricts() && e.kind() == "scanned" && e.flag("anomaly"));
@@ -87,10 +107,16 @@ fn hold_looked_into(dossier: &Dossier, out: Fact<'_>) -> bool {
         return false;
     };
 
+    let known_ms = out.known_from_ms();
+    let is_known = |e: &Fact<'_>| e.at_ms() <= out.at_ms() && e.known_from_ms() <= known_ms;
     let is_answer = |hold: &Facts| {
-        hold.links().contains(&passage.id.as_str())
-            && hold.held_from_ms().is_some_and(|t| t >= latest_ms)
-            && !hold.was_open_at(out.at_ms())
+        let spans = hold.spans();
+        let is_held = |s: &HeldSpan<'_>| s.held_at(out.at_ms()) || s.ended_by_word(&out).is_some();
+
+        hold.first_naming(passage)
+            .is_some_and(|link| is_known(&link))
+            && spans.first().is_some_and(|s| s.placed_ms >= latest_ms)
+            && !spans.iter().any(is_held)
     };
     dossier.of("hold").any(is_answer)
 }
@@ -98,7 +124,7 @@ fn hold_looked_into(dossier: &Dossier, out: Fact<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, tests::*};
+    use crate::{HOUR_MS, Phase, tests::*};
     use serde_json::Value as Json;
 
     fn out(lacks: &[&str], more: &[Json]) -> Facts {
@@ -124,6 +150,20 @@ mod tests {
             json!([{"id": "entry.exited@5", "lacks": ["release"]}]),
         );
         assert_eq!(firm("R31", goods, vec![]), [Phase::Firm]);
+    }
+
+    #[test]
+    fn forms_of_an_outage_have_a_day_to_be_typed() {
+        let left = out(&[Lack::Clearance.name()], &[]);
+        let mut typed: Json = (*left.json).clone();
+        typed["events"][0]["entered_ms"] = HOUR_MS.into();
+        let typed = || left.clone().with("events", typed["events"].clone());
+
+        let waits = dossier(typed(), vec![], 25 * HOUR_MS - 1);
+        assert_eq!(phases("R31", &waits), [Phase::Pending]);
+        assert_eq!(firm("R31", typed(), vec![]), [Phase::Firm]);
+        let live = dossier(left.clone(), vec![], 50);
+        assert_eq!(phases("R31", &live), [Phase::Firm]);
     }
 
     #[test]
@@ -172,5 +212,19 @@ mod tests {
             [Phase::Firm],
             "it was open when the truck left"
         );
+
+        // What somebody writes once the truck is gone shows no look at it before.
+        let afterwards = |member: &str| {
+            let mut events = [
+                event("link", 11, json!({"record": "P1"})),
+                event("hold.placed", 11, json!({})),
+                event("released", 40, json!({"holds": ["hold.placed@11"]})),
+            ];
+            let said = events.iter_mut().find(|e| e["type"] == member);
+            said.expect("one of them")["entered_ms"] = 70.into();
+            firm("R31", left(), vec![hold("H1", json!({}), &events)])
+        };
+        assert_eq!(afterwards("link"), [Phase::Firm], "a stranger's hold");
+        assert_eq!(afterwards("released"), [Phase::Firm]);
     }
 }

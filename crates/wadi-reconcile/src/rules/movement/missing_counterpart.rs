@@ -1,6 +1,12 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences};
+mod hooked;
+
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{hours_ms, seconds_ms, total},
+    sentences,
+};
 use serde_json::json;
 
 pub(crate) const RULE: Rule = Rule {
@@ -14,6 +20,9 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     Missing = "R15-missing" { record: record, missing: code }
 }
+
+/// What a vehicle that nobody weighed takes of goods, kilograms.
+const TRUCKLOAD_KG: i64 = 20_000;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
@@ -31,7 +40,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         true => stands(r) && may_be_its_entry(dossier, r),
         false => stands(r),
     };
-    if dossier.journey(wanted).any(is_counterpart) {
+    let is_hooked = || anchor.is_passage() && hooked::took_a_trailer(dossier);
+    if dossier.journey(wanted).any(is_counterpart) || is_hooked() {
         return Vec::new();
     }
 
@@ -39,10 +49,14 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .began_ms()
         .saturating_add(hours_ms(dossier.policy.counterpart_h));
 
-    // A truck that was diverted is declared where it arrives.
+    // A truck that was diverted is declared where it arrives. Who sends it away once its entry is
+    // due, or once it has left, keeps nothing waiting.
+    let left_ms = anchor.left().map_or(i64::MAX, |left| left.known_ms);
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let until_ms = due_ms.min(left_ms.saturating_add(doubt_ms));
     let elsewhere = anchor
-        .said()
-        .filter(|e| e.kind() == "diverted")
+        .events("diverted")
+        .filter(|e| e.known_from_ms() <= until_ms)
         .filter_map(|e| e.text("to"));
 
     // An entry's truck may come by any crossing.
@@ -108,48 +122,78 @@ fn stands(record: &Facts) -> bool {
 fn may_be_its_entry(dossier: &Dossier, entry: &Facts) -> bool {
     let truck = &dossier.anchor;
     let is_near = dossier.is_near(truck, entry)
-        && (truck.shares_vehicle(entry) || truck.shares_any(entry, "seal"));
-    if is_near || truck.shares(entry, "transit.ref") || is_linked_in_time(truck, entry) {
+        && (truck.shared_vehicle(entry) || truck.shares_any(entry, "seal"));
+    if is_near {
         return true;
     }
 
-    if entry
-        .events("entry.exited")
-        .any(|e| e.at_ms() < truck.began_ms())
-    {
+    // What is out already comes on no other truck, whoever links it, and whenever.
+    if was_out_before(dossier, entry) {
         return false;
     }
 
-    let has_container = truck.shares_any(entry, "container");
+    // What is captured when the truck is gone is no more than a link that is said later.
+    let is_transit = truck.shares(entry, "transit.ref") && truck.was_told("transit.ref");
+    if is_transit || is_linked_in_time(truck, entry) {
+        return true;
+    }
+
+    let has_container = truck.shared_container(entry);
     let carries_it = |other: &Facts| {
         let has_it = !has_container || other.shares_any(truck, "container");
         is_own_truck(dossier, other, entry) && has_it
             || has_container && has_it && took_it_away(dossier, other, entry)
     };
     // Goods are released before they come, but not long before; a container tells them even then.
-    let long_before_ms = truck.began_ms().saturating_sub(dossier.near_ms());
-    let released_ms = entry.last_ms("entry.released");
-    let is_settled = !has_container && released_ms.is_some_and(|ms| ms < long_before_ms);
+    let is_settled = !has_container && was_released_long_before(dossier, entry);
 
     !is_settled && !dossier.of("passage").any(carries_it)
+}
+
+fn was_released_long_before(dossier: &Dossier, entry: &Facts) -> bool {
+    let long_before_ms = dossier.anchor.began_ms().saturating_sub(dossier.near_ms());
+    let released_ms = entry.last_ms("entry.released");
+    released_ms.is_some_and(|ms| ms < long_before_ms)
+}
+
+/// Whether the goods of an entry were out of the country, or inland, before the truck came: it had
+/// exited, or it was released long before and vehicles of its own had left with all of it.
+fn was_out_before(dossier: &Dossier, entry: &Facts) -> bool {
+    let truck = &dossier.anchor;
+    let mut exits = entry.events("entry.exited");
+    if exits.any(|e| e.at_ms() < truck.began_ms()) {
+        return true;
+    }
+
+    let is_gone = |other: &&Facts| {
+        let of_transit = other.shares(entry, "transit.ref")
+            && stands(other)
+            && !other.shares_vehicle(truck)
+            && other.any(&["unloaded", "transhipped"]).next().is_none();
+        let left_ms = other.last_ms("gate.out");
+        let left_before = left_ms.is_some_and(|ms| ms < truck.began_ms());
+        left_before && (of_transit || is_own_truck(dossier, other, entry))
+    };
+    let gone: Vec<&Facts> = dossier.of("passage").filter(is_gone).collect();
+
+    let grams = entry.sum("goods", "gross_g").unwrap_or(0);
+    let gone_kg = total(gone.iter().map(|other| load_kg(other)));
+    let is_all = !gone.is_empty() && gone_kg.saturating_mul(1_000) >= grams;
+    is_all && was_released_long_before(dossier, entry)
+}
+
+/// What a vehicle took: as it was weighed, or a truckload where it was not.
+fn load_kg(truck: &Facts) -> i64 {
+    let attested = truck.weighings().filter(Fact::attested);
+    let weighed = attested.filter_map(|w| w.net_kg()).last();
+    weighed.unwrap_or(TRUCKLOAD_KG)
 }
 
 /// Whether one of the two was said to belong to the other before the truck had left, by what is
 /// said and by when it was written.
 fn is_linked_in_time(truck: &Facts, entry: &Facts) -> bool {
-    let last_in_ms = truck.last_ms("gate.in").unwrap_or(i64::MIN);
-    let exits = truck.events("gate.out");
-    let left_ms = exits
-        .filter(|out| out.at_ms() >= last_in_ms)
-        .map(|out| out.known_from_ms())
-        .min()
-        .unwrap_or(i64::MAX);
-
-    let names = |one: &Facts, other: &Facts| {
-        let mut links = one.events("link");
-        links.any(|l| l.text("record") == Some(other.id.as_str()) && l.known_from_ms() <= left_ms)
-    };
-    names(truck, entry) || names(entry, truck)
+    let left_ms = truck.left().map_or(i64::MAX, |left| left.known_ms);
+    truck.was_linked_by(entry, left_ms)
 }
 
 /// Whether another vehicle came that the entry names, or that names it, or with its plate; and was
@@ -308,6 +352,55 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_time_to_what_is_out_already_excuses_nothing() {
+        let declared = |exited_ms: i64| {
+            let registered = event("registered", DAY_MS, json!({}));
+            let exited = event("entry.exited", exited_ms, json!({}));
+            entry("E1", of_plate("11A1", "C1"), &[registered, exited])
+        };
+        let found = |exited_ms: i64| {
+            let link = event("link", 10 * DAY_MS, json!({"record": "E1"}));
+            let stranger = late_truck(of_plate("22B2", "C9"), &[link]);
+            firm("R15", stranger, vec![declared(exited_ms)])
+        };
+
+        assert_eq!(found(2 * DAY_MS), [Phase::Firm]);
+        assert_eq!(found(11 * DAY_MS), [], "its goods went out with this truck");
+    }
+
+    #[test]
+    fn a_transit_that_is_over_declares_no_other_truck() {
+        let of_transit = |plate: &str| json!({"vehicle.plate": plate, "transit.ref": "T-1"});
+        let truck = || {
+            let mut fields = of_transit("22B2");
+            fields["purpose"] = "goods".into();
+            late_truck(fields, &[])
+        };
+        let declared = |grams: i64| {
+            let mut fields = of_transit("11A1");
+            fields["goods.1.gross_g"] = grams.into();
+            let events = [
+                event("registered", DAY_MS, json!({})),
+                event("entry.released", DAY_MS, json!({})),
+            ];
+            entry("E1", fields, &events)
+        };
+        let own = |left_ms: i64| {
+            let came = event("gate.in", DAY_MS, json!({}));
+            let left = event("gate.out", left_ms, json!({}));
+            passage("P2", of_transit("11A1"), &[came, left])
+        };
+
+        let over = vec![declared(20_000_000), own(2 * DAY_MS)];
+        assert_eq!(firm("R15", truck(), over), [Phase::Firm]);
+        let rest = vec![declared(40_000_000), own(2 * DAY_MS)];
+        assert_eq!(firm("R15", truck(), rest), [], "it brings the rest");
+        let waits = vec![declared(20_000_000), own(11 * DAY_MS)];
+        assert_eq!(firm("R15", truck(), waits), [], "the other is here yet");
+        assert_eq!(firm("R15", truck(), vec![declared(20_000_000)]), []);
+    }
+
+    #[test]
     fn a_container_of_another_truck_excuses_nothing() {
         let truck = || late_truck(of_plate("22B2", "C1"), &[]);
         let goods = || {
@@ -392,5 +485,43 @@ mod tests {
             cited("R15", truck, vec![other]),
             [side("E1", &[released]), side("P1", &of_truck)]
         );
+    }
+
+    #[test]
+    fn who_sends_a_truck_away_when_its_entry_is_due_keeps_nothing_waiting() {
+        let found = |to: &str, at_ms: i64, received_ms: i64| {
+            let sent = event("diverted", at_ms, json!({"to": to}));
+            let truck = late_truck(of_plate("22B2", "C9"), &[sent]);
+            phases("R15", &dossier(truck, vec![], received_ms))
+        };
+        let (left_ms, due_ms) = (10 * DAY_MS + HOUR_MS, 11 * DAY_MS);
+
+        assert_eq!(found("XYZ", left_ms, due_ms), [Phase::Pending]);
+        let waited_ms = due_ms + 2 * DAY_MS;
+        assert_eq!(found("XYZ", left_ms, waited_ms), [Phase::Firm]);
+        for said_ms in [left_ms + HOUR_MS, due_ms + 1] {
+            assert_eq!(found("XYZ", said_ms, due_ms), [Phase::Firm], "{said_ms}");
+        }
+    }
+
+    #[test]
+    fn what_is_captured_when_the_truck_is_gone_makes_no_entry_of_another_truck_its_own() {
+        let captured = |ms: i64| {
+            let line = json!([{"entered_ms": ms, "fields": ["transit.ref"]}]);
+            let mut fields = of_plate("22B2", "C9");
+            fields["transit.ref"] = "T1".into();
+            late_truck(fields, &[]).with("captured", line)
+        };
+        let others = || {
+            let link = event("link", 9 * DAY_MS, json!({"record": "E1"}));
+            let came = event("gate.in", 9 * DAY_MS, json!({}));
+            let own = passage("P2", of_plate("11A1", "C1"), &[came, link]);
+            let registered = event("registered", 9 * DAY_MS, json!({}));
+            let fields = json!({"vehicle.plate": "11A1", "transit.ref": "T1"});
+            vec![own, entry("E1", fields, &[registered])]
+        };
+
+        assert_eq!(firm("R15", captured(10 * DAY_MS), others()), []);
+        assert_eq!(firm("R15", captured(12 * DAY_MS), others()), [Phase::Firm]);
     }
 }

@@ -1,6 +1,9 @@
 //! R09: a missing, changed or reused seal.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
+mod reuse;
+
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::seconds_ms, sentences};
+use reuse::reused;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use wadi_record::{field_term, says_nothing};
@@ -31,14 +34,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut containers = passage.texts("container", "");
     containers.retain(|container| !says_nothing(container));
     let laden = passage.carries_goods() && !containers.is_empty();
-    let resealed = passage
-        .events("reloaded")
-        .any(|e| !e.texts("seals").is_empty());
+    let known_ms = passage.left().map_or(i64::MAX, |left| left.known_ms);
+    let mut under = reloaded_under(passage).filter(|e| e.known_from_ms() <= known_ms);
+    let resealed = under.any(|e| !e.texts("seals").is_empty());
     let contested = passage.json["contested"]
         .as_object()
         .is_some_and(|c| c.keys().any(|k| k.starts_with("seal.")));
 
-    if laden && passage.state() == "EXITED" && !is_sealed && !resealed && !contested {
+    // What is written once it has left was on no door at the gate.
+    let was_sealed = (is_sealed || contested) && was_sealed_by(passage, known_ms);
+    if laden && passage.state() == "EXITED" && !was_sealed && !resealed {
         out.push(
             Contradiction::new(
                 "missing",
@@ -83,7 +88,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         .of("passage")
         .filter(|p| p.was_written_before(passage));
     let others =
-        elsewhere.filter_map(|p| Some(((p.written_ms(), &p.id), reused(passage, &seals, p)?)));
+        elsewhere.filter_map(|p| Some(((p.written_ms(), &p.id), reused(dossier, &seals, p)?)));
 
     out.extend(
         others
@@ -94,8 +99,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     out
 }
 
-/// Searches of this truck: those on a hold or an entry that names it, and of others those while it
-/// was there. It may come again, with other goods and other seals.
+/// Searches of this truck: those on a hold or an entry that was known to be joined with it by then,
+/// since it came, and of others those while it was there. It may come again, with other goods and
+/// other seals; and what is linked with it afterwards may have been a search of another truck.
 fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
     let passage = &dossier.anchor;
     let left_ms = passage.last_ms("gate.out").unwrap_or(i64::MAX);
@@ -105,11 +111,60 @@ fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
         .iter()
         .filter(|r| r.is_hold() || r.is_customs_entry());
 
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let came_ms = passage.began_ms().saturating_sub(doubt_ms);
     searched.flat_map(move |r| {
-        let is_named = r.is_linked_to(passage);
+        let joined_ms = r.linked_from_ms(passage);
+        let may_be_of_stay = joined_ms.is_none() || is_beside(dossier, r);
         let stay_ms = stay_ms.clone();
         let all = r.any(&["search.opened", "search.found"]);
-        all.filter(move |e| is_named || stay_ms.contains(&e.at_ms()))
+        all.filter(move |e| {
+            let is_named = joined_ms.is_some_and(|ms| ms <= e.known_from_ms());
+            is_named && e.at_ms() >= came_ms || may_be_of_stay && stay_ms.contains(&e.at_ms())
+        })
+    })
+}
+
+/// Whether a hold or an entry has to do with the truck by more than a link between the two.
+fn is_beside(dossier: &Dossier, record: &Facts) -> bool {
+    let passage = &dossier.anchor;
+    let shares = |entry: &Facts| {
+        let is_same = passage.shares_vehicle(entry) || passage.shares_any(entry, "seal");
+        passage.shares_any(entry, "container")
+            || passage.shares(entry, "transit.ref")
+            || is_same && dossier.is_near(passage, entry)
+    };
+    if record.is_customs_entry() {
+        return shares(record);
+    }
+
+    let mut entries = dossier.of("customs-entry").filter(|entry| shares(entry));
+    let own = passage.links();
+    record.links().iter().any(|link| own.contains(link))
+        || entries.any(|entry| record.is_linked_to(entry))
+        || passage.known_by().is_sought_by(&record.known_by())
+}
+
+/// What customs says was loaded again, or went over, under new seals.
+fn reloaded_under(passage: &Facts) -> impl Iterator<Item = Fact<'_>> {
+    let all = passage.any(&["reloaded", "transhipped"]);
+    all.filter(|e| e.department() == "CUS" && moves_goods(e))
+}
+
+/// Whether an event that moves packages moved some: for none no seal was broken by right.
+fn moves_goods(e: &Fact<'_>) -> bool {
+    e.int("packages").is_none_or(|packages| packages > 0)
+}
+
+/// Whether a seal was recorded by a time, as it was written, Unix milliseconds.
+fn was_sealed_by(passage: &Facts, known_ms: i64) -> bool {
+    let Some(all) = passage.json["seals_recorded"].as_array() else {
+        return true;
+    };
+
+    all.iter().any(|put| {
+        let is_seal = put["seal"].as_str().is_some_and(|seal| !says_nothing(seal));
+        is_seal && put["entered_ms"].as_i64().is_none_or(|ms| ms <= known_ms)
     })
 }
 
@@ -125,7 +180,7 @@ pub(crate) fn is_changed_by_right(
     let is_told = move |e: &Fact<'_>| e.known_from_ms() <= by_ms;
     let by_customs = |kinds: &'static [&'static str]| {
         let all = dossier.anchor.any(kinds);
-        let told = all.filter(move |e| e.department() == "CUS" && is_told(e));
+        let told = all.filter(move |e| e.department() == "CUS" && moves_goods(e) && is_told(e));
         told.flat_map(|e| e.texts("seals"))
     };
     let by_search = |member: &'static str| {
@@ -146,17 +201,19 @@ pub(crate) fn is_changed_by_right(
 /// The seals that were put on the load by right before an event: those recorded on the passage, now
 /// or before, those that a search put in the place of what it opened, and those under which customs
 /// had the goods loaded again. What the operator says of seals after a reloading proves nothing,
-/// nor does a seal that somebody recorded once another one had been found.
+/// nor does what somebody wrote once another one had been found, whatever time it claims.
 fn seals_by<'a>(dossier: &'a Dossier, event: Fact<'_>) -> BTreeSet<&'a str> {
     let passage = &dossier.anchor;
-    let is_before = |e: &Fact<'_>| e.at_ms() <= event.at_ms() && e.id() != event.id();
+    let is_before = |e: &Fact<'_>| {
+        let is_written = e.entered_ms() <= event.entered_ms() && e.entry() != event.entry();
+        e.at_ms() <= event.at_ms() && is_written
+    };
 
     let searched = searches(dossier)
         .filter(is_before)
         .filter_map(|e| e.text("seal_after"));
-    let reloaded = passage
-        .any(&["reloaded", "transhipped"])
-        .filter(|e| e.department() == "CUS" && is_before(e))
+    let reloaded = reloaded_under(passage)
+        .filter(is_before)
         .flat_map(|e| e.texts("seals"));
 
     let before = recorded(passage, |put| is_written_before(put, event));
@@ -193,23 +250,8 @@ fn is_same(one: &str, other: &str) -> bool {
     form(one).is_some_and(|one| Some(one) == form(other))
 }
 
-/// A seal closes one door once.
-fn reused(passage: &Facts, seals: &BTreeSet<&str>, other: &Facts) -> Option<Contradiction> {
-    let mut same = seals.iter().filter(|s| other.has_among("seal", s));
-    let seal = same
-        .next()
-        .filter(|_| !passage.shares_any(other, "container"))?;
-
-    Some(Contradiction::new(
-        format!("reused {seal}"),
-        passage.began_ms(),
-        Says::Reused {
-            seal,
-            other: other.printed(),
-        },
-        json!({"seal": seal, "other": other.printed()}),
-    ))
-}
+#[cfg(test)]
+mod said_later;
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,9 @@ sentences! {
         officer: officer, field: field, record: record, before: text, value: text,
         ground: clause, why: clause, n: number,
     }
+    Captured = "R32-captured" {
+        officer: officer, field: field, record: record, value: text, ground: clause, why: clause,
+    }
     Assessed = "R32-assessed" {}
     Released = "R32-released" {}
     Cleared = "R32-cleared" {}
@@ -259,7 +262,16 @@ fn told(changed: &Facts, change: FieldChange<'_>, ground: &Ground) -> Contradict
         "after": ground.name,
     });
 
+    let held_nothing = change.0["before"].as_array().is_some_and(Vec::is_empty);
     let says = match untold(changed) {
+        None if held_nothing => Says::Captured {
+            officer,
+            field,
+            record,
+            value,
+            ground: rested,
+            why,
+        },
         None => Says::Changed {
             officer,
             field,
@@ -363,8 +375,8 @@ fn matched(dossier: &Dossier, change: FieldChange<'_>) -> Option<Ground> {
     let anchor = &dossier.anchor;
     let at_ms = change.at_ms();
     let named = |other: &Facts| {
-        let mut links = other.events("link");
-        links.any(|l| l.text("record") == Some(anchor.id.as_str()) && l.at_ms() <= at_ms)
+        let mut links = other.naming(anchor);
+        links.any(|l| l.at_ms() <= at_ms)
     };
     let before: BTreeSet<String> = change
         .held_before()

@@ -1,9 +1,11 @@
 //! R21: an actor without authority, off shift or revoked.
 
+mod shifts;
+
 use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
-use wadi_record::{SHIFT_EVENTS, ShiftTurn, is_off_shift};
+use shifts::Shifts;
+use std::collections::BTreeSet;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R21",
@@ -238,24 +240,26 @@ fn elsewhere(anchor: &Facts) -> impl Iterator<Item = Contradiction> {
     })
 }
 
-/// Tokens that were spent on a hold.
-fn tokens(hold: &Facts) -> impl Iterator<Item = &str> {
+/// Tokens that were spent on a hold, and the entries that spend them: a release and what is said of
+/// its token beside it, in one entry, are one spending.
+fn tokens(hold: &Facts) -> BTreeSet<(&str, &str)> {
     hold.any(&["released", "token.spent"])
-        .filter_map(|e| e.text("token"))
+        .filter_map(|e| Some((e.text("token")?, e.entry())))
+        .collect()
 }
 
 /// A token lets one hold go, once.
 fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let own: BTreeSet<&str> = tokens(anchor).collect();
+    let all = tokens(anchor);
+    let own: BTreeSet<&str> = all.iter().map(|(token, _)| *token).collect();
     if own.is_empty() {
         return Vec::new();
     }
 
-    let all: Vec<&str> = tokens(anchor).collect();
     let again = own
         .iter()
-        .filter(|t| all.iter().filter(|o| o == t).count() > 1);
+        .filter(|t| all.iter().filter(|(token, _)| token == *t).count() > 1);
     let again = again.map(|token| {
         let says = Says::TokenTwice {
             hold: anchor.printed(),
@@ -270,7 +274,10 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         .filter(|h| (h.began_ms(), &h.id) < (anchor.began_ms(), &anchor.id));
 
     earlier
-        .filter_map(|h| Some((h, tokens(h).find(|t| own.contains(t))?)))
+        .filter_map(|h| {
+            let mut theirs = tokens(h).into_iter().map(|(token, _)| token);
+            Some((h, theirs.find(|token| own.contains(token))?))
+        })
         .map(|(h, token)| {
             let says = Says::TokenElsewhere {
                 hold: anchor.printed(),
@@ -289,54 +296,10 @@ fn spent_twice(dossier: &Dossier) -> Vec<Contradiction> {
         .collect()
 }
 
-/// The shifts that the site days of the crossing tell, by officer, the oldest first.
-struct Shifts<'a>(BTreeMap<&'a str, Vec<ShiftTurn>>);
-
-impl<'a> Shifts<'a> {
-    fn of(dossier: &'a Dossier) -> Self {
-        let here = dossier.anchor.crossing();
-        let days = dossier.of("site-day").filter(|d| d.crossing() == here);
-        let mut by_officer: BTreeMap<&str, Vec<ShiftTurn>> = BTreeMap::new();
-        for shift in days.flat_map(|d| d.any(&SHIFT_EVENTS)) {
-            by_officer
-                .entry(shift.text("officer").unwrap_or_default())
-                .or_default()
-                .push(ShiftTurn::of(shift.kind(), shift.at_ms()));
-        }
-
-        for turns in by_officer.values_mut() {
-            turns.sort_by_key(|turn| (turn.at_ms, turn.is_on));
-        }
-
-        Self(by_officer)
-    }
-
-    /// Of an officer whom none of the site days names nothing is known.
-    fn off_shift(&self, dossier: &Dossier, act: Fact<'_>) -> Option<Contradiction> {
-        let anchor = &dossier.anchor;
-        let turns = self.0.get(act.officer())?;
-        let at_ms = act.at_ms();
-        is_off_shift(turns, at_ms, &dossier.policy).then(|| {
-            Contradiction::new(
-                format!("off shift {} {}", act.kind(), act.officer()),
-                at_ms,
-                Says::OffShift {
-                    officer: act.officer(),
-                    event: act.kind(),
-                    record: anchor.printed(),
-                },
-                json!({"type": act.kind(), "officer": act.officer()}),
-            )
-            .each(act.entry())
-            .until([anchor.crossing()], at_ms)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HOUR_MS, Phase, tests::*};
+    use crate::{Phase, tests::*};
 
     #[test]
     fn an_act_that_was_refused_for_its_actor_is_reported() {
@@ -447,70 +410,5 @@ mod tests {
             "twice on one hold"
         );
         assert_eq!(firm("R21", releases("U"), vec![]), []);
-    }
-
-    #[test]
-    fn an_officer_acts_on_shift_as_far_as_shifts_are_kept() {
-        let left = |at| passage("P1", json!({}), &[event("gate.out", at, json!({}))]);
-        let day = |from: i64, to: i64| {
-            let shift =
-                |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
-            let events = [shift("shift.on", from), shift("shift.off", to)];
-            vec![facts("S1", "site-day", "TRB", json!({"events": events}))]
-        };
-
-        assert_eq!(
-            firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS)),
-            [Phase::Firm]
-        );
-        assert_eq!(
-            phases(
-                "R21",
-                &dossier(left(3 * HOUR_MS), day(HOUR_MS, 2 * HOUR_MS), 0)
-            ),
-            [Phase::Pending]
-        );
-
-        assert_eq!(
-            firm("R21", left(3 * HOUR_MS), day(HOUR_MS, 4 * HOUR_MS)),
-            []
-        );
-        assert_eq!(
-            firm("R21", left(3 * HOUR_MS), vec![]),
-            [],
-            "nobody kept the day"
-        );
-    }
-    #[test]
-    fn how_long_a_shift_lasts_that_nobody_ended_is_the_policys_to_say() {
-        let found = |shift_h: u32, since_h: i64| {
-            let left = passage(
-                "P1",
-                json!({}),
-                &[event("gate.out", since_h * HOUR_MS, json!({}))],
-            );
-
-            let shift =
-                |kind, at| event(kind, at, json!({"officer": "OF-1", "department": "PORT"}));
-
-            // The book of the next day was kept, so that an officer whose shift is over is known to
-            // be off.
-            let next = shift("shift.on", (since_h + 1) * HOUR_MS);
-            let day = facts(
-                "S1",
-                "site-day",
-                "TRB",
-                json!({"events": [shift("shift.on", 0), next]}),
-            );
-
-            let mut d = dossier(left, vec![day], i64::MAX);
-            d.policy.shift_h = shift_h;
-            phases("R21", &d)
-        };
-
-        assert_eq!(found(24, 23), []);
-        assert_eq!(found(24, 25), [Phase::Firm]);
-        assert_eq!(found(36, 25), []);
-        assert_eq!(found(12, 13), [Phase::Firm]);
     }
 }

@@ -1,8 +1,14 @@
 //! R25: a person out who never came in, or in twice; a vehicle in twice that never left between.
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::hours_ms, sentences, text::head};
+use crate::{
+    Contradiction, Dossier, Fact, Facts, Rule,
+    numbers::{apart, hours_ms},
+    rules::movement::impossible_journey::is_told_with,
+    sentences,
+    text::head,
+};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::{field_term, member_term};
 
 pub(crate) const RULE: Rule = Rule {
@@ -54,11 +60,16 @@ fn passed(p: &Facts) -> bool {
     !NOT.contains(&p.state())
 }
 
-/// Documents of those who pass: of its fields, and of those who were admitted.
+/// Documents of those who pass: of its fields, and of those who were admitted. Where some of a list
+/// were admitted, the others of it did not pass here: they were refused, or are still waited for.
 fn documents(p: &Facts) -> impl Iterator<Item = &str> {
     let admitted = p.events("person.admitted");
+    let admitted: Vec<&str> = admitted.filter_map(|e| e.text("document_hash")).collect();
+    let forms: BTreeSet<String> = admitted.iter().map(|document| form(document)).collect();
     let fields = p.texts("person", "document_hash").into_iter();
-    fields.chain(admitted.filter_map(|e| e.text("document_hash")))
+
+    let passed = fields.filter(move |of| forms.is_empty() || forms.contains(&form(of)));
+    passed.chain(admitted)
 }
 
 /// A document as it is compared; nothing is left of a hash of nothing, which is nobody's.
@@ -105,9 +116,12 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
 
     // Whoever came in before the window of the dossier is not known here: a resident goes out
     // first.
-    let [first, second] = pairs(anchor, same, Facts::began_ms)
-        .into_iter()
-        .find(|[first, second]| first.direction() == second.direction())?;
+    let [first, second] =
+        pairs(anchor, same, Facts::began_ms)
+            .into_iter()
+            .find(|[first, second]| {
+                first.direction() == second.direction() && !is_one_arrival(dossier, first, second)
+            })?;
     let direction = second.direction()?;
     let shown = head(&form(document), DOCUMENT_SHOWN_CHARS);
     let says = match direction {
@@ -132,6 +146,15 @@ fn check(dossier: &Dossier, document: &str) -> Option<Contradiction> {
         .citing(first, told_of_document(first, document))
         .citing(second, told_of_document(second, document)),
     )
+}
+
+/// Whether two records of somebody are of one arrival: the list of a bus, and the desk that looked
+/// at the passport, of one crossing and one time, which one of the two names.
+fn is_one_arrival(dossier: &Dossier, first: &Facts, second: &Facts) -> bool {
+    let apart_ms = apart(first.began_ms(), second.began_ms());
+    first.crossing() == second.crossing()
+        && first.is_linked_to(second)
+        && apart_ms < hours_ms(dossier.policy.lookalike_h)
 }
 
 /// The gates of a passage.
@@ -235,7 +258,12 @@ fn came_twice(dossier: &Dossier, [first, second]: [&Facts; 2]) -> bool {
         && gate_ms(second).saturating_sub(gate_ms(first)) < hours_ms(dossier.policy.lookalike_h);
     let is_known = first.is_linked_to(second) && dossier.is_near(first, second);
 
-    are_inbound && is_open && both_came && !is_at_once && !is_known
+    let is_twice = are_inbound && is_open && both_came && !is_at_once && !is_known;
+
+    // At two places at once it is one vehicle too many, and R04 tells that.
+    let is_first = first.id == dossier.anchor.id;
+    let other = if is_first { second } else { first };
+    is_twice && !is_told_with(dossier, other)
 }
 
 #[cfg(test)]
@@ -280,6 +308,41 @@ mod tests {
             let first = with("P1", nothing.clone(), 1);
             assert_eq!(firm("R25", with("P2", nothing, 9), vec![first]), []);
         }
+    }
+
+    #[test]
+    fn who_was_refused_while_others_of_the_list_were_admitted_did_not_pass() {
+        let list = |id: &str, admitted: &str, at_ms| {
+            let fields = json!({
+                "direction": "in",
+                "person.1.document_hash": "ab12",
+                "person.2.document_hash": "cd34",
+            });
+            let admitted = json!({"document_hash": admitted});
+            passage(id, fields, &[event("person.admitted", at_ms, admitted)])
+        };
+        let again = || person("P2", "in", 9);
+
+        assert_eq!(firm("R25", again(), vec![list("P1", "cd34", 1)]), []);
+        let twice = firm("R25", again(), vec![list("P1", "ab12", 1)]);
+        assert_eq!(twice, [Phase::Firm]);
+    }
+
+    #[test]
+    fn the_list_of_a_bus_and_the_desk_tell_of_one_arrival_where_one_names_the_other() {
+        let desk = |events: &[serde_json::Value]| {
+            let admitted = event("person.admitted", 9, json!({"document_hash": "ab12"}));
+            let fields = json!({"direction": "in", "person.1.document_hash": "ab12"});
+            passage("P2", fields, &[&[admitted], events].concat())
+        };
+        let link = event("link", 9, json!({"record": "P1"}));
+        let named = || desk(std::slice::from_ref(&link));
+        let bus = || person("P1", "in", 1);
+
+        assert_eq!(firm("R25", named(), vec![bus()]), []);
+        assert_eq!(firm("R25", desk(&[]), vec![bus()]), [Phase::Firm]);
+        let elsewhere = firm("R25", named(), vec![bus().at("QAM")]);
+        assert_eq!(elsewhere, [Phase::Firm]);
     }
 
     #[test]
@@ -425,5 +488,24 @@ mod tests {
             cited("R25", vehicle("P2", 100, json!({})), first),
             [came("P1", 0), came("P2", late)]
         );
+    }
+
+    #[test]
+    fn a_plate_at_two_places_at_once_is_one_finding() {
+        let came = |id: &str, minute: i64| {
+            let came = event("gate.in", minute * 60_000, json!({}));
+            passage(id, json!({"direction": "in"}), &[came])
+        };
+        let codes = |minute: i64| {
+            let second = came("P2", minute).at("QAM");
+            let found = crate::reconcile(&dossier(second, vec![came("P1", 1)], i64::MAX));
+            let of_two = found.into_iter().map(|f| f.rule.code);
+            of_two
+                .filter(|code| ["R04", "R25"].contains(code))
+                .collect::<Vec<_>>()
+        };
+
+        assert_eq!(codes(12), ["R04"]);
+        assert_eq!(codes(600), ["R25"], "it had the time to get there");
     }
 }

@@ -1,10 +1,14 @@
 //! R12: an alarm that nobody adjudicated; an innocent code for goods that are not naturally
 //! radioactive; no secondary inspection.
 
-use crate::{Contradiction, Dossier, Rule, numbers::hours_ms, sentences};
+use crate::{
+    Contradiction, Dossier, Fact, Rule,
+    numbers::{hours_ms, seconds_ms},
+    sentences,
+};
 use serde_json::json;
 use std::collections::BTreeSet;
-use wadi_record::lies_under;
+use wadi_record::{lies_under, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R12",
@@ -22,6 +26,8 @@ sentences! {
 
 /// Adjudicated as naturally occurring.
 const NORM_CODE: i64 = 4;
+/// Adjudications of which the later ones are looked through for each real alarm: no hold has more.
+const LATER_MAX: usize = 256;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
@@ -29,78 +35,111 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    let mut out = Vec::new();
-    let limit_ms = hours_ms(dossier.policy.hold_deadline_h);
-    if let Some(alarm_ms) = hold.last_ms("rad.alarm")
-        && hold.last_ms("rad.adjudicated").is_none_or(|t| t < alarm_ms)
-    {
-        let due_ms = alarm_ms.saturating_add(limit_ms);
-        out.push(
-            Contradiction::new(
-                "alarm",
-                alarm_ms,
-                Says::Alarm {
-                    hold: hold.printed(),
-                },
-                json!({"alarm_ms": alarm_ms, "due_ms": due_ms}),
-            )
-            .until([hold.crossing()], due_ms),
-        );
-    }
-
-    // What the hold says of its goods; else what the passages say that it names.
-    let named = dossier.of("passage").filter(|p| p.is_linked_to(hold));
-    let of_named: BTreeSet<&str> = named.filter_map(|p| p.field("goods.hs_code")).collect();
-    let codes: Vec<&str> = match hold.field("hs_code") {
-        Some(own) => vec![own],
-        None => of_named.into_iter().collect(),
-    };
-    let last_judged_ms = hold.last_ms("rad.adjudicated");
-
-    for judged in hold.events("rad.adjudicated") {
-        let code = judged.int("code").unwrap_or(0);
-        let is_norm = |hs: &&str| {
-            dossier
-                .policy
-                .norm_chapters
-                .iter()
-                .any(|c| lies_under(hs, c))
-        };
-
-        if code == NORM_CODE && !codes.is_empty() && !codes.iter().any(is_norm) {
-            let found = Contradiction::new(
-                format!("innocent {}", judged.officer()),
-                judged.at_ms(),
-                Says::Innocent {
-                    hold: hold.printed(),
-                    goods: &codes,
-                },
-                json!({"officer": judged.officer(), "code": code, "hs_codes": codes}),
-            );
-
-            out.push(found.each(judged.entry()));
-        }
-
-        if (1..=2).contains(&code) && judged.text("secondary") != Some("COMPLETE") {
-            let due_ms = judged.at_ms().saturating_add(limit_ms);
-            if last_judged_ms == Some(judged.at_ms()) {
-                out.push(
-                    Contradiction::new(
-                        format!("secondary {}", judged.officer()),
-                        judged.at_ms(),
-                        Says::Secondary {
-                            hold: hold.printed(),
-                        },
-                        json!({"officer": judged.officer(), "code": code, "due_ms": due_ms}),
-                    )
-                    .each(judged.entry())
-                    .until([hold.crossing()], due_ms),
-                );
-            }
-        }
+    let mut out: Vec<Contradiction> = not_adjudicated(dossier).into_iter().collect();
+    let judged: Vec<Fact<'_>> = hold.events("rad.adjudicated").collect();
+    for own in &judged {
+        out.extend(innocent(dossier, own));
+        out.extend(not_inspected(dossier, own, &judged));
     }
 
     out
+}
+
+/// The latest alarm, where nobody adjudicated it.
+fn not_adjudicated(dossier: &Dossier) -> Option<Contradiction> {
+    let hold = &dossier.anchor;
+    let alarm_ms = hold.last_ms("rad.alarm")?;
+    if hold
+        .last_ms("rad.adjudicated")
+        .is_some_and(|t| t >= alarm_ms)
+    {
+        return None;
+    }
+
+    let due_ms = alarm_ms.saturating_add(hours_ms(dossier.policy.hold_deadline_h));
+    let says = Says::Alarm {
+        hold: hold.printed(),
+    };
+    let evidence = json!({"alarm_ms": alarm_ms, "due_ms": due_ms});
+    let found = Contradiction::new("alarm", alarm_ms, says, evidence);
+    Some(found.until([hold.crossing()], due_ms))
+}
+
+/// What goods an adjudication was of: what the hold said of them by then; else what the passages
+/// say that it names.
+fn codes_of<'a>(dossier: &'a Dossier, judged: &Fact<'_>) -> Vec<&'a str> {
+    let hold = &dossier.anchor;
+    if let Some(own) = hold.field_by("hs_code", judged.known_from_ms()) {
+        return vec![own];
+    }
+
+    let named = dossier.of("passage").filter(|p| p.is_linked_to(hold));
+    let of_named: BTreeSet<&str> = named.filter_map(|p| p.field("goods.hs_code")).collect();
+    of_named.into_iter().collect()
+}
+
+/// An adjudication as naturally occurring of goods of which none is.
+fn innocent(dossier: &Dossier, judged: &Fact<'_>) -> Option<Contradiction> {
+    let hold = &dossier.anchor;
+    let code = judged.int("code").filter(|code| *code == NORM_CODE)?;
+    let codes = codes_of(dossier, judged);
+    let mut chapters = dossier.policy.norm_chapters.iter();
+    let is_norm = chapters.any(|chapter| codes.iter().any(|hs| lies_under(hs, chapter)));
+    if codes.is_empty() || is_norm {
+        return None;
+    }
+
+    let found = Contradiction::new(
+        format!("innocent {}", judged.officer()),
+        judged.at_ms(),
+        Says::Innocent {
+            hold: hold.printed(),
+            goods: &codes,
+        },
+        json!({"officer": judged.officer(), "code": code, "hs_codes": codes}),
+    );
+    Some(found.each(judged.entry()))
+}
+
+/// A real alarm without a completed secondary inspection.
+fn not_inspected(dossier: &Dossier, judged: &Fact<'_>, all: &[Fact<'_>]) -> Option<Contradiction> {
+    let hold = &dossier.anchor;
+    let code = judged.int("code").filter(|code| (1..=2).contains(code))?;
+    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
+    let mut later = all.iter().rev().take(LATER_MAX);
+    if is_complete(judged) || later.any(|other| answers(other, judged, doubt_ms)) {
+        return None;
+    }
+
+    let due_ms = judged
+        .at_ms()
+        .saturating_add(hours_ms(dossier.policy.hold_deadline_h));
+    let found = Contradiction::new(
+        format!("secondary {}", judged.officer()),
+        judged.at_ms(),
+        Says::Secondary {
+            hold: hold.printed(),
+        },
+        json!({"officer": judged.officer(), "code": code, "due_ms": due_ms}),
+    );
+    Some(found.each(judged.entry()).until([hold.crossing()], due_ms))
+}
+
+fn is_complete(judged: &Fact<'_>) -> bool {
+    judged.text("secondary") == Some("COMPLETE")
+}
+
+/// Whether a later adjudication answers one of a real alarm: it tells of the inspection, or another
+/// officer looked, or whoever said it put a slip right at once. Nobody talks his own alarm away
+/// later.
+fn answers(later: &Fact<'_>, real: &Fact<'_>, doubt_ms: i64) -> bool {
+    if later.at_ms() <= real.at_ms() || later.known_from_ms() < real.known_from_ms() {
+        return false;
+    }
+
+    let by = |e: &Fact<'_>| normalise_reference(e.officer());
+    let slip_ms = real.known_from_ms().saturating_add(doubt_ms);
+    is_complete(later) || by(later) != by(real) || later.known_from_ms() <= slip_ms
 }
 
 #[cfg(test)]
@@ -173,5 +212,50 @@ mod tests {
             firm("R12", hold("H1", json!({}), &judged("COMPLETE")), vec![]),
             []
         );
+    }
+
+    #[test]
+    fn nobody_talks_his_own_alarm_away_without_a_second_look() {
+        let found = |at_ms: i64, by: &str, data: serde_json::Value| {
+            let real = event("rad.adjudicated", 200, json!({"code": 1}));
+            let mut later = event("rad.adjudicated", at_ms, data);
+            later["officer"] = by.into();
+            firm("R12", hold("H1", json!({}), &[real, later]), vec![])
+        };
+        let days_later = 8 * 24 * HOUR_MS;
+
+        assert_eq!(found(days_later, "OF-1", json!({"code": 8})), [Phase::Firm]);
+        let inspected = json!({"code": 8, "secondary": "COMPLETE"});
+        assert_eq!(found(days_later, "OF-1", inspected), []);
+        assert_eq!(found(days_later, "OF-2", json!({"code": 8})), []);
+        assert_eq!(
+            found(200 + 600_000, "OF-1", json!({"code": 8})),
+            [],
+            "a slip"
+        );
+        assert_eq!(
+            found(100, "OF-2", json!({"code": 8})),
+            [Phase::Firm],
+            "it came before"
+        );
+    }
+
+    #[test]
+    fn goods_that_are_named_after_the_adjudication_explain_it_no_more() {
+        let judged = [event("rad.adjudicated", 200, json!({"code": 4}))];
+        let found = |captured_ms: i64| {
+            let captured = json!([{"entered_ms": captured_ms, "fields": ["hs_code"]}]);
+            let link = event("link", 1, json!({"record": "P1"}));
+            let held = hold(
+                "H1",
+                json!({"hs_code": "6907.21"}),
+                &[link, judged[0].clone()],
+            );
+            let truck = passage("P1", json!({"goods.hs_code": "8517.13"}), &[]);
+            firm("R12", held.with("captured", captured), vec![truck])
+        };
+
+        assert_eq!(found(100), []);
+        assert_eq!(found(24 * HOUR_MS), [Phase::Firm]);
     }
 }

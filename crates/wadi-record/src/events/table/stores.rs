@@ -252,6 +252,9 @@ pub(super) const ROWS: &[EventType] = &[
             optional("to_plate", Text),
         ],
         together: Together::Free,
-        terms: &[found_by("moved_to", "to_plate")],
+        terms: &[Term {
+            what: "moved_to",
+            value: TermValue::MemberOfSome("to_plate", "packages"),
+        }],
     },
 ];

@@ -63,6 +63,21 @@ fn a_zone_is_read_as_readers_send_it() {
             zone.join("\n").replace('<', "«"),
             zone.join("\n").replace('<', "‹"),
             zone.join("\n").replace('<', "&lt;"),
+            zone.join("\n").replace('<', "&LT;"),
+            zone.join("\n").replace('<', "&lt"),
+            zone.join("\n").replace('<', "&amp;lt;"),
+            zone.join("\n").replace('<', "&#60;"),
+            zone.join("\n").replace('<', "&#060;"),
+            zone.join("\n").replace('<', "&#x3C;"),
+            zone.join("\n").replace('<', "&amp;#x3c;"),
+            zone.join("\n").replace('<', "\\u003c"),
+            zone.join("\n").replace('<', "\\u003C").to_uppercase(),
+            zone.join("\\n").replace('<', "\\\\u003c"),
+            zone.join("\n").replace('<', "\\x3c"),
+            zone.join("%0D%0A").replace('<', "%3C"),
+            zone.join("\n").replace('<', "%253c"),
+            zone.join("&#13;&#10;").replace('<', "=3C"),
+            zone.join("\n").replace('<', "&lsaquo;"),
             zone.join("\n").replace('<', "＜"),
             zone.join("\n").replace('<', " "),
             zone.join("\n").replace("UTO", "UTO "),
@@ -280,6 +295,28 @@ fn what_is_out_of_date_or_of_no_state_is_told_and_fails_nothing() {
 }
 
 #[test]
+fn a_zone_that_came_line_by_line_is_put_together() {
+    let sent: Vec<&str> = [&TD3[..], &TD1, &MRV_A].concat();
+    let zones = whole_zones(&sent);
+    assert_eq!(zones.len(), 3);
+    for zone in &zones {
+        assert!(!read(zone).failed(), "{zone}: {}", told(zone));
+    }
+
+    // Whole ones stay, and so does a line that stands alone.
+    let (passport, visa) = (TD3.join("\n"), MRV_A.join(""));
+    for sent in [
+        vec![passport.as_str(), visa.as_str()],
+        vec![TD3[0]],
+        vec![TD3[0], passport.as_str()],
+        vec![TD3[0], TD2[1]],
+    ] {
+        assert_eq!(whole_zones(&sent), sent);
+    }
+    assert!(whole_zones(&[]).is_empty());
+}
+
+#[test]
 fn a_visa_belongs_to_the_passport_that_it_lies_beside() {
     let (passport, visa) = (read(&TD3.join("\n")), read(&MRV_A.join("\n")));
     let wrong_passport = read(&TD3.join("\n").replace("7408122", "7408123"));
@@ -305,12 +342,31 @@ fn a_visa_belongs_to_the_passport_that_it_lies_beside() {
         Ok(vec![true, false])
     );
 
-    assert_eq!(
-        failed(0, &[&wrong_passport]),
-        Ok(vec![]),
-        "no document is recorded"
-    );
+    assert_eq!(failed(2, &[&wrong_visa, &visa]), Ok(vec![true, false]));
+
+    for unclear in [
+        &[&passport, &wrong_visa][..],
+        &[&wrong_visa, &passport],
+        &[&passport, &passport, &passport],
+        &[&wrong_visa, &visa, &visa],
+    ] {
+        let told = failed(2, unclear).unwrap_err();
+        assert!(told.contains("nobody can tell"), "{told}");
+    }
+
+    // A visa of which a letter was not read is no document.
+    let cut_visa = read(MRV_A.join("\n").trim_end_matches("B<<<<<<"));
+    assert!(cut_visa.is_visa());
+    let broken_visa = read(&MRV_A.join("\n").replace("L8988901C4", "L88988901C4"));
+    assert!(broken_visa.is_visa() && broken_visa.failed());
+    assert!(failed(2, &[&passport, &broken_visa]).is_err());
+
+    for n in [1, 3] {
+        let told = failed(0, &vec![&wrong_passport; n]).unwrap_err();
+        assert!(told.contains("no check is recorded"), "{told}");
+    }
     assert_eq!(failed(2, &[]), Ok(vec![]));
+    assert_eq!(failed(0, &[]), Ok(vec![]));
     assert!(
         failed(2, &[&wrong_passport])
             .unwrap_err()

@@ -61,7 +61,7 @@ impl PasskeyDesk {
 
 /// The node's time now, and that at which a challenge ends.
 fn challenge_times(node: &Node) -> (i64, i64) {
-    (node.now_ms(), after_ms(node, CHALLENGE_MS))
+    (node.time().best_ms(), after_ms(node, CHALLENGE_MS))
 }
 
 fn unread(error: impl std::fmt::Display) -> Problem {
@@ -105,7 +105,7 @@ pub(super) async fn account_of_answer(
     };
     let attempt = pauses::begin_attempt(node, &counted, from).await?;
 
-    let now_ms = node.now_ms();
+    let now_ms = node.time().best_ms();
     let given = desk.sign_ins.take(challenge.0, now_ms);
     let judged = match (&account, given) {
         (Some(account), Some((_, given))) => {

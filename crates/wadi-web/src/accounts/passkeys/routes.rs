@@ -227,7 +227,7 @@ pub(crate) async fn add_passkey(
     let answer = serde_json::to_vec(&body.said.credential).map_err(unread)?;
     let answer = Registration::from_json_relaxed(&answer).map_err(unread)?;
     let challenge = answer.challenge_relaxed().map_err(unread)?;
-    let given = desk.additions.take(challenge.0, node.now_ms());
+    let given = desk.additions.take(challenge.0, node.time().best_ms());
     let given = given.filter(|(to, _)| to == token.hash());
     let (_, given) = given.ok_or_else(kept::challenge_over)?;
     let options = RegistrationVerificationOptions::<String, String> {
@@ -240,7 +240,7 @@ pub(crate) async fn add_passkey(
     let made = made.map_err(|error| kept::not_added(&error))?;
 
     let handle = kept::handle_text(made.user_id());
-    let passkey = Passkey::of(&made, name, node.now_ms());
+    let passkey = Passkey::of(&made, name, node.time().best_ms());
     let account = keep_passkey(&node, &account, &handle, passkey.clone()).await?;
     let which = which_passkey(&passkey.name);
     note_means(

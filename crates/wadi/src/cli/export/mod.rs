@@ -2,10 +2,11 @@
 //! their number.
 //!
 //! The file gets its name only when it is whole: an export that was cut short leaves `FILE.part`,
-//! and says so.
+//! and says so. What is no file, as a pipe or a device, is written into.
 
 mod columns;
 mod formats;
+mod target;
 mod writer;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
+use target::ExportTarget;
 use writer::write_export;
 
 /// Records asked for at once.
@@ -67,10 +69,7 @@ pub struct ExportArgs {
 }
 
 pub fn run(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
-    if args.output != Path::new("-") {
-        crate::output::check_free(&args.output, args.force)?;
-    }
-
+    let target = ExportTarget::of(&args.output, args.format, args.force)?;
     let client = Client::at(&args.at)?;
     let mut filter = Map::new();
     let named = [
@@ -124,9 +123,10 @@ pub fn run(args: &ExportArgs, as_json: bool) -> Result<Exit, Failure> {
         Ok(records)
     };
 
-    let trailer = write_export(&args.output, args.format, filter, pages)?;
+    let trailer = write_export(&target, args.format, filter, pages)?;
     bar.finish_and_clear();
-    if args.output != Path::new("-") {
+    // A reader that closed its pipe was told nothing more.
+    if !matches!(target, ExportTarget::Stdout) && !trailer.is_null() {
         print_answer(as_json, &trailer, |t| {
             let t = &t["export"];
             format!(

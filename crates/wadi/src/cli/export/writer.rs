@@ -3,19 +3,21 @@
 use super::{
     ExportFormat,
     formats::{write_csv, write_ndjson, write_parquet},
+    target::{ExportTarget, beside},
 };
-use crate::{failure::Failure, print};
+use crate::{failure::Failure, output, print};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{
-    io::{BufWriter, IsTerminal, Write},
-    path::{Path, PathBuf},
+    io::{BufWriter, Write},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
+use wadi_store::private;
 
 /// What everything written goes through: its digest is the trailer's.
 pub(super) struct Hashing<W> {
@@ -35,117 +37,22 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// Standard output, which a reader may close when it has seen enough (`wadi export -o - | head`).
-pub(super) struct ToReader {
-    closed: Arc<AtomicBool>,
-}
-
-impl Write for ToReader {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        std::io::stdout()
-            .write(bytes)
-            .inspect_err(|e| self.note_closed(e))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stdout()
-            .flush()
-            .inspect_err(|e| self.note_closed(e))
-    }
-}
-
-impl ToReader {
-    fn note_closed(&self, error: &std::io::Error) {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            self.closed.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A terminal, on which nothing that others wrote moves the cursor or hides a word. Of a file, or
-/// of another program, nothing is changed.
-struct TerminalScreen<W> {
-    inner: W,
-    is_json: bool,
-    /// The line that has not ended yet.
-    line: Vec<u8>,
-}
-
-impl<W: Write> TerminalScreen<W> {
-    fn show(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        let text = String::from_utf8_lossy(bytes);
-        let shown = match self.is_json {
-            true => print::shown_json(&text),
-            false => print::shown_lines(&text),
-        };
-
-        self.inner.write_all(shown.as_bytes())
-    }
-}
-
-impl<W: Write> Write for TerminalScreen<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.line.extend_from_slice(bytes);
-        if let Some(end) = self.line.iter().rposition(|byte| *byte == b'\n') {
-            let rest = self.line.split_off(end + 1);
-            let lines = std::mem::replace(&mut self.line, rest);
-            self.show(&lines)?;
-        }
-
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let rest = std::mem::take(&mut self.line);
-        self.show(&rest)?;
-        self.inner.flush()
-    }
-}
-
-/// Standard output, and whether its reader has closed it.
-fn to_stdout(format: ExportFormat, closed: &Arc<AtomicBool>) -> Box<dyn Write + Send> {
-    let reader = ToReader {
-        closed: closed.clone(),
-    };
-    match std::io::stdout().is_terminal() {
-        true => Box::new(TerminalScreen {
-            inner: reader,
-            is_json: format == ExportFormat::Ndjson,
-            line: Vec::new(),
-        }),
-        false => Box::new(reader),
-    }
-}
-
 /// Writes page after page until an empty one, and the trailer: rows, filter and SHA-256 of what was
-/// written.
+/// written. Nothing, where a reader closed its pipe before the end.
 pub(super) fn write_export(
-    output: &Path,
+    target: &ExportTarget,
     format: ExportFormat,
     filter: Map<String, Value>,
     mut pages: impl FnMut() -> Result<Vec<Value>, Failure>,
 ) -> Result<Value, Failure> {
-    let is_stdout = output == Path::new("-");
-    if is_stdout && format == ExportFormat::Parquet {
-        return Err(Failure::usage(
-            "needs_a_file",
-            "Parquet is not written to standard output: give -o FILE",
-        ));
-    }
-
-    let part = beside(output, "part");
-    let failed =
-        |e: std::io::Error| Failure::new("unwritable", format!("{}: {e}", output.display()));
+    let failed = |e: std::io::Error| output::unwritable(target.path(), &e);
     let closed = Arc::new(AtomicBool::new(false));
-    let inner = match is_stdout {
-        true => to_stdout(format, &closed),
-        false => Box::new(std::fs::File::create(&part).map_err(failed)?),
-    };
+    let inner = target.open(format, &closed)?;
 
     // What is refused at once leaves no file behind.
     let first = pages().inspect_err(|_| {
-        if !is_stdout {
-            let _ = std::fs::remove_file(&part);
+        if let Some(part) = target.part() {
+            let _ = std::fs::remove_file(part);
         }
     })?;
     let mut first = Some(first);
@@ -168,8 +75,7 @@ pub(super) fn write_export(
         return Ok(Value::Null);
     }
 
-    let left = (!is_stdout).then_some(part.as_path());
-    let (rows, mut out) = written.map_err(|f| cut_short(f, left))?;
+    let (rows, mut out) = written.map_err(|f| cut_short(f, target.part()))?;
 
     let sha256 = wadi_log::hex(&out.digest.clone().finalize());
     let name = format.to_possible_value().map(|v| v.get_name().to_string());
@@ -186,15 +92,18 @@ pub(super) fn write_export(
         ended => ended.map_err(failed)?,
     }
 
-    if is_stdout {
-        if format == ExportFormat::Csv {
+    match target {
+        ExportTarget::File { output, part } => {
+            out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
+            put_in_place(part, output, format, &trailer).map_err(failed)?;
+        }
+        // What nothing lies beside has its trailer told beside it.
+        ExportTarget::Stdout if format == ExportFormat::Csv => {
             print::print_error!("{trailer}");
         }
-        return Ok(trailer);
+        ExportTarget::Stdout | ExportTarget::Stream(_) => {}
     }
 
-    out.inner.into_inner().map_err(|e| failed(e.into_error()))?;
-    put_in_place(&part, output, format, &trailer).map_err(failed)?;
     Ok(trailer)
 }
 
@@ -231,13 +140,7 @@ fn put_in_place(
     }
 
     std::fs::rename(part, output)?;
-    std::fs::write(&trailer_file, format!("{trailer}\n"))
-}
-
-pub(super) fn beside(output: &Path, ending: &str) -> PathBuf {
-    let mut name = output.as_os_str().to_owned();
-    name.push(format!(".{ending}"));
-    name.into()
+    private::write(&trailer_file, format!("{trailer}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -249,6 +152,10 @@ mod tests {
     use parquet::{
         file::reader::{FileReader, SerializedFileReader},
         record::RowAccessor,
+    };
+    use std::{
+        os::unix::fs::{FileTypeExt, PermissionsExt},
+        path::PathBuf,
     };
 
     fn records(from: usize, to: usize) -> Vec<Value> {
@@ -284,13 +191,9 @@ mod tests {
             Ok(page)
         };
 
-        let trailer = write_export(
-            &path,
-            format,
-            Map::from_iter([("kind".into(), "passage".into())]),
-            pages,
-        )
-        .unwrap();
+        let target = ExportTarget::of(&path, format, true).unwrap();
+        let filter = Map::from_iter([("kind".into(), "passage".into())]);
+        let trailer = write_export(&target, format, filter, pages).unwrap();
 
         (path, trailer)
     }
@@ -373,37 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_nothing_that_others_wrote_bites() {
-        let hidden = "11\u{202e}A\u{9b}2J\u{1b}[2J";
-        for (is_json, wanted) in [
-            (true, "{\"plate\":\"11\\u202eA\\u009b2J\\u001b[2J\"}\nب\n"),
-            (false, "11\\u{202e}A\\u{9b}2J\\u{1b}[2J,2\nب\n"),
-        ] {
-            let line = match is_json {
-                true => json!({"plate": hidden}).to_string(),
-                false => format!("{hidden},2"),
-            };
-            let mut screen = TerminalScreen {
-                inner: Vec::new(),
-                is_json,
-                line: Vec::new(),
-            };
-            // A character may be cut by the buffer before it.
-            for byte in format!("{line}\nب\n").as_bytes() {
-                screen.write_all(&[*byte]).unwrap();
-            }
-
-            screen.flush().unwrap();
-            assert_eq!(String::from_utf8(screen.inner).unwrap(), wanted);
-        }
-    }
-
-    #[test]
     fn an_export_that_is_refused_at_once_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let refused = || Err(Failure::usage("bad_value", "no crossing XYZ"));
         let path = dir.path().join("out");
-        let failure = write_export(&path, ExportFormat::Csv, Map::new(), refused).unwrap_err();
+        let target = ExportTarget::of(&path, ExportFormat::Csv, false).unwrap();
+        let failure = write_export(&target, ExportFormat::Csv, Map::new(), refused).unwrap_err();
 
         assert_eq!(failure.why, "no crossing XYZ");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -428,7 +306,8 @@ mod tests {
                 }
             };
 
-            let failure = write_export(&path, format, Map::new(), pages).unwrap_err();
+            let target = ExportTarget::of(&path, format, true).unwrap();
+            let failure = write_export(&target, format, Map::new(), pages).unwrap_err();
             assert_eq!(failure.code, "unreachable");
             assert!(
                 failure.why.contains("cut short") && failure.why.contains("out.part"),
@@ -438,12 +317,15 @@ mod tests {
 
             assert!(!path.exists(), "{format:?}");
             assert!(dir.path().join("out.part").exists());
+            let again = ExportTarget::of(&path, format, false).unwrap_err();
+            assert_eq!(again.code, "file_exists", "it may be anybody's");
         }
 
         // A whole one that was there before stays as it is, with its own trailer.
         let (path, trailer) = run(dir.path(), ExportFormat::Csv, 3);
         let cut = || Err(Failure::new("unreachable", "the node is gone"));
-        assert!(write_export(&path, ExportFormat::Csv, Map::new(), cut).is_err());
+        let target = ExportTarget::of(&path, ExportFormat::Csv, true).unwrap();
+        assert!(write_export(&target, ExportFormat::Csv, Map::new(), cut).is_err());
 
         let beside = std::fs::read_to_string(dir.path().join("out.trailer.json")).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&beside).unwrap(), trailer);
@@ -452,10 +334,69 @@ mod tests {
             sha256(&std::fs::read(&path).unwrap())
         );
 
-        let failure = write_export(Path::new("-"), ExportFormat::Parquet, Map::new(), || {
-            Ok(vec![])
-        })
-        .unwrap_err();
+        let failure = ExportTarget::of(Path::new("-"), ExportFormat::Parquet, false).unwrap_err();
         assert_eq!(failure.code, "needs_a_file");
+    }
+
+    #[test]
+    fn an_export_is_its_users_alone_and_is_written_into_nothing_that_lay_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+        std::fs::write(at("keep"), "mine").unwrap();
+        std::fs::write(at("out.part"), "left").unwrap();
+        std::fs::set_permissions(at("out.part"), std::fs::Permissions::from_mode(0o666)).unwrap();
+        let left = std::fs::File::open(at("out.part")).unwrap();
+
+        run(dir.path(), ExportFormat::Csv, 3);
+        assert_eq!((mode("out"), mode("out.trailer.json")), (0o600, 0o600));
+        assert_eq!(std::io::read_to_string(left).unwrap(), "left");
+
+        std::os::unix::fs::symlink("keep", at("out.part")).unwrap();
+        let linked = ExportTarget::of(&at("out"), ExportFormat::Ndjson, true).unwrap_err();
+        assert_eq!(linked.code, "is_a_link");
+        std::fs::remove_file(at("out.part")).unwrap();
+
+        // What comes to lie there after it was looked at is no file of this export's, either.
+        let target = ExportTarget::of(&at("out"), ExportFormat::Ndjson, true).unwrap();
+        std::os::unix::fs::symlink("keep", at("out.part")).unwrap();
+        let none = || Ok(vec![]);
+        assert!(write_export(&target, ExportFormat::Ndjson, Map::new(), none).is_err());
+        assert_eq!(std::fs::read_to_string(at("keep")).unwrap(), "mine");
+        std::fs::remove_file(at("out.part")).unwrap();
+
+        // A trailer that nobody said may go stays, and the export before which it would go is none.
+        std::fs::write(at("new.trailer.json"), "mine").unwrap();
+        let trailed = ExportTarget::of(&at("new"), ExportFormat::Parquet, false).unwrap_err();
+        assert_eq!(trailed.code, "file_exists");
+    }
+
+    #[test]
+    fn a_device_is_written_into_and_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("nul");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for path in [Path::new("/dev/null"), link.as_path()] {
+            for format in [
+                ExportFormat::Ndjson,
+                ExportFormat::Csv,
+                ExportFormat::Parquet,
+            ] {
+                let mut left = Some(records(0, 2));
+                let pages = || Ok(left.take().unwrap_or_default());
+                let target = ExportTarget::of(path, format, false).unwrap();
+                let trailer = write_export(&target, format, Map::new(), pages).unwrap();
+                assert_eq!(trailer["export"]["rows"], 2);
+            }
+        }
+
+        let null = std::fs::metadata("/dev/null").unwrap();
+        assert!(null.file_type().is_char_device() && link.is_symlink());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        let full = ExportTarget::of(Path::new("/dev/full"), ExportFormat::Csv, false).unwrap();
+        let page = || Ok(records(0, 2));
+        let failure = write_export(&full, ExportFormat::Csv, Map::new(), page).unwrap_err();
+        assert_eq!(failure.code, "unwritable");
     }
 }

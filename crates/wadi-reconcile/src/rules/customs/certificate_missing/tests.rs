@@ -149,6 +149,28 @@ fn bananas(id: &str, kg: i64, certificates: &[(&str, Option<i64>)], at_ms: i64) 
     entry(id, fields, &[event("registered", at_ms, json!({}))])
 }
 
+#[test]
+fn one_consignment_comes_on_several_trucks_under_one_certificate() {
+    let first = |covers| bananas("E1", 20_000, &[("C1", covers)], 1);
+    let found = |kg, covers, first: Facts| {
+        let second = bananas("E2", kg, &[("C1", covers)], 2);
+        let all = crate::reconcile(&dossier(second, vec![first], i64::MAX));
+        let of_rule = all.iter().filter(|f| f.rule.code == "R17");
+        let ids = of_rule.map(|f| f.contradiction.sentence.id.to_string());
+        ids.collect::<std::collections::BTreeSet<String>>()
+    };
+    let of = |ids: &[&str]| ids.iter().map(|id| format!("R17-{id}")).collect();
+    let forty = || Some(40_000);
+
+    assert_eq!(found(20_000, forty(), first(forty())), of(&[]));
+    let one_told = found(20_000, forty(), first(None));
+    assert_eq!(one_told, of(&["reused"]), "the first says nothing of it");
+    let told_less = found(20_000, forty(), first(Some(20_000)));
+    assert_eq!(told_less, of(&["reused", "exceeded"]));
+    let more = found(25_000, forty(), first(forty()));
+    assert_eq!(more, of(&["reused", "exceeded"]));
+}
+
 fn kept(id: &str, fields: serde_json::Value, at_ms: i64) -> Facts {
     hold(id, fields, &[event("hold.placed", at_ms, json!({}))])
 }
@@ -252,12 +274,6 @@ fn all_that_goes_by_one_certificate_is_added_up_and_the_last_one_carries_it() {
         "held, and not declared yet"
     );
 
-    for unit in ["t", "tne ", "طن"] {
-        let mut written = paper.clone();
-        written["unit"] = unit.into();
-        assert_eq!(exceeded(kept("H1", written, 9), vec![]), 1, "{unit}");
-    }
-
     assert_eq!(
         exceeded(kept("H1", paper.clone(), 9).state_is("RE_EXPORTED"), vec![]),
         0,
@@ -275,6 +291,39 @@ fn all_that_goes_by_one_certificate_is_added_up_and_the_last_one_carries_it() {
         0,
         "boxes are no mass"
     );
+}
+
+#[test]
+fn what_is_held_is_added_up_in_whatever_unit_of_mass_it_is_told() {
+    let exceeded = |anchor: Facts| {
+        let found = crate::reconcile(&dossier(anchor, vec![], i64::MAX));
+        let of_paper = found
+            .iter()
+            .filter(|f| f.contradiction.discriminator == "exceeded C1");
+        of_paper.count()
+    };
+    let paper = json!({"certificate.ref": "C1", "certificate.net_g": 10_000_000});
+
+    for (unit, quantity) in [
+        ("t", 15),
+        ("tne ", 15),
+        ("طن", 15),
+        ("metric ton", 15),
+        ("أطنان", 15),
+        ("DTN", 150),
+        ("LBR", 33_000),
+        ("lb", 33_000),
+        ("كيلوغرامات", 15_000),
+        ("gm", 15_000_000),
+    ] {
+        let mut written = paper.clone();
+        written["unit"] = unit.into();
+        written["quantity"] = quantity.into();
+        assert_eq!(exceeded(kept("H1", written.clone(), 9)), 1, "{unit}");
+
+        written["quantity"] = (quantity / 2).into();
+        assert_eq!(exceeded(kept("H1", written, 9)), 0, "less: {unit}");
+    }
 }
 
 #[test]

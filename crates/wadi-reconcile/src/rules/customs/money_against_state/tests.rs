@@ -176,6 +176,23 @@ fn a_hold_that_is_written_after_the_goods_went_is_told_as_such() {
 }
 
 #[test]
+fn a_hold_of_long_ago_that_is_linked_with_goods_that_went_did_not_hold_them() {
+    let found = |linked_ms: i64| {
+        let events = [
+            event("assessed", 1, json!({"duty_minor": 0, "currency": "IQD"})),
+            event("entry.released", 9, json!({})),
+        ];
+        let placed = event("hold.placed", 2, json!({}));
+        let link = event("link", linked_ms, json!({"record": "E1"}));
+        let held = hold("H1", json!({}), &[placed, link]);
+        firm("R14", entry("E1", json!({}), &events), vec![held])
+    };
+
+    assert_eq!(found(8), [Phase::Firm]);
+    assert_eq!(found(10), []);
+}
+
+#[test]
 fn an_end_of_a_hold_that_is_written_after_the_goods_went_excuses_nothing() {
     let events = [
         event("assessed", 1, json!({"duty_minor": 0, "currency": "IQD"})),

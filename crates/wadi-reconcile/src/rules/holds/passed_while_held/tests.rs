@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Phase, reconcile, tests::*};
+use crate::{HOUR_MS, Phase, reconcile, tests::*};
 use serde_json::Value as Json;
 
 fn found(released_ms: Option<i64>, received_ms: i64) -> Vec<Phase> {
@@ -561,8 +561,33 @@ fn the_exit_and_the_placement_are_cited() {
     assert_eq!(
         cited("R02", truck, vec![held(&[])]),
         [
-            side("H1", &["entry hold.placed@100"]),
+            side("H1", &["entry hold.placed@100", "entry link@100"]),
             side("P1", &["entry gate.out@500"]),
         ]
     );
+}
+
+#[test]
+fn two_vehicles_under_the_hold_of_one_entry_are_told_apart_by_what_they_are() {
+    let out = |id: &str, plate: &str| {
+        let events = [
+            event("link", 2, json!({"record": "E1"})),
+            event("gate.out", 500, json!({})),
+        ];
+        passage(id, json!({"vehicle.plate": plate}), &events)
+    };
+    let placed = [
+        event("hold.placed", 100, json!({})),
+        event("link", 100, json!({"record": "E1"})),
+    ];
+    let goods = entry("E1", json!({}), &[event("registered", 1, json!({}))]);
+    let held = hold("H1", json!({}), &placed);
+    let all = vec![held, out("P1", "22B2"), out("P2", "33C3")];
+
+    let found = crate::reconcile(&dossier(goods, all, i64::MAX));
+    let of_rule = found.iter().filter(|f| f.rule.code == "R02");
+    let named = of_rule.map(|f| f.contradiction.evidence["passage"].as_str());
+    let named: std::collections::BTreeSet<_> = named.collect();
+    let both: std::collections::BTreeSet<_> = [Some("P1"), Some("P2")].into();
+    assert_eq!(named, both);
 }

@@ -288,3 +288,19 @@ fn a_seal_that_is_changed_after_the_clearing_is_told_and_a_lawful_resealing_is_n
     assert_eq!(firm("R32", opened(), open("AA11")), []);
     assert_eq!(firm("R32", opened(), open("ZZ99")), [Phase::Firm]);
 }
+
+#[test]
+fn what_nobody_had_said_before_the_assessment_is_told_as_such() {
+    let put = |before: &[&str]| {
+        let mut put = change("certificate.1", "", 5, Some("assessed"));
+        put["before"] = json!(before);
+        let goods = entry("E1", json!({}), &[]).with("changed_after", json!([put]));
+        let found = reconcile(&dossier(goods, vec![], 0));
+        let of_rule = found.into_iter().find(|f| f.rule.code == "R32");
+        of_rule.expect("it is told").text
+    };
+
+    let captured = put(&[]);
+    assert!(captured.contains("which held nothing"), "{captured}");
+    assert!(!put(&["EC-1"]).contains("which held nothing"));
+}

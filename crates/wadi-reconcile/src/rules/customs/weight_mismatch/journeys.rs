@@ -1,0 +1,373 @@
+//! Which trucks carried which goods, as R03 sees it.
+
+use super::*;
+use crate::{HOUR_MS, Phase, reconcile, tests::*};
+use serde_json::{Value as Json, json};
+
+fn hours(hours: i64) -> i64 {
+    hours.saturating_mul(HOUR_MS)
+}
+
+fn weighed(at_ms: i64, net_kg: i64) -> Json {
+    let mut weighed = event(
+        "weighed",
+        at_ms,
+        json!({"gross_kg": 15_000 + net_kg, "tare_kg": 15_000}),
+    );
+    weighed["attested"] = true.into();
+    weighed
+}
+
+/// An entry over twenty tonnes that was registered and released in these hours.
+fn goods(id: &str, fields: Json, [registered, released]: [i64; 2]) -> Facts {
+    let mut fields = fields;
+    fields["goods.1.gross_g"] = 20_000_000.into();
+    let events = [
+        event("registered", hours(registered), json!({})),
+        event("entry.released", hours(released), json!({})),
+    ];
+    entry(id, fields, &events)
+}
+
+/// A truck that came and left in these hours, weighed an hour after it came.
+fn truck(id: &str, fields: Json, [came, left]: [i64; 2], net_kg: Option<i64>) -> Facts {
+    with_events(id, fields, [came, left], net_kg, &[])
+}
+
+fn with_events(
+    id: &str,
+    fields: Json,
+    [came, left]: [i64; 2],
+    net_kg: Option<i64>,
+    more: &[Json],
+) -> Facts {
+    let mut all = json!({"direction": "in", "purpose": "goods"});
+    let known = all.as_object_mut().expect("an object");
+    known.extend(fields.as_object().expect("an object").clone());
+
+    let mut events = vec![event("gate.in", hours(came), json!({}))];
+    events.extend(net_kg.map(|net_kg| weighed(hours(came + 1), net_kg)));
+    events.extend_from_slice(more);
+    events.push(event("gate.out", hours(left), json!({})));
+    passage(id, all, &events)
+}
+
+/// Which of these records carry R03, once all is received.
+fn told(all: &[Facts]) -> Vec<&str> {
+    let is_told = |anchor: &&Facts| {
+        let others = all.iter().filter(|other| other.id != anchor.id);
+        let others = others.cloned().collect();
+        !firm("R03", (*anchor).clone(), others).is_empty()
+    };
+    all.iter().filter(is_told).map(|f| f.id.as_str()).collect()
+}
+
+#[test]
+fn each_trip_of_a_truck_stands_beside_its_own_entry_however_many_there_are() {
+    let series = |every_h: i64, net_kg: [i64; 6]| -> Vec<Facts> {
+        let trips = net_kg.into_iter().zip(0..).flat_map(|(net_kg, n)| {
+            let from = n * every_h;
+            [
+                goods(&format!("E{n}"), json!({}), [from, from + 3]),
+                truck(
+                    &format!("P{n}"),
+                    json!({}),
+                    [from + 1, from + 4],
+                    Some(net_kg),
+                ),
+            ]
+        });
+        trips.collect()
+    };
+
+    for every_h in [8, 12, 23, 24, 30] {
+        assert_eq!(told(&series(every_h, [20_000; 6])), [] as [&str; 0]);
+        for n in [0, 4, 5] {
+            let mut net_kg = [20_000; 6];
+            net_kg[n] = 30_000;
+            let one = format!("E{n}");
+            assert_eq!(told(&series(every_h, net_kg)), [one.as_str()], "{every_h}");
+        }
+    }
+}
+
+#[test]
+fn what_is_entered_for_tomorrow_is_not_on_todays_truck() {
+    let today = || {
+        vec![
+            goods("E1", json!({}), [0, 3]),
+            truck("P1", json!({}), [1, 5], Some(20_000)),
+        ]
+    };
+    let tomorrow = |registered: i64| goods("E2", json!({}), [registered, 27]);
+    for registered in [4, 7] {
+        let all = [today(), vec![tomorrow(registered)]].concat();
+        assert_eq!(told(&all), [] as [&str; 0], "{registered}");
+    }
+
+    let both = vec![tomorrow(4), truck("P2", json!({}), [25, 28], Some(20_000))];
+    assert_eq!(told(&[today(), both].concat()), [] as [&str; 0]);
+}
+
+#[test]
+fn a_second_trip_without_an_entry_is_added_once_its_own_is_overdue() {
+    let first = goods("E1", json!({}), [0, 3]);
+    let trucks = vec![
+        truck("P1", json!({}), [1, 4], Some(20_000)),
+        truck("P2", json!({}), [25, 28], Some(20_000)),
+    ];
+    let due_ms = hours(25 + 24);
+    let found = |ms: i64| phases("R03", &dossier(first.clone(), trucks.clone(), ms));
+    assert_eq!(found(due_ms - 1), [Phase::Pending]);
+    assert_eq!(found(due_ms), [Phase::Firm]);
+}
+
+#[test]
+fn one_load_that_is_weighed_at_several_stations_counts_once() {
+    let transit = || json!({"transit.ref": "T-1"});
+    let out = |net_kg: i64| {
+        let way_out = json!({"transit.ref": "T-1", "direction": "out"});
+        truck("P2", way_out, [20, 22], Some(net_kg)).at("QAM")
+    };
+    let found = |in_kg: i64, second: Facts| {
+        let first = truck("P1", transit(), [1, 4], Some(in_kg));
+        told(&[goods("E1", transit(), [0, 3]), first, second]).len()
+    };
+    assert_eq!(found(20_000, out(20_000)), 0);
+    assert_eq!(found(27_000, out(20_000)), 1, "it lost some on its way");
+    assert_eq!(found(20_000, out(12_000)), 1, "so it did here");
+    let convoy = json!({"transit.ref": "T-1", "vehicle.plate": "22B2"});
+    let second = || truck("P2", convoy.clone(), [1, 4], Some(20_000));
+    assert_eq!(found(20_000, second()), 1, "another truck of one transit");
+    assert_eq!(
+        found(10_000, truck("P2", convoy.clone(), [1, 4], Some(10_000))),
+        0
+    );
+
+    let diverted = |at_h: i64| {
+        let sent = event("diverted", hours(at_h), json!({"to": "QAM"}));
+        let came = [
+            event("gate.in", hours(1), json!({})),
+            weighed(hours(2), 20_000),
+            sent,
+        ];
+        let first = passage("P1", json!({"direction": "in"}), &came);
+        let second = truck("P2", json!({}), [12, 15], Some(20_000)).at("QAM");
+        told(&[goods("E1", json!({}), [0, 14]), first, second]).len()
+    };
+    assert_eq!(diverted(3), 0);
+    assert_eq!(diverted(16), 1, "said once the other was gone");
+}
+
+#[test]
+fn goods_that_are_moved_to_another_truck_are_one_load() {
+    let found = |moved: Json, at_h: i64| {
+        let fields = |plate: &str| json!({"vehicle.plate": plate, "transit.ref": "T-1"});
+        let moved = event("transhipped", hours(at_h), moved);
+        let first = with_events("P1", fields("11A1"), [1, 9], Some(20_000), &[moved]);
+        let second = truck("P2", fields("22B2"), [4, 8], Some(20_000));
+        told(&[goods("E1", fields("11A1"), [0, 3]), first, second]).len()
+    };
+    let to = |packages: i64| json!({"packages": packages, "to_plate": "22-B-2"});
+
+    assert_eq!(found(to(100), 4), 0);
+    assert_eq!(found(to(0), 4), 1, "nothing was moved");
+    assert_eq!(found(to(100), 9), 1, "said once the other was gone");
+    assert_eq!(found(to(100), 7), 1, "it was laden before");
+    let elsewhere = json!({"packages": 100, "to_plate": "33C3"});
+    assert_eq!(found(elsewhere, 4), 1);
+}
+
+#[test]
+fn a_scale_weighs_the_container_with_the_goods() {
+    let found = |declared: &str, carried: &str, net_kg: i64| {
+        let of = |container: &str| json!({"container.1": container});
+        let first = truck("P1", of(carried), [1, 4], Some(net_kg));
+        told(&[goods("E1", of(declared), [0, 3]), first]).len()
+    };
+
+    assert_eq!(found("C1", "C1", 24_000), 0);
+    assert_eq!(found("C1", "C1", 20_000), 0, "it is part of the tare");
+    assert_eq!(found("C1", "C1", 27_000), 1);
+    assert_eq!(found("C1", "C1", 15_000), 1);
+    assert_eq!(found("C1", "none", 24_000), 1, "nobody saw it");
+    assert_eq!(found("none", "C1", 24_000), 1, "nobody declared it");
+}
+
+#[test]
+fn what_nobody_weighed_hides_nothing_that_was() {
+    let found = |net_kg: i64, other: Facts| {
+        let first = truck("P1", json!({}), [1, 4], Some(net_kg));
+        told(&[goods("E1", json!({}), [0, 3]), first, other]).len()
+    };
+    let home = || json!({"direction": "out", "purpose": "empty"});
+    let others = || {
+        [
+            truck("P2", home(), [20, 21], None),
+            truck("P2", home(), [20, 21], None).at("QAM"),
+            passage("P2", json!({"direction": "in"}), &[]),
+            truck("P2", json!({}), [20, 21], None),
+            truck("P2", json!({"direction": "out"}), [20, 21], Some(18_000)),
+        ]
+    };
+
+    for other in others() {
+        assert_eq!(found(27_000, other), 1);
+    }
+    for other in others() {
+        assert_eq!(found(20_000, other), 0, "nor does it add any");
+    }
+
+    assert_eq!(found(12_000, truck("P2", home(), [20, 21], None)), 1);
+    let with_the_rest = truck("P2", json!({}), [20, 21], None);
+    assert_eq!(found(12_000, with_the_rest), 0, "nobody knows how much");
+}
+
+#[test]
+fn a_second_record_of_one_arrival_is_no_second_load() {
+    let came = [
+        event("gate.in", hours(1), json!({})),
+        weighed(hours(2), 20_000),
+    ];
+    let first = passage("P1", json!({"direction": "in"}), &came);
+    let found =
+        |second: Facts| told(&[goods("E1", json!({}), [0, 3]), first.clone(), second]).len();
+
+    assert_eq!(found(truck("P2", json!({}), [3, 5], None)), 0);
+    assert_eq!(found(truck("P2", json!({}), [3, 5], Some(20_000))), 1);
+}
+
+#[test]
+fn a_link_makes_no_load_of_a_truck_that_has_its_own_entry_or_was_gone() {
+    let plate = |plate: &str| json!({"vehicle.plate": plate});
+    let first = |net_kg| truck("P1", plate("11A1"), [1, 4], Some(net_kg));
+    let second = |net_kg| truck("P2", plate("22B2"), [1, 4], net_kg);
+    let linked = |at_h: i64, declared_g: i64| {
+        let events = [
+            event("registered", 0, json!({})),
+            event("link", hours(at_h), json!({"record": "P2"})),
+        ];
+        entry("E1", json!({"goods.1.gross_g": declared_g}), &events)
+    };
+    let other = || goods("E2", plate("22B2"), [0, 3]);
+
+    for at_h in [2, 9] {
+        let forged = [
+            linked(at_h, 20_000_000),
+            first(20_000),
+            second(Some(20_000)),
+            other(),
+        ];
+        assert_eq!(told(&forged), [] as [&str; 0], "{at_h}");
+        let hidden = [
+            linked(at_h, 20_000_000),
+            first(27_000),
+            second(None),
+            other(),
+        ];
+        assert_eq!(told(&hidden), ["E1"], "{at_h}");
+    }
+
+    let both = |at_h| {
+        [
+            linked(at_h, 40_000_000),
+            first(20_000),
+            second(Some(20_000)),
+        ]
+    };
+    assert_eq!(told(&both(2)), [] as [&str; 0], "two trucks carry it");
+    assert_eq!(told(&both(9)), ["E1"], "said once it was gone");
+}
+
+#[test]
+fn an_entry_that_is_cancelled_or_another_truck_that_was_turned_back_adds_nothing() {
+    let cancelled = goods("E1", json!({}), [0, 3]).state_is("CANCELLED");
+    let first = || truck("P1", json!({}), [1, 4], Some(20_000));
+    let anew = goods("E2", json!({}), [0, 3]);
+    assert_eq!(told(&[cancelled, anew.clone(), first()]), [] as [&str; 0]);
+
+    let came = [
+        event("gate.in", hours(-9), json!({})),
+        weighed(hours(-8), 27_000),
+    ];
+    let back = passage("P0", json!({"direction": "in"}), &came).state_is("TURNED_BACK");
+    assert_eq!(told(&[anew, first(), back]), [] as [&str; 0]);
+}
+
+#[test]
+fn only_goods_that_were_moved_explain_another_mass() {
+    let found = |moved: Option<(&str, i64, i64)>, masses: [i64; 2]| {
+        let moved = moved
+            .map(|(kind, packages, at_h)| event(kind, hours(at_h), json!({"packages": packages})));
+        let tickets = [weighed(hours(2), masses[0]), weighed(hours(6), masses[1])];
+        let events: Vec<Json> = tickets.into_iter().chain(moved).collect();
+        let truck = with_events("P1", json!({}), [1, 9], None, &events);
+        told(&[truck]).len()
+    };
+    let less = [30_000, 20_000];
+
+    assert_eq!(found(None, less), 1);
+    assert_eq!(found(Some(("unloaded", 50, 4)), less), 0);
+    assert_eq!(found(Some(("unloaded", 0, 4)), less), 1, "nothing came off");
+    assert_eq!(
+        found(Some(("unloaded", 50, 7)), less),
+        1,
+        "it came off later"
+    );
+    assert_eq!(
+        found(Some(("reloaded", 50, 4)), less),
+        1,
+        "it would weigh more"
+    );
+
+    let mut written_late = event("unloaded", hours(4), json!({"packages": 50}));
+    written_late["entered_ms"] = hours(10).into();
+    let tickets = [weighed(hours(2), 30_000), weighed(hours(6), 20_000)];
+    let events: Vec<Json> = tickets.into_iter().chain([written_late]).collect();
+    let gone = with_events("P1", json!({}), [1, 9], None, &events);
+    assert_eq!(told(&[gone]), ["P1"], "it was written once it was gone");
+
+    let more = [20_000, 30_000];
+    assert_eq!(found(Some(("reloaded", 50, 4)), more), 0);
+    assert_eq!(found(Some(("unloaded", 50, 4)), more), 1);
+}
+
+#[test]
+fn what_came_off_a_truck_was_on_it_when_it_came() {
+    let found = |first_kg: i64, second_kg: i64, declared_g: i64| {
+        let moved = [
+            event("unloaded", hours(4), json!({"packages": 50})),
+            weighed(hours(5), second_kg),
+        ];
+        let truck = with_events("P1", json!({}), [1, 9], Some(first_kg), &moved);
+        let declared = entry("E1", json!({"goods.1.gross_g": declared_g}), &[]);
+        told(&[declared, truck]).len()
+    };
+
+    assert_eq!(found(30_000, 20_000, 30_000_000), 0);
+    assert_eq!(found(30_000, 20_000, 20_000_000), 1);
+    assert_eq!(found(22_000, 20_000, 30_000_000), 1);
+}
+
+#[test]
+fn both_sides_are_cited() {
+    let all = [
+        goods("E1", json!({"container.1": "C1"}), [0, 3]).with(
+            "put_by",
+            json!([{"entry": "declares", "fields": ["goods.1.gross_g"]}]),
+        ),
+        truck("P1", json!({"container.1": "C1"}), [1, 4], Some(30_000)),
+    ];
+    let found = reconcile(&dossier(all[0].clone(), vec![all[1].clone()], i64::MAX));
+    let found = found.iter().find(|f| f.rule.code == "R03").expect("told");
+    let json = found.json(&all[0]);
+
+    let evidence = &json["evidence"];
+    assert_eq!(evidence["containers"], json!(["C1"]));
+    let cited = evidence["cites"].to_string();
+    let weighing = format!("entry weighed@{}", hours(2));
+    assert!(
+        cited.contains("declares") && cited.contains(&weighing),
+        "{cited}"
+    );
+}
