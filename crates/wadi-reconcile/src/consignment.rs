@@ -13,7 +13,7 @@
 use crate::{
     Dossier, Fact, Facts,
     numbers::{apart, hours_ms},
-    passages::Told,
+    passages::WhenTold,
 };
 use std::collections::BTreeSet;
 use wadi_record::field_term;
@@ -24,7 +24,7 @@ pub(crate) const TAKEN_OFF: [&str; 2] = ["unloaded", "transhipped"];
 pub(crate) const PUT_ON: [&str; 1] = ["reloaded"];
 
 /// What records of one journey share, in its normal forms.
-struct Marks {
+struct KnownMarks {
     containers: BTreeSet<String>,
     transit: Option<String>,
     vehicles: BTreeSet<(&'static str, String)>,
@@ -33,7 +33,7 @@ struct Marks {
     named: BTreeSet<String>,
 }
 
-impl Marks {
+impl KnownMarks {
     fn of(record: &Facts) -> Self {
         let form = |name: &str, text: &str| field_term(name, text).map(|(_, value)| value);
         let all = |prefix: &str| {
@@ -100,12 +100,12 @@ impl Cargo {
 pub(crate) struct Station<'a> {
     /// The passage.
     pub(crate) passage: &'a Facts,
-    marks: Marks,
+    marks: KnownMarks,
     /// What it was known by when it was let go: what is captured later joins no loads.
     vehicles: BTreeSet<(&'static str, String)>,
     containers: BTreeSet<String>,
     came_ms: i64,
-    left: Option<Told>,
+    left: Option<WhenTold>,
     cargo: Cargo,
     /// Whether it goes out, and does not only leave open that it comes in.
     is_exit: bool,
@@ -124,7 +124,7 @@ impl<'a> Station<'a> {
 
         Some(Self {
             passage,
-            marks: Marks::of(passage),
+            marks: KnownMarks::of(passage),
             vehicles: passage.vehicles_told(),
             containers: passage.containers_told(),
             came_ms,
@@ -234,7 +234,7 @@ pub(crate) struct Load<'a> {
     /// The stations; never none.
     pub(crate) stations: Vec<Station<'a>>,
     /// When it left the last of them.
-    left: Option<Told>,
+    left: Option<WhenTold>,
     /// An entry that goes with it had been let go when it left.
     is_declared: bool,
     /// It is no entry's own as yet, and nobody said whose it is: its own may still come.
@@ -310,7 +310,7 @@ enum Tie {
 
 /// How well a load fits an entry: of several the least fits best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Claim {
+struct Fit {
     is_nothing: bool,
     is_far: bool,
     tie: Tie,
@@ -325,10 +325,10 @@ struct Claim {
 /// A customs entry that declares something.
 struct Declared<'a> {
     facts: &'a Facts,
-    marks: Marks,
+    marks: KnownMarks,
     began_ms: i64,
     written_ms: i64,
-    released: Option<Told>,
+    released: Option<WhenTold>,
 }
 
 impl<'a> Declared<'a> {
@@ -336,10 +336,10 @@ impl<'a> Declared<'a> {
         let released = entry.events("entry.released").min_by_key(|e| e.at_ms());
         Self {
             facts: entry,
-            marks: Marks::of(entry),
+            marks: KnownMarks::of(entry),
             began_ms: entry.began_ms(),
             written_ms: entry.written_ms(),
-            released: released.map(|e| Told {
+            released: released.map(|e| WhenTold {
                 at_ms: e.at_ms(),
                 known_ms: e.known_from_ms(),
             }),
@@ -354,12 +354,12 @@ impl<'a> Declared<'a> {
         };
         let is_made = self.began_ms <= left.at_ms && self.written_ms <= left.known_ms;
         let is_let_go =
-            |released: Told| released.at_ms <= left.at_ms && released.known_ms <= left.known_ms;
+            |released: WhenTold| released.at_ms <= left.at_ms && released.known_ms <= left.known_ms;
 
         is_made && self.released.is_some_and(is_let_go)
     }
 
-    fn claim(&self, load: &Load<'_>, near_ms: i64) -> Option<Claim> {
+    fn fit(&self, load: &Load<'_>, near_ms: i64) -> Option<Fit> {
         let came_ms = load.came_ms();
         let until_ms = self.released.map_or(i64::MIN, |released| released.at_ms);
         let before_ms = came_ms.saturating_sub(until_ms.max(self.began_ms)).max(0);
@@ -378,7 +378,7 @@ impl<'a> Declared<'a> {
         let is_past = is_far && after_ms > 0 && tie != Tie::Word;
         // A truck that goes out empty brought nothing of them.
         let is_gone = load.is_nothing() && load.is_outbound();
-        (!is_past && !is_gone).then(|| Claim {
+        (!is_past && !is_gone).then(|| Fit {
             is_nothing: load.is_nothing(),
             is_far,
             tie,
@@ -487,8 +487,8 @@ fn best_of(
     may_be: impl Fn(&Load<'_>) -> bool,
 ) -> Option<usize> {
     let all = loads.iter().enumerate().filter(|(_, load)| may_be(load));
-    let claims = all.filter_map(|(n, load)| Some((entry.claim(load, near_ms)?, n)));
-    claims.min().map(|(_, n)| n)
+    let fits = all.filter_map(|(n, load)| Some((entry.fit(load, near_ms)?, n)));
+    fits.min().map(|(_, n)| n)
 }
 
 /// The entry that a load goes with which is no entry's own, and by what. A container that came
@@ -505,13 +505,13 @@ fn follows<'e, 'a>(
     };
     let is_first = !loads.iter().any(came_before);
 
-    let claims = entries.iter().filter_map(|entry| {
-        let claim = entry.claim(load, near_ms)?;
-        let follows = !claim.is_far || is_first || claim.tie == Tie::Word;
-        follows.then_some((claim, entry.written_ms, &entry.facts.id, entry))
+    let fits = entries.iter().filter_map(|entry| {
+        let fit = entry.fit(load, near_ms)?;
+        let follows = !fit.is_far || is_first || fit.tie == Tie::Word;
+        follows.then_some((fit, entry.written_ms, &entry.facts.id, entry))
     });
-    let best = claims.min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
-    best.map(|(claim, _, _, entry)| (entry, claim.tie))
+    let best = fits.min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    best.map(|(fit, _, _, entry)| (entry, fit.tie))
 }
 
 /// The loads that passages of a dossier carried, the earliest first.
@@ -530,7 +530,7 @@ fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
         }
     }
 
-    let left: Vec<Option<Told>> = loads
+    let left: Vec<Option<WhenTold>> = loads
         .iter()
         .map(|load| {
             let last = load.stations.last().and_then(|s| s.left);
@@ -545,14 +545,14 @@ fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
 }
 
 /// When the vehicle of a load came with the next one: by then it had left, though nobody wrote it.
-fn came_again(loads: &[Load<'_>], load: &Load<'_>) -> Option<Told> {
+fn came_again(loads: &[Load<'_>], load: &Load<'_>) -> Option<WhenTold> {
     let since_ms = load.stations.iter().map(|s| s.came_ms).max()?;
     let all = loads.iter().flat_map(|other| &other.stations);
     let next =
         all.filter(|next| next.came_ms > since_ms && load.any(|own| own.shares_vehicle(next)));
 
     let next = next.min_by(|a, b| (a.came_ms, &a.passage.id).cmp(&(b.came_ms, &b.passage.id)))?;
-    Some(Told {
+    Some(WhenTold {
         at_ms: next.came_ms,
         known_ms: next.passage.written_ms().max(next.came_ms),
     })

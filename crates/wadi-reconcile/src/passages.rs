@@ -42,7 +42,7 @@ impl Fact<'_> {
 
 /// When something happened, by what is said and by when that was written, Unix milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told {
+pub(crate) struct WhenTold {
     /// As claimed.
     pub(crate) at_ms: i64,
     /// When it happened or was written down, whichever is later.
@@ -141,12 +141,12 @@ impl Facts {
 
     /// When a passage left for good: its exits since it came in last. What is written later undoes
     /// nothing of what was known when its first exit was.
-    pub(crate) fn left(&self) -> Option<Told> {
+    pub(crate) fn left(&self) -> Option<WhenTold> {
         let last_in_ms = self.last_ms("gate.in").unwrap_or(i64::MIN);
         let exits = self.events("gate.out");
         let exits: Vec<Fact<'_>> = exits.filter(|e| e.at_ms() >= last_in_ms).collect();
 
-        Some(Told {
+        Some(WhenTold {
             at_ms: exits.iter().map(|e| e.at_ms()).max()?,
             known_ms: exits.iter().map(|e| e.known_from_ms()).min()?,
         })

@@ -544,9 +544,8 @@ pub fn terms(record: &Record) -> Terms {
     }
 
     for (name, texts) in &texts {
-        let codes = texts
-            .iter()
-            .filter(|_| name.ends_with("hs_code") && is_entry);
+        let is_code = is_entry && name.ends_with("hs_code");
+        let codes = texts.iter().filter(|_| is_code);
         codes.for_each(|code| put("hs", hs_subheading(code)));
 
         let days = texts.iter().filter(|_| *name == "date");

@@ -4,9 +4,9 @@
 //! come ([`SessionPhase`]). Each part owns what it needs: what is known of a log at the peer
 //! ([`PeerLog`]), what is in flight ([`SendWindow`]), what a neighbour keeps for the hub
 //! ([`Carrying`]), the telling of frontiers ([`FrontierExchange`]), what is remembered of the last
-//! contact ([`FrontierMemory`]), logs whose author is not known yet ([`UnknownAuthors`]), which lanes
-//! go over this one of several links ([`SessionLanes`]), and where the cuts stand that go before
-//! what they cut ([`CutPlaces`]).
+//! contact ([`FrontierMemory`]), logs whose author is not known yet ([`UnknownAuthors`]), which
+//! lanes go over this one of several links ([`SessionLanes`]), and where the cuts stand that go
+//! before what they cut ([`CutPlaces`]).
 
 mod answers;
 mod carrying;

@@ -35,7 +35,8 @@ pub enum Group {
     /// The reasons of problems, as no_authority-event. Not among [`Group::ALL`]: its messages are
     /// sentences with values ([`Language::problem_detail`](crate::Language::problem_detail)).
     Detail,
-    /// What stands on the console's pages and in the command line's tables. Not among [`Group::ALL`]: it names nothing.
+    /// What stands on the console's pages and in the command line's tables. Not among
+    /// [`Group::ALL`]: it names nothing.
     Console,
 }
 

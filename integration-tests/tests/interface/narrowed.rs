@@ -1,5 +1,5 @@
-//! What a token that reads some crossings or kinds alone is told beside records, and what an officer
-//! is told of other departments' tokens for releases.
+//! What a token that reads some crossings or kinds alone is told beside records, and what an
+//! officer is told of other departments' tokens for releases.
 
 use integration_tests::{OPERATOR, Site, World};
 use serde_json::{Value, json};

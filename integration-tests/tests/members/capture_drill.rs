@@ -13,7 +13,7 @@ use std::sync::{
 };
 use wadi_log::{Admit, Body, Cut, CutTarget, RecordId, Role};
 use wadi_node::{Clock, Node, Target, Write};
-use wadi_record::Passage;
+use wadi_record::{HoldType, Passage, QuarantineHold};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -275,9 +275,10 @@ async fn crossings_learn_from_each_other_and_by_stick_that_their_hub_is_captured
     })
     .await;
     let _again = connect(trb, qam);
-    let second = truck(trb, "22-B-2").await;
-    let told = "it is talked to again";
-    until(told, async || holds(qam, &second).await).await;
+    let order = QuarantineHold::place(HoldType::Veterinary, "order 7");
+    let write = Write::by("OF-1", "VET", Target::New(None), order);
+    let held = trb.write(write).await.unwrap().record;
+    until("it is talked to again", async || holds(qam, &held).await).await;
     for (site, wire) in sites.iter().zip(wires) {
         let told = format!("{} talks to the hub no more", site.me().name);
         until(&told, async || wire.is_over()).await;

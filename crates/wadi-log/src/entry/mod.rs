@@ -61,8 +61,8 @@ pub struct Common {
     pub device: String,
     /// The device's own counter; 0 where it has none.
     pub device_seq: u64,
-    /// The run of that counter: as the device names it; where an operator let it begin anew, `#` and
-    /// how often. Empty where it never did.
+    /// The run of that counter: as the device names it; where an operator let it begin anew, `#`
+    /// and how often. Empty where it never did.
     pub device_run: String,
 }
 

@@ -26,8 +26,8 @@ use wadi_record::{Draft, DraftContext, Kind, Record, is_decision, warnings};
 const AHEAD_MS: i64 = 3_600_000;
 
 /// Entries that a write is based on at most. An entry may name 256, which is most of its bytes: so
-/// many leave room for what it says. Without a bound it would be no entry, and whoever adds hundreds
-/// to a record that nobody has seen yet would keep everybody else from writing on it.
+/// many leave room for what it says. Without a bound it would be no entry, and whoever adds
+/// hundreds to a record that nobody has seen yet would keep everybody else from writing on it.
 const BASE_MAX: usize = 128;
 
 /// The record that a write belongs to, and the crossing whose log takes it. None begins a record.

@@ -210,8 +210,10 @@ async fn who_lets_out_what_nobody_cleared_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_lets_out_by_a_second_record_is_told_what_is_open_on_the_first() {
     let dir = tempfile::tempdir().unwrap();
-    let (_country, sites) = found_country(dir.path()).await;
+    let (country, sites) = found_country(dir.path()).await;
+    let hub = country.node(dir.path(), 2, "hub").await;
     let trb = &sites[0];
+    register(&hub, trb, "OF-1", "PORT").await;
     let came = |plate: &str| {
         Passage::announce("in")
             .plate(plate, "IQ")
@@ -238,6 +240,7 @@ async fn who_lets_out_by_a_second_record_is_told_what_is_open_on_the_first() {
     let elsewhere = at_gate(trb, Target::On(other), cleared()).await;
     assert_eq!(told(&elsewhere), "", "another vehicle");
 
+    hub.stop().await;
     for node in &sites {
         node.stop().await;
     }

@@ -67,7 +67,7 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
     let weighed = all.loads.iter().map(|load| LoadMass::of(load, permille));
     let weighed: Vec<LoadMass<'_>> = weighed.collect();
 
-    let most: Vec<Mass<'_>> = weighed.iter().filter_map(|load| load.most).collect();
+    let most: Vec<WeighedMass<'_>> = weighed.iter().filter_map(|load| load.most).collect();
     let goods_kg = without_containers(kg_of(&most), all.containers.len(), most.len());
     if goods_kg > declared_kg && beyond(declared_kg, goods_kg, permille) {
         return Some(told(dossier, &all, declared_kg, &most));
@@ -75,7 +75,7 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
 
     // The truck that nobody weighed may have carried the rest.
     let least = weighed.iter().map(|load| load.least);
-    let least: Vec<Mass<'_>> = least.collect::<Option<_>>()?;
+    let least: Vec<WeighedMass<'_>> = least.collect::<Option<_>>()?;
     let least_kg = kg_of(&least);
     let is_less = least_kg < declared_kg && beyond(declared_kg, least_kg, permille);
     is_less.then(|| told(dossier, &all, declared_kg, &least))
@@ -83,13 +83,13 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
 
 /// What one passage of a load weighed net.
 #[derive(Clone, Copy)]
-struct Mass<'a> {
+struct WeighedMass<'a> {
     truck: &'a Facts,
     weighing: Fact<'a>,
     net_kg: i64,
 }
 
-fn kg_of(masses: &[Mass<'_>]) -> i64 {
+fn kg_of(masses: &[WeighedMass<'_>]) -> i64 {
     total(masses.iter().map(|mass| mass.net_kg))
 }
 
@@ -103,9 +103,9 @@ fn without_containers(net_kg: i64, containers: usize, vehicles: usize) -> i64 {
 #[derive(Default)]
 struct LoadMass<'a> {
     /// The most that a station weighed; none where none did.
-    most: Option<Mass<'a>>,
+    most: Option<WeighedMass<'a>>,
     /// The least, as long as nothing had come off.
-    least: Option<Mass<'a>>,
+    least: Option<WeighedMass<'a>>,
 }
 
 impl<'a> LoadMass<'a> {
@@ -122,7 +122,7 @@ impl<'a> LoadMass<'a> {
             let first_ms = taken_off.iter().map(|e| e.at_ms()).min();
             let before = first_ms.and_then(|ms| latest_net(truck, permille, ms));
             let latest = latest_net(truck, permille, i64::MAX);
-            let mass = |found: (Fact<'a>, i64)| Mass {
+            let mass = |found: (Fact<'a>, i64)| WeighedMass {
                 truck,
                 weighing: found.0,
                 net_kg: found.1,
@@ -153,7 +153,7 @@ fn told(
     dossier: &Dossier,
     all: &Consignment<'_>,
     declared_kg: i64,
-    masses: &[Mass<'_>],
+    masses: &[WeighedMass<'_>],
 ) -> Contradiction {
     let net_kg = kg_of(masses);
     let trucks: Vec<&str> = masses.iter().map(|mass| mass.truck.printed()).collect();
@@ -210,12 +210,17 @@ fn declares_mass(name: &str) -> bool {
 /// Through which time something may still come that explains it, Unix milliseconds: the next truck
 /// with the rest of the goods, the truck whose weighing customs disputed, on its way back to a
 /// scale, or the own entry of a truck that has none.
-fn due_ms(dossier: &Dossier, all: &Consignment<'_>, declared_kg: i64, masses: &[Mass<'_>]) -> i64 {
+fn due_ms(
+    dossier: &Dossier,
+    all: &Consignment<'_>,
+    declared_kg: i64,
+    masses: &[WeighedMass<'_>],
+) -> i64 {
     let counterpart_ms = hours_ms(dossier.policy.counterpart_h);
     let lets_go = ["entry.released", "entry.exited"];
     let is_let_go = |e: &&Facts| e.any(&lets_go).next().is_some();
     let is_less = kg_of(masses) < declared_kg;
-    let is_disputed = |mass: &Mass<'_>| mass.truck.is_disputed(&mass.weighing);
+    let is_disputed = |mass: &WeighedMass<'_>| mass.truck.is_disputed(&mass.weighing);
     let may_change = is_less || masses.iter().any(is_disputed);
 
     let weighed_ms = masses.iter().map(|mass| mass.weighing.at_ms()).max();
@@ -312,7 +317,7 @@ fn is_tare_of_another(weighed: &Fact<'_>, all: &[Fact<'_>], permille: u32) -> bo
 }
 
 /// What happened to a load between two weighings, and they.
-enum Step {
+enum LoadStep {
     /// It was weighed, kilograms.
     Weighed(i64),
     /// Goods came off: it may weigh less.
@@ -322,19 +327,19 @@ enum Step {
 }
 
 /// Whether masses differ by more than is allowed, and nothing that was moved between explains it.
-fn is_unexplained(steps: &[(i64, Step)], allowed: i64) -> bool {
+fn is_unexplained(steps: &[(i64, LoadStep)], allowed: i64) -> bool {
     let mut least: Option<i64> = None;
     let mut most: Option<i64> = None;
     steps.iter().any(|(_, step)| match step {
-        Step::TakenOff => {
+        LoadStep::TakenOff => {
             most = None;
             false
         }
-        Step::PutOn => {
+        LoadStep::PutOn => {
             least = None;
             false
         }
-        Step::Weighed(mass) => {
+        LoadStep::Weighed(mass) => {
             let is_lighter = most.is_some_and(|most| most.saturating_sub(*mass) > allowed);
             let is_heavier = least.is_some_and(|least| mass.saturating_sub(least) > allowed);
             most = Some(most.map_or(*mass, |most| most.max(*mass)));
@@ -345,21 +350,22 @@ fn is_unexplained(steps: &[(i64, Step)], allowed: i64) -> bool {
 }
 
 /// Weighings and movements of one record, in the order in which they happened.
-fn steps(weighed: &Facts, masses: &[(i64, i64)], is_tare: bool) -> Vec<(i64, Step)> {
+fn steps(weighed: &Facts, masses: &[(i64, i64)], is_tare: bool) -> Vec<(i64, LoadStep)> {
     let all = masses.iter();
-    let mut steps: Vec<(i64, Step)> = all.map(|(at, kg)| (*at, Step::Weighed(*kg))).collect();
+    let mut steps: Vec<(i64, LoadStep)> =
+        all.map(|(at, kg)| (*at, LoadStep::Weighed(*kg))).collect();
     let taken_off = weighed
         .moved(&TAKEN_OFF)
-        .map(|e| (e.at_ms(), Step::TakenOff));
+        .map(|e| (e.at_ms(), LoadStep::TakenOff));
     steps.extend(taken_off);
-    let put_on = weighed.moved(&PUT_ON).map(|e| (e.at_ms(), Step::PutOn));
+    let put_on = weighed.moved(&PUT_ON).map(|e| (e.at_ms(), LoadStep::PutOn));
     steps.extend(put_on);
 
     // With the goods a trailer or a container may go or come, either way.
     if is_tare {
         let both = weighed.moved(&MOVED).flat_map(|e| {
             let at_ms = e.at_ms();
-            [(at_ms, Step::TakenOff), (at_ms, Step::PutOn)]
+            [(at_ms, LoadStep::TakenOff), (at_ms, LoadStep::PutOn)]
         });
         steps.extend(both);
     }

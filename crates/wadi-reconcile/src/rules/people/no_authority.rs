@@ -410,5 +410,16 @@ mod tests {
             "twice on one hold"
         );
         assert_eq!(firm("R21", releases("U"), vec![]), []);
+
+        // Whoever lets go names the token, and says beside it that it is spent.
+        let said = |entry: &str, kind| {
+            let mut said = event(kind, 1, json!({"token": "T"}));
+            said["entry"] = entry.into();
+            said
+        };
+        let told = |other| [said("e1", "released"), said(other, "token.spent")];
+        assert_eq!(firm("R21", hold("H1", json!({}), &told("e1")), vec![]), []);
+        let twice = firm("R21", hold("H1", json!({}), &told("e2")), vec![]);
+        assert_eq!(twice, [Phase::Firm]);
     }
 }
