@@ -416,24 +416,7 @@ impl<'a> Consignment<'a> {
         let near_ms = dossier.near_ms();
         let mut loads = loads(dossier);
 
-        let first: Vec<Option<usize>> = entries
-            .iter()
-            .map(|e| best_of(e, &loads, near_ms, |_| true))
-            .collect();
-        for (entry, picked) in entries.iter().zip(&first) {
-            let load = picked.and_then(|n| loads.get_mut(n));
-            if let Some(load) = load.filter(|load| entry.was_let_go_with(load)) {
-                load.is_declared = true;
-            }
-        }
-
-        // Goods that were not let go with a load whose own were came on another one.
-        let may_be_of =
-            |e: &Declared<'_>, load: &Load<'_>| e.was_let_go_with(load) || !load.is_declared;
-        let picked: Vec<Option<usize>> = entries
-            .iter()
-            .map(|e| best_of(e, &loads, near_ms, |load| may_be_of(e, load)))
-            .collect();
+        let picked = own_loads(&entries, &mut loads, near_ms);
         let own = picked.first().copied().flatten()?;
 
         let of_own = entries.iter().zip(&picked);
@@ -479,16 +462,48 @@ impl<'a> Consignment<'a> {
     }
 }
 
-/// The place of the load that fits an entry best, of those that may be its own.
-fn best_of(
-    entry: &Declared<'_>,
-    loads: &[Load<'_>],
-    near_ms: i64,
-    may_be: impl Fn(&Load<'_>) -> bool,
-) -> Option<usize> {
-    let all = loads.iter().enumerate().filter(|(_, load)| may_be(load));
+/// The place of each entry's own load: the one that fits it best of those that may be its own. What
+/// was let go with a load claims it, and what was not goes to the next one, which may be claimed in
+/// turn: so of a series that was entered in advance each entry comes to its own trip, and one whose
+/// truck is still to come has none.
+fn own_loads(entries: &[Declared<'_>], loads: &mut [Load<'_>], near_ms: i64) -> Vec<Option<usize>> {
+    let fits = entries.iter().map(|entry| fitting(entry, loads, near_ms));
+    let fits: Vec<Vec<usize>> = fits.collect();
+
+    // Each round but the last claims a load.
+    loop {
+        let may_be_of = |entry: &Declared<'_>, n: usize| {
+            let load = loads.get(n);
+            load.is_some_and(|load| !load.is_declared || entry.was_let_go_with(load))
+        };
+        let all = entries.iter().zip(&fits);
+        let picked = all.map(|(entry, fits)| fits.iter().copied().find(|n| may_be_of(entry, *n)));
+        let picked: Vec<Option<usize>> = picked.collect();
+
+        let mut is_claimed = false;
+        for (entry, picked) in entries.iter().zip(&picked) {
+            let load = picked.and_then(|n| loads.get_mut(n));
+            let load = load.filter(|load| !load.is_declared && entry.was_let_go_with(load));
+            if let Some(load) = load {
+                load.is_declared = true;
+                is_claimed = true;
+            }
+        }
+
+        if !is_claimed {
+            return picked;
+        }
+    }
+}
+
+/// The places of the loads that an entry may go with, the best first.
+fn fitting(entry: &Declared<'_>, loads: &[Load<'_>], near_ms: i64) -> Vec<usize> {
+    let all = loads.iter().enumerate();
     let fits = all.filter_map(|(n, load)| Some((entry.fit(load, near_ms)?, n)));
-    fits.min().map(|(_, n)| n)
+    let mut fits: Vec<(Fit, usize)> = fits.collect();
+
+    fits.sort_unstable();
+    fits.into_iter().map(|(_, n)| n).collect()
 }
 
 /// The entry that a load goes with which is no entry's own, and by what. A container that came

@@ -1,15 +1,16 @@
 //! Goods that came off a truck and lie in a store: they ride with it no longer.
 //!
 //! What lies in a store is held there, and its truck goes home empty. That is so once all packages
-//! that were declared were unloaded before the truck left, and as many went into the store on the
-//! hold. One officer alone says neither for both: whoever lets a held truck go would say so, too.
+//! that were declared were unloaded, from the truck before it left and from the others that brought
+//! them, and as many went into the store on the hold. One officer alone says neither for both:
+//! whoever lets a held truck go would say so, too.
 
 use crate::{
     Dossier, Fact, Facts,
     numbers::{hours_ms, seconds_ms, total},
 };
 use std::collections::BTreeSet;
-use wadi_record::normalise_reference;
+use wadi_record::{KnownBy, normalise_reference};
 
 /// Whether the goods of a hold lay in a store when a truck left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,18 +44,26 @@ impl Facts {
     /// Whether so many packages were unloaded by a time, and not loaded again: by what was written
     /// by then.
     fn gave_up(&self, packages: i64, by_ms: i64) -> bool {
+        self.came_off(by_ms) >= packages
+    }
+
+    /// How many packages were unloaded by a time, and not loaded again.
+    fn came_off(&self, by_ms: i64) -> i64 {
         let unloaded = self.sum_of("unloaded", |e| e.known_from_ms() <= by_ms);
         let reloaded = self.sum_of("reloaded", |e| e.known_from_ms() <= by_ms);
-        unloaded.saturating_sub(reloaded) >= packages
+        unloaded.saturating_sub(reloaded)
     }
 
-    /// The packages that an entry declares.
+    /// The packages that an entry declares: its total, else the sum of its items.
     fn packages_declared(&self) -> Option<i64> {
-        self.int("total_packages").filter(|packages| *packages > 0)
+        let items = self.sum("goods", "packages");
+        let packages = self.int("total_packages").or(items);
+        packages.filter(|packages| *packages > 0)
     }
 
-    /// Whether a truck left without anything of what an entry declares: all was unloaded before, by
-    /// somebody else than whoever let it out, and no attested weighing since shows a load.
+    /// Whether a truck left without anything of what an entry declares: all was unloaded before,
+    /// with what came off the entry's other trucks, by somebody else than whoever let it out, and
+    /// no attested weighing since shows a load.
     pub(crate) fn left_without(&self, entry: &Facts, dossier: &Dossier, out: &Fact<'_>) -> bool {
         let Some(packages) = entry.packages_declared() else {
             return false;
@@ -66,9 +75,12 @@ impl Facts {
         let mut after = attested.filter(|w| w.at_ms() >= last_ms);
         let gate = BTreeSet::from([normalise_reference(out.officer())]);
 
-        self.gave_up(packages, by_ms)
-            && are_two(&officers(unloaded()), &gate)
-            && !after.any(|w| w.shows_a_load())
+        let by = match self.gave_up(packages, by_ms) {
+            true => Some(officers(unloaded())),
+            false => gave_up_together(dossier, &[self], &[entry], by_ms),
+        };
+
+        by.is_some_and(|by| are_two(&by, &gate)) && !after.any(|w| w.shows_a_load())
     }
 }
 
@@ -76,6 +88,56 @@ impl Facts {
 fn until_ms(dossier: &Dossier, out: &Fact<'_>) -> i64 {
     let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
     out.known_from_ms().saturating_add(doubt_ms)
+}
+
+/// Who unloaded, where all that entries declare came off a truck, of which these are the records,
+/// and the others that carried it. Where something came off this one by a time, the others have as
+/// long as a store has to tell; where nothing did, all had come off them before it began.
+fn gave_up_together(
+    dossier: &Dossier,
+    trucks: &[&Facts],
+    entries: &[&Facts],
+    by_ms: i64,
+) -> Option<BTreeSet<String>> {
+    let began_ms = trucks.iter().map(|truck| truck.began_ms()).min()?;
+    let due_ms = match trucks.iter().any(|truck| truck.gave_up(1, by_ms)) {
+        true => store_due_ms(dossier, by_ms),
+        false => began_ms,
+    };
+
+    let known: Vec<KnownBy> = entries.iter().map(|entry| entry.known_by()).collect();
+    let beside = dossier.beside();
+    let carries = |truck: &Facts| {
+        let own = truck.known_by();
+        known
+            .iter()
+            .any(|entry| own.carries_beside(entry, &beside, &dossier.policy))
+    };
+
+    let is_own = |truck: &Facts| trucks.iter().any(|own| own.id == truck.id);
+    let all = std::iter::once(&dossier.anchor).chain(dossier.of("passage"));
+    let others = all.filter(|r| r.is_passage() && !is_own(r) && r.has("unloaded"));
+    let others: Vec<&Facts> = others.filter(|r| carries(r)).collect();
+    let came_off = trucks.iter().map(|truck| truck.came_off(by_ms));
+    let more = others.iter().map(|truck| truck.came_off(due_ms));
+
+    let declared: Vec<i64> = entries
+        .iter()
+        .filter_map(|entry| entry.packages_declared())
+        .collect();
+    let packages = total(declared);
+    if packages <= 0 || total(came_off.chain(more)) < packages {
+        return None;
+    }
+
+    let own = officers(trucks.iter().flat_map(|truck| truck.events("unloaded")));
+    let theirs = || officers(others.iter().flat_map(|truck| truck.events("unloaded")));
+    Some(if own.is_empty() { theirs() } else { own })
+}
+
+/// Until when a store, or another truck, has to tell what it took in, or gave up.
+fn store_due_ms(dossier: &Dossier, by_ms: i64) -> i64 {
+    by_ms.saturating_add(hours_ms(dossier.policy.counterpart_h))
 }
 
 /// Whether all goods of a hold that names their entry lay in a store when one of these passages
@@ -89,26 +151,29 @@ pub(crate) fn in_store(
     let links = hold.links();
     let known = std::iter::once(&dossier.anchor).chain(dossier.of("customs-entry"));
     let named = known.filter(|r| r.is_customs_entry() && links.contains(&r.id.as_str()));
-    let declared: Option<Vec<i64>> = named.map(Facts::packages_declared).collect();
+    let entries: Vec<&Facts> = named.collect();
+    let declared = entries.iter().map(|entry| entry.packages_declared());
+    let declared: Option<Vec<i64>> = declared.collect();
     let packages = total(declared.into_iter().flatten());
     if packages <= 0 {
         return InStore::No;
     }
 
     let by_ms = until_ms(dossier, out);
-    let mut trucks = trucks.iter();
-    let Some(truck) = trucks.find(|truck| truck.gave_up(packages, by_ms)) else {
+    let alone = trucks.iter().find(|truck| truck.gave_up(packages, by_ms));
+    let alone = alone.map(|truck| officers(truck.events("unloaded")));
+    let together = || gave_up_together(dossier, trucks, &entries, by_ms);
+    let Some(unloaded) = alone.or_else(together) else {
         return InStore::No;
     };
 
     // What went out of the store before the truck left may lie on it again.
-    let due_ms = by_ms.saturating_add(hours_ms(dossier.policy.counterpart_h));
+    let due_ms = store_due_ms(dossier, by_ms);
     let came = hold.sum_of("store.in", |e| e.known_from_ms() <= due_ms);
     let is_before = |e: &Fact<'_>| e.known_from_ms() <= by_ms;
     let went = hold.sum_of("store.out", is_before);
     let mut outs = hold.events("store.out").filter(is_before);
     let is_told = outs.all(|e| e.int("packages").is_some());
-    let unloaded = officers(truck.events("unloaded"));
     let stored = officers(hold.events("store.in"));
 
     let is_there = came.saturating_sub(went) >= packages && is_told;
@@ -190,6 +255,63 @@ mod tests {
         let out = event("store.out", 5 * H, json!({"slot": "A", "packages": 200}));
         let taken = found(&[all()], &[stored("OF-3", 3 * H, 200), out]);
         assert_eq!(taken, [Phase::Firm], "it lay there no more");
+    }
+
+    #[test]
+    fn the_items_of_an_entry_tell_how_many_packages_it_declares() {
+        let found = |packages: i64| {
+            let registered = event("registered", 0, json!({}));
+            let fields = json!({"goods.1.packages": 150, "goods.2.packages": 50});
+            let goods = entry("E1", fields, &[registered]);
+            let stored = stored("OF-3", 3 * H, packages);
+            let truck = truck(&[unloaded(2 * H, packages)]);
+            firm("R02", goods, vec![held(&[stored]), truck])
+        };
+
+        assert_eq!(found(200), []);
+        assert_eq!(found(150), [Phase::Firm]);
+    }
+
+    #[test]
+    fn what_came_off_all_trucks_of_an_entry_counts_together() {
+        let second = |packages: i64| {
+            let events = [
+                event("gate.in", H, json!({})),
+                unloaded(3 * H, packages),
+                by("OF-9", event("gate.out", 11 * H, json!({}))),
+            ];
+            passage("P2", json!({"direction": "in"}), &events)
+        };
+        let found = |rule, first: &[Json], packages: i64| {
+            let held = held(&[stored("OF-3", 4 * H, 200)]);
+            firm(rule, declared(), vec![held, truck(first), second(packages)]).len()
+        };
+        let half = [unloaded(2 * H, 100)];
+
+        for rule in ["R02", "R26"] {
+            assert_eq!(found(rule, &half, 100), 0, "{rule}");
+            assert_eq!(found(rule, &half, 99), 2, "{rule}: not all came off");
+            let laden = found(rule, &[], 200);
+            assert_eq!(laden, 1, "{rule}: nothing came off the first");
+        }
+    }
+
+    #[test]
+    fn a_trip_that_begins_when_all_lies_in_the_store_takes_nothing_of_it() {
+        let found = |rule, packages: i64| {
+            let stored = stored("OF-3", 3 * H, packages);
+            let first = truck(&[unloaded(2 * H, packages)]);
+            let events = [
+                event("gate.in", 24 * H, json!({})),
+                by("OF-9", event("gate.out", 25 * H, json!({}))),
+            ];
+            let second = passage("P2", json!({"direction": "in"}), &events);
+            firm(rule, declared(), vec![held(&[stored]), first, second]).len()
+        };
+
+        assert_eq!(found("R02", 200), 0);
+        assert_eq!(found("R26", 200), 0);
+        assert_eq!(found("R02", 199), 2, "one may ride with either");
     }
 
     #[test]

@@ -13,26 +13,33 @@
 //! held no more; whether it carried the goods, and passed, R02 asks. Nor is one that has nothing of
 //! the entry but a container which the entry's own vehicle had given up before, for containers go
 //! round; or but a plate, where the vehicle had left with that entry before and came again with one
-//! of its own. What lies in a store (`stored.rs`) rides with nothing. Whose links count `joins.rs`
-//! says.
+//! of its own, by plate, container or link; nor is one that came to a transhipment's plate once
+//! that was written, where that vehicle had left before: another trip was meant. What lies in a
+//! store (`stored.rs`) rides with nothing. Whose links count `joins.rs` says.
 //!
 //! Rules ask [`KnownBy`]. The store has no policy and no projections: it takes [`SOUGHT`],
 //! [`carried_terms`], [`moved_terms`], [`emptied_terms`] and [`again_terms`] from here, and asks
 //! its index of terms the same. It knows when a record is said to have ended, and not when that was
-//! written.
+//! written; of a transhipment it knows the latter.
+
+mod said;
 
 use crate::{
-    Kind, Policy, TermValue, event_type,
+    Kind, Policy,
     joins::UNJOINED,
-    normal::member_term,
     project::{Terms, terms_of_texts},
     record::Record,
 };
+use said::{restricts, said_term, terms_said, texts_of, words_of_moves};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Terms that a lookout may look for.
 pub const SOUGHT: [&str; 5] = ["plate", "container", "vin", "document", "goods"];
+/// What a passage is known by whose goods went over to a vehicle that is named, and when that was
+/// written, Unix milliseconds, each time.
+const MOVED_TO: &str = "moved_to";
+const MOVED_MS: &str = "moved_ms";
 /// What a diverted passage is known by where its vehicle comes next.
 const SENT_ON: &str = "sent_on";
 /// What a passage is known by whose containers were emptied, or gone with it.
@@ -63,6 +70,8 @@ pub struct MovedTerm {
     pub from: &'static str,
     /// Its name on the other one.
     pub to: &'static str,
+    /// The name of the times by which the first one's word of it was written, where it is a word.
+    pub said: Option<&'static str>,
     /// Only where both passages began within so many milliseconds.
     pub within_ms: i64,
 }
@@ -81,11 +90,12 @@ pub fn moved_terms(policy: &Policy) -> [MovedTerm; 5] {
     let term = |from, to, within_ms: i64| MovedTerm {
         from,
         to,
+        said: (from == MOVED_TO).then_some(MOVED_MS),
         within_ms: within_ms.min(CARRIAGE_TIME_MS_MAX),
     };
 
     [
-        term("moved_to", "plate", near_ms),
+        term(MOVED_TO, "plate", near_ms),
         term("container", "container", near_ms),
         term(SENT_ON, "plate", sent_on_ms),
         term(SENT_ON, "vin", sent_on_ms),
@@ -122,8 +132,11 @@ pub fn emptied_terms(policy: &Policy) -> EmptiedTerm {
 /// How it is known that a vehicle came again, with another entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AgainTerm {
-    /// The term that the entry, both passages and the other entry are known by.
+    /// The term that the entry and both passages are known by.
     pub what: &'static str,
+    /// The terms by one of which the other entry is the later passage's own; a link makes it so,
+    /// too.
+    pub own: [&'static str; 2],
     /// Only where the other entry began within so many milliseconds of the later passage.
     pub within_ms: i64,
 }
@@ -132,6 +145,7 @@ pub struct AgainTerm {
 pub fn again_terms(policy: &Policy) -> AgainTerm {
     AgainTerm {
         what: "plate",
+        own: ["plate", "container"],
         within_ms: near_ms(policy).min(CARRIAGE_TIME_MS_MAX),
     }
 }
@@ -150,7 +164,14 @@ pub(crate) fn terms_that_follow(record: &Record, terms: &[(String, String)]) -> 
     let crossing = record
         .listed_under()
         .map_or(String::new(), |crossing| crossing.to_string());
-    following(terms.iter(), is_emptied, &crossing)
+    let mut follows = following(terms.iter(), is_emptied, &crossing);
+
+    let restricting = record
+        .events()
+        .filter(|e| e.refusal.is_none() && !moves_nothing(e.int("packages")));
+    let moved = restricting.filter(|e| e.kind() == "transhipped");
+    follows.extend(moved.map(|e| said_term(e.at_ms.max(e.entered_ms))));
+    follows
 }
 
 fn following<'a>(
@@ -254,6 +275,7 @@ impl KnownBy {
         let crossing = projection["crossing"].as_str().unwrap_or_default();
         let following = following(terms.iter(), !emptied.is_empty(), crossing);
         terms.extend(following);
+        terms.extend(words_of_moves(projection));
 
         Self {
             id: id.into(),
@@ -364,18 +386,23 @@ impl KnownBy {
         again: &AgainTerm,
     ) -> bool {
         let had_left = |other: &KnownBy| {
+            // A book of the gate is typed later. The exit itself is judged by when it was written.
             let since = other.left.filter(|left| left.at_ms >= entry.born_ms);
             other.kind == Some(Kind::Passage)
                 && other.id != self.id
-                && since.is_some_and(|left| left.known_ms < self.born_ms)
+                && since.is_some_and(|left| left.at_ms < self.born_ms)
                 && other.has(again.what, value)
+        };
+        let names = |other: &KnownBy| {
+            let shares = |what: &str| self.values(what).any(|own| other.has(what, own));
+            again.own.into_iter().any(shares) || other.links_to(self) || self.links_to(other)
         };
         let is_own = |other: &KnownBy| {
             other.kind == Some(Kind::CustomsEntry)
                 && !other.is_cancelled
                 && other.born_ms > entry.born_ms
                 && other.is_near(self, again.within_ms)
-                && other.has(again.what, value)
+                && names(other)
         };
 
         others.iter().any(had_left) && others.iter().any(is_own)
@@ -398,6 +425,11 @@ impl KnownBy {
 
     /// Whether it is a passage that the goods of another one went on to.
     pub fn took_over(&self, first: &KnownBy, policy: &Policy) -> bool {
+        self.took_over_beside(first, &[], policy)
+    }
+
+    /// The same, beside other passages, one of which may be the trip of its vehicle that was meant.
+    pub fn took_over_beside(&self, first: &KnownBy, others: &[KnownBy], policy: &Policy) -> bool {
         let are_passages = [self, first].map(|of| of.kind == Some(Kind::Passage));
         if are_passages != [true; 2] || self.id == first.id {
             return false;
@@ -405,12 +437,40 @@ impl KnownBy {
 
         let has_of = |term: &MovedTerm| {
             let mut values = first.values(term.from);
-            first.is_near(self, term.within_ms) && values.any(|value| self.has(term.to, value))
+            let is_meant = |value: &str| {
+                self.has(term.to, value)
+                    && !(term.said.is_some() && self.came_after_word(value, first, others, term))
+            };
+            first.is_near(self, term.within_ms) && values.any(is_meant)
         };
 
         moved_terms(policy).iter().any(has_of)
             && !self.left_before(first, 0)
             && !first.left_before(self, 0)
+    }
+
+    /// Whether it began only once all words were written by which goods went over to a vehicle, and
+    /// this had left with another record since the first one began: that trip was meant. Where
+    /// none is known, the one that comes may be it.
+    fn came_after_word(
+        &self,
+        value: &str,
+        first: &KnownBy,
+        others: &[KnownBy],
+        term: &MovedTerm,
+    ) -> bool {
+        let mut said = term.said.into_iter().flat_map(|what| first.values(what));
+        let is_before = |said: &str| said.parse::<i64>().is_ok_and(|ms| ms < self.born_ms);
+        let had_left = |other: &KnownBy| {
+            let since = other.left.filter(|left| left.at_ms >= first.born_ms);
+            other.kind == Some(Kind::Passage)
+                && other.id != self.id
+                && other.id != first.id
+                && since.is_some_and(|left| left.at_ms < self.born_ms)
+                && other.has(term.to, value)
+        };
+
+        said.all(is_before) && others.iter().any(had_left)
     }
 
     /// Whether both began within so many milliseconds of each other, at times that can be.
@@ -515,47 +575,6 @@ fn emptied(projection: &Json) -> Vec<Emptied> {
         is_gone: true,
     });
     unloaded.chain(gone).collect()
-}
-
-/// The terms that the members of an event make, in their normal forms: what it links, and the
-/// plates, containers and documents that somebody, or a camera, saw.
-fn terms_said(event: &Json) -> impl Iterator<Item = (String, String)> {
-    let row = event["type"].as_str().and_then(event_type);
-    let named = row.map_or(&[][..], |row| row.terms).iter();
-    named.filter_map(|named| {
-        let data = &event["data"];
-        let member = match named.value {
-            TermValue::Member(member) => member,
-            TermValue::MemberOfSome(member, count) if !moves_nothing(data[count].as_i64()) => {
-                member
-            }
-            _ => return None,
-        };
-
-        let said = member_term(named.what, data[member].as_str()?);
-        (!said.is_empty()).then(|| (named.what.to_string(), crate::term(&said)))
-    })
-}
-
-/// An event that counts, or would but for a cut behind which its author stands.
-fn restricts(event: &Json) -> bool {
-    event["refused"].is_null() && (event["counts"] == true || event["quarantined"] == true)
-}
-
-/// All texts of a projection's fields, settled and contested.
-fn texts_of(projection: &Json) -> BTreeMap<&str, Vec<&str>> {
-    let mut texts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, value) in projection["fields"].as_object().into_iter().flatten() {
-        texts.entry(name).or_default().extend(value.as_str());
-    }
-
-    for (name, claims) in projection["contested"].as_object().into_iter().flatten() {
-        let claims = claims.as_array().into_iter().flatten();
-        let values = claims.filter_map(|claim| claim["value"].as_str());
-        texts.entry(name).or_default().extend(values);
-    }
-
-    texts
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What lies in a store, and rides with no truck: packages that came off it and went in.
 //!
 //! A truck leaves without the goods that a hold holds once all packages that the entry declares
-//! were unloaded from it, and as many lie in the store on that hold; and where one officer did not
-//! say both. The three stand on three records. Each tells its number as a term, so that the store
-//! finds what is held by its index; R02 asks the records, and when each was written.
+//! were unloaded from it and the other trucks that brought them, and as many lie in the store on
+//! that hold; and where one officer did not say both. The three stand on three records. Each tells
+//! its number as a term, so that the store finds what is held by its index; R02 asks the records,
+//! and when each was written.
 
 use crate::{Field, Kind, normalise_reference, project::Terms, record::Record};
 use wadi_log::Value;
@@ -16,6 +17,8 @@ const STORED: &str = "stored";
 const STORED_BY: &str = "stored_by";
 /// What a customs entry is known by: how many packages it declares.
 const PACKAGES: &str = "packages";
+/// More are none that a truck brings: the store adds up what came off several.
+const PACKAGES_MAX: i64 = 1_000_000_000;
 
 /// How it is known that all goods of a truck lie in a store, on a hold that names their entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +67,7 @@ fn moved(record: &Record, [there, back]: [&str; 2], [number, by]: [&str; 2]) -> 
     let (Some(there_sum), Some(back_sum)) = (sum(there), sum(back)) else {
         return Vec::new();
     };
-    let left = there_sum.saturating_sub(back_sum);
+    let left = there_sum.saturating_sub(back_sum).min(PACKAGES_MAX);
     if left <= 0 {
         return Vec::new();
     }
@@ -78,11 +81,24 @@ fn moved(record: &Record, [there, back]: [&str; 2], [number, by]: [&str; 2]) -> 
     terms
 }
 
+/// What an entry declares: its total, else the sum of its items.
 fn declared(record: &Record) -> Terms {
-    match record.field("total_packages") {
-        Some(Field::Settled(Value::Int(packages))) if packages > 0 => {
-            vec![(PACKAGES.to_string(), packages.to_string())]
-        }
-        _ => Vec::new(),
+    let whole = |name: &str| match record.field(name) {
+        Some(Field::Settled(Value::Int(packages))) => Some(packages),
+        _ => None,
+    };
+    let items = || {
+        let names = record.field_names().into_iter();
+        let of_items = names.filter(|n| n.starts_with("goods.") && n.ends_with(".packages"));
+        let packages = of_items.filter_map(|name| whole(&name));
+        packages.fold(0i64, i64::saturating_add)
+    };
+
+    let packages = whole("total_packages").unwrap_or_else(items);
+    if packages <= 0 {
+        return Vec::new();
     }
+
+    let packages = packages.min(PACKAGES_MAX).to_string();
+    vec![(PACKAGES.to_string(), packages)]
 }

@@ -173,6 +173,9 @@ pub struct MovedWithin {
     pub from: &'static str,
     /// Its name on the other one.
     pub to: &'static str,
+    /// The name of the times, Unix milliseconds, by which the first one's word of it was written,
+    /// where it is a word. What had left by then, or came later than another trip, took nothing.
+    pub said: Option<&'static str>,
     /// Only where both passages were born within so many milliseconds; at most 10^15.
     pub within_ms: i64,
 }
@@ -195,13 +198,16 @@ pub struct EmptiedBefore {
 /// A carried term of a vehicle that left with the entry's goods, and came again with another entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CameAgain {
-    /// The carried term, of all four records.
+    /// The carried term, of the entry and both passages.
     pub what: &'static str,
+    /// The terms by one of which the other entry is the later passage's own; a link makes it so,
+    /// too.
+    pub own: [&'static str; 2],
     /// The other entry was born after the first, within so many milliseconds of the later passage.
     pub within_ms: i64,
 }
 
-/// Terms by which all goods of a passage lie in a store: one number for all, and two officers.
+/// Terms by which all goods of an entry lie in a store: one number for all, and two officers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoredOn {
     /// How many came off the passage.

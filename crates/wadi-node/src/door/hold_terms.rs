@@ -15,6 +15,7 @@ pub(crate) fn hold_terms(policy: &Policy) -> HoldTerms {
     let moved = moved_terms(policy).map(|term| MovedWithin {
         from: term.from,
         to: term.to,
+        said: term.said,
         within_ms: term.within_ms,
     });
     let given_up = emptied_terms(policy);
@@ -33,6 +34,7 @@ pub(crate) fn hold_terms(policy: &Policy) -> HoldTerms {
         }),
         again: Some(CameAgain {
             what: again.what,
+            own: again.own,
             within_ms: again.within_ms,
         }),
         stored: Some(StoredOn {

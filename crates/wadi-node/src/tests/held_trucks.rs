@@ -242,24 +242,107 @@ async fn a_truck_that_comes_again_with_an_entry_of_its_own_is_free() {
     let trb = &sites[0];
     let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
 
-    let (_hold, printed) = held_entry(trb, "11-A-1").await;
-    pass_an_hour();
+    let container = ("container.1", "CSQU3054383");
+    for (plate, own) in [
+        ("11-A-1", ("vehicle.plate", "11-A-1")),
+        ("22-B-2", container),
+    ] {
+        let (_hold, printed) = held_entry(trb, plate).await;
+        pass_an_hour();
+        let first = say(trb, "PORT", Target::New(None), came(plate)).await;
+        assert_eq!(detained_by(trb, &first).await, json!([printed]));
+        pass_an_hour();
+        let out = Passage::on().gate_out("G2", "R2");
+        say(trb, "PORT", Target::On(first), out).await;
+
+        pass_an_hour();
+        let second = came(plate).text(container.0, container.1);
+        let second = say(trb, "PORT", Target::New(None), second).await;
+        assert_eq!(
+            detained_by(trb, &second).await,
+            json!([printed]),
+            "it may bring the rest"
+        );
+        let own = CustomsEntry::store("Agent", "A-2").text(own.0, own.1);
+        say(trb, "CUS", Target::New(None), own).await;
+        assert_eq!(detained_by(trb, &second).await, Value::Null, "{plate}");
+    }
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_goods_went_over_detains_the_trip_that_is_there_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
+
     let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    assert_eq!(detained_by(trb, &first).await, json!([printed]));
-    pass_an_hour();
-    let out = Passage::on().gate_out("G2", "R2");
-    say(trb, "PORT", Target::On(first), out).await;
+    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
+    let hold = hold.link(&first.to_string(), "tyres");
+    let hold = say(trb, "CUS", Target::New(None), hold).await;
+    let printed = trb.reads().record(&hold).await.unwrap()["id"].clone();
+    let over = || {
+        let members = json!({"packages": 5, "to_plate": "22-B-2"});
+        Passage::on().event("transhipped", members)
+    };
 
     pass_an_hour();
-    let second = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    assert_eq!(
-        detained_by(trb, &second).await,
-        json!([printed]),
-        "it may bring the rest"
-    );
-    let own = CustomsEntry::store("Agent", "A-2").text("vehicle.plate", "11-A-1");
-    say(trb, "CUS", Target::New(None), own).await;
-    assert_eq!(detained_by(trb, &second).await, Value::Null);
+    let gone = say(trb, "PORT", Target::New(None), came("22-B-2")).await;
+    pass_an_hour();
+    let out = Passage::on().gate_out("G2", "R2");
+    say(trb, "PORT", Target::On(gone), out).await;
+    pass_an_hour();
+    say(trb, "OPS", Target::On(first), over()).await;
+    assert_eq!(detained_by(trb, &gone).await, Value::Null);
+
+    pass_an_hour();
+    let later = say(trb, "PORT", Target::New(None), came("22-B-2")).await;
+    assert_eq!(detained_by(trb, &later).await, Value::Null);
+    pass_an_hour();
+    say(trb, "OPS", Target::On(first), over()).await;
+    assert_eq!(detained_by(trb, &later).await, json!([printed]));
+
+    for node in &sites {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_off_two_trucks_into_a_store_rides_with_neither() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_country, sites) = found_country(dir.path()).await;
+    let trb = &sites[0];
+    let mut trucks = Vec::new();
+    for plate in ["11-A-1", "22-B-2"] {
+        trucks.push(say(trb, "PORT", Target::New(None), came(plate)).await);
+    }
+
+    let goods = CustomsEntry::store("Agent", "A-1").int("goods.1.packages", 200);
+    let goods = trucks
+        .iter()
+        .fold(goods, |goods, truck| goods.link(&truck.to_string(), "half"));
+    let entry = say(trb, "CUS", Target::New(None), goods).await;
+    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
+    let hold = hold.link(&entry.to_string(), "goods");
+    let hold = say(trb, "CUS", Target::New(None), hold).await;
+    let printed = trb.reads().record(&hold).await.unwrap()["id"].clone();
+    let stored = json!({"slot": "A", "packages": 200});
+    let stored = QuarantineHold::on().event("store.in", stored);
+    say(trb, "CUS", Target::On(hold), stored).await;
+
+    for truck in &trucks {
+        assert_eq!(detained_by(trb, truck).await, json!([printed]));
+        let unloaded = Passage::on().event("unloaded", json!({"packages": 100}));
+        let unloaded = Write::by("OF-2", "OPS", Target::On(*truck), unloaded);
+        trb.write(unloaded).await.unwrap();
+    }
+    for truck in &trucks {
+        assert_eq!(detained_by(trb, truck).await, Value::Null);
+    }
 
     for node in &sites {
         node.stop().await;

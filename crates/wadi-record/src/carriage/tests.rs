@@ -172,8 +172,58 @@ fn a_truck_that_came_again_with_an_entry_of_its_own_carries_nothing_of_the_first
     assert!(!carries(&[first_trip(), own()]));
     assert!(carries(&[first_trip()]), "it may bring the rest");
     assert!(carries(&[own()]), "it has not left yet");
+    let mut typed = event("gate.out", 5 * HOUR_MS, json!({}));
+    typed["entered_ms"] = (2 * DAY_MS).into();
+    let on_paper = at("TRB", "P1", HOUR_MS, &[typed]);
+    assert!(!carries(&[on_paper.clone(), own()]), "a form typed later");
+    assert!(carries(&[on_paper]));
     let cancelled = entry("E2", 20 * HOUR_MS, "CANCELLED");
     assert!(carries(&[first_trip(), cancelled]));
     let stays = at("TRB", "P1", HOUR_MS, &[]);
     assert!(carries(&[stays, own()]));
+}
+
+#[test]
+fn the_entry_of_a_later_trip_names_its_container_or_the_trip_alone() {
+    let policy = Policy::default();
+    let plate = json!({"vehicle.plate": "11A1"});
+    let goods = known("E1", Kind::CustomsEntry, 0, plate, &[]);
+    let first = || {
+        let out = event("gate.out", 5 * HOUR_MS, json!({}));
+        at("TRB", "P1", HOUR_MS, &[out])
+    };
+    let carries = |fields: Json, events: &[Json]| {
+        let own = known("E2", Kind::CustomsEntry, 20 * HOUR_MS, fields, events);
+        let second = passage("P2", DAY_MS, "11A1", &[]);
+        second.carries_beside(&goods, &[first(), own], &policy)
+    };
+
+    assert!(!carries(json!({"container.1": "C1"}), &[]));
+    assert!(carries(json!({"container.1": "C2"}), &[]), "a stranger's");
+    let link = event("link", 20 * HOUR_MS, json!({"record": "P2"}));
+    assert!(!carries(json!({}), &[link]));
+}
+
+#[test]
+fn a_word_that_goods_went_over_means_the_trip_that_was_there_when_it_was_written() {
+    let policy = Policy::default();
+    let took_over = |written_h: i64, others: &[KnownBy]| {
+        let data = json!({"packages": 5, "to_plate": "11A1"});
+        let mut moved = event("transhipped", 2 * HOUR_MS, data);
+        moved["entered_ms"] = (written_h * HOUR_MS).into();
+        let fields = json!({"vehicle.plate": "99Z9"});
+        let first = known("P1", Kind::Passage, 0, fields, &[moved]);
+        let later = at("TRB", "P3", 25 * HOUR_MS, &[]);
+        later.took_over_beside(&first, others, &policy)
+    };
+    let gone = || {
+        let out = event("gate.out", 3 * HOUR_MS, json!({}));
+        at("TRB", "P2", HOUR_MS, &[out])
+    };
+
+    assert!(!took_over(5, &[gone()]));
+    assert!(took_over(26, &[gone()]), "it is there when it is written");
+    assert!(took_over(5, &[]), "no other trip of it is known");
+    let stays = at("TRB", "P2", HOUR_MS, &[]);
+    assert!(took_over(5, &[stays]), "it has not left");
 }

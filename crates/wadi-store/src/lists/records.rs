@@ -192,8 +192,9 @@ fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
 }
 
 /// Whether the term of an entry (`e`) that a passage (`p`) shares with it was not given up before
-/// by the entry's own vehicle: a condition to be added, empty where nothing is.
-fn not_emptied(terms: &HoldTerms) -> String {
+/// by the entry's own vehicle: a condition to be added, empty where nothing is. An expression gives
+/// when the entry was born.
+fn not_emptied(terms: &HoldTerms, born_ms: &str) -> String {
     let Some(given_up) = &terms.emptied else {
         return String::new();
     };
@@ -208,7 +209,7 @@ fn not_emptied(terms: &HoldTerms) -> String {
         "AND NOT (e.what = '{what}' AND EXISTS (SELECT 1 FROM terms m CROSS JOIN records w \
          CROSS JOIN terms q CROSS JOIN terms s WHERE m.what = '{emptied}' AND m.value = e.value \
          AND m.record <> p.record AND w.id = m.record AND w.lane = {PASSAGE_LANE} \
-         AND w.at_ms >= e.born_ms AND w.at_ms < CASE WHEN w.state LIKE 'EXITED%' \
+         AND w.at_ms >= {born_ms} AND w.at_ms < CASE WHEN w.state LIKE 'EXITED%' \
          OR p.born_ms NOT BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} THEN p.born_ms \
          ELSE p.born_ms - {after_ms} END AND q.record = m.record AND q.what || '' = '{own}' \
          AND s.what = '{own}' AND s.value = q.value AND s.born_ms = e.born_ms \
@@ -218,11 +219,13 @@ fn not_emptied(terms: &HoldTerms) -> String {
 
 /// Whether a passage (`p`) that shares a term with an entry (`e`) is no later trip, with an entry
 /// of its own, of a vehicle that had left since: a condition to be added, empty where nothing is.
-fn not_again(terms: &HoldTerms) -> String {
+/// An expression gives when the entry was born.
+fn not_again(terms: &HoldTerms, born_ms: &str) -> String {
     let Some(again) = &terms.again else {
         return String::new();
     };
-    let (what, within_ms) = (again.what, again.within_ms);
+    let (what, within_ms, own) = (again.what, again.within_ms, again.own);
+    let own = name_list(own.into_iter());
     let had_left = gone('w');
     let until = format!(
         "CASE WHEN p.born_ms BETWEEN -{TIME_MS_MAX} AND {TIME_MS_MAX} \
@@ -233,10 +236,17 @@ fn not_again(terms: &HoldTerms) -> String {
         "AND NOT (e.what = '{what}' AND EXISTS (SELECT 1 FROM terms m CROSS JOIN records w \
          WHERE m.what = '{what}' AND m.value = e.value AND m.record <> p.record \
          AND w.id = m.record AND w.lane = {PASSAGE_LANE} AND {had_left} \
-         AND w.at_ms >= e.born_ms AND w.at_ms < p.born_ms) \
-         AND EXISTS (SELECT 1 FROM terms d CROSS JOIN records y \
-         WHERE d.what = '{what}' AND d.value = e.value AND d.born_ms > e.born_ms \
-         AND d.born_ms <= {until} AND y.id = d.record AND y.lane = {ENTRY_LANE} \
+         AND w.at_ms >= {born_ms} AND w.at_ms < p.born_ms) \
+         AND EXISTS (SELECT 1 FROM (\
+         SELECT d.record AS id FROM terms o CROSS JOIN terms d WHERE o.record = p.record \
+         AND o.what || '' IN {own} AND d.what = o.what AND d.value = o.value \
+         AND d.born_ms > {born_ms} AND d.born_ms <= {until} \
+         UNION ALL SELECT unhex(o.value) FROM terms o WHERE o.record = p.record \
+         AND o.what || '' = 'link' AND o.value = lower(o.value) \
+         UNION ALL SELECT d.record FROM terms d WHERE d.what = 'link' \
+         AND d.value = lower(hex(p.record))) AS named CROSS JOIN records y \
+         WHERE y.id = named.id AND y.lane = {ENTRY_LANE} \
+         AND y.born_ms > {born_ms} AND y.born_ms <= {until} \
          AND (y.state || ' ') NOT LIKE 'CANCELLED %')) "
     )
 }
@@ -254,15 +264,27 @@ fn not_stored(terms: &HoldTerms, passage: &str, hold: &str) -> String {
         stored_by,
         declared,
     } = stored_on;
+    // Of an entry that several trucks carry, what came off all of them counts together.
+    let near = near_in_time(terms, 'g', 't');
+    let came_off_all = format!(
+        "(SELECT sum(CAST(z.value AS BIGINT)) FROM terms z WHERE z.what || '' = '{came_off}' \
+         AND z.record IN (SELECT t.record FROM terms g CROSS JOIN terms t \
+         WHERE g.record = d.record AND {near} \
+         UNION SELECT unhex(g.value) FROM terms g WHERE g.record = d.record \
+         AND g.what || '' = 'link' AND g.value = lower(g.value) \
+         UNION SELECT t.record FROM terms t WHERE t.what = 'link' \
+         AND t.value = lower(hex(d.record)))) \
+         >= CASE WHEN d.what = '{declared}' THEN CAST(d.value AS BIGINT) END"
+    );
 
     format!(
         "NOT EXISTS (SELECT 1 FROM terms u CROSS JOIN terms s CROSS JOIN terms l \
          CROSS JOIN terms d CROSS JOIN terms b CROSS JOIN terms c \
          WHERE u.record = {passage} AND u.what || '' = '{came_off}' \
-         AND s.record = {hold} AND s.what || '' = '{stored}' AND s.value || '' = u.value \
+         AND s.record = {hold} AND s.what || '' = '{stored}' \
          AND l.record = {hold} AND l.what || '' = 'link' AND l.value = lower(l.value) \
          AND d.record = unhex(l.value) AND d.what || '' = '{declared}' \
-         AND d.value || '' = u.value \
+         AND d.value || '' = s.value AND (u.value || '' = d.value OR {came_off_all}) \
          AND NOT EXISTS (SELECT 1 FROM terms k CROSS JOIN terms n WHERE k.record = {hold} \
          AND k.what || '' = 'link' AND k.value = lower(k.value) AND n.record = unhex(k.value) \
          AND n.what || '' = '{declared}' AND n.record <> d.record) \
@@ -272,13 +294,44 @@ fn not_stored(terms: &HoldTerms, passage: &str, hold: &str) -> String {
 }
 
 /// The same of the terms by which goods are found that went on from one passage (`e`) to another
-/// (`p`), one condition for each.
-fn moved_near(terms: &HoldTerms, at_hand: char, other: char) -> impl Iterator<Item = String> {
+/// (`p`), one condition for each; and since when goods are known to have gone over, where that is
+/// told.
+fn moved_near(
+    terms: &HoldTerms,
+    at_hand: char,
+    other: char,
+) -> impl Iterator<Item = (String, Option<String>)> {
     terms.moved.iter().map(move |term| {
         let near = born_near(at_hand, other, &term.within_ms.to_string());
         let (from, to) = (term.from, term.to);
-        format!("e.what = '{from}' AND p.what = '{to}' AND p.value = e.value AND {near}")
+        let came_after = term.said.map_or(String::new(), |said| {
+            let had_left = gone('w');
+            let last_ms = said_ms("max", said);
+            format!(
+                " AND NOT (coalesce({last_ms}, e.born_ms) < p.born_ms \
+                 AND EXISTS (SELECT 1 FROM terms m \
+                 CROSS JOIN records w WHERE m.what = '{to}' AND m.value = e.value \
+                 AND m.record <> p.record AND m.record <> e.record AND w.id = m.record \
+                 AND w.lane = {PASSAGE_LANE} AND {had_left} \
+                 AND w.at_ms >= e.born_ms AND w.at_ms < p.born_ms))"
+            )
+        });
+        let near = format!(
+            "e.what = '{from}' AND p.what = '{to}' AND p.value = e.value AND {near}{came_after}"
+        );
+
+        // What had left when the first word was written took nothing over.
+        let since_ms = term.said.map(|said| said_ms("min", said));
+        (near, since_ms)
     })
+}
+
+/// When the first passage's (`e`) words were written, the first or the last of them.
+fn said_ms(which: &str, said: &str) -> String {
+    format!(
+        "(SELECT {which}(CAST(x.value AS BIGINT)) FROM terms x \
+         WHERE x.record = e.record AND x.what || '' = '{said}')"
+    )
 }
 
 /// Whether a passage is said to have left, out by a gate or sent back.
@@ -299,15 +352,19 @@ fn left_ms(passage: char) -> String {
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'e', 'p');
-    let not_given_up = not_emptied(terms) + &not_again(terms);
+    let not_given_up = not_emptied(terms, "n.born_ms") + &not_again(terms, "n.born_ms");
     let (left, is_gone) = (left_ms('k'), gone('k'));
     let here = not_stored(terms, "k.id", "named.hold");
     let carried = not_stored(terms, "carrying.id", "carrying.hold");
     let held = not_stored(terms, "named.id", "named.hold");
     let went_on: String = moved_near(terms, 'e', 'p')
-        .map(|near| {
+        .map(|(near, since_ms)| {
+            let from_ms = match since_ms {
+                Some(since_ms) => format!("coalesce({since_ms}, n.born_ms)"),
+                None => "n.born_ms".to_string(),
+            };
             format!(
-                "UNION SELECT p.record, n.born_ms, n.since, n.hold FROM firsts n \
+                "UNION SELECT p.record, {from_ms}, n.since, n.hold FROM firsts n \
                  CROSS JOIN terms e \
                  CROSS JOIN terms p WHERE e.record = n.id AND {near} AND p.record <> n.id \
                  AND (n.left_ms IS NULL OR n.left_ms >= p.born_ms) "
@@ -350,7 +407,8 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
 pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let near = near_in_time(terms, 'p', 'e');
-    let not_given_up = not_emptied(terms) + &not_again(terms);
+    // They name the entry itself: what else has the term is sorted out before they are asked.
+    let not_given_up = not_emptied(terms, "k.born_ms") + &not_again(terms, "k.born_ms");
     let (left, had_left) = (left_ms('r'), gone('k'));
     // What had left before the other began carries nothing of it, and before the hold began is
     // held by it no more.
@@ -361,7 +419,13 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
         "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms) AND {itself} AND {first}"
     );
     let went_on: String = moved_near(terms, 'p', 'e')
-        .map(|near| {
+        .map(|(near, since_ms)| {
+            let is_here = match since_ms {
+                Some(since_ms) => {
+                    format!("(a.left_ms IS NULL OR a.left_ms >= coalesce({since_ms}, k.born_ms))")
+                }
+                None => is_here.to_string(),
+            };
             format!(
                 "UNION SELECT a.id, k.id, lower(hex(k.id)), a.left_ms FROM asked a \
                  CROSS JOIN terms p CROSS JOIN terms e CROSS JOIN records k \

@@ -26,6 +26,7 @@ fn hold_terms() -> HoldTerms {
         moved: vec![MovedWithin {
             from: "moved_to",
             to: "plate",
+            said: Some("moved_ms"),
             within_ms: 1_000,
         }],
         emptied: Some(EmptiedBefore {
@@ -36,6 +37,7 @@ fn hold_terms() -> HoldTerms {
         }),
         again: Some(CameAgain {
             what: "plate",
+            own: ["plate", "container"],
             within_ms: 1_000,
         }),
         stored: Some(StoredOn {

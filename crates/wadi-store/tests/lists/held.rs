@@ -19,6 +19,7 @@ pub(super) fn hold_terms() -> HoldTerms {
         moved: vec![MovedWithin {
             from: "container",
             to: "plate",
+            said: None,
             within_ms: 1_000,
         }],
         emptied: Some(GIVEN_UP),

@@ -157,6 +157,7 @@ sentence-R15-missing = { $missing ->
     [passage] ليس للبيان الجمركي { $record } عبور يشاركه اللوحة أو الحاوية أو المرجع
    *[customs-entry] ليس للعبور { $record } بيان جمركي يشاركه اللوحة أو الحاوية أو المرجع
 }
+sentence-R15-gone = لا يجمع العبور { $truck } بالبيان الجمركي { $entry } إلا رابط، وكان العبور { $own } قد خرج بكل ما صُرّح به فيه
 sentence-R31-left = سمح الموظف { $officer } بخروج ما يخص السجل { $record } { $lack ->
     [clearance] من دون إجازة مرور سارية
     [closed-check] قبل إغلاق تدقيق مفتوح عليه

@@ -118,6 +118,7 @@ sentence-R09-missing = { $passage } left laden, and no seal of its container was
 sentence-R09-strange = seal { $seals } was found on { $passage }, which came with other seals
 sentence-R09-reused = seal { $seal } closed another load on { $other }
 sentence-R15-missing = { $record } has no { $missing } that shares its plate, container or reference
+sentence-R15-gone = { $truck } shares nothing but a link with { $entry }, and { $own } had left with all that it declares
 sentence-R31-left = { $officer } let { $record } out { $lack ->
     [clearance] without a clearing that held
     [closed-check] while a check of it was open

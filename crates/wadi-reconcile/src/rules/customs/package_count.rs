@@ -16,6 +16,9 @@ pub(crate) const RULE: Rule = Rule {
     judge,
 };
 
+/// The last year that a date can tell, Unix milliseconds: through it waits what no time settles.
+const NEVER_MS: i64 = 253_370_764_800_000;
+
 sentences! {
     Items = "R16-items" { entry: record, total: number, items: number }
     Unloaded = "R16-unloaded" { declared: number, unloaded: number, truck: record }
@@ -126,11 +129,12 @@ fn unloaded(dossier: &Dossier) -> Option<Contradiction> {
     }
 
     let is_gone = stations().any(|station| has_left(station.passage, at_ms));
-    // The rest may have been unloaded and not be heard of yet, or be unloaded next, and what came
-    // off may be on its way to a store.
-    let through_ms = match is_part && (!is_gone || !holds.is_empty()) {
-        true => due_ms,
-        false => at_ms,
+    let through_ms = match is_part {
+        true if !knows_holds(entry, &trucks, &holds) => NEVER_MS,
+        // The rest may have been unloaded and not be heard of yet, or be unloaded next, and what
+        // came off may be on its way to a store.
+        true if !is_gone || !holds.is_empty() => due_ms,
+        _ => at_ms,
     };
 
     let says = Says::Unloaded {
@@ -165,6 +169,14 @@ fn holds_of<'a>(dossier: &'a Dossier, trucks: &[&Facts]) -> Vec<&'a Facts> {
         is_of_truck || hold.is_linked_to(&dossier.anchor)
     };
     dossier.of("hold").filter(is_of_goods).collect()
+}
+
+/// Whether an entry's dossier has the holds of these trucks. A hold may name the truck alone: it is
+/// known beside an entry that names the truck as well, and beside no other one.
+fn knows_holds(entry: &Facts, trucks: &[&Facts], holds: &[&Facts]) -> bool {
+    let own = entry.links();
+    let are_named = trucks.iter().all(|truck| own.contains(&truck.id.as_str()));
+    are_named || !holds.is_empty()
 }
 
 /// The packages that holds put into their stores, written down by a time; none where none did, or

@@ -21,6 +21,8 @@ pub(crate) const RULE: Rule = Rule {
 
 /// Events by which goods are moved off a truck or on it.
 const MOVED: [&str; 3] = ["unloaded", "transhipped", "reloaded"];
+/// What an empty truck with its trailer weighs at most, kilograms.
+const EMPTY_TRUCK_KG: i64 = 20_000;
 
 sentences! {
     Declared = "R03-declared" { declared: number, weighed: number, trucks: records }
@@ -85,12 +87,11 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
 #[derive(Clone, Copy)]
 struct WeighedMass<'a> {
     truck: &'a Facts,
-    weighing: Fact<'a>,
-    net_kg: i64,
+    net: NetMass<'a>,
 }
 
 fn kg_of(masses: &[WeighedMass<'_>]) -> i64 {
-    total(masses.iter().map(|mass| mass.net_kg))
+    total(masses.iter().map(|mass| mass.net.kg))
 }
 
 /// A mass without what the containers on the vehicles may weigh at most.
@@ -122,25 +123,21 @@ impl<'a> LoadMass<'a> {
             let first_ms = taken_off.iter().map(|e| e.at_ms()).min();
             let before = first_ms.and_then(|ms| latest_net(truck, permille, ms));
             let latest = latest_net(truck, permille, i64::MAX);
-            let mass = |found: (Fact<'a>, i64)| WeighedMass {
-                truck,
-                weighing: found.0,
-                net_kg: found.1,
-            };
+            let mass = |net: NetMass<'a>| WeighedMass { truck, net };
 
             let both = [before, latest].into_iter().flatten().map(mass);
             out.most = out
                 .most
                 .into_iter()
                 .chain(both)
-                .max_by_key(|mass| mass.net_kg);
+                .max_by_key(|mass| mass.net.kg);
             let full = if goes_on_whole { latest } else { before };
             let full = full.filter(|_| !is_part).map(mass);
             out.least = out
                 .least
                 .into_iter()
                 .chain(full)
-                .min_by_key(|mass| mass.net_kg);
+                .min_by_key(|mass| mass.net.kg);
             is_part |= !goes_on_whole;
         }
 
@@ -157,8 +154,8 @@ fn told(
 ) -> Contradiction {
     let net_kg = kg_of(masses);
     let trucks: Vec<&str> = masses.iter().map(|mass| mass.truck.printed()).collect();
-    let weighings: Vec<&str> = masses.iter().map(|mass| mass.weighing.entry()).collect();
-    let times = masses.iter().map(|mass| mass.weighing.at_ms());
+    let weighings: Vec<&str> = masses.iter().flat_map(|mass| mass.net.entries()).collect();
+    let times = masses.iter().map(|mass| mass.net.at_ms());
     let at_ms = times.max().unwrap_or_default();
 
     let mut evidence = json!({
@@ -197,7 +194,7 @@ fn told(
         let links = entries.filter_map(|entry| mass.truck.first_naming(entry));
         let links: Vec<&str> = links.map(|link| link.entry()).collect();
         found
-            .citing(mass.truck, [mass.weighing.entry()])
+            .citing(mass.truck, mass.net.entries())
             .citing(mass.truck, links)
     })
 }
@@ -220,12 +217,19 @@ fn due_ms(
     let lets_go = ["entry.released", "entry.exited"];
     let is_let_go = |e: &&Facts| e.any(&lets_go).next().is_some();
     let is_less = kg_of(masses) < declared_kg;
-    let is_disputed = |mass: &WeighedMass<'_>| mass.truck.is_disputed(&mass.weighing);
+    let is_disputed = |mass: &WeighedMass<'_>| mass.truck.is_disputed(&mass.net.weighing);
     let may_change = is_less || masses.iter().any(is_disputed);
+    // Of several entries one may have been made, and let go, long before its truck comes.
+    let is_in_advance = is_less && all.entries.len() > 1;
+    let is_open = may_change && !all.entries.iter().all(is_let_go);
+    let rest_ms = match is_in_advance {
+        true => dossier.near_ms(),
+        false => counterpart_ms,
+    };
 
-    let weighed_ms = masses.iter().map(|mass| mass.weighing.at_ms()).max();
-    let weighed_ms = weighed_ms.filter(|_| may_change && !all.entries.iter().all(is_let_go));
-    let weighed_ms = weighed_ms.map(|ms| ms.saturating_add(counterpart_ms));
+    let weighed_ms = masses.iter().map(|mass| mass.net.at_ms()).max();
+    let weighed_ms = weighed_ms.filter(|_| is_in_advance || is_open);
+    let weighed_ms = weighed_ms.map(|ms| ms.saturating_add(rest_ms));
 
     let own = all.loads.iter();
     let own = own.filter(|load| load.waits_for_entry && !is_less);
@@ -241,16 +245,56 @@ fn due_ms(
     ended.chain(own_ms).chain(weighed_ms).max().unwrap_or(0)
 }
 
+/// A net mass, and the weighings that show it.
+#[derive(Clone, Copy)]
+struct NetMass<'a> {
+    weighing: Fact<'a>,
+    /// The one of the empty truck, where the laden one told a gross alone.
+    tare: Option<Fact<'a>>,
+    kg: i64,
+}
+
+impl<'a> NetMass<'a> {
+    /// What a weighing shows, by itself or beside that of the empty truck.
+    fn of(weighing: Fact<'a>, empty: Option<Fact<'a>>, permille: u32) -> Option<Self> {
+        let (tare, kg) = match weighing.net_kg() {
+            Some(kg) => (None, kg),
+            None => {
+                let tare = empty.filter(|empty| is_beside(&weighing, empty, permille))?;
+                let kg = weighing
+                    .int("gross_kg")?
+                    .saturating_sub(tare.int("gross_kg")?);
+                (Some(tare), kg)
+            }
+        };
+
+        Some(Self { weighing, tare, kg })
+    }
+
+    /// When it was known, Unix milliseconds.
+    fn at_ms(&self) -> i64 {
+        let tare_ms = self.tare.map_or(i64::MIN, |tare| tare.at_ms());
+        self.weighing.at_ms().max(tare_ms)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let tare = self.tare.map(|tare| tare.entry());
+        std::iter::once(self.weighing.entry()).chain(tare)
+    }
+}
+
 /// Of a record's attested weighings until a time the latest of its load, with the net mass; where
-/// all call it empty, the latest of these.
-fn latest_net(weighed: &Facts, permille: u32, until_ms: i64) -> Option<(Fact<'_>, i64)> {
-    let all: Vec<(Fact<'_>, i64)> = weighed
-        .weighings()
-        .filter(|w| w.attested() && w.at_ms() <= until_ms)
-        .filter_map(|w| Some((w, w.net_kg()?)))
+/// all call it empty, the latest of these. The empty truck may be weighed before or after.
+fn latest_net(weighed: &Facts, permille: u32, until_ms: i64) -> Option<NetMass<'_>> {
+    let attested: Vec<Fact<'_>> = weighed.weighings().filter(Fact::attested).collect();
+    let empty = empty_weighing(weighed, &attested, permille);
+    let all = attested.into_iter().filter(|w| w.at_ms() <= until_ms);
+    let all: Vec<NetMass<'_>> = all
+        .filter_map(|w| NetMass::of(w, empty, permille))
         .collect();
+
     let mut laden = all.iter().rev();
-    let laden = laden.find(|(w, _)| !says_empty(w, permille));
+    let laden = laden.find(|net| !says_empty(&net.weighing, permille));
     laden.or(all.last()).copied()
 }
 
@@ -259,7 +303,8 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
     let entry = &dossier.anchor;
     let declared_kg = entry.sum("goods", "gross_g")? / 1_000;
     let permille = dossier.policy.weight_permille;
-    let (weighing, net) = latest_net(entry, permille, i64::MAX)?;
+    let found = latest_net(entry, permille, i64::MAX)?;
+    let net = found.kg;
     let containers = entry.texts("container", "").into_iter();
     let containers = containers.filter(|text| !says_nothing(text)).count();
     let goods_kg = without_containers(net, containers, 1);
@@ -267,7 +312,8 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
     let nearest_kg = declared_kg.clamp(goods_kg.min(net), net);
 
     beyond(declared_kg, nearest_kg, permille).then(|| {
-        let at_ms = weighing.at_ms();
+        let at_ms = found.at_ms();
+        let weighings: Vec<&str> = found.entries().collect();
         Contradiction::new(
             "declared itself",
             at_ms,
@@ -279,11 +325,11 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
             json!({
                 "declared_kg": declared_kg,
                 "weighed_kg": net,
-                "weighings": [weighing.entry()],
+                "weighings": weighings,
             }),
         )
         .until([entry.crossing()], at_ms.max(entry.ended_ms()))
-        .citing(entry, entry.put_by(declares_mass).chain([weighing.entry()]))
+        .citing(entry, entry.put_by(declares_mass).chain(found.entries()))
     })
 }
 
@@ -298,22 +344,62 @@ fn says_empty(weighed: &Fact<'_>, permille: u32) -> bool {
     }
 }
 
-/// Whether a weighing tells a gross alone, and another one, of the laden truck, tells that mass as
-/// its tare: it was weighed empty on its way out. What nobody attested does not explain away what
-/// somebody did.
-fn is_tare_of_another(weighed: &Fact<'_>, all: &[Fact<'_>], permille: u32) -> bool {
-    let Some(gross) = weighed.int("gross_kg") else {
+/// What a weighing tells that has a gross alone, kilograms.
+fn gross_alone(weighed: &Fact<'_>) -> Option<i64> {
+    let is_alone = weighed.int("tare_kg").or(weighed.int("net_kg")).is_none();
+    weighed.int("gross_kg").filter(|_| is_alone)
+}
+
+/// The lightest of the weighings that may be of the empty truck: tankers and bulk are weighed when
+/// they come and when they leave, and each time the scale tells a gross. Where packages were moved
+/// on a truck nobody can tell whether it was empty before or after.
+fn empty_weighing<'a>(weighed: &Facts, all: &[Fact<'a>], permille: u32) -> Option<Fact<'a>> {
+    if weighed.moved(&MOVED).next().is_some() {
+        return None;
+    }
+
+    let may_be_empty = |w: &&Fact<'_>| {
+        let is_light = w
+            .int("gross_kg")
+            .is_some_and(|kg| (1..=EMPTY_TRUCK_KG).contains(&kg));
+        is_light && (gross_alone(w).is_some() || says_empty(w, permille))
+    };
+    let empty = all.iter().filter(may_be_empty);
+    empty.min_by_key(|w| w.int("gross_kg")).copied()
+}
+
+/// Whether a weighing tells a gross alone, of the truck of which the other one is the tare.
+fn is_beside(laden: &Fact<'_>, empty: &Fact<'_>, permille: u32) -> bool {
+    let (Some(gross), Some(tare)) = (gross_alone(laden), empty.int("gross_kg")) else {
         return false;
     };
-    let is_alone = weighed.int("tare_kg").or(weighed.int("net_kg")).is_none();
+    gross > tare && beyond(gross, tare, permille)
+}
 
-    is_alone
-        && all.iter().any(|other| {
-            let weighs = other.attested() || !weighed.attested();
-            let tare = other.int("tare_kg");
-            let is_same = tare.is_some_and(|tare| !beyond(tare, gross, permille));
-            weighs && is_same && !says_empty(other, permille)
-        })
+/// Whether a weighing tells a gross alone, and another one is of the laden truck and tells that
+/// mass as its tare, or tells a gross alone as well, beside which this one is the empty truck's: it
+/// was weighed empty on its way in or out. What nobody attested does not explain away what somebody
+/// did.
+fn is_tare_of_another(
+    weighed: &Fact<'_>,
+    all: &[Fact<'_>],
+    empty: Option<&Fact<'_>>,
+    permille: u32,
+) -> bool {
+    let Some(gross) = gross_alone(weighed) else {
+        return false;
+    };
+    let empty_kg = empty.and_then(|empty| empty.int("gross_kg"));
+    let is_empty = empty_kg.is_some_and(|kg| !beyond(kg, gross, permille));
+
+    all.iter().any(|other| {
+        let weighs = other.attested() || !weighed.attested();
+        let tare = other.int("tare_kg");
+        let is_same = tare.is_some_and(|tare| !beyond(tare, gross, permille));
+        let is_laden = is_same && !says_empty(other, permille);
+        let is_pair = is_empty && is_beside(other, weighed, permille);
+        weighs && (is_laden || is_pair)
+    })
 }
 
 /// What happened to a load between two weighings, and they.
@@ -377,8 +463,11 @@ fn steps(weighed: &Facts, masses: &[(i64, i64)], is_tare: bool) -> Vec<(i64, Loa
 fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     let permille = dossier.policy.weight_permille;
     let all: Vec<Fact<'_>> = weighed.weighings().collect();
-    let is_laden =
-        |w: &&Fact<'_>| !says_empty(w, permille) && !is_tare_of_another(w, &all, permille);
+    let empty = empty_weighing(weighed, &all, permille);
+    let is_laden = |w: &&Fact<'_>| {
+        let is_tare = is_tare_of_another(w, &all, empty.as_ref(), permille);
+        !is_tare && !says_empty(w, permille)
+    };
     let laden: Vec<&Fact<'_>> = all.iter().filter(is_laden).collect();
 
     let gross = laden

@@ -135,10 +135,11 @@ fn joined_by_word<'a>(
 /// The trucks that the goods of a passage went on to. A passage does not know the holds of another:
 /// the finding stands on the first.
 fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
+    let others = dossier.beside();
     dossier
         .of("passage")
         .map(|truck| (truck, truck.known_by()))
-        .filter(|(_, known)| known.took_over(first, &dossier.policy))
+        .filter(|(_, known)| known.took_over_beside(first, &others, &dossier.policy))
         .collect()
 }
 

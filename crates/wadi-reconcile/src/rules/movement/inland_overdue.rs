@@ -34,10 +34,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let inland = inbound.filter(|p| !in_transit(p));
     let left = inland.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
     let left = left.filter(|(p, left_ms)| !is_earlier_trip(dossier, p, *left_ms));
+    let left = left.filter(|(p, left_ms)| !is_trip_of_another(dossier, p, *left_ms));
     let left = left.filter(|(p, _)| !is_later_trip(dossier, p) && !left_without(dossier, p));
     let left = left.filter(|(p, left_ms)| !is_linked_afterwards(dossier, p, *left_ms));
 
-    left.map(|(truck, left_ms)| {
+    let went: Vec<(&Facts, i64)> = left.collect();
+    let brings_other = |truck: &Facts| {
+        let mut first = went.iter();
+        first.any(|first| brings_another(entry, *first, truck))
+    };
+    let told = went.iter().filter(|(truck, _)| !brings_other(truck));
+
+    told.map(|&(truck, left_ms)| {
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
         Contradiction::new(
             truck.id.clone(),
@@ -77,6 +85,22 @@ fn is_later_trip(dossier: &Dossier, truck: &Facts) -> bool {
     own.is_later_trip(&declared, &dossier.beside(), &dossier.policy)
 }
 
+/// Whether a truck came again, with a container that neither the entry nor its first trip names:
+/// the finding stands on that first trip, and its next entry may name the container alone.
+fn brings_another(entry: &Facts, (first, left_ms): (&Facts, i64), truck: &Facts) -> bool {
+    let shares = ["container", "seal"]
+        .iter()
+        .any(|what| truck.shares_any(entry, what) || truck.shares_any(first, what));
+    let is_later = left_ms >= entry.began_ms() && left_ms < truck.began_ms();
+
+    is_later
+        && !shares
+        && !truck.containers_told().is_empty()
+        && !truck.is_linked_to(entry)
+        && !entry.shares(truck, "transit.ref")
+        && first.shares_vehicle(truck)
+}
+
 /// Whether all goods were unloaded from a truck before each of its exits, as into a bonded store.
 fn left_without(dossier: &Dossier, truck: &Facts) -> bool {
     let mut exits = truck.events("gate.out");
@@ -103,6 +127,40 @@ fn is_earlier_trip(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
         others.any(|e| e.state() != "CANCELLED" && e.began_ms() <= left_ms && is_of_truck(e));
 
     is_declared || before_ms > dossier.near_ms()
+}
+
+/// Whether a truck that has nothing of the entry but its vehicle left with the goods of another
+/// entry, which was released by then, and came again with none but this one: it was registered
+/// ahead of the later trip. As long as there is none, the truck may have brought both.
+fn is_trip_of_another(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
+    let entry = &dossier.anchor;
+    if truck.is_linked_to(entry) || truck.shares_any(entry, "container") {
+        return false;
+    }
+
+    let is_of = |truck: &Facts, other: &Facts| {
+        truck.is_linked_to(other)
+            || truck.shares_any(other, "container")
+            || truck.shares_vehicle(other) && dossier.is_near(truck, other)
+    };
+    let was_released = |other: &Facts| {
+        let mut released = other.events("entry.released");
+        other.state() != "CANCELLED" && released.any(|e| e.known_from_ms() <= left_ms)
+    };
+    let others = || {
+        let all = dossier.of("customs-entry");
+        all.filter(move |e| e.id != entry.id)
+    };
+    let has_own = others().any(|e| was_released(e) && is_of(truck, e));
+    let has_none = |later: &Facts| {
+        let mut left = others().filter(|e| e.state() != "CANCELLED" && !was_released(e));
+        !left.any(|e| is_of(later, e))
+    };
+
+    let mut later = dossier
+        .journey("passage")
+        .filter(|p| p.id != truck.id && p.is_inbound() && p.began_ms() > left_ms);
+    has_own && later.any(|p| p.shares_vehicle(truck) && is_of(p, entry) && has_none(p))
 }
 
 /// Whether a truck was said to carry these goods only once it had left, though the entry names
@@ -196,6 +254,51 @@ mod tests {
         assert_eq!(found(trips()), 2, "it may have brought the rest");
         let alone = vec![left("P2", 26), declared("E2", 24)];
         assert_eq!(found(alone), 1, "nobody took the first ones");
+    }
+
+    #[test]
+    fn a_later_trip_with_another_container_brought_nothing_of_the_first() {
+        let left = |id: &str, hour: i64, container: &str| {
+            let out = event("gate.out", hour * HOUR_MS, json!({}));
+            let came = event("gate.in", (hour - 1) * HOUR_MS, json!({}));
+            let fields = json!({"direction": "in", "container.1": container});
+            passage(id, fields, &[came, out])
+        };
+        let found = |others: Vec<Facts>| {
+            let registered = event("registered", 0, json!({}));
+            let goods = entry("E1", json!({"container.1": "C1"}), &[registered]);
+            firm("R26", goods, others).len()
+        };
+
+        assert_eq!(found(vec![left("P1", 2, "C1"), left("P2", 26, "C2")]), 1);
+        let rest = vec![left("P1", 2, "C1"), left("P2", 26, "C1")];
+        assert_eq!(found(rest), 2, "it has the container of the entry");
+        assert_eq!(found(vec![left("P2", 26, "C2")]), 1, "there is no first");
+    }
+
+    #[test]
+    fn an_entry_that_was_registered_ahead_is_of_the_trip_that_has_none_else() {
+        let left = |id: &str, hour: i64| {
+            let out = event("gate.out", hour * HOUR_MS, json!({}));
+            let came = event("gate.in", (hour - 1) * HOUR_MS, json!({}));
+            passage(id, json!({"direction": "in"}), &[came, out])
+        };
+        let declared = |id: &str, released: Option<i64>| {
+            let registered = event("registered", 0, json!({}));
+            let released = released.map(|h| event("entry.released", h * HOUR_MS, json!({})));
+            let events: Vec<_> = std::iter::once(registered).chain(released).collect();
+            entry(id, json!({}), &events)
+        };
+        let count = |others: Vec<Facts>| firm("R26", declared("E2", None), others).len();
+        let (own, trips) = (declared("E1", Some(1)), [left("P1", 3), left("P2", 47)]);
+
+        assert_eq!(count([&trips[..], &[own.clone()]].concat()), 1);
+        let alone = vec![left("P1", 3), own.clone()];
+        assert_eq!(count(alone), 1, "it may have brought both");
+        assert_eq!(count(trips.to_vec()), 2, "the first had no other");
+        let late = declared("E1", Some(4));
+        let waits = [&trips[..], &[late]].concat();
+        assert_eq!(count(waits), 2, "it was not released yet");
     }
 
     #[test]

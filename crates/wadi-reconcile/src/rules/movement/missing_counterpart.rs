@@ -1,5 +1,7 @@
 //! R15: a customs entry without its passage, a laden passage without its entry.
 
+mod gone;
+mod handed_over;
 mod hooked;
 
 use crate::{
@@ -19,12 +21,20 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Missing = "R15-missing" { record: record, missing: code }
+    Gone = "R15-gone" { truck: record, entry: record, own: record }
 }
 
 /// What a vehicle that nobody weighed takes of goods, kilograms.
 const TRUCKLOAD_KG: i64 = 20_000;
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
+    let mut all = missing(dossier);
+    all.extend(gone::linked_to_it(dossier));
+    all
+}
+
+/// The record without its counterpart.
+fn missing(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let wanted = match anchor.kind() {
         "customs-entry" if anchor.state() != "CANCELLED" => "passage",
@@ -40,8 +50,9 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         true => stands(r) && may_be_its_entry(dossier, r),
         false => stands(r),
     };
-    let is_hooked = || anchor.is_passage() && hooked::took_a_trailer(dossier);
-    if dossier.journey(wanted).any(is_counterpart) || is_hooked() {
+    let took_over = || hooked::took_a_trailer(dossier) || handed_over::took_over(dossier);
+    let is_anothers = || anchor.is_passage() && took_over();
+    if dossier.journey(wanted).any(is_counterpart) || is_anothers() {
         return Vec::new();
     }
 
@@ -134,7 +145,8 @@ fn may_be_its_entry(dossier: &Dossier, entry: &Facts) -> bool {
 
     // What is captured when the truck is gone is no more than a link that is said later.
     let is_transit = truck.shares(entry, "transit.ref") && truck.was_told("transit.ref");
-    if is_transit || is_linked_in_time(truck, entry) {
+    let is_gone = || gone::left_with_all(dossier, truck, entry).is_some();
+    if is_transit || is_linked_in_time(truck, entry) && !is_gone() {
         return true;
     }
 

@@ -50,7 +50,7 @@ fn work_that_goes_on_has_a_day() {
     let packages = |kind, at_ms, n: i64| event(kind, at_ms, json!({"packages": n}));
     let left = || event("gate.out", 9, json!({}));
 
-    let declared = || entry("E1", json!({"total_packages": 10}), &[]);
+    let declared = || entry("E1", json!({"total_packages": 10}), &[link("P1")]);
     let shift = |more: &[serde_json::Value]| {
         let events = [&[packages("unloaded", 6, 4)], more].concat();
         vec![passage("P1", json!({}), &events)]
@@ -356,4 +356,27 @@ fn whoever_moves_no_package_changes_no_count() {
     assert_eq!(kept(&[packages("unloaded", 7, 0)]), [Phase::Firm]);
     assert_eq!(kept(&[packages("transhipped", 7, 0)]), [Phase::Firm]);
     assert_eq!(kept(&[packages("transhipped", 7, 2)]), []);
+}
+
+#[test]
+fn fewer_that_came_off_wait_where_a_hold_may_name_the_truck_alone() {
+    let found = |links: &[serde_json::Value], unloaded: i64, stored: Option<i64>| {
+        let declared = entry("E1", json!({"total_packages": 200}), links);
+        let truck = trip("P1", "11A1", [1, 9], &[packages("unloaded", 2, unloaded)]);
+        let hold = stored.map(|stored| {
+            let data = json!({"slot": "A", "packages": stored});
+            let into = event("store.in", 3 * HOUR_MS, data);
+            hold("H1", json!({}), &[link("P1"), into])
+        });
+        let linked: Vec<Facts> = [truck].into_iter().chain(hold).collect();
+        phases("R16", &dossier(declared, linked, 1_000 * HOUR_MS))
+    };
+    let named = [link("P1")];
+
+    assert_eq!(found(&[], 50, None), [Phase::Pending]);
+    assert_eq!(found(&named, 50, None), [Phase::Firm], "it has no hold");
+    assert_eq!(found(&named, 50, Some(50)), []);
+    assert_eq!(found(&named, 50, Some(40)), [Phase::Firm]);
+    let more = found(&[], 201, None);
+    assert_eq!(more, [Phase::Firm], "no hold explains it");
 }

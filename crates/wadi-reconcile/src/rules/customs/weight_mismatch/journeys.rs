@@ -371,3 +371,66 @@ fn both_sides_are_cited() {
         "{cited}"
     );
 }
+
+#[test]
+fn entries_that_were_made_in_advance_stand_beside_their_own_trips() {
+    let trips = |net_kg: [i64; 7]| -> Vec<Facts> {
+        let all = net_kg.into_iter().zip(0..).flat_map(|(net_kg, n)| {
+            let from = n * 6;
+            [
+                goods(&format!("E{n}"), json!({}), [0, from + 3]),
+                truck(
+                    &format!("P{n}"),
+                    json!({}),
+                    [from + 1, from + 4],
+                    Some(net_kg),
+                ),
+            ]
+        });
+        all.collect()
+    };
+
+    assert_eq!(told(&trips([20_000; 7])), [] as [&str; 0]);
+    for n in [0, 1, 6] {
+        let mut net_kg = [20_000; 7];
+        net_kg[n] = 23_500;
+        let one = format!("E{n}");
+        assert_eq!(told(&trips(net_kg)), [one.as_str()]);
+    }
+}
+
+#[test]
+fn an_entry_in_advance_waits_for_its_own_truck() {
+    let ahead = |id: &str| {
+        let registered = event("registered", 0, json!({}));
+        entry(id, json!({"goods.1.gross_g": 20_000_000}), &[registered])
+    };
+    let so_far = |second_kg: i64| {
+        [
+            goods("E0", json!({}), [0, 3]),
+            truck("P0", json!({}), [1, 4], Some(20_000)),
+            goods("E1", json!({}), [0, 16]),
+            truck("P1", json!({}), [14, 17], Some(second_kg)),
+            ahead("E2"),
+        ]
+    };
+
+    assert_eq!(told(&so_far(20_000)), [] as [&str; 0]);
+    assert_eq!(told(&so_far(27_000)), ["E1"]);
+    let third = truck("P2", json!({}), [45, 48], Some(20_000));
+    let all = [&so_far(20_000)[..], &[third]].concat();
+    assert_eq!(told(&all), [] as [&str; 0]);
+}
+
+#[test]
+fn of_several_entries_that_were_let_go_at_once_the_rest_has_two_days_to_come() {
+    let first = goods("E1", json!({}), [0, 3]);
+    let others = vec![
+        goods("E2", json!({}), [0, 3]),
+        truck("P1", json!({}), [1, 4], Some(20_000)),
+    ];
+    let due_ms = hours(2 + 48);
+    let found = |ms: i64| phases("R03", &dossier(first.clone(), others.clone(), ms));
+    assert_eq!(found(due_ms - 1), [Phase::Pending]);
+    assert_eq!(found(due_ms), [Phase::Firm]);
+}

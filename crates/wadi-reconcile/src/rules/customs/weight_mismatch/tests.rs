@@ -250,3 +250,56 @@ fn a_weighing_that_is_disputed_counts_until_the_truck_is_weighed_again() {
     let last = event("weighing.disputed", 7, json!({"weighing": "weighed@6"}));
     assert_eq!(firm("R03", passage_of(&[last]), vec![]), [Phase::Firm]);
 }
+
+#[test]
+fn a_tanker_is_weighed_when_it_comes_and_when_it_leaves() {
+    let gross = |at_ms: i64, kg: i64| ticket(at_ms, true, json!({"gross_kg": kg}));
+    let truck = |tickets: &[serde_json::Value]| passage("P1", json!({}), tickets);
+    let spread = |tickets: &[serde_json::Value]| firm("R03", truck(tickets), vec![]);
+    let declared = |kg: i64, tickets: &[serde_json::Value]| {
+        let goods = entry("E1", json!({"goods.1.gross_g": kg * 1_000}), &[]);
+        firm("R03", goods, vec![truck(tickets)])
+    };
+
+    let none_off = event("unloaded", 6, json!({"packages": 0}));
+    let uncounted = event("unloaded", 6, json!({}));
+    let called_empty = ticket(7, true, json!({"gross_kg": 15_000, "tare_kg": 15_000}));
+    let weighed_twice = [
+        vec![gross(5, 45_000), gross(7, 15_000)],
+        vec![gross(5, 15_000), gross(7, 45_000)],
+        vec![gross(5, 45_000), none_off, gross(7, 15_000)],
+        vec![gross(5, 45_000), uncounted, gross(7, 15_000)],
+        vec![gross(5, 45_000), called_empty],
+    ];
+    for tickets in weighed_twice {
+        assert_eq!(spread(&tickets), []);
+        assert_eq!(declared(30_000, &tickets), []);
+        assert_eq!(declared(20_000, &tickets), [Phase::Firm]);
+        assert_eq!(declared(40_000, &tickets), [Phase::Firm]);
+    }
+
+    let lost_some = [gross(5, 45_000), gross(6, 35_000)];
+    assert_eq!(spread(&lost_some), [Phase::Firm], "no truck weighs that");
+    let and_empty = [&lost_some[..], &[gross(7, 15_000)]].concat();
+    assert_eq!(spread(&and_empty), [Phase::Firm]);
+    let alone = ticket(5, false, json!({"gross_kg": 45_000}));
+    let unattested = spread(&[alone, gross(7, 15_000)]);
+    assert_eq!(unattested, [Phase::Firm], "nobody stands for the first");
+
+    let some_off = event("unloaded", 6, json!({"packages": 5}));
+    let in_part = [gross(5, 30_000), some_off, gross(7, 19_000)];
+    assert_eq!(spread(&in_part), []);
+    assert_eq!(declared(20_000, &in_part), [], "some may be on it still");
+}
+
+#[test]
+fn the_tare_of_an_empty_truck_is_cited_with_its_gross() {
+    let tickets = [45_000, 15_000].into_iter().zip(5..);
+    let tickets = tickets.map(|(kg, at_ms)| ticket(at_ms, true, json!({"gross_kg": kg})));
+    let tickets: Vec<serde_json::Value> = tickets.collect();
+    let declared = entry("E1", json!({"goods.1.gross_g": 20_000_000}), &[]);
+
+    let cites = cited("R03", declared, vec![passage("P1", json!({}), &tickets)]);
+    let both = side("P1", &["entry weighed@5", "entry weighed@6"]);
+    assert!(cites.contains(&both), "{cites:?}");
+}

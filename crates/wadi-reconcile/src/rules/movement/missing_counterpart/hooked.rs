@@ -4,11 +4,11 @@
 //! alone. While both stand there the second one takes over what the first one has: its load is
 //! asked for once, at the first. What a scale shows beyond that is another load.
 
-use super::stands;
+use super::{
+    handed_over::{Shown, allowed_kg},
+    stands,
+};
 use crate::{Dossier, Fact, Facts};
-
-/// Parts of the heavier of two masses that a permille is.
-const PERMILLE: i64 = 1_000;
 
 /// Whether the anchor took over a trailer with its load from a tractor that was there when it came.
 pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
@@ -34,10 +34,18 @@ pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
     match earlier.as_slice() {
         [first] => {
             let is_told = truck.was_told("trailer.plate");
-            is_told && first.carries_goods() && weighs_no_more(dossier, first)
+            let is_asked = is_told && first.carries_goods();
+            is_asked && weighs_no_more(dossier, first) && !has_it_yet(dossier, first)
         }
         _ => false,
     }
+}
+
+/// Whether the one that brought the trailer is weighed with its load once the anchor has left: then
+/// it gave nothing.
+fn has_it_yet(dossier: &Dossier, first: &Facts) -> bool {
+    let left = dossier.anchor.left();
+    left.is_some_and(|left| Shown::of(first, left.at_ms).is_kept(dossier))
 }
 
 /// Whether no attested weighing shows more on the anchor than on the one that brought the trailer.
@@ -51,9 +59,8 @@ fn weighs_no_more(dossier: &Dossier, first: &Facts) -> bool {
     };
 
     theirs.is_some_and(|theirs| {
-        let permille = i64::from(dossier.policy.weight_permille);
-        let allowed = own.max(theirs).saturating_mul(permille) / PERMILLE;
-        own.saturating_sub(theirs) <= allowed
+        let allowed_kg = allowed_kg(dossier, own.max(theirs));
+        own.saturating_sub(theirs) <= allowed_kg
     })
 }
 
@@ -94,5 +101,38 @@ mod tests {
         let third = tractor("P3", "33C3", [8 * H, 11 * H], 20_000);
         let taken = found(third, vec![first(), second()]);
         assert_eq!(taken, [Phase::Firm], "the second has it");
+    }
+
+    #[test]
+    fn a_tractor_that_has_its_load_when_the_other_is_gone_gave_it_no_trailer() {
+        let fields = |plate: &str| {
+            let trailer = "T-1";
+            json!({"vehicle.plate": plate, "trailer.plate": trailer, "purpose": "goods"})
+        };
+        let weighed = |at_ms: i64, net_kg: i64| {
+            let mut weighed = event("weighed", at_ms, json!({"net_kg": net_kg}));
+            weighed["attested"] = true.into();
+            weighed
+        };
+        let found = |weighings: &[Json]| {
+            let came = event("gate.in", 0, json!({}));
+            let left = event("gate.out", 9 * H, json!({}));
+            let first = [&[came, left], weighings].concat();
+            let first = passage("P1", fields("11A1"), &first);
+
+            let came = event("gate.in", 4 * H, json!({}));
+            let left = event("gate.out", 5 * H, json!({}));
+            let second = passage("P2", fields("22B2"), &[came, left]);
+            firm("R15", second, vec![first])
+        };
+
+        assert_eq!(found(&[weighed(H, 20_000)]), []);
+        let again = [weighed(H, 20_000), weighed(8 * H, 20_000)];
+        assert_eq!(found(&again), [Phase::Firm]);
+        assert_eq!(found(&[weighed(8 * H, 20_000)]), [Phase::Firm]);
+        let empty = [weighed(H, 20_000), weighed(8 * H, 300)];
+        assert_eq!(found(&empty), [], "it goes home without the trailer");
+        let early = [weighed(H, 20_000), weighed(4 * H, 20_000)];
+        assert_eq!(found(&early), [], "it was weighed before");
     }
 }

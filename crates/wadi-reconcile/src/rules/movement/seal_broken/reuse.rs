@@ -1,7 +1,8 @@
 //! A seal that stands on two passages. It closes one door once: where it comes again on another
 //! load it was taken off and put on again, or copied. One load comes by more than once with its
 //! seal as it was: a transit comes in and goes out, a truck that was sent back or on comes again,
-//! and of one arrival a camera and a clerk may begin a record each.
+//! and of one arrival a camera and a clerk may begin a record each. What is only announced
+//! closes nothing yet.
 
 use super::Says;
 use crate::{Contradiction, Dossier, Facts, numbers::hours_ms};
@@ -16,6 +17,10 @@ pub(super) fn reused(
     other: &Facts,
 ) -> Option<Contradiction> {
     let passage = &dossier.anchor;
+    if [passage, other].into_iter().any(is_only_announced) {
+        return None;
+    }
+
     let mut same = seals.iter().filter(|s| other.has_among("seal", s));
     let seal = same
         .next()
@@ -30,6 +35,12 @@ pub(super) fn reused(
         },
         json!({"seal": seal, "other": other.printed()}),
     ))
+}
+
+/// Whether nobody saw a vehicle yet: what is announced closes nothing.
+fn is_only_announced(passage: &Facts) -> bool {
+    let mut seen = passage.of_types(|t| t.proves_presence || t.name == "arrived");
+    passage.state() == "ANNOUNCED" && seen.next().is_none()
 }
 
 /// Whether a vehicle that shares no container came by with the same load before, and nobody touched

@@ -68,6 +68,24 @@ fn what_was_recorded_twice_has_its_seal_once() {
     assert_eq!(found(30, "ADMITTED"), [Phase::Firm]);
 }
 
+#[test]
+fn a_seal_of_a_truck_that_is_only_announced_closes_nothing() {
+    let of = |id: &str, events: &[Json]| {
+        let fields = json!({"purpose": "goods", "seal.1": "S1"});
+        passage(id, fields, events).state_is("ANNOUNCED")
+    };
+    let came = || tilt("P2", 30, json!({}), &[]);
+    let told = at("link", 1, json!({"record": "E1"}));
+    let seen = at("sighted", 1, json!({}));
+
+    let announced = of("P1", std::slice::from_ref(&told));
+    assert_eq!(firm("R09", came(), vec![announced]), []);
+    let sighted = of("P1", &[seen]);
+    assert_eq!(firm("R09", came(), vec![sighted]), [Phase::Firm]);
+    let before = tilt("P1", 0, json!({}), &[]);
+    assert_eq!(firm("R09", of("P2", &[told]), vec![before]), []);
+}
+
 /// What R09 says of a truck on which seal BB1 was found, with these events of customs.
 fn found_with(of_truck: &[Json], of_hold: &[Json]) -> Vec<Phase> {
     let fields = json!({"container.1": "C1", "seal.1": "AA1"});

@@ -1,0 +1,211 @@
+//! Goods that went over from one vehicle to another while both stood there.
+//!
+//! They are declared for whoever brought them, and the entry may name that vehicle alone: they are
+//! asked for once, at the first. Customs, who let them be moved, say so; the word of the operator
+//! needs a scale that bears it out.
+
+use super::stands;
+use crate::{Dossier, Fact, Facts, passages::WhenTold};
+use wadi_record::says_nothing;
+
+/// Parts of a mass that a permille is.
+const PERMILLE: i64 = 1_000;
+
+/// What attested scales showed on a vehicle, kilograms.
+pub(super) struct Shown {
+    /// The most until a time.
+    before: Option<i64>,
+    /// The most since, where that was a load.
+    laden_after: Option<i64>,
+    /// Whether one showed anything since.
+    is_weighed_after: bool,
+}
+
+impl Shown {
+    /// What was shown until a time, Unix milliseconds, and since.
+    pub(super) fn of(passage: &Facts, at_ms: i64) -> Self {
+        let all: Vec<Fact<'_>> = passage.weighings().filter(Fact::attested).collect();
+        let before = all.iter().filter(|w| w.at_ms() <= at_ms);
+        let after = || all.iter().filter(move |w| w.at_ms() > at_ms);
+        let laden = after().filter(|w| w.shows_a_load());
+
+        Self {
+            before: before.filter_map(Fact::net_kg).max(),
+            laden_after: laden.filter_map(Fact::net_kg).max(),
+            is_weighed_after: after().any(|w| w.net_kg().is_some()),
+        }
+    }
+
+    /// How much less it had since, where it is known what it had.
+    fn given_kg(&self) -> Option<i64> {
+        let before = self.before?;
+        Some(before.saturating_sub(self.laden_after.unwrap_or(0)))
+    }
+
+    /// Whether it had its load since as before, as far as scales tell.
+    pub(super) fn is_kept(&self, dossier: &Dossier) -> bool {
+        let is_less = |before: i64| {
+            let given_kg = self.given_kg().unwrap_or(0);
+            given_kg > allowed_kg(dossier, before)
+        };
+        self.laden_after.is_some() && !self.before.is_some_and(is_less)
+    }
+}
+
+/// By how much two weighings of so much may differ, kilograms.
+pub(super) fn allowed_kg(dossier: &Dossier, kg: i64) -> i64 {
+    let permille = i64::from(dossier.policy.weight_permille);
+    kg.saturating_mul(permille) / PERMILLE
+}
+
+/// Whether the anchor took its goods over from a vehicle at which they are asked for.
+pub(super) fn took_over(dossier: &Dossier) -> bool {
+    let truck = &dossier.anchor;
+    let gave = |from: &&Facts| {
+        let is_asked = stands(from) && from.carries_goods() && dossier.is_near(truck, from);
+        let mut words = from.transhipped_to(truck).filter(names_a_plate);
+        is_asked && words.any(|e| is_move(dossier, from, &e))
+    };
+    // What each of two had from the other, neither of them brought.
+    let gave_back = |from: &Facts| truck.transhipped_to(from).any(|e| names_a_plate(&e));
+
+    let mut givers = dossier.of("passage").filter(gave);
+    givers.any(|from| !gave_back(from))
+}
+
+fn names_a_plate(moved: &Fact<'_>) -> bool {
+    moved.text("to_plate").is_some_and(|to| !says_nothing(to))
+}
+
+/// Whether a word tells that goods went over while both were there, as was written by then, and no
+/// scale tells otherwise.
+fn is_move(dossier: &Dossier, from: &Facts, moved: &Fact<'_>) -> bool {
+    let truck = &dossier.anchor;
+    let is_here = moved.written_at().unwrap_or(from.crossing()) == truck.crossing();
+    let is_in_time = was_there(truck, moved) && was_there(from, moved);
+    // What was laden before brought goods of its own.
+    let was_empty = truck.laden_from_ms().is_none_or(|ms| ms >= moved.at_ms());
+
+    let is_told = is_here && is_in_time && was_empty && moved.packages_moved().is_some();
+    is_told && may_have_given(dossier, from, moved)
+}
+
+fn was_there(passage: &Facts, moved: &Fact<'_>) -> bool {
+    let seen = passage.of_types(|t| t.proves_presence || t.name == "arrived");
+    let came = seen.map(|e| e.at_ms()).min();
+    let is_before =
+        |left: WhenTold| moved.at_ms() <= left.at_ms && moved.known_from_ms() <= left.known_ms;
+
+    came.is_some_and(|ms| ms <= moved.at_ms()) && passage.left().is_none_or(is_before)
+}
+
+/// Whether scales agree that one gave what the other has.
+fn may_have_given(dossier: &Dossier, from: &Facts, moved: &Fact<'_>) -> bool {
+    let shown = Shown::of(from, moved.at_ms());
+    let is_by_customs = moved.department() == "CUS";
+    let Some(given_kg) = shown.given_kg() else {
+        return is_by_customs;
+    };
+    let is_borne_out = is_by_customs || shown.is_weighed_after;
+    if shown.is_kept(dossier) || !is_borne_out {
+        return false;
+    }
+
+    let attested = dossier.anchor.weighings().filter(Fact::attested);
+    let own_kg = attested.filter_map(|w| w.net_kg()).max().unwrap_or(0);
+    let allowed_kg = allowed_kg(dossier, own_kg.max(given_kg));
+    own_kg.saturating_sub(given_kg) <= allowed_kg
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Facts, HOUR_MS, Phase, tests::*};
+    use serde_json::{Value as Json, json};
+
+    const H: i64 = HOUR_MS;
+
+    fn truck(id: &str, plate: &str, events: &[Json]) -> Facts {
+        let came = event("gate.in", H, json!({}));
+        let left = event("gate.out", 4 * H, json!({}));
+        let fields = json!({"vehicle.plate": plate, "purpose": "goods"});
+        passage(id, fields, &[&[came, left], events].concat())
+    }
+
+    fn weighed(at_ms: i64, net_kg: i64) -> Json {
+        let mut weighed = event("weighed", at_ms, json!({"net_kg": net_kg}));
+        weighed["attested"] = true.into();
+        weighed
+    }
+
+    /// Packages that go over to a truck, two hours after everything began.
+    fn moved(department: &str, packages: i64, plate: &str, entered_ms: i64) -> Json {
+        let data = json!({"packages": packages, "to_plate": plate});
+        let mut moved = event("transhipped", 2 * H, data);
+        moved["department"] = department.into();
+        moved["entered_ms"] = entered_ms.into();
+        moved
+    }
+
+    fn by_customs() -> Json {
+        moved("CUS", 200, "22 B 2", 2 * H)
+    }
+
+    #[test]
+    fn goods_that_customs_moved_are_asked_for_at_the_truck_that_brought_them() {
+        let first = |events: &[Json]| truck("P1", "11A1", events);
+        let second = || truck("P2", "22B2", &[weighed(3 * H, 20_000)]);
+        let found = |events: &[Json]| firm("R15", second(), vec![first(events)]);
+
+        assert_eq!(found(&[by_customs()]), []);
+        assert_eq!(found(&[]), [Phase::Firm]);
+        let asked = firm("R15", first(&[by_customs()]), vec![second()]);
+        assert_eq!(asked, [Phase::Firm], "the first has no entry");
+
+        let nothing = moved("CUS", 0, "22B2", 2 * H);
+        assert_eq!(found(&[nothing]), [Phase::Firm]);
+        let other = moved("CUS", 200, "33C3", 2 * H);
+        assert_eq!(found(&[other]), [Phase::Firm], "to another truck");
+        let late = moved("CUS", 200, "22B2", 5 * H);
+        assert_eq!(found(&[late]), [Phase::Firm], "said when it was gone");
+        let empty = truck("P1", "11A1", &[by_customs()]);
+        let empty = empty.with("fields", json!({"vehicle.plate": "11A1"}));
+        assert_eq!(firm("R15", second(), vec![empty]), [Phase::Firm]);
+
+        let own = truck("P2", "22B2", &[weighed(H + 1, 20_000)]);
+        let laden = firm("R15", own, vec![first(&[by_customs()])]);
+        assert_eq!(laden, [Phase::Firm], "it was laden when it came");
+    }
+
+    #[test]
+    fn a_load_that_is_shared_out_weighs_no_more_than_was_given() {
+        let found = |own_kg: i64, events: &[Json]| {
+            let own = truck("P2", "22B2", &[weighed(3 * H, own_kg)]);
+            let brought = [&[weighed(H + 1, 20_000)], events].concat();
+            firm("R15", own, vec![truck("P1", "11A1", &brought)])
+        };
+        let to = |plate: &str| moved("CUS", 100, plate, 2 * H);
+        let both = [to("22B2"), to("33C3")];
+
+        assert_eq!(found(10_000, &both), []);
+        assert_eq!(found(25_000, &both), [Phase::Firm]);
+        let half = [to("22B2"), weighed(3 * H, 10_000)];
+        assert_eq!(found(10_000, &half), []);
+        assert_eq!(found(20_000, &half), [Phase::Firm]);
+        let kept = [to("22B2"), weighed(3 * H, 20_000)];
+        assert_eq!(found(10_000, &kept), [Phase::Firm], "it has it yet");
+
+        let said = moved("OPS", 100, "22B2", 2 * H);
+        let alone = std::slice::from_ref(&said);
+        assert_eq!(found(10_000, alone), [Phase::Firm], "the operator alone");
+        let borne_out = [said, weighed(3 * H, 10_000)];
+        assert_eq!(found(10_000, &borne_out), []);
+    }
+
+    #[test]
+    fn two_that_had_their_goods_from_each_other_brought_them_both() {
+        let first = truck("P1", "11A1", &[by_customs()]);
+        let back = moved("CUS", 200, "11A1", 2 * H);
+        let second = truck("P2", "22B2", &[back]);
+        assert_eq!(firm("R15", second, vec![first]), [Phase::Firm]);
+    }
+}
