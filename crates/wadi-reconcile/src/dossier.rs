@@ -143,11 +143,10 @@ impl Dossier {
         received_ms.is_some_and(|ms| *ms >= through_ms)
     }
 
-    /// Whether no node of a crossing was ever received through any time: none is enrolled, or none
-    /// was ever heard.
+    /// Whether a crossing has no node that was ever enrolled or heard. One that is enrolled and
+    /// says nothing is waited for: operators are told of it, and may declare it a spare.
     fn is_never_heard(&self, crossing: &str) -> bool {
-        let received_ms = self.watermarks.get(crossing);
-        received_ms.is_none_or(|ms| *ms <= 0)
+        !self.watermarks.contains_key(crossing)
     }
 
     /// Linked records of a kind.
@@ -248,12 +247,10 @@ mod tests {
         for crossing in ["XYZ", "MAN"] {
             assert_eq!(waits(crossing, limit_ms - 1, None).0, Phase::Pending);
             let named = vec![crossing.to_string()];
-            assert_eq!(
-                waits(crossing, limit_ms, None),
-                (Phase::Firm, named.clone())
-            );
-            // Its node is enrolled and was never started.
-            assert_eq!(waits(crossing, limit_ms, Some(0)), (Phase::Firm, named));
+            assert_eq!(waits(crossing, limit_ms, None), (Phase::Firm, named));
+            // Its node is enrolled and was never started: operators are told of that one.
+            let enrolled = waits(crossing, limit_ms, Some(0));
+            assert_eq!(enrolled, (Phase::Pending, vec![]));
         }
     }
 

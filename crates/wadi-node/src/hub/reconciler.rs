@@ -181,6 +181,14 @@ impl Reconciler {
         self.land_pending(node).await?;
 
         let heard = self.heard_now(node);
+        if !self.heard.is_empty() && !self.heard.keys().eq(heard.keys()) {
+            // What is firm without a crossing that there was none of may have to wait for it now,
+            // and the other way round.
+            node.recheck.store(true, Ordering::Relaxed);
+            self.heard = heard;
+            return Ok(true);
+        }
+
         if self.rests.is_multiple_of(LOOK_FOR_SILENT) {
             silent::alarm_of_silent_nodes(node, &heard).await?;
             silent::alarm_of_closed_crossings(node);

@@ -97,6 +97,10 @@ pub(super) async fn session(
     }
 }
 
+/// How often, and how long apart, a command tries to be the one that writes.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
 /// A URL for people: without its password.
 pub(crate) fn hide_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
@@ -113,7 +117,7 @@ pub(crate) async fn open_to_fill(url: &str) -> Result<PgConnection, StoreError> 
         .await
         .map_err(open_error(url))?;
     check_server(&mut conn).await?;
-    if !take_lock(&mut conn).await? {
+    if !take_lock_soon(&mut conn).await? {
         return Err(StoreError::Conflict(
             "a daemon writes to that database: name an empty one".into(),
         ));
@@ -233,6 +237,19 @@ pub(super) async fn take_lock(conn: &mut PgConnection) -> Result<bool, StoreErro
         .bind(WRITER_LOCK)
         .fetch_one(conn)
         .await?)
+}
+
+/// The same for commands: a daemon that was just stopped lets go of it a moment later, once its
+/// server has noticed.
+pub(super) async fn take_lock_soon(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    for _ in 0..LOCK_TRIES {
+        if take_lock(conn).await? {
+            return Ok(true);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+
+    take_lock(conn).await
 }
 
 /// The schema of a database; none where nothing was ever stored in it. One of a newer version is

@@ -4,7 +4,7 @@
 use super::{
     DbRow,
     both::at_rest,
-    connect::{CONNECT, check_server, migrate, open_error, options, session, take_lock},
+    connect::{CONNECT, check_server, migrate, open_error, options, session, take_lock_soon},
     writer::insert,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub async fn recode_postgres(
         .await
         .map_err(open_error(url))?;
     check_server(&mut conn).await?;
-    if !take_lock(&mut conn).await? {
+    if !take_lock_soon(&mut conn).await? {
         let why = "a daemon writes to that database: stop it, and the one that stands by";
         return Err(StoreError::Conflict(why.into()));
     }
