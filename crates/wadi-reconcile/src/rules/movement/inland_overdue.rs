@@ -292,7 +292,7 @@ mod tests {
         let count = |others: Vec<Facts>| firm("R26", declared("E2", None), others).len();
         let (own, trips) = (declared("E1", Some(1)), [left("P1", 3), left("P2", 47)]);
 
-        assert_eq!(count([&trips[..], &[own.clone()]].concat()), 1);
+        assert_eq!(count([&trips[..], std::slice::from_ref(&own)].concat()), 1);
         let alone = vec![left("P1", 3), own.clone()];
         assert_eq!(count(alone), 1, "it may have brought both");
         assert_eq!(count(trips.to_vec()), 2, "the first had no other");
