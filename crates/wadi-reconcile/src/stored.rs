@@ -105,6 +105,26 @@ fn gave_up_together(
         false => began_ms,
     };
 
+    let declared: Vec<i64> = entries
+        .iter()
+        .filter_map(|entry| entry.packages_declared())
+        .collect();
+    let packages = total(declared);
+
+    let is_own = |truck: &Facts| trucks.iter().any(|own| own.id == truck.id);
+    let all = std::iter::once(&dossier.anchor).chain(dossier.of("passage"));
+    let others = all.filter(|r| r.is_passage() && !is_own(r) && r.has("unloaded"));
+    let others: Vec<&Facts> = others.collect();
+    let came_off = |others: &[&Facts]| {
+        let own = trucks.iter().map(|truck| truck.came_off(by_ms));
+        total(own.chain(others.iter().map(|truck| truck.came_off(due_ms))))
+    };
+
+    // Which of them carried it is asked where it makes a difference.
+    if packages <= 0 || came_off(&others) < packages {
+        return None;
+    }
+
     let known: Vec<KnownBy> = entries.iter().map(|entry| entry.known_by()).collect();
     let beside = dossier.beside();
     let carries = |truck: &Facts| {
@@ -114,19 +134,8 @@ fn gave_up_together(
             .any(|entry| own.carries_beside(entry, &beside, &dossier.policy))
     };
 
-    let is_own = |truck: &Facts| trucks.iter().any(|own| own.id == truck.id);
-    let all = std::iter::once(&dossier.anchor).chain(dossier.of("passage"));
-    let others = all.filter(|r| r.is_passage() && !is_own(r) && r.has("unloaded"));
-    let others: Vec<&Facts> = others.filter(|r| carries(r)).collect();
-    let came_off = trucks.iter().map(|truck| truck.came_off(by_ms));
-    let more = others.iter().map(|truck| truck.came_off(due_ms));
-
-    let declared: Vec<i64> = entries
-        .iter()
-        .filter_map(|entry| entry.packages_declared())
-        .collect();
-    let packages = total(declared);
-    if packages <= 0 || total(came_off.chain(more)) < packages {
+    let others: Vec<&Facts> = others.into_iter().filter(|r| carries(r)).collect();
+    if came_off(&others) < packages {
         return None;
     }
 

@@ -18,6 +18,7 @@ mod compare;
 mod days;
 pub mod defence;
 mod error;
+mod hold_terms;
 mod lists;
 mod local_scope;
 mod move_store;
@@ -46,6 +47,7 @@ pub use backup::{
 pub use batch::{Append, Batch, FindingChanges, LocalState, ProjectedRows, Repair};
 pub use compare::{CompareRow, entries_digest};
 pub use error::StoreError;
+pub use hold_terms::{CameAgain, CarriedWithin, EmptiedBefore, HoldTerms, MovedWithin, StoredOn};
 pub use local_scope::LocalScope;
 pub use move_store::{Moved, move_store};
 pub use ports::{
@@ -53,11 +55,10 @@ pub use ports::{
 };
 pub use postgres::{Looked, PostgresStore, recode_postgres};
 pub use rows::{
-    AboutRow, BornFilter, BranchRow, CameAgain, Carried, CarriedWithin, CaseFilter, CaseRow,
-    ChangeRow, ChosenFindings, CosignedHead, CourseFilter, CourseRow, Detention, EmptiedBefore,
-    FindingFilter, FindingRow, HoldHit, HoldTerms, LocalKey, LogRow, MovedWithin, PeerRow,
-    RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalPage, RefusalPlace,
-    RefusalRow, SoughtBy, StoreCounts, StoredEntry, StoredOn, TermHit, TermQuery, Waiting,
+    AboutRow, BornFilter, BranchRow, Carried, CaseFilter, CaseRow, ChangeRow, ChosenFindings,
+    CosignedHead, CourseFilter, CourseRow, Detention, FindingFilter, FindingRow, HoldHit, LocalKey,
+    LogRow, PeerRow, RawCosignature, RawEntry, RawLoose, RecordFilter, RecordRow, RefusalPage,
+    RefusalPlace, RefusalRow, SoughtBy, StoreCounts, StoredEntry, TermHit, TermQuery, Waiting,
 };
 pub use salvage::{Blocks, Found, FoundLog, Place, Salvage};
 pub use set_aside::{REBUILD_MARKER, SetAside};

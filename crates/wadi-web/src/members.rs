@@ -234,7 +234,12 @@ fn describe_act(c: &Control, line: &mut Value, act: &MemberAct<'_>) {
             };
             describe_node(c, line, &node);
             line["root_signed"] = cut.is_root_signed(c.root()).into();
-            line["entries"] = cut.heads.iter().map(|head| head.size).sum::<u64>().into();
+            line["entries"] = cut
+                .heads
+                .iter()
+                .map(|head| head.size)
+                .fold(0, u64::saturating_add)
+                .into();
             line["reason"] = cut.reason.clone().into();
             line["successor"] = cut.successor.map(|by| name_of(c, &by)).into();
             line["replaces"] = texts(&cut.extends).into();

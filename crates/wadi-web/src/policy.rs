@@ -62,7 +62,7 @@ pub(crate) fn policy_entry(node: &Node, patch: Value) -> Result<Body, Problem> {
     }
 
     Ok(Body::Policy(PolicyEntry {
-        revision: revision + 1,
+        revision: revision.saturating_add(1),
         text: policy.text(),
     }))
 }

@@ -23,6 +23,22 @@ pub(crate) fn key_of_run(device: &str, run: &str) -> String {
     }
 }
 
+/// Bytes of a run's name in an entry at most.
+const RUN_BYTES_MAX: usize = 64;
+
+/// A run as its entries name it: one with a longer name than they hold, by a hash of it.
+pub(crate) fn run_in_entry(run: String) -> String {
+    if run.len() <= RUN_BYTES_MAX {
+        return run;
+    }
+
+    let hash = Sha256::digest(run.as_bytes());
+    hash[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 /// A number within a run, as local keys name it.
 pub(crate) fn key_of_number(run: &str, number: u64) -> String {
     format!("{run}{PART}{number}")
@@ -323,6 +339,15 @@ mod tests {
         let mut write = Write::by("OF-7", "PORT", Target::New(None), Passage::announce("in"));
         write.happened = Some((at_ms, "paper".into()));
         write
+    }
+
+    #[test]
+    fn a_run_of_any_name_has_room_in_an_entry() {
+        assert_eq!(run_in_entry("boot-7".into()), "boot-7");
+
+        let long = run_in_entry("ب".repeat(64));
+        assert_eq!(long.len(), 32);
+        assert_ne!(long, run_in_entry("ب".repeat(65)));
     }
 
     #[test]

@@ -181,12 +181,11 @@ impl Reconciler {
         self.land_pending(node).await?;
 
         let heard = self.heard_now(node);
-        if !self.heard.is_empty() && !self.heard.keys().eq(heard.keys()) {
-            // What is firm without a crossing that there was none of may have to wait for it now,
-            // and the other way round.
+        // What is firm without a crossing that there was none of may have to wait for it now, and
+        // the other way round.
+        let has_others = !self.heard.is_empty() && !self.heard.keys().eq(heard.keys());
+        if has_others {
             node.recheck.store(true, Ordering::Relaxed);
-            self.heard = heard;
-            return Ok(true);
         }
 
         if self.rests.is_multiple_of(LOOK_FOR_SILENT) {
@@ -213,7 +212,7 @@ impl Reconciler {
         self.land_pending(node).await?;
         self.heard = heard;
 
-        Ok(is_reading || !due.is_empty())
+        Ok(is_reading || has_others || !due.is_empty())
     }
 
     /// Takes in the terms of the next records that were written before this start. Returns whether

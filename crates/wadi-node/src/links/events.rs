@@ -17,9 +17,13 @@ fn places_of_cuts(control: &Control) -> BTreeMap<NodeId, Vec<(LogId, u64)>> {
     let cut = nodes.filter(|node| control.is_cut(node));
     cut.map(|node| {
         let places = control.standing_cuts(&node).into_iter();
-        let of_others = places.filter(|at| at.log.node != node);
-        let reaches = of_others.map(|at| (at.log, at.seq.saturating_add(1)));
-        (node, reaches.collect())
+        let mut reaches: BTreeMap<LogId, u64> = BTreeMap::new();
+        for at in places.filter(|at| at.log.node != node) {
+            let size = reaches.entry(at.log).or_default();
+            *size = at.seq.saturating_add(1).max(*size);
+        }
+
+        (node, reaches.into_iter().collect())
     })
     .collect()
 }
@@ -31,6 +35,9 @@ impl Link<'_> {
             Event::Grew(tips) => {
                 if tips.iter().any(|(log, _)| log.lane == Lane::Control) {
                     self.heed_cuts();
+                    if self.ending.closed.is_some() {
+                        return;
+                    }
                 }
                 let own = tips.iter().map(|(log, _)| *log);
                 self.hub_word.due.add(own.filter(|l| l.node == self.peer));
@@ -93,8 +100,11 @@ impl Link<'_> {
     /// Tells the session everything held, where events were lost.
     pub(super) fn tell_all_held(&mut self) {
         self.heed_cuts();
-        let frontier = self.door.frontier();
+        if self.ending.closed.is_some() {
+            return;
+        }
 
+        let frontier = self.door.frontier();
         let tips: Vec<(LogId, Tip)> = frontier.0.iter().map(|(log, tip)| (*log, *tip)).collect();
         self.inputs.push_back(Input::LogsGrew(tips));
         let (members, forks) = self.door.with_control(|c| {

@@ -4,7 +4,7 @@
 use crate::{
     door::{
         error::{NodeError, WriteError},
-        write::{Based, Target, Write, Written},
+        write::{Based, Target, Write, Written, run_in_entry},
     },
     pipeline::{
         author::refusal,
@@ -138,7 +138,7 @@ impl Sequencer {
         let mut told = self.told_before(g, &write, &place).await?;
         told.of_number = marks.warning.take();
         let device = write.device.clone();
-        let run = std::mem::take(&mut marks.run);
+        let run = run_in_entry(std::mem::take(&mut marks.run));
 
         let body = Body::Change(Change {
             record: place.record,

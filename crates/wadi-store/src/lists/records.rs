@@ -235,6 +235,7 @@ fn not_again(terms: &HoldTerms, born_ms: &str) -> String {
     format!(
         "AND NOT (e.what = '{what}' AND EXISTS (SELECT 1 FROM terms m CROSS JOIN records w \
          WHERE m.what = '{what}' AND m.value = e.value AND m.record <> p.record \
+         AND m.born_ms <= p.born_ms \
          AND w.id = m.record AND w.lane = {PASSAGE_LANE} AND {had_left} \
          AND w.at_ms >= {born_ms} AND w.at_ms < p.born_ms) \
          AND EXISTS (SELECT 1 FROM (\
@@ -346,8 +347,8 @@ fn left_ms(passage: char) -> String {
 }
 
 /// Few holds are open at once: it begins with them and not with all that was ever let in. From
-/// them it goes to what they name or look out for, from entries to the passages that carry their
-/// goods, and from passages to those that theirs went on to. The order of its joins is the one
+/// them it goes to what they name or look out for (and tells no hold there: what lies in a store on
+/// a hold frees nothing that it looks out for), from entries to the passages that carry their goods, and from passages to those that theirs went on to. The order of its joins is the one
 /// written: a planner without figures takes others, which walk all terms.
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
@@ -378,7 +379,7 @@ fn detained(terms: &HoldTerms, of_hold: &str) -> String {
          FROM records h CROSS JOIN terms l \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} \
          AND l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
-         UNION SELECT t.record, h.born_ms, h.id \
+         UNION SELECT t.record, h.born_ms, NULL \
          FROM records h CROSS JOIN terms g CROSS JOIN terms t \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_hold} AND g.record = h.id AND g.what = 'target' \
          AND t.what IN {sought} AND t.value = g.value), \
@@ -415,9 +416,8 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
     let is_here = "(a.left_ms IS NULL OR a.left_ms >= k.born_ms)";
     let itself = not_stored(terms, "v.record", "h.id");
     let first = not_stored(terms, "v.entry", "h.id");
-    let is_held = format!(
-        "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms) AND {itself} AND {first}"
-    );
+    let is_sought = "h.open AND (v.left_ms IS NULL OR v.left_ms >= h.born_ms)";
+    let is_held = format!("{is_sought} AND {itself} AND {first}");
     let went_on: String = moved_near(terms, 'p', 'e')
         .map(|(near, since_ms)| {
             let is_here = match since_ms {
@@ -460,7 +460,7 @@ pub(crate) fn holds_on(each: &str, terms: &HoldTerms) -> String {
          UNION SELECT v.record, v.entry, h.id FROM via v CROSS JOIN terms t \
          CROSS JOIN terms g CROSS JOIN records h WHERE t.record = v.entry AND t.what IN {sought} \
          AND g.what = 'target' AND g.value = t.value \
-         AND h.id = g.record AND h.lane = {HOLD_LANE} AND {is_held}) \
+         AND h.id = g.record AND h.lane = {HOLD_LANE} AND {is_sought}) \
          SELECT f.record, f.hold, CASE WHEN f.entry <> f.record THEN k.printed END AS through \
          FROM found f CROSS JOIN records k WHERE k.id = f.entry \
          ORDER BY f.record, f.hold, f.entry <> f.record, k.printed",

@@ -205,10 +205,6 @@ impl<'a> Passed<'a> {
         let lies = |exit: &Fact<'_>| in_store(dossier, &records, hold, exit);
 
         for exit in exits(truck, hold).into_iter().filter(had_it) {
-            if lies(&exit) == InStore::All {
-                continue;
-            }
-
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
                     // What is sent back does not go inland.
@@ -221,7 +217,9 @@ impl<'a> Passed<'a> {
                 let how = by_times(span, &exit).or_else(alone)?;
                 Some((how, exit, span.placed_ms))
             });
-            all.extend(passed.min_by_key(|(how, _, placed_ms)| (how.rank(), *placed_ms)));
+            // Most exits pass no hold: what lies in a store is asked for the others alone.
+            let first = passed.min_by_key(|(how, _, placed_ms)| (how.rank(), *placed_ms));
+            all.extend(first.filter(|(_, exit, _)| lies(exit) != InStore::All));
         }
 
         let exits = departures(truck, all.iter().map(|(_, exit, _)| exit.at_ms()).collect());

@@ -12,7 +12,7 @@ use wadi_record::says_nothing;
 const PERMILLE: i64 = 1_000;
 
 /// What attested scales showed on a vehicle, kilograms.
-pub(super) struct Shown {
+pub(super) struct ShownLoad {
     /// The most until a time.
     before: Option<i64>,
     /// The most since, where that was a load.
@@ -21,7 +21,7 @@ pub(super) struct Shown {
     is_weighed_after: bool,
 }
 
-impl Shown {
+impl ShownLoad {
     /// What was shown until a time, Unix milliseconds, and since.
     pub(super) fn of(passage: &Facts, at_ms: i64) -> Self {
         let all: Vec<Fact<'_>> = passage.weighings().filter(Fact::attested).collect();
@@ -101,7 +101,7 @@ fn was_there(passage: &Facts, moved: &Fact<'_>) -> bool {
 
 /// Whether scales agree that one gave what the other has.
 fn may_have_given(dossier: &Dossier, from: &Facts, moved: &Fact<'_>) -> bool {
-    let shown = Shown::of(from, moved.at_ms());
+    let shown = ShownLoad::of(from, moved.at_ms());
     let is_by_customs = moved.department() == "CUS";
     let Some(given_kg) = shown.given_kg() else {
         return is_by_customs;

@@ -5,7 +5,7 @@
 //! asked for once, at the first. What a scale shows beyond that is another load.
 
 use super::{
-    handed_over::{Shown, allowed_kg},
+    handed_over::{ShownLoad, allowed_kg},
     stands,
 };
 use crate::{Dossier, Fact, Facts};
@@ -45,7 +45,7 @@ pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
 /// it gave nothing.
 fn has_it_yet(dossier: &Dossier, first: &Facts) -> bool {
     let left = dossier.anchor.left();
-    left.is_some_and(|left| Shown::of(first, left.at_ms).is_kept(dossier))
+    left.is_some_and(|left| ShownLoad::of(first, left.at_ms).is_kept(dossier))
 }
 
 /// Whether no attested weighing shows more on the anchor than on the one that brought the trailer.
