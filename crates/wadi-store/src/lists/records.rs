@@ -347,8 +347,9 @@ fn left_ms(passage: char) -> String {
 }
 
 /// Few holds are open at once: it begins with them and not with all that was ever let in. From
-/// them it goes to what they name or look out for (and tells no hold there: what lies in a store on
-/// a hold frees nothing that it looks out for), from entries to the passages that carry their goods, and from passages to those that theirs went on to. The order of its joins is the one
+/// them it goes to what they name or look out for (and tells no hold there: what lies in a store
+/// on a hold frees nothing that it looks out for), from entries to the passages that carry their
+/// goods, and from passages to those that theirs went on to. The order of its joins is the one
 /// written: a planner without figures takes others, which walk all terms.
 fn detained(terms: &HoldTerms, of_hold: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
