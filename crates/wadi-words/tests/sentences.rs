@@ -252,39 +252,15 @@ const NO_EVIDENCE: [&str; 3] = ["actor", "contested", "kind"];
 const FROM_PROJECTION: [&str; 6] = ["value", "officer", "department", "at_ms", "entry", "node"];
 
 fn sources(dir: &Path, out: &mut Vec<String>) {
-    let mut found = Vec::new();
+    // A module tells in its own file which of those in its folder only tests have.
+    let module = std::fs::read_to_string(dir.with_extension("rs")).unwrap_or_default();
+    let (_, of_tests) = module.split_once("#[cfg(test)]").unwrap_or_default();
     for entry in std::fs::read_dir(dir).expect("a folder") {
         let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
         if path.is_dir() {
-            let parent = path.with_extension("rs");
-            let parent = std::fs::read_to_string(parent).unwrap_or_default();
-            let (_, of_tests) = parent.split_once("#[cfg(test)]").unwrap_or_default();
-            sources_but(&path, of_tests, out);
-        } else {
-            found.push(path);
-        }
-    }
-
-    found.iter().for_each(|path| out.push(code_of(path)));
-}
-
-/// The same of a module's own folder, without its modules that only tests have.
-fn sources_but(dir: &Path, of_tests: &str, out: &mut Vec<String>) {
-    let mut found = Vec::new();
-    sources(dir, &mut found);
-    if of_tests.is_empty() {
-        out.extend(found);
-        return;
-    }
-
-    for entry in std::fs::read_dir(dir).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if !path.is_dir() && !of_tests.contains(&format!("mod {name};")) {
+            sources(&path, out);
+        } else if !of_tests.contains(&format!("mod {name};")) {
             out.push(code_of(&path));
         }
     }

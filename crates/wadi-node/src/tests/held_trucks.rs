@@ -153,8 +153,13 @@ async fn held_entry(site: &Node, plate: &str) -> (RecordId, Value) {
         .text("vehicle.plate", plate)
         .int("total_packages", 200);
     let entry = say(site, "CUS", Target::New(None), goods).await;
+    hold_on(site, &entry, "goods").await
+}
+
+/// A hold of customs' on a record, and its printed id.
+async fn hold_on(site: &Node, record: &RecordId, why: &str) -> (RecordId, Value) {
     let hold = QuarantineHold::place(HoldType::Customs, "order 4");
-    let hold = hold.link(&entry.to_string(), "goods");
+    let hold = hold.link(&record.to_string(), why);
     let hold = say(site, "CUS", Target::New(None), hold).await;
     let printed = site.reads().record(&hold).await.unwrap()["id"].clone();
     (hold, printed)
@@ -170,10 +175,7 @@ async fn a_truck_is_detained_by_a_hold_on_another_record_of_its_stay() {
     let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
 
     let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
-    let hold = hold.link(&first.to_string(), "tyres");
-    let hold = say(trb, "CUS", Target::New(None), hold).await;
-    let printed = trb.reads().record(&hold).await.unwrap()["id"].clone();
+    let (hold, printed) = hold_on(trb, &first, "tyres").await;
 
     pass_an_hour();
     let second = say(trb, "PORT", Target::New(None), came("11 a 1")).await;
@@ -281,10 +283,7 @@ async fn a_word_that_goods_went_over_detains_the_trip_that_is_there_alone() {
     let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
 
     let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    let hold = QuarantineHold::place(HoldType::Customs, "order 4");
-    let hold = hold.link(&first.to_string(), "tyres");
-    let hold = say(trb, "CUS", Target::New(None), hold).await;
-    let printed = trb.reads().record(&hold).await.unwrap()["id"].clone();
+    let (hold, printed) = hold_on(trb, &first, "tyres").await;
     let over = || {
         let members = json!({"packages": 5, "to_plate": "22-B-2"});
         Passage::on().event("transhipped", members)
