@@ -175,7 +175,7 @@ async fn a_truck_is_detained_by_a_hold_on_another_record_of_its_stay() {
     let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
 
     let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    let (hold, printed) = hold_on(trb, &first, "tyres").await;
+    let (_, printed) = hold_on(trb, &first, "tyres").await;
 
     pass_an_hour();
     let second = say(trb, "PORT", Target::New(None), came("11 a 1")).await;
@@ -283,7 +283,7 @@ async fn a_word_that_goods_went_over_detains_the_trip_that_is_there_alone() {
     let pass_an_hour = || country.clock.0.fetch_add(60 * MINUTE, Ordering::Relaxed);
 
     let first = say(trb, "PORT", Target::New(None), came("11-A-1")).await;
-    let (hold, printed) = hold_on(trb, &first, "tyres").await;
+    let (_, printed) = hold_on(trb, &first, "tyres").await;
     let over = || {
         let members = json!({"packages": 5, "to_plate": "22-B-2"});
         Passage::on().event("transhipped", members)
