@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
     time::Sleep,
@@ -31,6 +31,12 @@ use tower::ServiceExt;
 pub(crate) const HEADERS_MAX: usize = 64;
 /// Bytes of a request's line and headers at most: every connection may have so many in memory.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// How long a caller is listened to after the last answer.
+const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that a caller may send after the last answer, and be sure to hear it: an import that is
+/// twice too long.
+const UNREAD_BYTES_MAX: usize = 16 << 20;
 
 /// How long callers may take over what, and how many there may be.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -241,9 +247,30 @@ where
         .max_buf_size(HEAD_BYTES_MAX);
 
     let asked = seats.clone();
-    let io = HeadRefusals::on(io, move || asked.is_answering(id));
+    let mut io = HeadRefusals::on(io, move || asked.is_answering(id));
+    let talk = builder.serve_connection(TokioIo::new(&mut io), service);
     // A caller that goes in the middle of a word is nothing to be told.
-    let _ = builder.serve_connection(TokioIo::new(io), service).await;
+    let _ = talk.await;
+    let _ = tokio::time::timeout(LINGER, read_out(&mut io)).await;
+}
+
+/// Ends what is said, and reads what the caller still sends.
+///
+/// Whoever is refused before all was read is still sending. A connection that is closed with
+/// unread bytes is reset, and the caller may lose the answer with it (RFC 9112, 9.6).
+async fn read_out(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let mut rest = UNREAD_BYTES_MAX;
+    let mut unread = vec![0; 8 << 10];
+
+    if io.shutdown().await.is_err() {
+        return;
+    }
+    while rest > 0 {
+        match io.read(&mut unread).await {
+            Ok(read) if read > 0 => rest = rest.saturating_sub(read),
+            Ok(_) | Err(_) => return,
+        }
+    }
 }
 
 /// While it lives its connection is being answered.
@@ -478,6 +505,22 @@ mod tests {
             assert!(hears(&mut stream, "\"code\":\"head_too_large\"").await);
         }
         assert!(hears(&mut ask(address, "/").await.unwrap(), "here").await);
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_before_all_was_read_hears_why() {
+        let (address, _task) = listen(Limits::default()).await;
+        let body = vec![b'x'; UNREAD_BYTES_MAX / 2];
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        assert!(hears(&mut stream, "413 Payload Too Large").await);
+        assert!(is_closed(&mut stream).await);
     }
 
     #[tokio::test]
