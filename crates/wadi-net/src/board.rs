@@ -17,13 +17,16 @@ use wadi_log::NodeId;
 /// Links with one peer at once. A caller that comes over one more is turned away.
 pub const LINKS_OF_PEER_MAX: usize = 4;
 
+/// Callers of one peer at once that have not begun their link: one, and one that takes its place.
+pub(crate) const GREETINGS_MAX: usize = 2;
+
 /// Connections by peer and by the link's name, which is empty where there is one link. Where two
 /// nodes dial each other at once, the one that the smaller id dialled stays. Whoever dials a link
 /// anew has given its last connection up; the other links stay as they are.
 #[derive(Default)]
 pub(crate) struct Board {
     standing: Mutex<BTreeMap<NodeId, BTreeMap<String, StandingConnection>>>,
-    /// Callers that have not said yet which link they come over.
+    /// Callers that have not said yet which link they come over, or wait for its memory.
     greeting: Mutex<BTreeMap<NodeId, Vec<Connection>>>,
     /// Whether peers know of one link alone, as they last said.
     singles: Mutex<BTreeMap<NodeId, Arc<AtomicBool>>>,
@@ -91,13 +94,12 @@ impl Board {
         Admitted::Stands
     }
 
-    /// A caller has yet to say which link it comes over. Of more than a peer may have links the
-    /// oldest is closed.
+    /// A caller has yet to say which link it comes over. Of more than may be the oldest is closed.
     pub(crate) fn greets(&self, peer: NodeId, connection: &Connection) {
         let mut greeting = self.greeting.lock().expect("no panic holds it");
         let callers = greeting.entry(peer).or_default();
         callers.retain(|c| c.close_reason().is_none());
-        if callers.len() >= LINKS_OF_PEER_MAX {
+        if callers.len() >= GREETINGS_MAX {
             callers
                 .remove(0)
                 .close(VarInt::from_u32(1), b"it did not say which link it is");
@@ -105,7 +107,7 @@ impl Board {
         callers.push(connection.clone());
     }
 
-    /// A caller has said so, or never will.
+    /// A caller has said so and its link begins, or it never will.
     pub(crate) fn greeted(&self, peer: &NodeId, connection: &Connection) {
         let mut greeting = self.greeting.lock().expect("no panic holds it");
         if let Some(callers) = greeting.get_mut(peer) {

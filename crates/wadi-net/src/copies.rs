@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use wadi_log::Lane;
 
 /// Bytes of a frame that is sent twice at most: it has to fit a packet.
-const COPY_BYTES_MAX: usize = 1_000;
+pub(crate) const COPY_BYTES_MAX: usize = 1_000;
 /// How long after the frame its copy follows: fades are shorter, as a rule.
 const COPY_PAUSE: Duration = Duration::from_millis(150);
 /// A link that loses less than one packet in so many is sent no copies: they cost bytes.
@@ -22,9 +22,9 @@ const LOSS_ONE_IN: u64 = 200;
 /// Bytes in front of a copy: its lane, and its number on the lane's stream.
 const HEAD_BYTES: usize = 9;
 /// Copies that wait for their turn, and how far ahead of it they may be, at most.
-const WAITING_COPIES_MAX: usize = 64;
+pub(crate) const WAITING_COPIES_MAX: usize = 64;
 /// Bytes that quinn keeps of datagrams, each way.
-pub(crate) const DATAGRAM_BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const DATAGRAM_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Whether a frame of a lane is sent twice over a connection.
 pub(crate) fn is_sent_twice(connection: &Connection, lane: Lane, bytes: usize) -> bool {

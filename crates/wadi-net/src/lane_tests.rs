@@ -3,14 +3,14 @@
 use crate::{
     LinkRate,
     copies::{WaitingCopies, read_copies},
-    streams::read_lane,
+    streams::{ArrivingMemory, read_lane},
     transport::Transport,
 };
 use quinn::{ClientConfig, Connection, Endpoint, ServerConfig};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
-use wadi_log::Lane;
+use wadi_log::{Lane, NodeId};
 use wadi_node::Arriving;
 
 /// Two ends of a connection on loopback, and their endpoints.
@@ -55,12 +55,16 @@ async fn a_copy_is_handed_on_while_its_frame_is_missing_and_the_frame_is_not_han
     let mut stream = site.open_uni().await.unwrap();
     let (arriving, mut arrived) = mpsc::channel(8);
     let copies = Arc::new(WaitingCopies::default());
+    let memory = ArrivingMemory {
+        holdings: Arc::default(),
+        peer: NodeId([3; 16]),
+    };
     let reader = {
         let (hub, copies) = (hub.clone(), copies.clone());
         tokio::spawn(async move {
             let lane = hub.accept_uni().await.unwrap();
             tokio::select! {
-                read = read_lane(lane, arriving, copies.clone(), Arc::default()) => read,
+                read = read_lane(lane, (arriving, memory), copies.clone(), Arc::default()) => read,
                 why = read_copies(&hub, &copies) => Err(why),
             }
         })

@@ -25,6 +25,7 @@ mod lane_tests;
 mod late;
 mod link_rate;
 mod liveness;
+mod memory;
 mod porch;
 mod refusals;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     late::{LATE_ALPN, ends_s},
     link_rate::LinkRate,
     liveness::{LOOK_PERIOD, SilenceWatch},
+    memory::LINK_BYTES,
     refusals::Refusals,
     streams::{ConnectionPlan, Greeting, MessageStream, accept_greeting, run_connection},
     transport::Transport,
@@ -22,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wadi_log::{NodeId, Role};
-use wadi_node::{LinkCounter, LinkPlan, Node, TrafficPurpose, WayBytes};
+use wadi_node::{HeldPart, LinkCounter, LinkPlan, Node, TrafficPurpose, WayBytes};
 use wadi_sync::LinkSpec;
 
 /// The code of a connection that is closed because the other end's certificate has expired.
@@ -67,6 +68,10 @@ const STRANGER: &str = "a caller";
 
 /// How long a caller may take to say over which link it comes.
 const GREETING_MAX: Duration = Duration::from_secs(20);
+
+/// How long a link waits for the memory that it takes at least, and how often it looks.
+const SEAT_WAIT: Duration = Duration::from_secs(10);
+const SEAT_LOOK: Duration = Duration::from_millis(20);
 
 /// A link whose contact is noted.
 struct FollowedLink {
@@ -193,8 +198,15 @@ impl Porch {
         };
 
         let name = link.as_ref().map_or("", |link| &link.name);
-        self.admit((peer, name), &connection, expected.is_some())
-            .await?;
+        let seat = match self
+            .admit((peer, name), &connection, expected.is_some())
+            .await
+        {
+            Some(()) => self.seat_of(peer, &connection).await,
+            None => None,
+        };
+        self.board.greeted(&peer, &connection);
+        let seat = seat?;
 
         let provisioned = self.rates.get(&(peer, name.to_string())).copied();
         rate.provision(provisioned.unwrap_or(0));
@@ -217,6 +229,7 @@ impl Porch {
                 rate,
                 counter: counter.clone(),
                 peer_is_single: self.board.single(peer),
+                seat,
             },
         );
 
@@ -267,17 +280,39 @@ impl Porch {
         }
     }
 
+    /// The memory that a link takes at least. One that takes the place of another waits until that
+    /// one has ended, and given its own back; the connection is closed where there is none then.
+    async fn seat_of(&self, peer: NodeId, connection: &Connection) -> Option<HeldPart> {
+        let holdings = self.node.door().held_of_peers();
+        let began = Instant::now();
+        while connection.close_reason().is_none() {
+            if let Some(seat) = holdings.begin(peer, LINK_BYTES) {
+                return Some(seat);
+            }
+            if began.elapsed() >= SEAT_WAIT {
+                break;
+            }
+            tokio::time::sleep(SEAT_LOOK).await;
+        }
+
+        if connection.close_reason().is_none() {
+            connection.close(VarInt::from_u32(1), b"no memory left for this peer");
+            let why = "the peer has this node hold more than it may; the link begins anew";
+            self.refuse_member(peer, "peer_memory", why.into()).await;
+        }
+        None
+    }
+
     /// What a caller says first, which tells over which link it comes.
     async fn greeting_of(&self, peer: NodeId, connection: &Connection) -> Option<Greeting> {
         self.board.greets(peer, connection);
         let greeting = tokio::time::timeout(GREETING_MAX, accept_greeting(connection)).await;
-        self.board.greeted(&peer, connection);
-
         let why = match greeting {
             Ok(Ok(greeting)) => return Some(greeting),
             Ok(Err(why)) => why,
             Err(_) => "it did not say who it is in time".into(),
         };
+        self.board.greeted(&peer, connection);
         connection.close(VarInt::from_u32(0), b"no greeting");
         if !self.board.is_linked(&peer) {
             self.node.note_peer(peer, |p| p.last_error = why);

@@ -99,6 +99,7 @@ impl SessionEnd {
         Snapshot {
             root: RootKey(root().public()),
             me: self.me.clone(),
+            peer_holds_me: false,
             members,
             frontier: Frontier(tips.collect()),
             closed: BTreeSet::new(),

@@ -4,6 +4,7 @@
 use crate::{
     copies::{FrameOrder, WaitingCopies, is_sent_twice, read_copies, send_copy},
     link_rate::LinkRate,
+    memory::GrantedWindows,
     windows::{FOLLOW_PERIOD, LinkSample, WindowFollower},
 };
 use quinn::{Connection, RecvStream, SendStream, VarInt};
@@ -16,12 +17,27 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
-use wadi_log::Lane;
-use wadi_node::{Arriving, Leaving, LinkCounter, LinkPlan, Node, TrafficPurpose, run_planned_link};
+use wadi_log::{Lane, NodeId};
+use wadi_node::{
+    Arriving, HeldPart, Leaving, LinkCounter, LinkPlan, Node, PeerHoldings, TrafficPurpose,
+    run_planned_link,
+};
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, LinkSpec, MESSAGE_BYTES_MAX, Message};
 
-/// Frames that wait between the streams and the link, each way.
-const WAITING_MESSAGES_MAX: usize = 8;
+/// Frames and messages that came and wait for the link, and those that wait for their stream.
+pub(crate) const ARRIVED_MAX: usize = 2;
+pub(crate) const LEAVING_MAX: usize = 1;
+/// A message or a frame of more bytes than these is counted to what the peer holds before it is
+/// read, until the next one of its stream was handed on.
+pub(crate) const SMALL_BYTES: usize = 8 * 1024;
+/// What a message takes while it is decoded, of its bytes on the wire, at most: lists are bounded
+/// before they are decoded.
+pub(crate) const DECODED_TIMES: usize = 5;
+/// Bytes of what a caller says first: its enrolment is the most of it.
+pub(crate) const HELLO_BYTES_MAX: usize = 32 * 1024;
+/// How long a large one waits until there is room for it, and how often it is looked.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
+const ROOM_LOOK: Duration = Duration::from_millis(20);
 /// Bytes that are given to quinn at once. It frees what it keeps to send again only when a whole
 /// piece is acknowledged: of one large piece it would keep all until its last byte is, and send
 /// nothing behind it meanwhile.
@@ -41,6 +57,8 @@ pub(crate) struct ConnectionPlan {
     pub(crate) counter: Arc<LinkCounter>,
     /// Where it is noted whether the peer knows of one link alone.
     pub(crate) peer_is_single: Arc<AtomicBool>,
+    /// The memory that the link takes at least.
+    pub(crate) seat: HeldPart,
 }
 
 /// The stream of messages.
@@ -76,7 +94,7 @@ impl Greeting {
 /// caller says first.
 pub(crate) async fn accept_greeting(connection: &Connection) -> Result<Greeting, String> {
     let (send, mut recv) = connection.accept_bi().await.map_err(|e| e.to_string())?;
-    let bytes = read_frame(&mut recv, MESSAGE_BYTES_MAX)
+    let bytes = read_frame(&mut recv, HELLO_BYTES_MAX)
         .await?
         .ok_or("the peer closed its streams")?;
     let hello = Message::decode(&bytes).map_err(|e| e.to_string())?;
@@ -101,10 +119,16 @@ pub(crate) async fn run_connection(
         rate,
         counter,
         peer_is_single,
+        seat: _seat,
     } = plan;
     let (peer, spec) = (planned.peer, planned.link.clone());
-    let (arriving, incoming) = mpsc::channel(WAITING_MESSAGES_MAX);
-    let (outgoing, leaving) = mpsc::channel(WAITING_MESSAGES_MAX);
+    let memory = ArrivingMemory {
+        holdings: node.door().held_of_peers().clone(),
+        peer,
+    };
+    let granted = GrantedWindows::of(&memory.holdings, peer);
+    let (arriving, incoming) = mpsc::channel(ARRIVED_MAX);
+    let (outgoing, leaving) = mpsc::channel(LEAVING_MAX);
     let (windows, holds) = (WindowFollower::new(rate.clone()), arriving.clone());
     let streams = async {
         let copies = Arc::new(WaitingCopies::default());
@@ -113,6 +137,7 @@ pub(crate) async fn run_connection(
             rate: rate.clone(),
             counter: counter.clone(),
             peer_is_single,
+            memory: memory.clone(),
         };
         let (send, recv) = match stream {
             MessageStream::ToOpen => connection.open_bi().await.map_err(|e| e.to_string())?,
@@ -125,7 +150,7 @@ pub(crate) async fn run_connection(
         tokio::select! {
             r = write_all(&connection, send, leaving, &counter) => r,
             r = messages.read(recv) => r,
-            r = read_lanes(&connection, arriving, &copies, &counter) => r,
+            r = read_lanes(&connection, (arriving, memory), &copies, &counter) => r,
             why = read_copies(&connection, &copies) => Err(why),
         }
     };
@@ -140,7 +165,7 @@ pub(crate) async fn run_connection(
             }
         }
     };
-    let follow = follow_link(&connection, windows, holds);
+    let follow = follow_link(&connection, (windows, granted), holds);
     let link = run_planned_link(node.door().clone(), planned, incoming, outgoing);
 
     tokio::pin!(link);
@@ -165,7 +190,7 @@ pub(crate) async fn run_connection(
 /// until it is dropped.
 async fn follow_link(
     connection: &Connection,
-    mut windows: WindowFollower,
+    (mut windows, granted): (WindowFollower, GrantedWindows),
     holds: mpsc::Sender<Arriving>,
 ) {
     let mut untold = None;
@@ -178,7 +203,8 @@ async fn follow_link(
             received_bytes: stats.udp_rx.bytes,
         };
 
-        if let Some(windows) = windows.follow(Instant::now(), sample) {
+        if let Some(wanted) = windows.follow(Instant::now(), sample) {
+            let windows = granted.grant(wanted);
             connection.set_send_window(windows.send);
             let receive = u32::try_from(windows.receive).unwrap_or(u32::MAX);
             connection.set_receive_window(VarInt::from_u32(receive));
@@ -213,6 +239,14 @@ async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), String
 
 /// A frame; its length is checked before anything is allocated for it.
 async fn read_frame(stream: &mut RecvStream, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+    match read_length(stream, bytes_max).await? {
+        Some(length) => read_body(stream, length).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// How long the next frame is; none at the stream's end.
+async fn read_length(stream: &mut RecvStream, bytes_max: usize) -> Result<Option<usize>, String> {
     let mut length = [0; 4];
     match stream.read_exact(&mut length).await {
         Ok(()) => {}
@@ -227,13 +261,17 @@ async fn read_frame(stream: &mut RecvStream, bytes_max: usize) -> Result<Option<
         ));
     }
 
+    Ok(Some(length))
+}
+
+async fn read_body(stream: &mut RecvStream, length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
     stream
         .read_exact(&mut bytes)
         .await
         .map_err(|e| e.to_string())?;
 
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// Blocks are written by a task of their lane: one that waits for the window must not hold up the
@@ -319,21 +357,53 @@ impl LaneWriter {
     }
 }
 
+/// The memory that the peer of a connection has, for what comes.
+#[derive(Clone)]
+pub(crate) struct ArrivingMemory {
+    pub(crate) holdings: Arc<PeerHoldings>,
+    pub(crate) peer: NodeId,
+}
+
+impl ArrivingMemory {
+    /// So much for a message or a frame of this length, which its peer may have used up for now;
+    /// nothing where it is small.
+    async fn room_for(&self, length: usize, bytes: usize) -> Result<Option<HeldPart>, String> {
+        let began = Instant::now();
+        while length > SMALL_BYTES {
+            if let Some(room) = self.holdings.begin(self.peer, bytes) {
+                return Ok(Some(room));
+            }
+            if began.elapsed() >= ROOM_WAIT {
+                return Err("the peer has this node hold more than it may".into());
+            }
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
+        Ok(None)
+    }
+}
+
 /// Messages as they come.
 struct ArrivingMessages {
     arriving: mpsc::Sender<Arriving>,
     rate: LinkRate,
     counter: Arc<LinkCounter>,
     peer_is_single: Arc<AtomicBool>,
+    memory: ArrivingMemory,
 }
 
 impl ArrivingMessages {
     async fn read(&self, mut stream: RecvStream) -> Result<(), String> {
-        while let Some(bytes) = read_frame(&mut stream, MESSAGE_BYTES_MAX).await? {
+        // What the last message takes, which the link may be at still.
+        let mut kept = None;
+        while let Some(length) = read_length(&mut stream, MESSAGE_BYTES_MAX).await? {
+            let room = self.memory.room_for(length, DECODED_TIMES * length).await?;
+            let bytes = read_body(&mut stream, length).await?;
             let message = Message::decode(&bytes).map_err(|e| e.to_string())?;
-            if !self.take(message, framed(bytes.len())).await {
+            drop(bytes);
+            if !self.take(message, framed(length)).await {
                 return Ok(());
             }
+            drop(std::mem::replace(&mut kept, room));
         }
 
         Ok(())
@@ -357,7 +427,7 @@ impl ArrivingMessages {
 
 async fn read_lanes(
     connection: &Connection,
-    arriving: mpsc::Sender<Arriving>,
+    (arriving, memory): (mpsc::Sender<Arriving>, ArrivingMemory),
     copies: &Arc<WaitingCopies>,
     counter: &Arc<LinkCounter>,
 ) -> Result<(), String> {
@@ -366,8 +436,8 @@ async fn read_lanes(
         tokio::select! {
             stream = connection.accept_uni() => {
                 let stream = stream.map_err(|e| e.to_string())?;
-                let (arriving, counter) = (arriving.clone(), counter.clone());
-                tasks.spawn(read_lane(stream, arriving, copies.clone(), counter));
+                let to = (arriving.clone(), memory.clone());
+                tasks.spawn(read_lane(stream, to, copies.clone(), counter.clone()));
             }
             Some(ended) = tasks.join_next() => ended.map_err(|e| e.to_string())??,
         }
@@ -377,7 +447,7 @@ async fn read_lanes(
 /// Reads the frames of one lane, each from its stream or from the copy that came before it.
 pub(crate) async fn read_lane(
     mut stream: RecvStream,
-    arriving: mpsc::Sender<Arriving>,
+    (arriving, memory): (mpsc::Sender<Arriving>, ArrivingMemory),
     copies: Arc<WaitingCopies>,
     counter: Arc<LinkCounter>,
 ) -> Result<(), String> {
@@ -388,10 +458,12 @@ pub(crate) async fn read_lane(
         .map_err(|e| e.to_string())?;
     let lane = Lane::from_u8(lane[0]).map_err(|e| e.to_string())?;
     let mut order = FrameOrder::default();
+    // What the last frame takes, which may wait for the link still.
+    let mut kept = None;
 
     loop {
         // Reading goes on where it was while copies are handed on: half a frame stays read.
-        let reading = read_frame(&mut stream, BLOCK_FRAME_BYTES_MAX);
+        let reading = read_counted(&mut stream, &memory);
         tokio::pin!(reading);
         let frame = loop {
             tokio::select! {
@@ -406,12 +478,26 @@ pub(crate) async fn read_lane(
             }
         };
 
-        let Some(frame) = frame else {
+        let Some((frame, room)) = frame else {
             return Ok(());
         };
         counter.count_received(TrafficPurpose::of_lane(lane), framed(frame.len()));
         if order.take_frame() && arriving.send(Arriving::Frame(lane, frame)).await.is_err() {
             return Ok(());
         }
+        drop(std::mem::replace(&mut kept, room));
     }
+}
+
+/// The next frame of a lane, and what it counts to what the peer holds, where it is large.
+async fn read_counted(
+    stream: &mut RecvStream,
+    memory: &ArrivingMemory,
+) -> Result<Option<(Vec<u8>, Option<HeldPart>)>, String> {
+    let Some(length) = read_length(stream, BLOCK_FRAME_BYTES_MAX).await? else {
+        return Ok(None);
+    };
+    let room = memory.room_for(length, length).await?;
+    let frame = read_body(stream, length).await?;
+    Ok(Some((frame, room)))
 }

@@ -17,7 +17,7 @@ const INITIAL_RTT: Duration = Duration::from_millis(700);
 
 /// Streams that a peer may have open at once beside that of messages: one a lane, and room for
 /// lanes to come.
-const LANE_STREAMS_MAX: u32 = 8;
+pub(crate) const LANE_STREAMS_MAX: u32 = 6;
 
 fn streams_max() -> u32 {
     match wadi_log::defence::off("streams-max") {

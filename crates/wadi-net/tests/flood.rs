@@ -23,12 +23,12 @@ const UNPROVEN_MAX: usize = 32;
 const FLIGHT_BYTES: usize = 1_000;
 
 /// Streams of blocks that a member may have open at once.
-const LANE_STREAMS_MAX: usize = 8;
+const LANE_STREAMS_MAX: usize = 6;
 /// Bytes that a member may send beyond what was read, with what packets cost beside them and what
 /// is sent twice.
-const UNREAD_BYTES_MAX: u64 = 2 * 256 * 1024;
+const UNREAD_BYTES_MAX: u64 = 2 * 128 * 1024;
 /// Bytes that it has sent by then at the least.
-const SENT_MIN: u64 = 128 * 1024;
+const SENT_MIN: u64 = 64 * 1024;
 
 /// A commission: its root and its CA.
 struct Commission {

@@ -15,6 +15,10 @@ pub(crate) const PROBES_PER_ROUND: u64 = 8;
 /// too long.
 const PROOFS_BYTES: usize = 64 * 1024;
 
+/// What a root of a search takes, and a log that a checkpoint lists, about.
+const ROOT_BYTES: usize = 64;
+const LISTED_BYTES: usize = 16;
+
 /// The search for the first position at which two holders differ.
 #[derive(Debug)]
 pub(crate) struct ForkSearch {
@@ -64,6 +68,20 @@ impl ForkSearch {
             my_branch: None,
             their_branch: None,
         })
+    }
+
+    /// Bytes that it takes, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let roots = [&self.mine, &self.theirs].into_iter().flatten();
+        let roots: usize = roots.map(|roots| roots.len() * ROOT_BYTES).sum();
+        let branches = [&self.my_branch, &self.their_branch].into_iter().flatten();
+        let branches: usize = branches
+            .map(|b| {
+                let listed = b.checkpoint.checkpoint.logs.len() * LISTED_BYTES;
+                b.path.len() * size_of::<Hash>() + listed
+            })
+            .sum();
+        size_of::<Self>() + roots + branches
     }
 
     /// Roots came.
@@ -336,6 +354,7 @@ mod tests {
         let start = Snapshot {
             root: RootKey(root.public()),
             me: me.clone(),
+            peer_holds_me: false,
             members: vec![me, peer.clone()],
             frontier: Frontier::default(),
             closed: BTreeSet::new(),

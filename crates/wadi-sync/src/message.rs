@@ -31,11 +31,20 @@ pub const PICK_RANGES_MAX: usize = 160;
 /// Entries that one `Pick` asks for at most.
 pub const PICK_ENTRIES_MAX: usize = BLOCK_ENTRIES_MAX;
 
-/// What lies at these fields of a message, at most: entries of an `Excerpt`; of all stretches of a
-/// `Fetched` entries, and hashes around them; entries of a `Picked`. Earlier versions put some 770
-/// entries into one `Fetched`.
-const LIST_LIMITS: [(&[u32], usize, &str); 4] = [
+/// What lies at these fields of a message, at most: every list whose items may be as short as two
+/// bytes, and take a hundred here. What is honest is longer, and no more of it fits a message.
+/// Earlier versions put some 770 entries into one `Fetched`.
+const LIST_LIMITS: [(&[u32], usize, &str); 14] = [
+    (&[2, 1], 2_048, "enrolments"),
+    (&[3, 1], 6_144, "nodes of a frontier"),
+    (&[3, 1, 2], 6_144, "epochs of a frontier"),
+    (&[3, 1, 2, 2], 7_500, "logs of a frontier"),
+    (&[4, 1], 16_384, "nodes to unfold"),
+    (&[10, 1], 1_024, "proofs of forks"),
     (&[11, 3], BLOCK_ENTRIES_MAX, "entries of an excerpt"),
+    (&[11, 3, 4], 8_192, "hashes of an excerpt"),
+    (&[14, 1], 4_096, "ranges that are carried"),
+    (&[15, 1], 4_096, "ranges that are wanted"),
     (&[19, 4, 2], 1_536, "entries fetched"),
     (
         &[19, 4, 3],
@@ -43,6 +52,22 @@ const LIST_LIMITS: [(&[u32], usize, &str); 4] = [
         "hashes around what was fetched",
     ),
     (&[28, 5], PICK_ENTRIES_MAX, "entries picked"),
+    (&[24, 1], 2_048, "sums"),
+];
+
+/// Bytes of single kinds of messages at most: a list of numbers of a byte each takes eight times as
+/// much here, and what answers a search for a fork is kept until the search is over.
+const KIND_LIMITS: [(u32, usize, &str); 10] = [
+    (1, 32 * 1024, "Hello"),
+    (5, 4 * 1024, "Ack"),
+    (6, 4 * 1024, "Probe"),
+    (7, 4 * 1024, "Roots"),
+    (9, 32 * 1024, "BranchAt"),
+    (13, 32 * 1024, "Cosigned"),
+    (18, 4 * 1024, "Fetch"),
+    (20, 96 * 1024, "Tree"),
+    (25, 96 * 1024, "Sketch"),
+    (27, 16 * 1024, "Pick"),
 ];
 
 /// Lanes and crossings that one message sums up at most.
@@ -203,7 +228,8 @@ pub struct ScopeSum {
 pub enum Message {
     Hello {
         version: u32,
-        enrolment: Box<Enrolment>,
+        /// The sender's own; none where the peer held it when they last met.
+        enrolment: Option<Box<Enrolment>>,
         digest: Hash,
         members: Hash,
         hub_time_s: i64,
@@ -313,8 +339,20 @@ pub enum Message {
     Digests(Vec<ScopeSum>),
 }
 
-/// Counts what the lists of a message hold before any of it is decoded.
+/// Counts what the lists of a message hold, and how long it is for what it is, before any of it is
+/// decoded.
 fn check_lists(bytes: &[u8]) -> Result<(), SyncError> {
+    for (kind, most, what) in KIND_LIMITS {
+        let is_one = bytes.len() > most
+            && count_fields(bytes, &[kind]).map_err(|e| SyncError::BadMessage(e.to_string()))? > 0;
+        if is_one {
+            return Err(SyncError::BadMessage(format!(
+                "{what} of {} bytes; the limit is {most}",
+                bytes.len()
+            )));
+        }
+    }
+
     for (path, most, what) in LIST_LIMITS {
         let count = count_fields(bytes, path).map_err(|e| SyncError::BadMessage(e.to_string()))?;
         if count > most {
@@ -334,7 +372,7 @@ impl Message {
     pub fn opening(enrolment: &Enrolment, hub_time_s: i64) -> [Self; 2] {
         let hello = Self::Hello {
             version: 1,
-            enrolment: Box::new(enrolment.clone()),
+            enrolment: Some(Box::new(enrolment.clone())),
             digest: Hash([9; 32]),
             members: Hash([9; 32]),
             hub_time_s,

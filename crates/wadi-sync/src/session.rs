@@ -11,6 +11,7 @@
 mod answers;
 mod carrying;
 mod cuts_first;
+mod held;
 mod io;
 mod lanes;
 mod members;
@@ -19,6 +20,8 @@ mod phase;
 mod reading;
 mod receive;
 mod sending;
+#[cfg(test)]
+mod test_members;
 mod window;
 
 pub use io::{Input, Output, Query, QueryAnswer, Snapshot};
@@ -30,14 +33,12 @@ use crate::{
     link_spec::LinkSpec,
     message::{Message, SyncError},
     refuse_reason::RefuseReason,
-    sealed_block::SEALED_MARK,
-    sketch::SKETCH_MARK,
     visible::{both_may_see, may_take},
 };
 use carrying::Carrying;
 use cuts_first::CutPlaces;
 use lanes::SessionLanes;
-use members::{UnknownAuthors, members_digest};
+use members::{OwnPapers, UnknownAuthors, members_digest};
 use phase::SessionPhase;
 use reading::{AnswerOrder, LaneReader};
 use std::collections::BTreeMap;
@@ -85,6 +86,7 @@ pub struct Session {
     cuts: CutPlaces,
     /// The peer answers sketches, and picks single entries.
     peer_sketches: bool,
+    own_papers: OwnPapers,
     unknown_authors: UnknownAuthors,
     pub(crate) lanes_here: SessionLanes,
     message_bytes: u64,
@@ -109,6 +111,7 @@ impl Session {
             carrying: Carrying::default(),
             cuts: CutPlaces::new(),
             peer_sketches: false,
+            own_papers: OwnPapers::default(),
             unknown_authors: UnknownAuthors::default(),
             lanes_here: SessionLanes::default(),
             message_bytes: 0,
@@ -143,6 +146,12 @@ impl Session {
     /// Whether the peer has said Hello.
     pub fn is_greeted(&self) -> bool {
         self.phase.is_greeted()
+    }
+
+    /// Whether it came out, since this was last asked, that the peer holds this node's enrolment:
+    /// the next session with it may begin without ([`Snapshot::peer_holds_me`]).
+    pub fn take_peer_holds_me(&mut self) -> bool {
+        std::mem::take(&mut self.own_papers.peer_holds_them)
     }
 
     /// Whether the peer may be asked for sketches and single entries of a log
@@ -401,7 +410,7 @@ impl Session {
         self.phase.start();
         self.narrow_scope(snapshot.late);
 
-        let me = Box::new(snapshot.me.clone());
+        let me = (!snapshot.peer_holds_me).then(|| Box::new(snapshot.me.clone()));
         let members = members_digest(&snapshot.members);
         let forks = snapshot.forks.clone();
         let hub_time_s = snapshot.hub_time_s;
@@ -433,20 +442,6 @@ impl Session {
 
         // Proofs travel first.
         self.send_forks(forks, out);
-    }
-
-    /// The marks of the versions of the block codec that this node reads. Version 1 alone is told
-    /// by none, as earlier versions tell it.
-    fn codec_marks(&self) -> Vec<u8> {
-        let known = CodecVersion::ALL.into_iter();
-        let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
-        let newer = newer.map(CodecVersion::mark);
-        // Who reads columns takes blocks that are sealed, and answers sketches, too.
-        let others = match self.codec > CodecVersion::Zstd {
-            true => &[SEALED_MARK, SKETCH_MARK][..],
-            false => &[],
-        };
-        newer.chain(others.iter().copied()).collect()
     }
 
     /// Of a peer that is late nothing is taken and to it nothing is given but what is its own.

@@ -73,6 +73,7 @@ impl World {
             let snapshot = Snapshot {
                 root: RootKey(LogKey::from_seed(&ROOT).public()),
                 me: m.enrolment.clone(),
+                peer_holds_me: false,
                 members: m.control.enrolments().cloned().collect(),
                 frontier: m.frontier(),
                 closed,

@@ -62,9 +62,13 @@ impl Cost {
     /// What is charged to the author, whoever brings it.
     pub(crate) const OF_AUTHORS: [Self; 4] =
         [Self::Refusals, Self::Stored, Self::Logs, Self::Waiting];
-    /// Bytes of the disk that an entry takes beside its own: its rows, its hash, its part in the
-    /// record and in the indexes. A change takes 1,550 at a hub, of which some 300 are its own.
+    /// Bytes of the disk that an entry takes whatever it says: its rows, its hash, its part in the
+    /// record and in the indexes.
     pub(crate) const STORED_BYTES_PER_ENTRY: f64 = 1_024.0;
+    /// Bytes of the disk that a byte of an entry takes: what it says stands in the entry, in the
+    /// record that is made of it, and in pages that are not full. A change of some 300 bytes takes
+    /// 1,550 at a hub, one of 15,000 letters 34,000 (`docs/performance.md`).
+    pub(crate) const STORED_PER_ENTRY_BYTE: f64 = 2.25;
     /// Bytes of memory and rows that an entry of a block takes beside its own while it is taken in.
     pub(crate) const INFLATED_BYTES_PER_ENTRY: usize = 64;
 

@@ -8,7 +8,10 @@
 //! What a peer sends is charged to the peer. What lasts (disk, logs, entries that wait) is charged
 //! to the author, whoever brings it: an honest neighbour pays for nobody.
 
-use crate::door::budget_limits::{BudgetLimits, Cost, Limit};
+use crate::door::{
+    budget_limits::{BudgetLimits, Cost, Limit},
+    held_of_peers::PeerMemoryUse,
+};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -205,6 +208,8 @@ pub struct MemberCost {
     pub over: Option<&'static str>,
     /// In how long that ends if it costs nothing more, seconds.
     pub again_in_s: Option<u64>,
+    /// What it has this node hold in memory.
+    pub memory: PeerMemoryUse,
     /// Each budget.
     pub budgets: Vec<CostUse>,
 }
@@ -307,7 +312,8 @@ impl Budgets {
         );
     }
 
-    /// So many entries of an author were stored, of so many bytes.
+    /// So many entries of an author were stored, of so many bytes: it pays for what the database
+    /// grew by.
     pub(crate) fn charge_stored(
         &self,
         author: NodeId,
@@ -316,7 +322,8 @@ impl Budgets {
         now: Instant,
     ) {
         let entries = entries as f64;
-        let stored = bytes as f64 + entries * Cost::STORED_BYTES_PER_ENTRY;
+        let stored =
+            bytes as f64 * Cost::STORED_PER_ENTRY_BYTE + entries * Cost::STORED_BYTES_PER_ENTRY;
         self.charge(author, role, Cost::Stored, stored, now);
         self.give(author, role, Cost::Logs, entries / ENTRIES_PER_LOG, now);
     }
@@ -406,11 +413,12 @@ impl Budgets {
         })
     }
 
-    /// How each member stands, by the names that `name_of` gives.
+    /// How each member stands, by the names that `name_of` gives, and what `memory_of` tells.
     pub(crate) fn of_members(
         &self,
         now: Instant,
         name_of: impl Fn(&NodeId) -> String,
+        memory_of: impl Fn(&NodeId) -> PeerMemoryUse,
     ) -> Vec<MemberCost> {
         let members = self.lock();
         let of = |(id, member): (&NodeId, &MemberBuckets)| {
@@ -430,6 +438,7 @@ impl Budgets {
                 state,
                 over: over.map(Cost::name),
                 again_in_s,
+                memory: memory_of(id),
                 budgets: Cost::ALL.map(|cost| use_of(member, cost, now)).into(),
             }
         };

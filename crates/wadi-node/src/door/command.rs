@@ -10,13 +10,16 @@ use crate::{
     ledger::{hub_time::How, seen::SeenIndex},
 };
 use serde_json::Value as Json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::oneshot;
 use wadi_log::{
     Block, Body, Cosignature, Enrolment, ForkProof, LogId, NodeId, RecordId, Reference,
     SignedCheckpoint, Tip, VerifiedStretch,
 };
-use wadi_record::Record;
+use wadi_record::{Blame, Record};
 use wadi_store::{Batch, Carried, LocalKey, LocalScope, PeerRow, RefusalRow, StoreError};
 use wadi_sync::{ExcerptEntry, Fetched, RefuseReason};
 
@@ -64,6 +67,7 @@ pub(crate) enum Command {
     },
     Account {
         record: RecordId,
+        part: HistoryPart,
         reply: Reply<Account>,
     },
     /// The record apart from the sequencer's own, for its document as any Automerge tool opens it.
@@ -192,12 +196,20 @@ pub(crate) enum BlockOutcome {
     },
 }
 
+/// Of what a history tells.
+pub(crate) struct HistoryPart {
+    /// Of these entries.
+    pub(crate) entries: BTreeSet<Reference>,
+    /// And of all that was put into the fields.
+    pub(crate) has_fields: bool,
+}
+
 /// What only the sequencer can tell of a record.
 pub(crate) struct Account {
     pub(crate) stands: BTreeMap<Reference, Json>,
     /// Of entries that decide, or are signed by their officers: how that signature stands.
     pub(crate) signatures: BTreeMap<Reference, Json>,
-    pub(crate) fields: Json,
+    pub(crate) fields: Blame,
     pub(crate) decisions: BTreeMap<Reference, DecidedOn>,
 }
 

@@ -12,7 +12,7 @@ const LOSS_TOLD: (LocalScope, &str) = (LocalScope::Excerpts, "loss_told");
 /// The local key that says which version projected the records: scope and key.
 const PROJECTION: (LocalScope, &str) = (LocalScope::Projection, "version");
 /// What a record's projection holds; another number where it holds more or other things.
-const PROJECTION_VERSION: &str = "15";
+const PROJECTION_VERSION: &str = "16";
 
 impl Door {
     /// Writes what the database has to hold of the node itself. One that is new, or lost its tail,

@@ -123,6 +123,32 @@ fn what_people_hold_ends_by_the_hubs_word_where_the_machines_clock_is_wrong() {
 }
 
 #[test]
+fn what_is_issued_by_a_wrong_clock_is_warned_of_and_ends_once_a_hub_tells_that() {
+    let told = |site: &KnownTime| site.issue_warning().unwrap_or_default();
+    let (site, hand) = known(false, 400 * DAY_S);
+    assert!(told(&site).contains("no hub was heard"), "{}", told(&site));
+    assert!(told(&site).contains("2027-"), "{}", told(&site));
+    let issued_ms = site.best_ms();
+    assert!(!site.was_issued_ahead(issued_ms + 9 * DAY_S * 1_000));
+
+    site.hear(HUB, TRUE_S, How::Live);
+    assert!(told(&site).contains("400 days ahead"), "{}", told(&site));
+    assert!(site.was_issued_ahead(issued_ms), "a year ahead");
+    assert!(!site.was_issued_ahead(site.best_ms() + 3_600_000));
+
+    hand.machine_s.store(TRUE_S - 3 * DAY_S, Ordering::Relaxed);
+    assert!(told(&site).contains("3 days behind"), "{}", told(&site));
+    hand.machine_s.store(TRUE_S + 60, Ordering::Relaxed);
+    assert_eq!(site.issue_warning(), None, "a minute");
+
+    // What was heard before a start says only how late it is at least: nothing ends by it.
+    let (later, _) = known(false, 0);
+    later.recall(site.remember().as_deref());
+    assert!(!later.was_issued_ahead(issued_ms));
+    assert_eq!(known(true, 0).0.issue_warning(), None, "a hub");
+}
+
+#[test]
 fn what_was_heard_before_a_start_says_only_how_late_it_is_at_least() {
     let (site, _) = known(false, 0);
     site.hear(HUB, TRUE_S, How::Live);

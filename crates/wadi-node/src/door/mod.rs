@@ -4,6 +4,7 @@
 //! the answer; whoever only reads, reads what the sequencer published, or the store. What two wings
 //! have in common lies here, so that none of them needs another.
 
+pub(crate) mod based_on;
 mod beside;
 pub(crate) mod budget_limits;
 pub(crate) mod budgets;
@@ -19,6 +20,7 @@ mod ended_alone;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod excerpt;
+pub(crate) mod held_of_peers;
 pub(crate) mod hold_terms;
 pub(crate) mod hub_holdings;
 mod introduce;
@@ -28,6 +30,7 @@ pub(crate) mod losses;
 pub(crate) mod next_contact;
 mod off_shift;
 pub(crate) mod orders;
+pub(crate) mod own_papers;
 pub(crate) mod pace;
 pub(crate) mod peer_links;
 pub(crate) mod peers;
@@ -60,10 +63,12 @@ use device_habits::DeviceHabits;
 use disk::DiskBudget;
 use error::NodeError;
 use event::Event;
+use held_of_peers::PeerHoldings;
 use hub_holdings::HubHoldings;
 use known_time::KnownTime;
 use live::{LiveParts, LiveVersions};
 use orders::Orders;
+use own_papers::OwnPapersHeld;
 use peer_links::PeerLinks;
 use projections::Projections;
 use refused_callers::RefusedCallers;
@@ -141,6 +146,10 @@ pub struct Door {
     pub(crate) contacts: Contacts,
     /// What hubs hold of others' logs, as they said.
     pub(crate) hub_holdings: HubHoldings,
+    /// What peers have this node hold in memory.
+    pub(crate) held_of_peers: Arc<PeerHoldings>,
+    /// Which peers hold the node's own enrolment.
+    pub(crate) own_papers: OwnPapersHeld,
     /// The links that stand.
     pub(crate) links: PeerLinks,
     /// Alarms of the porches and the daemon, by what they are about.
@@ -287,7 +296,13 @@ impl Door {
     /// What each member costs this node, and how it stands.
     pub fn costs(&self) -> Vec<MemberCost> {
         let now = Instant::now();
-        self.budgets.of_members(now, |id| self.name_of(id))
+        let held = |id: &NodeId| self.held_of_peers.of(id);
+        self.budgets.of_members(now, |id| self.name_of(id), held)
+    }
+
+    /// What peers have this node hold in memory, for whoever carries their messages to count, too.
+    pub fn held_of_peers(&self) -> &Arc<PeerHoldings> {
+        &self.held_of_peers
     }
 
     /// Commands that wait for the sequencer: this node's own, and by the name of the peer.

@@ -1,9 +1,10 @@
 //! What officers and devices ask to be written.
 
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use wadi_log::{Crossing, Hash, RecordId, Reference};
 use wadi_record::{
-    Draft, Kind, RecordError, SYSTEM_OFFICER, Value, impossible_time, is_blank,
+    Draft, Kind, RecordError, SYSTEM_OFFICER, Value, impossible_time, is_blank, is_noncharacter,
     normalise_reference, takes_no_room, unlikely_time,
 };
 use wadi_store::LocalScope;
@@ -177,10 +178,11 @@ pub fn check_given_name(what: &str, name: &str) -> Result<(), RecordError> {
 }
 
 /// Control characters, those that take no room or change the direction of what stands around them,
-/// separators of lines, and the empty sign of Braille: two names that differ in them alone look
-/// like one.
+/// what is no character, separators of lines, and the empty sign of Braille: two names that differ
+/// in them alone look like one.
 pub fn is_hidden(c: char) -> bool {
-    c.is_control() || takes_no_room(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}')
+    let is_line_or_empty = matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}');
+    c.is_control() || takes_no_room(c) || is_noncharacter(c) || is_line_or_empty
 }
 
 impl Write {
@@ -301,6 +303,8 @@ pub struct Changed {
     pub crossing: Crossing,
     /// The type of a hold, where one is settled: it tells who reads what a lookout seeks.
     pub hold_type: Option<String>,
+    /// Every type that a hold is or was said to be of: it tells who reads it.
+    pub told_types: BTreeSet<String>,
     /// The state before; none of a record that began with it.
     pub state_before: Option<&'static str>,
     /// The state now.

@@ -2,30 +2,61 @@
 
 use super::{Due, Link};
 use crate::door::event::Event;
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 use wadi_log::{Control, Enrolment, Lane, LogId, NodeId, Role, Tip};
 use wadi_sync::Input;
 
-/// Of each node that is cut the places of its cuts, and how much of each log tells of one. What it
-/// says of itself is no place.
-fn places_of_cuts(control: &Control) -> BTreeMap<NodeId, Vec<(LogId, u64)>> {
+/// Of each node that is cut its cuts, and of each cut the logs that tell of it, with how much of
+/// each does.
+type CutsOfNodes = BTreeMap<NodeId, Vec<BTreeMap<LogId, u64>>>;
+
+/// The cuts in force, and where they are told. What a node says of itself is no place.
+fn places_of_cuts(control: &Control) -> CutsOfNodes {
     if !control.has_cuts() {
         return BTreeMap::new();
     }
 
     let nodes = control.enrolments().map(Enrolment::node);
     let cut = nodes.filter(|node| control.is_cut(node));
-    cut.map(|node| {
-        let places = control.standing_cuts(&node).into_iter();
-        let mut reaches: BTreeMap<LogId, u64> = BTreeMap::new();
-        for at in places.filter(|at| at.log.node != node) {
-            let size = reaches.entry(at.log).or_default();
-            *size = at.seq.saturating_add(1).max(*size);
+    let said = cut.map(|node| {
+        let mut cuts = control.cut_places(&node);
+        for places in &mut cuts {
+            places.retain(|log, _| log.node != node);
         }
+        (node, cuts)
+    });
 
-        (node, reaches.into_iter().collect())
-    })
-    .collect()
+    in_no_circle(said.collect())
+}
+
+/// The places of cuts that go before all that waits for them. A node that is cut itself waits for
+/// its own cut, and what it tells of others comes behind: two hubs of which each tells that the
+/// other is cut would wait for each other. Of such ones the first waits for nothing.
+fn in_no_circle(mut waiting: CutsOfNodes) -> CutsOfNodes {
+    let mut out = BTreeMap::new();
+    loop {
+        let goes_before = |log: &LogId| !waiting.contains_key(&log.node);
+        let has_place =
+            |places: &BTreeMap<LogId, u64>| places.is_empty() || places.keys().any(goes_before);
+        let next = waiting.iter().find(|(_, cuts)| cuts.iter().all(has_place));
+        let Some(next) = next
+            .or_else(|| waiting.first_key_value())
+            .map(|(node, _)| *node)
+        else {
+            return out;
+        };
+
+        let others: BTreeSet<NodeId> = waiting.keys().copied().collect();
+        let mut cuts = waiting.remove(&next).unwrap_or_default();
+        for places in &mut cuts {
+            places.retain(|log, _| !others.contains(&log.node));
+        }
+        cuts.retain(|places| !places.is_empty());
+        out.insert(next, cuts);
+    }
 }
 
 impl Link<'_> {
@@ -185,5 +216,60 @@ impl Link<'_> {
         }
         self.tell_owner_cosigned().await;
         self.tell_time().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wadi_log::{Crossing, Epoch};
+
+    fn node(n: u8) -> NodeId {
+        NodeId([n; 16])
+    }
+
+    fn word_of(n: u8) -> LogId {
+        LogId {
+            node: node(n),
+            epoch: Epoch([1; 8]),
+            lane: Lane::Control,
+            crossing: Crossing::HUB,
+        }
+    }
+
+    /// Of each node its cuts, each with the nodes that tell of it.
+    fn waits(of: &[(u8, &[&[u8]])]) -> CutsOfNodes {
+        let cut = |tellers: &&[u8]| tellers.iter().map(|n| (word_of(*n), 1)).collect();
+        let of = of.iter();
+        of.map(|(n, cuts)| (node(*n), cuts.iter().map(cut).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_hub_tells_that_stays_goes_before_and_a_cut_one_of_a_circle_waits_for_nothing() {
+        // Trebil is cut by two hubs, each of which has the copy of the other.
+        let both = waits(&[(9, &[&[1, 2]])]);
+        assert_eq!(in_no_circle(both.clone()), both);
+
+        // One of them is cut itself: its word comes behind, and the other's is waited for.
+        let one_is_cut = waits(&[(1, &[&[2]]), (9, &[&[1, 2]])]);
+        assert_eq!(in_no_circle(one_is_cut.clone()), one_is_cut);
+
+        // Who told of a cut is cut in its turn: each waits for the one before.
+        let in_turn = waits(&[(1, &[&[9]]), (9, &[&[5]])]);
+        assert_eq!(in_no_circle(in_turn.clone()), in_turn);
+
+        let circle = waits(&[(1, &[&[2]]), (2, &[&[1]])]);
+        assert_eq!(
+            in_no_circle(circle),
+            waits(&[(1, &[]), (2, &[&[1]])]),
+            "one goes first"
+        );
+        let beside = waits(&[(1, &[&[2, 5]]), (2, &[&[1]])]);
+        assert_eq!(
+            in_no_circle(beside),
+            waits(&[(1, &[&[5]]), (2, &[&[1]])]),
+            "a third one tells of it"
+        );
     }
 }

@@ -9,12 +9,14 @@ use wadi_sync::{Input, RefuseReason};
 
 /// Blocks given to the sequencer and not yet durable, per session: reading stops until they are.
 const INGESTING_BLOCKS_MAX: usize = 32;
-/// Bytes of entries in them: a block of little bytes on the wire may inflate to a megabyte.
-const INGESTING_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of entries in them: a block of few bytes on the wire may inflate to 92 KiB.
+const INGESTING_BYTES_MAX: usize = 1024 * 1024;
+/// What an entry of them takes beside its bytes, about.
+const ENTRY_BYTES: usize = 64;
 
 type IngestFuture = std::pin::Pin<Box<dyn Future<Output = IngestDone> + Send + Sync>>;
 
-/// What became of a block: its log, where it ends, its bytes.
+/// What became of a block: its log, where it ends, the bytes that it took while it waited.
 pub(super) struct IngestDone {
     pub(super) log: LogId,
     pub(super) to: u64,
@@ -40,9 +42,14 @@ pub(super) struct Ingesting {
 impl Ingesting {
     /// Whether more is read of the peer: what waits for the disk here is bounded by number and by
     /// bytes, whatever the peer sends.
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let is_full = self.queue.len() >= INGESTING_BLOCKS_MAX || self.bytes >= INGESTING_BYTES_MAX;
         !is_full || wadi_store::defence::off("ingest-room")
+    }
+
+    /// Bytes that wait for the disk: they are given back as it is written.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// A block that came sealed is on its way.
@@ -90,11 +97,12 @@ impl Link<'_> {
         *before = to.max(*before);
         // A head that is shown once more asks for the time.
         self.hub_word.time_asked |= block.entries.is_empty() && log.node == self.peer;
-        let bytes = block.entries.iter().map(Vec::len).sum();
-        self.ingesting.bytes = self.ingesting.bytes.saturating_add(bytes);
+        let bytes: usize = block.entries.iter().map(Vec::len).sum();
+        let held = bytes + block.entries.len() * ENTRY_BYTES;
+        self.ingesting.bytes = self.ingesting.bytes.saturating_add(held);
 
         if let Some(cost) = self.pauses(&log) {
-            self.refuse_for(cost, log, to, bytes).await;
+            self.refuse_for(cost, log, to, held).await;
             return;
         }
 
@@ -104,14 +112,14 @@ impl Link<'_> {
             IngestDone {
                 log,
                 to,
-                bytes,
+                bytes: held,
                 outcome: done.await.ok(),
             }
         }));
     }
 
     pub(super) fn takes_more(&self) -> bool {
-        self.reads_at.is_none() && self.ingesting.has_room()
+        self.reads_at.is_none() && self.ingesting.has_room() && self.held.has_room()
     }
 
     pub(super) fn ingested(&mut self, done: IngestDone) {

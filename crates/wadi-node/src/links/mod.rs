@@ -8,6 +8,7 @@ mod due;
 mod events;
 mod excerpts;
 mod fresh;
+mod held;
 mod hub_word;
 mod ingesting;
 mod peer_memory;
@@ -30,6 +31,7 @@ use carried::LinkCarrying;
 use due::Due;
 use excerpts::Excerpts;
 use futures_util::{FutureExt, StreamExt};
+use held::LinkHolding;
 use hub_word::{HubWord, asked_for_by_owner};
 use ingesting::Ingesting;
 use peer_memory::PeerMemory;
@@ -93,6 +95,8 @@ struct Link<'n> {
     resting: RestingLogs,
     /// When more is read of the peer, which is slowed; none where it is read at once.
     reads_at: Option<Instant>,
+    /// What the peer has this link hold in memory.
+    held: LinkHolding,
     memory: PeerMemory,
     unkept: Unkept,
     unlearned: Unlearned,
@@ -219,6 +223,7 @@ async fn drive_link(
         link.run_inputs().await;
         link.tell_turn().await;
         link.run_inputs().await;
+        link.count_held().await;
         if let Some(why) = link.end_of(tls_key).await {
             door.note_peer(link.peer, |p| p.last_error = why.clone());
             break why;
@@ -226,6 +231,7 @@ async fn drive_link(
 
         let question_at = link.question_at(Instant::now());
         let reads_at = link.reads_at;
+        let turn_at = link.turn_at(Instant::now());
 
         // Each branch waits for one thing, and takes it out only when it is ready, so that a branch
         // that is dropped because another was ready loses nothing:
@@ -246,6 +252,9 @@ async fn drive_link(
                 Some(arriving) => link.hear_peer(arriving).await,
             },
             () = until(reads_at), if reads_at.is_some() => link.reads_at = None,
+            () = until(turn_at) => if link.read_in_turn(&mut incoming).await {
+                break "the connection ended".into();
+            },
             event = events.recv() => match event {
                 Ok(event) => link.handle_event(event).await,
                 // Too much happened while this link was slow: everything held is told instead.
@@ -303,6 +312,7 @@ impl<'n> Link<'n> {
             carrying: LinkCarrying::default(),
             resting: RestingLogs::default(),
             reads_at: None,
+            held: LinkHolding::new(door.held_of_peers.part(peer)),
             memory: PeerMemory::new(Instant::now()),
             unkept: Unkept::default(),
             unlearned: Unlearned::new(Instant::now()),
@@ -334,6 +344,7 @@ impl<'n> Link<'n> {
         Snapshot {
             root: self.door.keys.root,
             me: self.door.me.clone(),
+            peer_holds_me: self.door.own_papers.take(&self.peer, &self.door.me),
             members: control.enrolments().cloned().collect(),
             closed: closed.collect(),
             hub_time_s,
@@ -412,7 +423,11 @@ impl<'n> Link<'n> {
     }
 
     /// Notes for the status how far the link has come.
-    fn note_progress(&self) {
+    fn note_progress(&mut self) {
+        if self.session.take_peer_holds_me() {
+            self.door.own_papers.note(self.peer, &self.door.me);
+        }
+
         let sent_bytes = self.session.sent_bytes();
         self.note_link(|l| l.sent_bytes = sent_bytes);
         if self.leads() {

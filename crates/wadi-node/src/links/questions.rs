@@ -3,10 +3,30 @@
 //! its connections (`door/budgets.rs`).
 
 use std::collections::VecDeque;
-use wadi_sync::Query;
+use wadi_sync::{Query, SketchAsk};
 
 /// Questions of one peer that wait at most. An honest one asks, and waits for the answer.
 const WAITING_MAX: usize = 64;
+/// What a question takes whatever it asks, about.
+const QUESTION_BYTES: usize = 160;
+
+/// Bytes that a question takes, about.
+fn question_bytes(query: &Query) -> usize {
+    let listed = match query {
+        Query::Roots { sizes, .. } => size_of_val(sizes.as_slice()),
+        Query::Stretches { ranges, .. } | Query::Pick { ranges, .. } => {
+            size_of_val(ranges.as_slice())
+        }
+        Query::Tree { parts, .. } => size_of_val(parts.as_slice()),
+        Query::Sketch {
+            ask: SketchAsk::Leaves { tiles, raw, .. },
+            ..
+        } => size_of_val(tiles.as_slice()) + size_of_val(raw.as_slice()),
+        _ => 0,
+    };
+    QUESTION_BYTES + listed
+}
+
 /// One peer's questions.
 #[derive(Default)]
 pub(crate) struct Questions {
@@ -42,6 +62,11 @@ impl Questions {
         }
 
         room
+    }
+
+    /// Bytes that wait, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.waiting.iter().map(question_bytes).sum()
     }
 
     /// Whether none waits.

@@ -107,6 +107,9 @@ pub(super) struct ColumnStream {
 
 /// Logs, times and devices that are remembered at most: those beyond are said in full.
 const LOGS_MAX: usize = 250;
+/// What is remembered of one of these takes, about: of a log, and of a time or a device.
+const LOG_BYTES: usize = 96;
+const COUNTER_BYTES: usize = 64;
 pub(super) const TIMES_MAX: usize = 512;
 
 pub(super) fn bad(why: &str) -> SyncError {
@@ -133,6 +136,15 @@ impl ColumnStream {
             devices: HashMap::new(),
             hub_time_s: 0,
         }
+    }
+
+    /// Bytes that the stream takes, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        let names = [&self.keys, &self.shapes, &self.nodes, &self.epochs];
+        let names: usize = names.into_iter().map(NameTable::held_bytes).sum();
+        let logs = self.logs.len() * (size_of::<LogId>() + LOG_BYTES);
+        let counters = (self.times.len() + self.devices.len()) * COUNTER_BYTES;
+        self.columns.held_bytes() + names + logs + counters
     }
 
     /// Forgets whose logs were spoken of: a dictionary teaches what is said, and not by whom.

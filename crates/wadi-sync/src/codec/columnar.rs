@@ -1,8 +1,9 @@
 //! The block codec, version 2: blocks in columns, hashes left out where they follow from what both
 //! ends hold, and each bit at what it is worth.
 //!
-//! A stream takes some 0.8 MiB on either side: 0.75 for what is expected, the rest for values,
-//! names and hashes that came before, all of them bounded.
+//! A stream takes some 0.8 MiB on either side when it begins: 0.75 for what is expected, the rest
+//! for values, names and hashes that came before, all of them bounded and counted (`held_bytes`): a
+//! long stream has half a MiB of hashes beside it.
 
 use super::{
     BODY_BYTES_MAX, broken,
@@ -22,6 +23,9 @@ use wadi_log::{
 pub(super) const FRAME_MARK: u8 = super::DICTIONARY_VERSION << 4 | 2;
 /// Logs of a stream whose peaks the decoder keeps, so that their roots follow.
 const PEAKS_MAX: usize = 250;
+/// What a log of these takes, about, and its peaks: those of a million entries.
+const CHAINED_BYTES: usize = 96;
+const PEAKS_BYTES: usize = 20 * size_of::<Hash>();
 
 /// How much a block may leave out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +111,12 @@ impl ColumnEncoder {
             past: StreamPast::default(),
             chained: HashMap::new(),
         }
+    }
+
+    /// Bytes that the stream takes here, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        let chained = self.chained.len() * CHAINED_BYTES;
+        self.stream.held_bytes() + self.past.held_bytes() + chained
     }
 
     /// What a block could leave out if the receiver holds it: entries that it builds on, roots that
@@ -302,6 +312,12 @@ impl ColumnDecoder {
             past: StreamPast::default(),
             peaks: HashMap::new(),
         }
+    }
+
+    /// Bytes that the stream takes here, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        let chained = self.peaks.len() * (CHAINED_BYTES + PEAKS_BYTES);
+        self.stream.held_bytes() + self.past.held_bytes() + chained
     }
 
     /// Reads one frame behind its first byte. What it inflates to is bounded before anything is

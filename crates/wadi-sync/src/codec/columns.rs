@@ -21,6 +21,9 @@ const REMEMBERED_LEAST: usize = 16;
 const REMEMBERED_BYTES: usize = 64;
 /// Columns of a stream at most; those beyond share one.
 const COLUMNS_MAX: usize = 512;
+/// What a text that is remembered takes beside its bytes, about, and what a column does.
+const TEXT_BYTES: usize = 40;
+const COLUMN_BYTES: usize = 192;
 /// Letters behind which a text is no longer compared with the one that it resembles.
 const ASTRAY_MAX: u32 = 8;
 /// No text holds this letter: it ends one.
@@ -77,6 +80,8 @@ pub(super) struct Columns {
     /// Shared with all streams that began with the dictionary, until one changes it.
     columns: HashMap<ColumnId, Arc<ColumnMemory>>,
     remembered: usize,
+    /// Bytes of the columns that are this stream's own, about.
+    own_bytes: usize,
     /// Texts of the entry at hand.
     entry: Vec<(ColumnId, Vec<u8>)>,
     /// Bytes that may still come out of the frame at hand.
@@ -93,9 +98,15 @@ impl Columns {
             model: Model::new(),
             columns: HashMap::new(),
             remembered: 0,
+            own_bytes: 0,
             entry: Vec::new(),
             room: 0,
         }
+    }
+
+    /// Bytes that they take, about: what is shared with other streams counts nowhere.
+    pub(super) fn held_bytes(&self) -> usize {
+        Model::HELD_BYTES + self.own_bytes + self.columns.len() * COLUMN_BYTES
     }
 
     /// What was learned so far is a first guess from here on.
@@ -410,13 +421,15 @@ impl Columns {
             state.texts.push(text.into());
             state.hashes.push(hash);
             self.remembered += 1;
+            self.own_bytes += TEXT_BYTES + text.len();
             return;
         }
 
         let at = state.next % state.texts.len();
-        state.texts[at] = text.into();
+        let before = std::mem::replace(&mut state.texts[at], text.into());
         state.hashes[at] = hash;
         state.next = at + 1;
+        self.own_bytes = (self.own_bytes + text.len()).saturating_sub(before.len());
     }
 
     fn known_column(&self, column: ColumnId) -> ColumnId {
@@ -428,11 +441,21 @@ impl Columns {
 
     fn column(&mut self, column: ColumnId) -> &mut ColumnMemory {
         let known = self.known_column(column);
-        Arc::make_mut(self.columns.entry(known).or_default())
+        let memory = self.columns.entry(known).or_default();
+        // What was shared is copied now.
+        if Arc::strong_count(memory) > 1 {
+            self.own_bytes += memory.held_bytes();
+        }
+        Arc::make_mut(memory)
     }
 }
 
 impl ColumnMemory {
+    fn held_bytes(&self) -> usize {
+        let texts = self.texts.iter().map(|text| text.len() + TEXT_BYTES);
+        size_of::<Self>() + texts.sum::<usize>()
+    }
+
     fn place_of(&self, text: &[u8]) -> Option<usize> {
         let hash = text_hash(text);
         let all = self.hashes.iter().zip(&self.texts);

@@ -121,6 +121,14 @@ impl BlockEncoder {
         }))
     }
 
+    /// Bytes that the stream takes here, about.
+    pub fn held_bytes(&self) -> usize {
+        match &self.0 {
+            OwnEncoder::Zstd(_) => zstd_stream::ENCODER_BYTES,
+            OwnEncoder::Columns(encoder) => encoder.held_bytes(),
+        }
+    }
+
     /// What the block could leave out if the receiver holds it.
     pub fn asks_of(&self, block: &Block) -> BTreeSet<HeldKey> {
         match &self.0 {
@@ -226,6 +234,13 @@ impl BlockDecoder {
     /// None at present.
     pub fn new() -> Result<Self, SyncError> {
         Ok(Self::default())
+    }
+
+    /// Bytes that the stream takes here, about.
+    pub fn held_bytes(&self) -> usize {
+        let zstd = self.zstd.as_ref().map_or(0, |_| zstd_stream::DECODER_BYTES);
+        let columns = self.columns.as_ref().map_or(0, ColumnDecoder::held_bytes);
+        zstd + columns
     }
 
     /// Reads one frame. What it inflates to is bounded before anything of it is parsed.

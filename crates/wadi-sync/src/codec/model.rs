@@ -34,6 +34,9 @@ const WEIGHT_RATE: i32 = 10;
 /// A probability of 22 bits and a count of 10.
 type BitSlot = u32;
 const UNKNOWN: BitSlot = 1 << 31;
+/// Bytes of all slots, and of all weights.
+const SLOTS_BYTES: usize = ((1 << SLOTS_LOG2) + (1 << LETTER_SLOTS_LOG2)) * size_of::<BitSlot>();
+const WEIGHTS_BYTES: usize = WEIGHT_SETS * size_of::<[i32; LETTER_CONTEXTS]>();
 
 fn ones_of(slot: BitSlot) -> u32 {
     (slot >> 16).clamp(SUREST, 65_536 - SUREST)
@@ -146,6 +149,9 @@ impl Model {
             weights: vec![[WEIGHT_ONE * 3 / 10; LETTER_CONTEXTS]; WEIGHT_SETS],
         }
     }
+
+    /// Bytes that the predictions of a stream take; they neither grow nor shrink.
+    pub(super) const HELD_BYTES: usize = SLOTS_BYTES + WEIGHTS_BYTES;
 
     /// Takes what was learned so far as a first guess.
     pub(super) fn doubt(&mut self) {

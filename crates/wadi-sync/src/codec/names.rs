@@ -6,12 +6,16 @@ use std::collections::HashMap;
 const NAMES_MAX: usize = 250;
 /// Bytes of a name in a list at most; a longer one is said in full each time.
 const NAME_BYTES_MAX: usize = 512;
+/// What a name takes beside its bytes, about, in each of the two places where it is kept.
+const PLACE_BYTES: usize = 48;
 
 /// NameTable by place, in the order in which they came.
 #[derive(Clone, Default)]
 pub(super) struct NameTable {
     names: Vec<Vec<u8>>,
     places: HashMap<Vec<u8>, u32>,
+    /// Bytes of both, about.
+    bytes: usize,
 }
 
 impl NameTable {
@@ -20,6 +24,11 @@ impl NameTable {
 
     pub(super) fn place_of(&self, name: &[u8]) -> Option<u32> {
         self.places.get(name).copied()
+    }
+
+    /// Bytes that the list takes, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn get(&self, place: u32) -> Option<&[u8]> {
@@ -39,6 +48,7 @@ impl NameTable {
         let place = self.names.len() as u32;
         self.names.push(name.into());
         self.places.insert(name.into(), place);
+        self.bytes += 2 * (name.len() + PLACE_BYTES);
         place
     }
 }

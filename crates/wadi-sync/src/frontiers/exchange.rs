@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Difference, Folded, Frontier, Hash, LogId, NodeId, Tip};
 
 /// Logs that are not held here and that a peer's frontier may name. What it names beyond them is
-/// not heeded: the peer sends of them what this node takes all the same.
-pub(super) const UNKNOWN_LOGS_MAX: usize = 65_536;
+/// not heeded: the peer sends of them what this node takes all the same. Each takes some 270 bytes
+/// until both frontiers are compared, and 160 from there on.
+pub(super) const UNKNOWN_LOGS_MAX: usize = 8_192;
+/// What a log takes that a peer's frontier names, until it is compared, about.
+const NAMED_LOG_BYTES: usize = 112;
 /// Nodes whose closed logs a peer's frontier may fold.
 const FOLDED_NODES_MAX: usize = 4_096;
 /// A frontier of more logs than these is not remembered.
@@ -128,6 +131,14 @@ impl FrontierExchange {
         }
 
         Ok(partial)
+    }
+
+    /// Bytes that the parts take that have come, about.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let partial = self.partial.as_ref();
+        let logs = partial.map_or(0, |p| p.whole.open.len() + p.whole.closed.len());
+        let differing = self.comparing.as_ref().map_or(0, BTreeMap::len);
+        (logs + differing) * NAMED_LOG_BYTES
     }
 
     /// More parts follow.

@@ -2,6 +2,7 @@
 
 use super::{exchange::UNKNOWN_LOGS_MAX, *};
 use crate::{Input, MESSAGE_BYTES_MAX, Snapshot};
+use std::collections::VecDeque;
 use wadi_log::{Crossing, Enrolment, Epoch, Hash, Lane, LogKey, Role, RootKey, Scope};
 
 fn member(seed: u8, role: Role, crossing: &str) -> Enrolment {
@@ -50,24 +51,53 @@ fn logs(of: &Enrolment, count: u32, size: u64) -> Frontier {
 
 struct Pair(Session, Session);
 
+/// What two sessions said until nothing was on its way.
+#[derive(Default)]
+struct Said {
+    /// Bytes of each message, both ways, as they were sent.
+    messages: Vec<usize>,
+    /// What is to be remembered.
+    kept: Vec<Frontier>,
+    /// Blocks that are asked of the stores.
+    asked: usize,
+}
+
+impl Said {
+    fn bytes(&self) -> usize {
+        self.messages.iter().sum()
+    }
+}
+
 impl Pair {
-    /// Runs two sessions until nothing is on its way; returns the bytes of messages, and what
-    /// is to be remembered.
     fn run(
         me: &Enrolment,
         peer: &Enrolment,
         mine: Frontier,
         theirs: Frontier,
         past: [Option<Frontier>; 2],
-    ) -> (u64, Vec<Frontier>, usize) {
+    ) -> Said {
+        Self::run_again(me, peer, [mine, theirs], past, BTreeSet::new(), false)
+    }
+
+    /// Runs two sessions of nodes that may have met before and hold each other's enrolment, and of
+    /// which both know that these logs are closed.
+    fn run_again(
+        me: &Enrolment,
+        peer: &Enrolment,
+        held: [Frontier; 2],
+        past: [Option<Frontier>; 2],
+        closed: BTreeSet<LogId>,
+        have_met: bool,
+    ) -> Said {
         let mut pair = Pair(Session::new(peer.node()), Session::new(me.node()));
         let snapshot = |who: &Enrolment, frontier: Frontier, remembered| {
             Input::Connected(Box::new(Snapshot {
                 root: RootKey(LogKey::from_seed(&[1; 32]).public()),
                 me: who.clone(),
+                peer_holds_me: have_met,
                 members: vec![me.clone(), peer.clone()],
                 frontier,
-                closed: BTreeSet::new(),
+                closed: closed.clone(),
                 hub_time_s: 0,
                 forks: vec![],
                 uncosigned: BTreeSet::new(),
@@ -77,37 +107,78 @@ impl Pair {
             }))
         };
 
-        let [a, b] = past;
-        let mut queue: Vec<(bool, Input)> = vec![
+        let ([mine, theirs], [a, b]) = (held, past);
+        let mut queue: VecDeque<(bool, Input)> = [
             (true, snapshot(me, mine, a)),
             (false, snapshot(peer, theirs, b)),
-        ];
-        let (mut bytes, mut kept, mut asked) = (0, vec![], 0);
+        ]
+        .into();
+        let mut said = Said::default();
 
-        while !queue.is_empty() {
-            let (mine, input) = queue.remove(0);
+        while let Some((mine, input)) = queue.pop_front() {
             let session = if mine { &mut pair.0 } else { &mut pair.1 };
             for output in session.handle(input) {
                 match output {
                     Output::SendMessage(m) => {
                         let encoded = m.encode();
                         assert!(encoded.len() <= MESSAGE_BYTES_MAX);
-                        bytes += encoded.len() as u64;
-                        queue.push((
+                        said.messages.push(encoded.len());
+                        queue.push_back((
                             !mine,
                             Input::MessageReceived(Message::decode(&encoded).unwrap()),
                         ));
                     }
-                    Output::RememberFrontier(f) => kept.push(*f),
-                    Output::AskStore(_) => asked += 1,
+                    Output::RememberFrontier(f) => said.kept.push(*f),
+                    Output::AskStore(_) => said.asked += 1,
                     Output::CloseConnection { code, why } => panic!("{code}: {why}"),
                     _ => {}
                 }
             }
         }
 
-        (bytes, kept, asked)
+        said
     }
+}
+
+/// Fifty nodes with ten open logs and five hundred closed ones each.
+#[test]
+fn fifty_nodes_are_found_equal_by_one_message_each_way_and_different_in_one_round_trip() {
+    let (hub, other) = (member(2, Role::Hub, "HUB"), member(3, Role::Hub, "HUB"));
+    let (mut all, mut closed) = (Frontier::default(), BTreeSet::new());
+    for seed in 100..150 {
+        let of_node = logs(&member(seed, Role::Crossing, "TRB"), 510, 7);
+        closed.extend(of_node.0.keys().skip(10).copied());
+        all.0.extend(of_node.0);
+    }
+    assert_eq!((all.0.len(), closed.len()), (25_500, 25_000));
+
+    let met = |held: [Frontier; 2]| {
+        let past = [Some(all.clone()), Some(all.clone())];
+        Pair::run_again(&hub, &other, held, past, closed.clone(), true)
+    };
+    let equal = met([all.clone(), all.clone()]);
+    assert_eq!(
+        equal.messages.len(),
+        2,
+        "a Hello each: {:?}",
+        equal.messages
+    );
+    assert!(equal.bytes() <= 300, "{} bytes both ways", equal.bytes());
+    assert_eq!(equal.asked, 0);
+
+    let mut grown = all.clone();
+    let tip = Tip {
+        size: 9,
+        root: Hash([9; 32]),
+    };
+    let log = *grown.0.keys().next().unwrap();
+    grown.0.insert(log, tip);
+
+    // The Hellos, and a frontier each: then the entries that are lacking are on their way.
+    let different = met([grown, all.clone()]);
+    assert_eq!(different.messages.len(), 4, "{:?}", different.messages);
+    assert!(different.bytes() <= 600, "{} bytes", different.bytes());
+    assert_eq!(different.asked, 1);
 }
 
 #[test]
@@ -126,6 +197,7 @@ fn nothing_that_is_said_before_hello_is_heeded() {
         session.handle(Input::Connected(Box::new(Snapshot {
             root: RootKey(LogKey::from_seed(&[1; 32]).public()),
             me: hub.clone(),
+            peer_holds_me: false,
             members: vec![hub.clone(), trb.clone()],
             frontier: logs(&trb, 3, 7),
             closed: BTreeSet::new(),
@@ -158,9 +230,10 @@ fn a_frontier_of_five_thousand_open_logs_is_told_in_parts() {
         member(3, Role::Crossing, "TRB"),
     );
     let mine = logs(&trb, 5_000, 7);
-    let (bytes, kept, _) = Pair::run(&trb, &hub, mine.clone(), Frontier::default(), [None, None]);
+    let said = Pair::run(&trb, &hub, mine.clone(), Frontier::default(), [None, None]);
+    let bytes = said.bytes();
     assert!(bytes > 200_000, "they are named one by one: {bytes}");
-    assert!(kept.is_empty());
+    assert!(said.kept.is_empty());
 }
 
 #[test]
@@ -173,6 +246,7 @@ fn a_peer_that_names_logs_without_number_is_heeded_up_to_a_bound_and_stays_conne
     let start = Snapshot {
         root: RootKey(LogKey::from_seed(&[1; 32]).public()),
         me: hub.clone(),
+        peer_holds_me: false,
         members: vec![hub.clone(), trb.clone()],
         frontier: logs(&trb, 3, 7),
         closed: BTreeSet::new(),
@@ -256,6 +330,7 @@ fn closed_logs_are_named_one_by_one_once_however_often_a_peer_asks() {
     session.handle(Input::Connected(Box::new(Snapshot {
         root: RootKey(LogKey::from_seed(&[1; 32]).public()),
         me: hub.clone(),
+        peer_holds_me: false,
         members: vec![hub.clone(), trb.clone()],
         frontier: logs(&trb, 300, 7),
         closed: BTreeSet::new(),
@@ -319,21 +394,21 @@ fn only_what_changed_is_told_where_both_remember_the_same_past() {
         [Some(past.clone()), Some(past.clone())],
     );
 
-    assert_eq!(full.2, since.2, "both find the same difference");
-    assert!(since.2 > 0);
+    assert_eq!(full.asked, since.asked, "both find the same difference");
+    assert!(since.asked > 0);
     assert!(
-        since.0 * 20 < full.0,
+        since.bytes() * 20 < full.bytes(),
         "{} bytes in place of {}",
-        since.0,
-        full.0
+        since.bytes(),
+        full.bytes()
     );
 
     // Where one of the two has forgotten, everything is told, and the same is found.
     let half = Pair::run(&trb, &hub, now, past.clone(), [Some(past.clone()), None]);
-    assert_eq!(half.2, full.2);
+    assert_eq!(half.asked, full.asked);
 
     // Both hold the same: nothing is told, and it is remembered on both sides.
     let same = Pair::run(&trb, &hub, past.clone(), past.clone(), [None, None]);
-    assert_eq!(same.1, [past.clone(), past]);
-    assert!(same.0 < 700, "{} bytes for two Hellos", same.0);
+    assert_eq!(same.kept, [past.clone(), past]);
+    assert!(same.bytes() < 700, "{} bytes for two Hellos", same.bytes());
 }

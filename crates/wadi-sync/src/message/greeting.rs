@@ -35,7 +35,7 @@ pub(super) fn hello_out(message: &Message) -> pb::Hello {
 
     pb::Hello {
         version: *version,
-        enrolment: enrolment.to_bytes(),
+        enrolment: enrolment.as_ref().map(|e| e.to_bytes()).unwrap_or_default(),
         digest: digest.0.to_vec(),
         members: members.0.to_vec(),
         hub_time_s: *hub_time_s,
@@ -54,9 +54,15 @@ pub(super) fn hello_in(m: &pb::Hello) -> Result<Message, LogError> {
         Some(Hash::from_slice(&m.remembers)?)
     };
 
+    let enrolment = if m.enrolment.is_empty() {
+        None
+    } else {
+        Some(Box::new(Enrolment::from_bytes(&m.enrolment)?))
+    };
+
     Ok(Message::Hello {
         version: m.version,
-        enrolment: Box::new(Enrolment::from_bytes(&m.enrolment)?),
+        enrolment,
         digest: Hash::from_slice(&m.digest)?,
         members: Hash::from_slice(&m.members)?,
         hub_time_s: m.hub_time_s,

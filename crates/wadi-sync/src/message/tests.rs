@@ -43,7 +43,7 @@ fn hello(rate_bits_s: Option<u64>, codecs: &[u8]) -> Message {
 
     Message::Hello {
         version: 1,
-        enrolment: Box::new(enrolment),
+        enrolment: Some(Box::new(enrolment)),
         digest: Hash([1; 32]),
         members: Hash([2; 32]),
         hub_time_s: 7,
@@ -92,6 +92,40 @@ fn a_version_that_is_told_is_short_and_visible_whatever_a_peer_says() {
         panic!("a Hello");
     };
     assert_eq!((software.len(), software.get(..6)), (40, Some("0.1<b>")));
+}
+
+#[test]
+fn what_would_take_many_times_its_bytes_is_refused_before_it_is_decoded() {
+    use pb::message::Of;
+    let refusal = |of| {
+        let bytes = pb::Message { of: Some(of) }.encode_to_vec();
+        Message::decode(&bytes).unwrap_err().to_string()
+    };
+
+    // A number of a byte takes eight here, and a tip of two bytes a hundred.
+    let probe = pb::Probe {
+        log: vec![],
+        sizes: vec![1; 100_000],
+    };
+    assert!(refusal(Of::Probe(probe)).contains("Probe of"));
+    let tips = vec![pb::TipOf::default(); 100_000];
+    let epochs = vec![pb::EpochTips {
+        tips,
+        ..Default::default()
+    }];
+    let nodes = vec![pb::NodeTips {
+        epochs,
+        ..Default::default()
+    }];
+    let frontier = pb::Frontier {
+        nodes,
+        ..Default::default()
+    };
+    assert!(refusal(Of::Frontier(frontier)).contains("logs of a frontier"));
+    let members = pb::Members {
+        enrolments: vec![vec![]; 100_000],
+    };
+    assert!(refusal(Of::Members(members)).contains("enrolments"));
 }
 
 #[test]

@@ -27,6 +27,11 @@ impl Carrying {
         self.peer_takes_sealed = marks.contains(&SEALED_MARK);
     }
 
+    /// Ranges and logs that wait because the peer asked for them.
+    pub(crate) fn listed(&self) -> usize {
+        self.wanted.len() + self.handed.len()
+    }
+
     /// Whether the peer takes sealed blocks.
     pub(crate) fn takes_sealed(&self) -> bool {
         self.peer_takes_sealed

@@ -6,9 +6,9 @@ use super::{Output, Session};
 use std::collections::BTreeMap;
 use wadi_log::{LogId, NodeId};
 
-/// Of each node that was cut the places of its cuts: logs, and how much of each has to be held to
-/// know of it.
-pub(super) type CutPlaces = BTreeMap<NodeId, Vec<(LogId, u64)>>;
+/// Of each node that was cut its cuts, and of each cut its places: logs, and how much of each has
+/// to be held to know of it.
+pub(super) type CutPlaces = BTreeMap<NodeId, Vec<BTreeMap<LogId, u64>>>;
 
 impl Session {
     /// These nodes are cut now, and no others.
@@ -21,14 +21,26 @@ impl Session {
         self.pump(out);
     }
 
-    /// Whether a block of a log waits until the peer holds the cut of its node.
+    /// Whether a block of a log waits until the peer holds each cut of its node. What hubs carry
+    /// for each other stands at several places, and the peer knows of it by any of them.
     pub(super) fn waits_for_cut(&self, log: &LogId) -> bool {
-        let Some(places) = self.cuts.get(&log.node) else {
+        let Some(cuts) = self.cuts.get(&log.node) else {
             return false;
         };
-        let mut places = places.iter();
-        places.any(|(of, size)| self.is_yet_to_come(of, *size))
-            && !wadi_log::defence::off("cut-first")
+        let mut cuts = cuts.iter();
+        cuts.any(|places| self.is_cut_to_come(places)) && !wadi_log::defence::off("cut-first")
+    }
+
+    /// Whether the peer knows of a cut by none of its places, and is going to by one of them.
+    fn is_cut_to_come(&self, places: &BTreeMap<LogId, u64>) -> bool {
+        let mut all = places.iter();
+        let is_known = all.any(|(log, size)| {
+            let at_peer = self.logs.get(log);
+            at_peer.is_some_and(|l| !l.stuck && l.theirs >= *size)
+        });
+
+        let mut all = places.iter();
+        !is_known && all.any(|(log, size)| self.is_yet_to_come(log, *size))
     }
 
     /// Whether the peer is going to hold so much of a log, and does not yet. What it may not see,
@@ -111,6 +123,7 @@ mod tests {
         let snapshot = Snapshot {
             root: RootKey(root().public()),
             me: hub.clone(),
+            peer_holds_me: false,
             members: vec![hub, trb.clone(), man.clone()],
             frontier: Frontier([(word, tip(3)), (holds, tip(5))].into()),
             closed: BTreeSet::new(),
@@ -125,7 +138,7 @@ mod tests {
         let mut session = Session::new(trb.node());
         session.handle(Input::Connected(Box::new(snapshot)));
         if is_cut {
-            let places = BTreeMap::from([(man.node(), vec![(word, 2)])]);
+            let places = BTreeMap::from([(man.node(), vec![[(word, 2)].into()])]);
             session.handle(Input::NodesCut(places));
         }
 
@@ -149,6 +162,65 @@ mod tests {
         assert_eq!(loaded_before_and_after(1, true), not_yet);
     }
 
+    /// Whether Mandeli's holds wait at a hub that meets Traibeel, where the root's cut stands in
+    /// the hub's own log and at further places; `held_there` are the logs that Traibeel holds.
+    fn waits(places: &[(LogId, u64)], held_there: &[(LogId, u64)]) -> bool {
+        let (hub, trb) = (
+            enrolled(2, Role::Hub, "HUB"),
+            enrolled(3, Role::Crossing, "TRB"),
+        );
+        let (other, man) = (
+            enrolled(5, Role::Hub, "HUB"),
+            enrolled(4, Role::Crossing, "MAN"),
+        );
+        let holds = log(&man, Lane::Hold);
+        let tip = |size: u64| Tip {
+            size,
+            root: Hash([size as u8; 32]),
+        };
+        let words = [&hub, &other].map(|of| (log(of, Lane::Control), tip(3)));
+        let snapshot = Snapshot {
+            root: RootKey(root().public()),
+            me: hub.clone(),
+            peer_holds_me: false,
+            members: vec![hub, other, trb.clone(), man.clone()],
+            frontier: Frontier(words.into_iter().chain([(holds, tip(5))]).collect()),
+            closed: BTreeSet::new(),
+            hub_time_s: 0,
+            forks: vec![],
+            uncosigned: BTreeSet::new(),
+            remembered: None,
+            late: false,
+            rate_bits_s: None,
+        };
+
+        let mut session = Session::new(trb.node());
+        session.handle(Input::Connected(Box::new(snapshot)));
+        let places = places.iter().copied().collect();
+        session.handle(Input::NodesCut([(man.node(), vec![places])].into()));
+        for message in Message::opening(&trb, 0) {
+            session.handle(Input::MessageReceived(message));
+        }
+        session.handle(Input::PeerHolds(held_there.to_vec()));
+        session.waits_for_cut(&holds)
+    }
+
+    #[test]
+    fn of_a_cut_at_several_places_the_peer_needs_one_and_one_that_it_can_hold_is_waited_for() {
+        let [own, other] = [2, 5].map(|seed| log(&enrolled(seed, Role::Hub, "HUB"), Lane::Control));
+        let both = [(own, 2), (other, 3)];
+
+        assert!(waits(&both, &[]), "it holds neither");
+        assert!(!waits(&both, &[(own, 2)]), "one is enough");
+        assert!(!waits(&both, &[(other, 3)]), "whichever it is");
+        assert!(waits(&both, &[(other, 2), (own, 1)]));
+
+        // What the hub does not hold itself never comes there from it.
+        assert!(waits(&[(own, 9), (other, 3)], &[]));
+        assert!(!waits(&[(own, 9), (other, 3)], &[(other, 3)]));
+        assert!(!waits(&[(own, 9)], &[]));
+    }
+
     #[test]
     fn nothing_waits_for_a_cut_that_the_peer_will_never_hold() {
         let (hub, man) = (
@@ -157,7 +229,7 @@ mod tests {
         );
         let (word, holds) = (log(&hub, Lane::Control), log(&man, Lane::Hold));
         let mut session = Session::new(enrolled(3, Role::Crossing, "TRB").node());
-        session.cuts = BTreeMap::from([(man.node(), vec![(word, 2)])]);
+        session.cuts = BTreeMap::from([(man.node(), vec![[(word, 2)].into()])]);
 
         // Nobody has said who it is: nothing is visible.
         assert!(!session.waits_for_cut(&holds));

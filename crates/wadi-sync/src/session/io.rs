@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub root: RootKey,
     /// This node's own enrolment.
     pub me: Enrolment,
+    /// The peer held it when they last met, and need not be shown it.
+    pub peer_holds_me: bool,
     /// All enrolments held.
     pub members: Vec<Enrolment>,
     /// What this node holds.
@@ -85,9 +87,9 @@ pub enum Input {
     NewMembers(Vec<Enrolment>),
     /// Fork proofs were learned elsewhere.
     NewForks(Vec<ForkProof>),
-    /// All nodes that are cut, each with the places of its cuts: logs, and how much of each has to
-    /// be held to know of it. What they wrote goes behind that.
-    NodesCut(BTreeMap<NodeId, Vec<(LogId, u64)>>),
+    /// All nodes that are cut, and of each cut its places: logs, and how much of each has to be
+    /// held to know of it. What they wrote goes behind one place of each.
+    NodesCut(BTreeMap<NodeId, Vec<BTreeMap<LogId, u64>>>),
     /// The uplink is down: give this neighbour what the hub lacks of these own logs, from these
     /// sizes on.
     CarryFor(BTreeMap<LogId, u64>),

@@ -112,37 +112,14 @@ mod tests {
     use crate::{
         link_spec::{LinkCost, LinkPurpose},
         message::Message,
-        session::{Input, Query, Snapshot},
+        session::{
+            Input, Query, Snapshot,
+            test_members::{enrolled, root},
+        },
         sketch::{SKETCH_MARK, SketchAsk},
     };
     use std::collections::{BTreeMap, BTreeSet};
-    use wadi_log::{Enrolment, Epoch, Frontier, Hash, LogKey, Role, RootKey, Scope, Tip};
-
-    fn root() -> LogKey {
-        LogKey::from_seed(&[1; 32])
-    }
-
-    fn enrolled(seed: u8, role: Role) -> Enrolment {
-        let crossing = match role {
-            Role::Hub => "HUB",
-            _ => "TRB",
-        };
-        let unsigned = Enrolment {
-            name: format!("node{seed}"),
-            role,
-            crossing: crossing.parse().ok(),
-            log_key: LogKey::from_seed(&[seed; 32]).public(),
-            tls_key: [0; 32],
-            scope: match role {
-                Role::Hub => Scope::all(),
-                _ => Scope::of_crossing(crossing.parse().unwrap()),
-            },
-            serial: 1,
-            issued_s: 0,
-            root_signature: [0; 64],
-        };
-        unsigned.issue(&root()).unwrap()
-    }
+    use wadi_log::{Epoch, Frontier, Hash, Role, RootKey, Tip};
 
     fn log(lane: Lane) -> LogId {
         LogId {
@@ -180,6 +157,7 @@ mod tests {
         let snapshot = Snapshot {
             root: RootKey(root().public()),
             me: me.clone(),
+            peer_holds_me: false,
             members: vec![me, hub.clone()],
             frontier,
             closed: BTreeSet::new(),
@@ -205,7 +183,7 @@ mod tests {
         };
         let answer = Message::Hello {
             version: *version,
-            enrolment: Box::new(hub),
+            enrolment: Some(Box::new(hub)),
             digest: *digest,
             members: *members,
             hub_time_s: 0,

@@ -18,6 +18,11 @@ impl UnknownAuthors {
         }
     }
 
+    /// Logs that wait for their author.
+    pub(crate) fn listed(&self) -> usize {
+        self.0.len()
+    }
+
     /// These nodes are known now: their logs are asked for again, from what is held of each.
     pub(crate) fn take_known(&mut self, nodes: &BTreeSet<NodeId>) -> Vec<(LogId, u64)> {
         let (known, unknown) = std::mem::take(&mut self.0)
@@ -25,6 +30,30 @@ impl UnknownAuthors {
             .partition::<BTreeMap<_, _>, _>(|(log, _)| nodes.contains(&log.node));
         self.0 = unknown;
         known.into_iter().collect()
+    }
+}
+
+/// The mark, among those of the block codec, of who reads a Hello without an enrolment.
+pub(crate) const SHORT_HELLO_MARK: u8 = 0x3f;
+
+/// Whether the peer has to be shown this node's own enrolment when they meet again.
+#[derive(Debug, Default)]
+pub(crate) struct OwnPapers {
+    /// The peer reads a Hello without one.
+    peer_reads_short: bool,
+    /// The peer holds this node's, and nobody was told of it yet.
+    pub(crate) peer_holds_them: bool,
+}
+
+impl OwnPapers {
+    /// Takes down what the peer's Hello says of it.
+    pub(crate) fn note_marks(&mut self, marks: &[u8]) {
+        self.peer_reads_short = marks.contains(&SHORT_HELLO_MARK);
+    }
+
+    /// Both hold the same enrolments, so the peer holds this node's.
+    pub(crate) fn note_equal_members(&mut self) {
+        self.peer_holds_them = self.peer_reads_short;
     }
 }
 
@@ -45,7 +74,14 @@ pub(crate) fn members_digest(members: &[Enrolment]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wadi_log::{Crossing, Epoch, Lane};
+    use crate::{
+        message::Message,
+        session::{
+            Input, Output, Session, Snapshot,
+            test_members::{enrolled, root},
+        },
+    };
+    use wadi_log::{Crossing, Epoch, Frontier, Lane, Role, RootKey};
 
     fn log(node: u8, epoch: u32) -> LogId {
         let mut bytes = [0; 8];
@@ -73,5 +109,110 @@ mod tests {
         }
 
         assert_eq!(unknown.take_known(&known).len(), LIST_ITEMS_MAX - 1);
+    }
+
+    /// A session that begins, and what it says first.
+    fn begun(own: u8, peer: u8, peer_holds_me: bool, known: &[Enrolment]) -> (Session, Message) {
+        let role = |seed| match seed {
+            3 => Role::Hub,
+            _ => Role::Crossing,
+        };
+        let snapshot = Snapshot {
+            root: RootKey(root().public()),
+            me: enrolled(own, role(own)),
+            peer_holds_me,
+            members: known.to_vec(),
+            frontier: Frontier::default(),
+            closed: BTreeSet::new(),
+            hub_time_s: 0,
+            forks: vec![],
+            uncosigned: BTreeSet::new(),
+            remembered: None,
+            late: false,
+            rate_bits_s: None,
+        };
+
+        let mut session = Session::new(enrolled(peer, role(peer)).node());
+        let said = session.handle(Input::Connected(Box::new(snapshot)));
+        let Some(Output::SendMessage(hello)) = said.into_iter().next() else {
+            panic!("a Hello");
+        };
+        (session, hello)
+    }
+
+    fn shown(hello: &Message) -> Option<Enrolment> {
+        match hello {
+            Message::Hello { enrolment, .. } => enrolment.as_deref().cloned(),
+            other => panic!("{other:?} is no Hello"),
+        }
+    }
+
+    fn heard(session: &mut Session, hello: Message) -> Vec<Output> {
+        session.handle(Input::MessageReceived(hello))
+    }
+
+    #[test]
+    fn who_is_known_to_hold_an_enrolment_is_not_shown_it_again() {
+        let (trb, hub) = (enrolled(2, Role::Crossing), enrolled(3, Role::Hub));
+        let both = [trb.clone(), hub.clone()];
+
+        let (mut site, first) = begun(2, 3, false, &both);
+        let (mut centre, answer) = begun(3, 2, false, &both);
+        assert_eq!(shown(&first), Some(trb.clone()));
+        heard(&mut site, answer);
+        heard(&mut centre, first);
+        assert!(site.take_peer_holds_me() && centre.take_peer_holds_me());
+        assert!(!site.take_peer_holds_me(), "it is told once");
+
+        let (mut site, again) = begun(2, 3, true, &both);
+        let (mut centre, answer) = begun(3, 2, true, &both);
+        assert_eq!((shown(&again), shown(&answer)), (None, None));
+        assert!(again.encode().len() + 100 < first_bytes(&both));
+        heard(&mut site, answer);
+        heard(&mut centre, again);
+        assert_eq!((site.peer(), centre.peer()), (Some(&hub), Some(&trb)));
+        assert!(site.is_running() && site.take_peer_holds_me());
+    }
+
+    fn first_bytes(known: &[Enrolment]) -> usize {
+        begun(2, 3, false, known).1.encode().len()
+    }
+
+    #[test]
+    fn a_hub_that_lost_a_crossings_enrolment_waits_until_it_is_shown() {
+        let (trb, hub) = (enrolled(2, Role::Crossing), enrolled(3, Role::Hub));
+        let (_, short) = begun(2, 3, true, &[trb.clone(), hub.clone()]);
+
+        let (mut centre, _) = begun(3, 2, false, std::slice::from_ref(&hub));
+        let said = heard(&mut centre, short);
+        let is_refusal = |o: &Output| match o {
+            Output::CloseConnection { code, .. } => *code == "not_enrolled",
+            _ => false,
+        };
+        assert!(said.iter().any(is_refusal), "{said:?}");
+        assert!(!centre.is_greeted());
+
+        let (_, whole) = begun(2, 3, false, &[trb.clone(), hub.clone()]);
+        let (mut centre, _) = begun(3, 2, false, &[hub]);
+        heard(&mut centre, whole);
+        assert_eq!(centre.peer(), Some(&trb));
+        assert!(
+            !centre.take_peer_holds_me(),
+            "they held different enrolments"
+        );
+    }
+
+    #[test]
+    fn a_peer_of_an_earlier_version_is_always_shown_the_enrolment() {
+        let both = [enrolled(2, Role::Crossing), enrolled(3, Role::Hub)];
+        let (mut site, _) = begun(2, 3, false, &both);
+        let (_, mut answer) = begun(3, 2, false, &both);
+        let Message::Hello { codecs, .. } = &mut answer else {
+            panic!("a Hello");
+        };
+        codecs.retain(|mark| *mark != SHORT_HELLO_MARK);
+
+        heard(&mut site, answer);
+        assert!(site.is_running() && !site.take_peer_holds_me());
     }
 }

@@ -32,6 +32,11 @@ pub(crate) struct PeerLog {
 }
 
 impl PeerLog {
+    /// Bytes that the search for a fork takes; none where there is none.
+    pub(crate) fn search_bytes(&self) -> Option<usize> {
+        self.fork_search.as_ref().map(|search| search.held_bytes())
+    }
+
     /// Whatever made the log rest is asked anew.
     pub(crate) fn begin_anew(&mut self) {
         self.stuck = false;

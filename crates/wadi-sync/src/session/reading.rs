@@ -14,6 +14,9 @@ use wadi_log::{Block, Lane, LogId};
 /// Bytes of frames of a lane that wait until the store has answered for the one before them. A
 /// sender has less than this in flight.
 const WAITING_BYTES_MAX: usize = 512 * 1024;
+/// What was said of a block takes so much, about, until the store has answered: its texts and what
+/// lies around them.
+const SAID_BYTES: usize = 256 * 1024;
 
 /// A lane's stream of frames.
 #[derive(Default)]
@@ -23,6 +26,19 @@ pub(super) struct LaneReader {
     asked: Option<SaidFrame>,
     waiting: VecDeque<Vec<u8>>,
     waiting_bytes: usize,
+}
+
+impl LaneReader {
+    /// Bytes that it takes, about.
+    pub(super) fn held_bytes(&self) -> usize {
+        let asked = self.asked.as_ref().map_or(0, |_| SAID_BYTES);
+        self.decoder.held_bytes() + self.waiting_bytes + asked
+    }
+
+    /// Whether a block waits for what the store tells.
+    pub(super) fn waits(&self) -> bool {
+        self.asked.is_some()
+    }
 }
 
 /// Blocks of each log that are not answered yet, in order. A refusal of this session's own waits

@@ -1,15 +1,15 @@
 //! What comes from the peer: messages and block frames.
 
 use super::{
-    LIST_ITEMS_MAX, Output, PROTOCOL_VERSION, Query, Session, carrying::wanted_of, note_refusal,
-    send_refusal,
+    LIST_ITEMS_MAX, Output, PROTOCOL_VERSION, Query, Session, carrying::wanted_of,
+    members::SHORT_HELLO_MARK, note_refusal, send_refusal,
 };
 use crate::{
     codec::{CodecVersion, fits_frame},
     forks::{PROBES_PER_ROUND, Side},
     message::{Message, Range, SyncError, TreeAsk},
     refuse_reason::RefuseReason,
-    sealed_block::{CarriedBlock, read_carried},
+    sealed_block::{CarriedBlock, SEALED_MARK, read_carried},
     sketch::SKETCH_MARK,
     visible::may_take,
 };
@@ -41,8 +41,8 @@ impl Session {
                 hub_time_s,
                 .. // its rate is for the porch, its software for the board
             } => {
-                self.check_hello(version, &enrolment)?;
-                self.receive_hello(*enrolment, digest, members, hub_time_s, out);
+                let enrolment = self.check_hello(version, enrolment.map(|e| *e))?;
+                self.receive_hello(enrolment, digest, members, hub_time_s, out);
             }
             Message::Members(list) => self.receive_members(list, out),
             // The driver has to learn the members before the proofs can be verified: order is kept.
@@ -137,7 +137,22 @@ impl Session {
         self.window.use_codec(best);
         self.carrying.note_marks(codecs);
         self.peer_sketches = codecs.contains(&SKETCH_MARK);
+        self.own_papers.note_marks(codecs);
         self.note_link(link.as_ref());
+    }
+
+    /// The marks of the versions of the block codec that this node reads. Version 1 alone is told
+    /// by none, as earlier versions tell it.
+    pub(super) fn codec_marks(&self) -> Vec<u8> {
+        let known = CodecVersion::ALL.into_iter();
+        let newer = known.filter(|v| *v > CodecVersion::Zstd && *v <= self.codec);
+        let newer = newer.map(CodecVersion::mark);
+        // Who reads columns takes blocks that are sealed, answers sketches, and reads short Hellos.
+        let others = match self.codec > CodecVersion::Zstd {
+            true => &[SEALED_MARK, SKETCH_MARK, SHORT_HELLO_MARK][..],
+            false => &[],
+        };
+        newer.chain(others.iter().copied()).collect()
     }
 
     /// What the store is asked so that the peer's question can be answered; nothing where the
@@ -200,14 +215,25 @@ impl Session {
         }
     }
 
-    /// Whether the peer speaks this version, and shows an enrolment of its own.
-    fn check_hello(&self, version: u32, enrolment: &Enrolment) -> Result<(), SyncError> {
+    /// The peer's enrolment, the one that is held where it shows none, if it speaks this version
+    /// and the enrolment is its own.
+    fn check_hello(&self, version: u32, shown: Option<Enrolment>) -> Result<Enrolment, SyncError> {
         if version != PROTOCOL_VERSION {
             return Err(SyncError::Version {
                 theirs: version,
                 ours: PROTOCOL_VERSION,
             });
         }
+
+        let held = self.start.iter().flat_map(|s| &s.members);
+        let mut held = held.filter(|e| e.node() == self.peer_node);
+        let Some(enrolment) = shown.or_else(|| held.next().cloned()) else {
+            let why = format!(
+                "{} showed no enrolment, and none of it is held: it shows one when it dials again",
+                self.peer_node
+            );
+            return Err(SyncError::NotEnrolled(why));
+        };
 
         let signed = self
             .start
@@ -222,7 +248,7 @@ impl Session {
             return Err(SyncError::NotEnrolled(why));
         }
 
-        Ok(())
+        Ok(enrolment)
     }
 
     fn receive_hello(
@@ -256,6 +282,8 @@ impl Session {
                 .iter()
                 .flat_map(|s| s.members.chunks(MEMBERS_PER_MESSAGE));
             out.extend(held.map(|part| Output::SendMessage(Message::Members(part.to_vec()))));
+        } else {
+            self.own_papers.note_equal_members();
         }
 
         if digest != self.own_hello.digest || !self.own_hello.knew_peer {

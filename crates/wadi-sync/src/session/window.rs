@@ -14,8 +14,12 @@ use wadi_log::{Block, Crossing, Lane, LogId, SignedCheckpoint};
 const WINDOW_BYTES: usize = 80 * 1024;
 /// At most, however much a link holds: each block in flight is remembered by its checkpoint.
 const WINDOW_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Blocks in flight at most, as each is remembered until it is answered: more than fill the widest
+/// window, unless they hold an entry each.
+const SENT_BLOCKS_MAX: usize = 4_096;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
+const URGENT_BLOCKS: usize = 256;
 
 /// A block that was sent, and not answered.
 pub(crate) struct SentBlock {
@@ -27,6 +31,14 @@ pub(crate) struct SentBlock {
     pub(crate) checkpoint: Option<SignedCheckpoint>,
     /// Sent before the peer reported a gap: it will report one for this block too.
     pub(crate) void: bool,
+}
+
+impl SentBlock {
+    fn held_bytes(&self) -> usize {
+        let head = self.checkpoint.as_ref().map(|c| &c.checkpoint);
+        let listed = head.map_or(0, |head| head.logs.len());
+        size_of::<Self>() + self.bytes + listed * size_of::<(Lane, Crossing, u64)>()
+    }
 }
 
 /// A log of which a block may be sent. The most urgent lane comes first, and of a lane what the
@@ -148,7 +160,17 @@ impl SendWindow {
 
     /// Whether nothing is loaded and a block that is not urgent may be.
     pub(crate) fn has_room_for_bulk(&self) -> bool {
-        self.loading.is_empty() && self.bytes_in_flight() < self.window_bytes()
+        let is_open = self.bytes_in_flight() < self.window_bytes();
+        self.loading.is_empty() && is_open && self.in_flight.len() < SENT_BLOCKS_MAX
+    }
+
+    /// Bytes that it takes, about: what is in flight may wait here still.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let encoders: usize = self.encoders.values().map(BlockEncoder::held_bytes).sum();
+        let parked = self.parked.values().flat_map(|b| &b.entries);
+        let parked: usize = parked.map(Vec::len).sum();
+        let in_flight = self.in_flight.iter().map(SentBlock::held_bytes);
+        encoders + parked + in_flight.sum::<usize>()
     }
 
     /// The link holds so many bytes.
@@ -183,10 +205,12 @@ impl SendWindow {
         for block in due {
             let urgent = block.lane <= Lane::Hold;
             let window = self.window_bytes() + if urgent { URGENT_BYTES } else { 0 };
+            let blocks_max = SENT_BLOCKS_MAX + if urgent { URGENT_BLOCKS } else { 0 };
 
             // One block at a time is loaded: what is loaded later is fresher, and an urgent lane
             // waits for one at most.
-            if in_flight >= window || self.loading.len() > usize::from(urgent) {
+            let is_shut = in_flight >= window || self.in_flight.len() >= blocks_max;
+            if is_shut || self.loading.len() > usize::from(urgent) {
                 break;
             }
 
@@ -357,6 +381,24 @@ mod tests {
         window.set_link_holds(2_400);
         assert_eq!(window.window_bytes(), WINDOW_BYTES);
         assert!(!window.has_room_for_bulk());
+    }
+
+    #[test]
+    fn whoever_answers_nothing_is_remembered_few_blocks_however_small_they_are() {
+        let mut window = SendWindow::default();
+        window.set_link_holds(u64::MAX);
+        let mut sent = 0;
+        while window.has_room_for_bulk() {
+            let block = noise(log(Lane::Passage, 1), 32);
+            window
+                .send(log(Lane::Passage, 1), block, &HeldParts::default())
+                .unwrap();
+            sent += 1;
+        }
+
+        assert_eq!(sent, SENT_BLOCKS_MAX);
+        assert_eq!(window.choose(vec![due(Lane::Hold, 1)]).len(), 1);
+        assert!(window.held_bytes() <= 5 * 1024 * 1024);
     }
 
     #[test]
