@@ -171,6 +171,7 @@ impl SharedParts {
             logs_counted: self.logs_counted.clone(),
             budgets: self.budgets.clone(),
             took: Default::default(),
+            contention: Default::default(),
         }
     }
 
@@ -189,6 +190,8 @@ impl SharedParts {
             peers: Mutex::default(),
             contacts: self.contacts,
             hub_holdings: Default::default(),
+            held_of_peers: Default::default(),
+            own_papers: Default::default(),
             links: PeerLinks::default(),
             alarms: Mutex::default(),
             refused_callers: Default::default(),

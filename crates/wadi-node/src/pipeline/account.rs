@@ -3,7 +3,7 @@
 
 use crate::{
     door::{
-        command::{Account, DecidedOn},
+        command::{Account, DecidedOn, HistoryPart},
         error::NodeError,
     },
     pipeline::{commit::Commit, sequencer::Sequencer},
@@ -11,7 +11,7 @@ use crate::{
 use serde_json::json;
 use std::collections::BTreeMap;
 use wadi_log::{RecordId, Reference};
-use wadi_record::{Verdict, is_decision};
+use wadi_record::{Blame, EventView, Verdict, is_decision};
 
 /// Entries that the screens of a record's decisions did not show, of which it is told. Ten thousand
 /// decisions that know nothing of each other would take gigabytes; an honest record has hundreds.
@@ -32,6 +32,7 @@ impl Sequencer {
         &mut self,
         g: &mut Commit,
         record: RecordId,
+        part: &HistoryPart,
     ) -> Result<Account, NodeError> {
         let record = self
             .record(g, record)
@@ -40,7 +41,8 @@ impl Sequencer {
         let mut stands = BTreeMap::new();
         let mut not_shown = BTreeMap::new();
 
-        for (said, row) in record.rows() {
+        let rows = record.rows();
+        for (said, row) in rows.filter(|(said, _)| part.entries.contains(&said.reference)) {
             let told = match row {
                 Verdict::Counts => json!({"counts": true}),
                 Verdict::Refused(r) => json!({"counts": false, "code": r.code, "why": r.why}),
@@ -60,13 +62,17 @@ impl Sequencer {
         }
 
         let mut room = NOT_SHOWN_MAX;
-        for event in record.events().filter(|e| is_decision(e.kind())) {
+        let is_told = |e: &&EventView| is_decision(e.kind()) && part.entries.contains(&e.reference);
+        for event in record.events().filter(is_told) {
             let unseen = told_of(record.not_shown(&event.reference), &mut room);
             not_shown.insert(event.reference, unseen);
         }
 
         let signatures = record.signatures_json();
-        let fields = record.blame_json();
+        let fields = match part.has_fields {
+            true => record.blame(),
+            false => Blame::default(),
+        };
 
         let mut decisions = BTreeMap::new();
         for (reference, not_shown) in not_shown {

@@ -98,8 +98,12 @@ impl Sequencer {
             } => {
                 let _ = reply.send(self.record_at(g, record, &at, time_ms).await);
             }
-            Command::Account { record, reply } => {
-                let _ = reply.send(self.account(g, record).await);
+            Command::Account {
+                record,
+                part,
+                reply,
+            } => {
+                let _ = reply.send(self.account(g, record, &part).await);
             }
             Command::Document { record, reply } => {
                 let _ = reply.send(self.record_apart(g, record).await);

@@ -95,6 +95,7 @@ pub(super) fn changed(
         kind: record.kind(),
         crossing: record.crossing(),
         hold_type: record.text("type"),
+        told_types: record.told_types(),
         state_before,
         state: now.name,
         flags_came: now.flags.difference(&flags).copied().collect(),

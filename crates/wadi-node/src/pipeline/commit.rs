@@ -7,8 +7,9 @@ use crate::{
     },
     ledger::view::LedgerView,
     pipeline::{
-        Outcome, RIDE, outcome_of,
+        Outcome, outcome_of,
         projecting::{Touched, handed_over},
+        room::TOUCHED_MAX,
         sequencer::{Sequencer, TASK},
     },
 };
@@ -22,24 +23,12 @@ use wadi_log::{LogId, NodeId, Peaks, RecordId, Reference, Role, Tip, VerifiedEnt
 use wadi_record::Record;
 use wadi_store::{Batch, RefusalRow, StoreError};
 
-/// Records touched by one commit, beyond which the rest of a group waits for the next.
-pub(super) const TOUCHED_MAX: usize = 1_500;
-/// What peers' entries in one commit weigh, beyond which the rest waits for the next: bytes, of
-/// which those of long entries count more ([`Command::entry_weight`]).
-///
-/// [`Command::entry_weight`]: crate::door::command::Command::entry_weight
-const GROUP_WEIGHT_MAX: usize = 4 * 1024 * 1024;
-
 /// Of which logs more or less may count since a commit.
 pub(crate) struct MovedVerdicts {
     /// Of any log there is.
     pub(super) of_all: bool,
     pub(super) of: BTreeSet<LogId>,
 }
-
-/// So long the commands of peers in one commit may take: whoever writes here waits for the rest no
-/// longer. Half as much again is spent on projecting, and as much on the store.
-const PEERS_TIME_MAX: Duration = Duration::from_millis(250);
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send + Sync>;
 
@@ -91,6 +80,12 @@ pub(crate) struct Commit {
     pub(super) is_awaited: bool,
     /// Whether somebody at this node does.
     pub(super) is_awaited_here: bool,
+    /// Whether somebody at this node writes in it.
+    pub(super) is_written_here: bool,
+    /// Peers who wait for it.
+    pub(super) awaited_by: BTreeSet<NodeId>,
+    /// Whether somebody waited a short while ago behind what others brought.
+    pub(super) is_contended: bool,
     /// Whether all records are to be looked at afresh, by what is known once this is durable.
     pub(super) recheck: bool,
     /// What is known of logs once this is durable.
@@ -137,27 +132,15 @@ impl Commit {
             begun: Instant::now(),
             is_awaited: false,
             is_awaited_here: false,
+            is_written_here: false,
+            awaited_by: BTreeSet::new(),
+            is_contended: false,
             recheck: false,
             view: None,
             doubtful: Vec::new(),
             read_by: Vec::new(),
             projected: Vec::new(),
         }
-    }
-
-    /// Whether whatever comes next has to wait for the next commit.
-    pub(crate) fn is_full(&self) -> bool {
-        self.records.len() > TOUCHED_MAX
-            || self.entry_weight > GROUP_WEIGHT_MAX
-            || self.took.values().sum::<Duration>() > PEERS_TIME_MAX
-    }
-
-    /// Whether it goes to the store now, where nothing is in flight. What peers brought takes along
-    /// what else of theirs waits, for a commit costs two syncs; whoever writes here waits for none
-    /// of that.
-    pub(super) fn is_due(&self, more_waits: bool) -> bool {
-        let is_awaited = self.is_awaited && (self.is_awaited_here || !more_waits);
-        is_awaited || self.is_full() || self.begun.elapsed() >= RIDE
     }
 
     /// Whether it neither reads more of the store than is durable nor leaves anything to be
@@ -203,7 +186,9 @@ impl Commit {
 
 impl Sequencer {
     pub(crate) fn new_commit(&mut self) -> Commit {
-        Commit::new(self.new_batch())
+        let mut commit = Commit::new(self.new_batch());
+        commit.is_contended = self.contention.is_recent();
+        commit
     }
 
     /// Signs what was written, projects what was touched, commits, and sees it through, while

@@ -26,7 +26,7 @@ fn only_a_commit_that_leaves_nothing_to_follow_up_is_written_beside_the_next() {
         |g| g.broken = Some(StoreError::Closed),
         |g| g.retry.extend([RecordId([1; 32])]),
         |g| g.later.extend([RecordId([1; 32])]),
-        |g| g.entry_weight = GROUP_WEIGHT_MAX + 1,
+        |g| g.entry_weight = usize::MAX,
     ];
     let (last, others) = follow_ups.split_last().unwrap();
     for change in others {
@@ -38,23 +38,6 @@ fn only_a_commit_that_leaves_nothing_to_follow_up_is_written_beside_the_next() {
     let mut full = plain();
     last(&mut full);
     assert!(full.is_full() && full.is_plain());
-}
-
-#[test]
-fn what_peers_brought_takes_along_what_waits_and_an_own_write_does_not() {
-    let mut commit = Commit::new(Batch::default());
-    assert!(!commit.is_due(false), "nobody waits for it");
-
-    commit.is_awaited = true;
-    assert!(commit.is_due(false) && !commit.is_due(true));
-
-    commit.is_awaited_here = true;
-    assert!(commit.is_due(true));
-
-    let mut full = Commit::new(Batch::default());
-    full.took
-        .insert(NodeId([1; 16]), PEERS_TIME_MAX + Duration::from_millis(1));
-    assert!(full.is_due(true), "it takes along no more than it may");
 }
 
 #[test]

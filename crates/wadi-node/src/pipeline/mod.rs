@@ -20,6 +20,7 @@ mod mend;
 mod projecting;
 mod repeats;
 mod rested_on;
+mod room;
 pub(crate) mod sequencer;
 mod set_aside;
 mod turns;
@@ -209,6 +210,7 @@ impl Sequencer {
 
         let weight = command.entry_weight();
         let may_ride = command.may_ride();
+        let is_written_here = matches!(command, Command::Write(..));
         if open.is_none() {
             *open = Some(self.new_commit());
         }
@@ -218,13 +220,16 @@ impl Sequencer {
             commit.is_exclusive |= !is_fast;
             let began = std::time::Instant::now();
             self.carry_out(commit, command).await;
+            let took = began.elapsed();
+
+            commit.note_waiting(from, took, may_ride);
+            commit.is_written_here |= is_written_here;
             if let Some(peer) = from {
-                let took = began.elapsed();
-                *commit.took.entry(peer).or_default() += took;
                 self.charge_time(peer, took);
             }
-            commit.is_awaited |= !may_ride || commit.refresh || !commit.is_plain();
-            commit.is_awaited_here |= from.is_none() && !may_ride;
+            if is_written_here || commit.has_light_peer() {
+                self.contention.note();
+            }
         }
 
         if open.as_ref().is_some_and(Commit::is_full) {

@@ -13,14 +13,15 @@ use wadi_record::{
 use wadi_store::StoreError;
 
 impl Sequencer {
-    /// Refuses a token for a release that was spent before, or has ended by the hub's time, as far
-    /// as this node knows.
+    /// Refuses a token for a release that was spent before, or has ended by the best known time, as
+    /// far as this node knows: a clock that was set back lengthens none.
     pub(super) async fn check_unspent(
         &self,
         g: &Commit,
         events: &[String],
     ) -> Result<(), NodeError> {
-        let heard_s = self.time.heard_s();
+        let best_s = self.time.best_ms().div_euclid(1_000);
+        let now_s = best_s.max(self.time.heard_s());
         for id in tokens_named(events) {
             let spends = |record: &Record| {
                 let mut events = record.events().filter(|e| e.restricts());
@@ -38,7 +39,7 @@ impl Sequencer {
             }
 
             let held = self.ledger.control().release_token(&id, |_| u64::MAX);
-            if held.is_some_and(|issued| issued.token.expires_s <= heard_s) {
+            if held.is_some_and(|issued| issued.token.expires_s <= now_s) {
                 let why = format!("token {id} has expired by the hub's time");
                 return Err(refusal(Objection::Refused(Refusal {
                     code: "token_expired",

@@ -9,7 +9,7 @@ use crate::{
         shared_terms::SharedTerms, suspects::Suspects, tasks::Tasks,
     },
     ledger::{Ledger, LogHead, repair::RepairQueue, view::LedgerView},
-    pipeline::InFlight,
+    pipeline::{InFlight, room::Contention},
     records::shelf::RecordCache,
 };
 use std::{
@@ -81,6 +81,8 @@ pub(crate) struct Sequencer {
     pub(crate) budgets: Arc<Budgets>,
     /// How long what peers brought took, by peer, until it is charged to their turns.
     pub(crate) took: BTreeMap<NodeId, Duration>,
+    /// When somebody last waited behind what others brought.
+    pub(crate) contention: Contention,
 }
 
 impl Sequencer {

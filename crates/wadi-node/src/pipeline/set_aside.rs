@@ -70,9 +70,17 @@ impl Sequencer {
 
                 let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::Past)));
             }
-            Command::Account { record, reply } => {
+            Command::Account {
+                record,
+                part,
+                reply,
+            } => {
                 if !self.suspects.has_record(&record) {
-                    return Some(Command::Account { record, reply });
+                    return Some(Command::Account {
+                        record,
+                        part,
+                        reply,
+                    });
                 }
                 let _ = reply.send(Err(NodeError::SetAside(SetAsideWork::History)));
             }

@@ -3,6 +3,7 @@
 
 use crate::{
     door::{
+        based_on::{base_as_given, base_of_heads},
         error::{NodeError, WriteError},
         write::{Based, Target, Write, Written, run_in_entry},
     },
@@ -15,20 +16,15 @@ use crate::{
         sequencer::Sequencer,
     },
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use wadi_log::{
-    Body, Change, Common, Crossing, Entry, LogId, NodeId, RecordId, Reference, Role, VerifiedEntry,
+    Body, Change, Common, Crossing, Entry, LogId, RecordId, Reference, Role, VerifiedEntry,
 };
 use wadi_record::{Draft, DraftContext, Kind, Record, is_decision, warnings};
 
 /// How far ahead of this node's clock a time of what has happened may lie without a word, in
 /// milliseconds, where the policy is not laxer: people write down full hours.
 const AHEAD_MS: i64 = 3_600_000;
-
-/// Entries that a write is based on at most. An entry may name 256, which is most of its bytes: so
-/// many leave room for what it says. Without a bound it would be no entry, and whoever adds
-/// hundreds to a record that nobody has seen yet would keep everybody else from writing on it.
-const BASE_MAX: usize = 128;
 
 /// The record that a write belongs to, and the crossing whose log takes it. None begins a record.
 struct WritePlace {
@@ -81,29 +77,6 @@ impl ToldBefore {
 fn types(draft: &Draft) -> impl Iterator<Item = &str> {
     let events = draft.events.iter();
     events.filter_map(|event| event.get("type")?.as_str())
-}
-
-/// As many of the entries as a write can be based on, in their order. Of more than that each node
-/// has its turn, so that whoever adds entries by the thousand crowds out nobody else. The rest
-/// stays what it was, unseen by this write.
-fn named_base(entries: Vec<Reference>) -> Vec<Reference> {
-    if entries.len() <= BASE_MAX {
-        return entries;
-    }
-
-    let mut of_node: BTreeMap<NodeId, usize> = BTreeMap::new();
-    let turn = |entry: Reference| {
-        let turn = of_node.entry(entry.log.node).or_default();
-        *turn = turn.saturating_add(1);
-        (*turn, entry)
-    };
-    let mut in_turn: Vec<(usize, Reference)> = entries.into_iter().map(turn).collect();
-    in_turn.sort_unstable();
-
-    let named = in_turn.into_iter().take(BASE_MAX);
-    let mut named: Vec<Reference> = named.map(|(_, entry)| entry).collect();
-    named.sort_unstable();
-    named
 }
 
 impl Sequencer {
@@ -255,7 +228,7 @@ impl Sequencer {
             .await?
             .ok_or_else(|| NodeError::NoRecord(id.to_string()))?;
         let given = match based {
-            Based::Heads => return Ok(named_base(record.heads())),
+            Based::Heads => return Ok(base_of_heads(record.heads())),
             Based::Entries(given) => given,
         };
 
@@ -263,10 +236,7 @@ impl Sequencer {
             return Err(NodeError::UnknownEntry(unknown.to_string()));
         }
 
-        let mut given = given.clone();
-        given.sort();
-        given.dedup();
-        Ok(named_base(given))
+        Ok(base_as_given(given)?)
     }
 
     /// Says before an officer's write what this node had taken in. Every put is judged like an
@@ -371,42 +341,5 @@ impl Sequencer {
 
         g.records.insert(id, record);
         Ok(is_matched)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wadi_log::{Epoch, Hash, Lane};
-
-    fn entry(node: u8, epoch: u64) -> Reference {
-        Reference {
-            log: LogId {
-                node: NodeId([node; 16]),
-                epoch: Epoch(epoch.to_be_bytes()),
-                lane: Lane::Passage,
-                crossing: Crossing::HUB,
-            },
-            seq: 0,
-            leaf: Hash::default(),
-        }
-    }
-
-    #[test]
-    fn whoever_adds_entries_by_the_thousand_crowds_out_nobody() {
-        let flood = (0..5_000).map(|epoch| entry(1, epoch));
-        let honest = [entry(2, 0), entry(3, 0), entry(3, 1)];
-        let all: Vec<Reference> = flood.chain(honest).collect();
-
-        let named = named_base(all);
-        assert_eq!(named.len(), BASE_MAX);
-        assert!(honest.iter().all(|entry| named.contains(entry)));
-        assert!(named.is_sorted());
-    }
-
-    #[test]
-    fn a_write_is_based_on_all_that_there_is_where_an_entry_has_room_for_it() {
-        let few: Vec<Reference> = (0..BASE_MAX as u64).map(|epoch| entry(1, epoch)).collect();
-        assert_eq!(named_base(few.clone()), few);
     }
 }
