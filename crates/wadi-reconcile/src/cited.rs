@@ -69,7 +69,12 @@ impl Contradiction {
     }
 }
 
-fn cite<'a>(cited: &mut CitedEntries, record: &Facts, entries: impl IntoIterator<Item = &'a str>) {
+/// Takes in entries of a record that something rests on.
+pub(crate) fn cite<'a>(
+    cited: &mut CitedEntries,
+    record: &Facts,
+    entries: impl IntoIterator<Item = &'a str>,
+) {
     let entries = entries.into_iter().filter(|entry| !entry.is_empty());
     let entries: BTreeSet<String> = entries.map(String::from).collect();
     if !entries.is_empty() {
@@ -95,6 +100,8 @@ impl Facts {
         &'a self,
         is_wanted: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a str> {
+        #[cfg(test)]
+        crate::tests::work::note_reading();
         let lines = self.json["put_by"].as_array().into_iter().flatten();
         let lines = lines.filter(move |line| {
             let mut fields = line["fields"].as_array().into_iter().flatten();

@@ -10,64 +10,21 @@
 //! What is only announced, void or empty carries nothing, and what leaves the country carries
 //! nothing of what came in, but for a transit.
 
+mod pairing;
+
 use crate::{
     Dossier, Fact, Facts,
+    marks::KnownMarks,
     numbers::{apart, hours_ms},
     passages::WhenTold,
 };
+use pairing::{follows, own_loads};
 use std::collections::BTreeSet;
-use wadi_record::field_term;
 
 /// Events by which goods come off a truck.
 pub(crate) const TAKEN_OFF: [&str; 2] = ["unloaded", "transhipped"];
 /// Events by which they come on it.
 pub(crate) const PUT_ON: [&str; 1] = ["reloaded"];
-
-/// What records of one journey share, in its normal forms.
-struct KnownMarks {
-    containers: BTreeSet<String>,
-    transit: Option<String>,
-    vehicles: BTreeSet<(&'static str, String)>,
-    seals: BTreeSet<String>,
-    /// Ids of the records that its links name.
-    named: BTreeSet<String>,
-}
-
-impl KnownMarks {
-    fn of(record: &Facts) -> Self {
-        let form = |name: &str, text: &str| field_term(name, text).map(|(_, value)| value);
-        let all = |prefix: &str| {
-            let name = format!("{prefix}.1");
-            let texts = record.texts(prefix, "").into_iter();
-            texts.filter_map(|text| form(&name, text)).collect()
-        };
-        let transit = record.field("transit.ref");
-
-        Self {
-            containers: all("container"),
-            transit: transit.and_then(|text| form("transit.ref", text)),
-            vehicles: record.vehicles(),
-            seals: all("seal"),
-            named: record.links().into_iter().map(String::from).collect(),
-        }
-    }
-
-    fn shares_transit(&self, other: &Self) -> bool {
-        self.transit.is_some() && self.transit == other.transit
-    }
-
-    fn shares_container(&self, other: &Self) -> bool {
-        !self.containers.is_disjoint(&other.containers)
-    }
-
-    fn shares_vehicle(&self, other: &Self) -> bool {
-        !self.vehicles.is_disjoint(&other.vehicles)
-    }
-
-    fn shares_seal(&self, other: &Self) -> bool {
-        !self.seals.is_disjoint(&other.seals)
-    }
-}
 
 /// What is known of what a passage carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,6 +63,8 @@ pub(crate) struct Station<'a> {
     containers: BTreeSet<String>,
     came_ms: i64,
     left: Option<WhenTold>,
+    /// Until when what is written of it counts as written before it left, Unix milliseconds.
+    left_by_ms: i64,
     cargo: Cargo,
     /// Whether it goes out, and does not only leave open that it comes in.
     is_exit: bool,
@@ -117,7 +76,7 @@ pub(crate) struct Station<'a> {
 
 impl<'a> Station<'a> {
     /// None where nobody saw it yet: what is only announced is no station.
-    fn of(passage: &'a Facts) -> Option<Self> {
+    fn of(dossier: &Dossier, passage: &'a Facts) -> Option<Self> {
         let seen = passage.of_types(|t| t.proves_presence || t.name == "arrived");
         let came_ms = seen.map(|e| e.at_ms()).min()?;
         let transhipped = passage.events("transhipped");
@@ -129,6 +88,7 @@ impl<'a> Station<'a> {
             containers: passage.containers_told(),
             came_ms,
             left: passage.left(),
+            left_by_ms: dossier.left_by_ms(passage),
             cargo: Cargo::of(passage),
             is_exit: !passage.is_inbound(),
             laden_from_ms: passage.laden_from_ms(),
@@ -141,17 +101,15 @@ impl<'a> Station<'a> {
 
     /// Whether a word was known before it had left: what is said once it is gone joins no loads.
     fn is_in_time(&self, said: &Fact<'_>) -> bool {
-        self.left
-            .is_none_or(|left| said.known_from_ms() <= left.known_ms)
+        said.known_from_ms() <= self.left_by_ms
     }
 
     /// Whether it was known before it had left that it belongs with an entry.
     fn is_linked(&self, entry: &Declared<'_>) -> bool {
         let is_named = entry.marks.named.contains(&self.passage.id)
             || self.marks.named.contains(&entry.facts.id);
-        let known_ms = self.left.map_or(i64::MAX, |left| left.known_ms);
 
-        is_named && self.passage.was_linked_by(entry.facts, known_ms)
+        is_named && self.passage.was_linked_by(entry.facts, self.left_by_ms)
     }
 
     fn shares_container(&self, other: &Station<'_>) -> bool {
@@ -235,8 +193,10 @@ pub(crate) struct Load<'a> {
     pub(crate) stations: Vec<Station<'a>>,
     /// When it left the last of them.
     left: Option<WhenTold>,
-    /// An entry that goes with it had been let go when it left.
-    is_declared: bool,
+    /// The same as late as other clocks may have it.
+    left_by: Option<WhenTold>,
+    /// The place of an entry that goes with it, and had been let go when it left.
+    declared_by: Option<usize>,
     /// It is no entry's own as yet, and nobody said whose it is: its own may still come.
     pub(crate) waits_for_entry: bool,
 }
@@ -246,7 +206,8 @@ impl<'a> Load<'a> {
         Self {
             stations: vec![station],
             left: None,
-            is_declared: false,
+            left_by: None,
+            declared_by: None,
             waits_for_entry: false,
         }
     }
@@ -339,24 +300,22 @@ impl<'a> Declared<'a> {
             marks: KnownMarks::of(entry),
             began_ms: entry.began_ms(),
             written_ms: entry.written_ms(),
-            released: released.map(|e| WhenTold {
-                at_ms: e.at_ms(),
-                known_ms: e.known_from_ms(),
-            }),
+            released: released.map(|e| e.when_told()),
         }
     }
 
     /// Whether it was made and let go before a load left, by what is said and by what was written
     /// then. Of what is still there nobody can tell.
-    fn was_let_go_with(&self, load: &Load<'_>) -> bool {
-        let Some(left) = load.left else {
+    fn was_let_go_by(&self, left: Option<WhenTold>) -> bool {
+        let Some(left) = left else {
             return true;
         };
-        let is_made = self.began_ms <= left.at_ms && self.written_ms <= left.known_ms;
-        let is_let_go =
-            |released: WhenTold| released.at_ms <= left.at_ms && released.known_ms <= left.known_ms;
+        let made = WhenTold {
+            at_ms: self.began_ms,
+            known_ms: self.written_ms,
+        };
 
-        is_made && self.released.is_some_and(is_let_go)
+        made.is_by(left) && self.released.is_some_and(|released| released.is_by(left))
     }
 
     fn fit(&self, load: &Load<'_>, near_ms: i64) -> Option<Fit> {
@@ -462,77 +421,12 @@ impl<'a> Consignment<'a> {
     }
 }
 
-/// The place of each entry's own load: the one that fits it best of those that may be its own. What
-/// was let go with a load claims it, and what was not goes to the next one, which may be claimed in
-/// turn: so of a series that was entered in advance each entry comes to its own trip, and one whose
-/// truck is still to come has none.
-fn own_loads(entries: &[Declared<'_>], loads: &mut [Load<'_>], near_ms: i64) -> Vec<Option<usize>> {
-    let fits = entries.iter().map(|entry| fitting(entry, loads, near_ms));
-    let fits: Vec<Vec<usize>> = fits.collect();
-
-    // Each round but the last claims a load.
-    loop {
-        let may_be_of = |entry: &Declared<'_>, n: usize| {
-            let load = loads.get(n);
-            load.is_some_and(|load| !load.is_declared || entry.was_let_go_with(load))
-        };
-        let all = entries.iter().zip(&fits);
-        let picked = all.map(|(entry, fits)| fits.iter().copied().find(|n| may_be_of(entry, *n)));
-        let picked: Vec<Option<usize>> = picked.collect();
-
-        let mut is_claimed = false;
-        for (entry, picked) in entries.iter().zip(&picked) {
-            let load = picked.and_then(|n| loads.get_mut(n));
-            let load = load.filter(|load| !load.is_declared && entry.was_let_go_with(load));
-            if let Some(load) = load {
-                load.is_declared = true;
-                is_claimed = true;
-            }
-        }
-
-        if !is_claimed {
-            return picked;
-        }
-    }
-}
-
-/// The places of the loads that an entry may go with, the best first.
-fn fitting(entry: &Declared<'_>, loads: &[Load<'_>], near_ms: i64) -> Vec<usize> {
-    let all = loads.iter().enumerate();
-    let fits = all.filter_map(|(n, load)| Some((entry.fit(load, near_ms)?, n)));
-    let mut fits: Vec<(Fit, usize)> = fits.collect();
-
-    fits.sort_unstable();
-    fits.into_iter().map(|(_, n)| n).collect()
-}
-
-/// The entry that a load goes with which is no entry's own, and by what. A container that came
-/// before is another time on its way with other goods.
-fn follows<'e, 'a>(
-    entries: &'e [Declared<'a>],
-    loads: &[Load<'_>],
-    n: usize,
-    near_ms: i64,
-) -> Option<(&'e Declared<'a>, Tie)> {
-    let load = loads.get(n).filter(|load| load.brings_goods())?;
-    let came_before = |other: &Load<'_>| {
-        other.came_ms() < load.came_ms() && other.any(|s| load.any(|own| own.shares_container(s)))
-    };
-    let is_first = !loads.iter().any(came_before);
-
-    let fits = entries.iter().filter_map(|entry| {
-        let fit = entry.fit(load, near_ms)?;
-        let follows = !fit.is_far || is_first || fit.tie == Tie::Word;
-        follows.then_some((fit, entry.written_ms, &entry.facts.id, entry))
-    });
-    let best = fits.min_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
-    best.map(|(fit, _, _, entry)| (entry, fit.tie))
-}
-
 /// The loads that passages of a dossier carried, the earliest first.
 fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
     let passages = dossier.of("passage").filter(|p| p.state() != "VOID");
-    let mut stations: Vec<Station<'_>> = passages.filter_map(Station::of).collect();
+    let mut stations: Vec<Station<'_>> = passages
+        .filter_map(|passage| Station::of(dossier, passage))
+        .collect();
     stations.sort_by(|a, b| (a.came_ms, &a.passage.id).cmp(&(b.came_ms, &b.passage.id)));
 
     let mut loads: Vec<Load<'_>> = Vec::new();
@@ -554,6 +448,7 @@ fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
         .collect();
     for (load, left) in loads.iter_mut().zip(left) {
         load.left = left;
+        load.left_by = left.map(|left| left.within_doubt(dossier));
     }
 
     loads

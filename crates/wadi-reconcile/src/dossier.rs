@@ -1,8 +1,8 @@
 //! What a rule sees: a record, the records one link away, and its cohorts.
 
-use crate::{Contradiction, Fact, Facts, Phase, numbers, sentence};
+use crate::{AskedOnce, Contradiction, Fact, Facts, Finding, Phase, numbers, sentence};
 use std::collections::{BTreeMap, BTreeSet};
-use wadi_record::{KnownBy, Policy};
+use wadi_record::Policy;
 use wadi_words::Sentence;
 
 /// The commission, whose own time is always known.
@@ -42,6 +42,10 @@ pub struct Dossier {
     pub clock_doubts: Vec<ClockDoubt>,
     /// Of these kinds not all records were taken in: the rules saw the nearest ones.
     pub cut: BTreeMap<String, DossierCut>,
+    /// Findings that were firm before, each with the digest of the evidence that it was firm on.
+    pub were_firm: BTreeSet<(String, String)>,
+    /// What rules asked of all its records.
+    pub asked: AskedOnce,
 }
 
 /// The head of a log that the author of a decision named as taken in, and that is not there.
@@ -130,6 +134,20 @@ impl Dossier {
         }
     }
 
+    /// Whether a finding was firm before on the evidence as it stands, as the hub said on the
+    /// record or kept. It waits for nobody again once its time is over by the hub's own: a
+    /// crossing, or a second node of one, may have been enrolled since, of which nothing is heard
+    /// yet. What such a node brings may explain the finding, and withdraws it then.
+    pub(crate) fn stays_firm(&self, found: &Finding) -> bool {
+        let evidence = &found.evidence_digest;
+        let said = found.life.published.as_ref();
+        let is_firm = |(phase, of): &(String, String)| phase == "FIRM" && of == evidence;
+        let kept = (found.id.clone(), evidence.clone());
+        let was_firm = said.is_some_and(is_firm) || self.were_firm.contains(&kept);
+
+        was_firm && self.is_received(HUB, found.contradiction.through_ms)
+    }
+
     /// The crossings concerned of which nothing was ever heard.
     pub(crate) fn unheard<'a>(&self, contradiction: &'a Contradiction) -> Vec<&'a str> {
         let through_ms = contradiction.through_ms;
@@ -169,31 +187,41 @@ impl Dossier {
     /// within the time that a counterpart has. A truck comes back, and a declarant has one
     /// reference, or one certificate, for many.
     pub(crate) fn journey<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Facts> {
-        let anchor = &self.anchor;
-        // What was recorded in error went nowhere.
-        let stood = self
-            .of(kind)
-            .filter(|r| !matches!(r.state(), "VOID" | "CANCELLED"));
-        stood.filter(move |r| {
-            r.is_linked_to(anchor)
-                || anchor.shares_any(r, "container")
-                || anchor.shares(r, "transit.ref")
-                || self.is_near(r, anchor)
-                    && (anchor.shares_vehicle(r) || anchor.shares_any(r, "seal"))
-        })
+        self.of(kind).filter(move |r| self.is_of_journey(r))
     }
 
-    /// What holds know the linked passages and entries by.
-    pub(crate) fn beside(&self) -> Vec<KnownBy> {
-        let can_carry = |r: &&Facts| r.is_passage() || r.is_customs_entry();
-        let all = self.linked.iter().filter(can_carry);
-        all.map(Facts::known_by).collect()
+    /// Whether a linked record is of the same journey.
+    pub(crate) fn is_of_journey(&self, other: &Facts) -> bool {
+        let anchor = &self.anchor;
+        // What was recorded in error went nowhere.
+        if matches!(other.state(), "VOID" | "CANCELLED") {
+            return false;
+        }
+
+        other.is_linked_to(anchor)
+            || anchor.shares_any(other, "container")
+            || anchor.shares(other, "transit.ref")
+            || self.is_near(other, anchor)
+                && (anchor.shares_vehicle(other) || anchor.shares_any(other, "seal"))
     }
 
     /// Whether two records began so near to each other that what they share, and what comes back,
     /// is of one journey.
     pub(crate) fn is_near(&self, one: &Facts, other: &Facts) -> bool {
         numbers::apart(one.began_ms(), other.began_ms()) <= self.near_ms()
+    }
+
+    /// A time as late as another clock may have it, Unix milliseconds. At one visit of a gate a
+    /// clerk, a scale and a camera write by clocks of their own, and none of them is the right one.
+    pub(crate) fn within_doubt(&self, ms: i64) -> i64 {
+        ms.saturating_add(numbers::seconds_ms(self.policy.clock_doubt_s))
+    }
+
+    /// Until when what is written of a passage counts as written before it left, Unix milliseconds:
+    /// what was written beside its exit, by whatever clock. Of what is still there that is always.
+    pub(crate) fn left_by_ms(&self, passage: &Facts) -> i64 {
+        let left = passage.left();
+        left.map_or(i64::MAX, |left| self.within_doubt(left.known_ms))
     }
 
     /// How far apart records of one journey begin, milliseconds.
@@ -252,6 +280,53 @@ mod tests {
             let enrolled = waits(crossing, limit_ms, Some(0));
             assert_eq!(enrolled, (Phase::Pending, vec![]));
         }
+    }
+
+    /// A truck was sent to a crossing that has no node, and never came: said so, firm, after four
+    /// days. Then the commission enrols a node there, and it is switched on a week later.
+    #[test]
+    fn what_became_firm_waits_for_no_crossing_that_is_enrolled_since() {
+        let sent = |more: Option<serde_json::Value>| {
+            let diverted = event("diverted", 1_000, json!({"to": "XYZ"}));
+            let events: Vec<_> = std::iter::once(diverted).chain(more).collect();
+            passage("P1", json!({}), &events)
+        };
+        let found = |truck: crate::Facts, hub_ms: i64, heard: Option<i64>| {
+            let mut d = dossier(truck, vec![], hub_ms);
+            d.watermarks.extend(heard.map(|ms| ("XYZ".to_string(), ms)));
+            d
+        };
+        let told = |d: &crate::Dossier| {
+            let all = crate::reconcile(d);
+            let of_rule = all.into_iter().find(|f| f.rule.code == "R06");
+            of_rule.expect("it never came")
+        };
+
+        let over_ms = 1_000 + 48 * HOUR_MS + LIMIT_MS;
+        let before = told(&found(sent(None), over_ms, None));
+        assert_eq!(before.phase, Phase::Firm);
+
+        let evidence = before.evidence_digest.clone();
+        let said = |phase: &str, evidence: &str| {
+            let data = json!({"finding": before.id, "phase": phase, "evidence": evidence});
+            sent(Some(event("finding", over_ms, data)))
+        };
+        let enrolled = |truck, hub_ms| told(&found(truck, hub_ms, Some(0))).phase;
+        let firm = || said("FIRM", &evidence);
+        assert_eq!(enrolled(firm(), over_ms), Phase::Firm, "the hub said so");
+        let unsaid = enrolled(sent(None), over_ms);
+        assert_eq!(unsaid, Phase::Pending, "it never did");
+        let withdrawn = said("WITHDRAWN", &evidence);
+        assert_eq!(enrolled(withdrawn, over_ms), Phase::Pending);
+        let other = said("FIRM", "of other evidence");
+        assert_eq!(enrolled(other, over_ms), Phase::Pending);
+        let early = enrolled(firm(), over_ms - LIMIT_MS - 1);
+        assert_eq!(early, Phase::Pending, "it is not due");
+
+        // What waits to be published is firm at the hub all the same.
+        let mut kept = found(sent(None), over_ms, Some(0));
+        kept.were_firm.insert((before.id.clone(), evidence.clone()));
+        assert_eq!(told(&kept).phase, Phase::Firm);
     }
 
     #[test]

@@ -318,6 +318,8 @@ impl Facts {
         &self,
         is_meant: impl Fn(&str) -> bool,
     ) -> BTreeSet<(&'static str, String)> {
+        #[cfg(test)]
+        crate::tests::work::note_reading();
         let meant = VEHICLE_FIELDS.iter().filter(|name| is_meant(name));
         let now = meant.filter_map(|name| Some((*name, self.field(name)?)));
         let changes = self.json["changed_after"].as_array().into_iter().flatten();
@@ -340,6 +342,8 @@ impl Facts {
 
     /// What holds know the record by.
     pub(crate) fn known_by(&self) -> KnownBy {
+        #[cfg(test)]
+        crate::tests::work::note_reading();
         KnownBy::of(&self.id, self.known_by_ms(), &self.json)
     }
 
@@ -361,6 +365,8 @@ impl Facts {
         prefix: &'a str,
         suffix: &'a str,
     ) -> impl Iterator<Item = &'a Json> {
+        #[cfg(test)]
+        crate::tests::work::note_reading();
         let fields = self.json["fields"].as_object();
         fields
             .into_iter()
@@ -403,6 +409,8 @@ impl Facts {
     }
 
     fn everything(&self) -> impl Iterator<Item = Fact<'_>> {
+        #[cfg(test)]
+        crate::tests::work::note_reading();
         self.json["events"]
             .as_array()
             .into_iter()

@@ -189,7 +189,7 @@ pub struct Rule {
 }
 
 /// Sentences that tell a milder case than the rest of their rule, with the severity of that.
-const MILDER: [(&str, u8); 1] = [("R08-day-twice", 3)];
+const MILDER: [(&str, u8); 2] = [("R08-day-twice", 3), ("R27-late", 3)];
 
 impl Rule {
     /// How severe it is what a sentence of the rule says; 1 is highest.

@@ -34,6 +34,10 @@ pub(crate) struct HeldSpan<'a> {
     pub(crate) placed_ms: i64,
     /// When both were written down, Unix milliseconds.
     pub(crate) entered_ms: i64,
+    /// The entry that placed it.
+    pub(crate) entry: &'a str,
+    /// Whether it holds something back still.
+    pub(crate) is_open: bool,
     ends: Vec<SpanEnd<'a>>,
 }
 
@@ -53,6 +57,8 @@ impl<'a> HeldSpan<'a> {
         Some(Self {
             placed_ms,
             entered_ms: placed.map_or(placed_ms, Fact::entered_ms),
+            entry: placement["entry"].as_str().unwrap_or_default(),
+            is_open: placement["open"] == true,
             ends: ends.filter_map(end).collect(),
         })
     }
@@ -69,6 +75,13 @@ impl<'a> HeldSpan<'a> {
         self.ends
             .iter()
             .filter(move |e| e.at_ms <= at_ms && e.reopened_ms.is_none_or(|r| r > at_ms))
+    }
+
+    /// When its goods were let go last, as claimed, Unix milliseconds; none where nothing let them
+    /// go, or where they are said to be gone.
+    pub(crate) fn let_go_ms(&self) -> Option<i64> {
+        let lets_go = |e: &&SpanEnd<'a>| e.reopened_ms.is_none() && !e.is_of_goods();
+        self.ends.iter().filter(lets_go).map(|e| e.at_ms).max()
     }
 
     /// Whether it held something back at a time, by all that is claimed.
@@ -113,9 +126,9 @@ impl Facts {
     /// The placements of this hold as they held another record: from when it was named, unless the
     /// hold looks out for what that carries. A hold of long ago that is linked with a truck today
     /// did not hold it yesterday.
-    pub(crate) fn spans_on(&self, target: &Facts) -> Vec<HeldSpan<'_>> {
+    pub(crate) fn spans_on(&self, target: &Facts, is_sought: bool) -> Vec<HeldSpan<'_>> {
         let spans = self.spans();
-        if target.known_by().is_sought_by(&self.known_by()) {
+        if is_sought {
             return spans;
         }
 

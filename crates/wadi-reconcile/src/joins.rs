@@ -8,7 +8,7 @@ use crate::{Fact, Facts};
 
 impl Facts {
     /// Links that count, and join what they name.
-    fn joining(&self) -> impl Iterator<Item = Fact<'_>> {
+    pub(crate) fn joining(&self) -> impl Iterator<Item = Fact<'_>> {
         self.events("link").filter(Fact::joins)
     }
 

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod about;
+mod asked_once;
 mod asks;
 mod causes;
 mod cited;
@@ -24,14 +25,17 @@ mod finding;
 mod held_spans;
 mod joins;
 mod life;
+mod marks;
 mod numbers;
 mod passages;
 mod rules;
+mod searches;
 mod sentence;
 mod stood;
 mod stored;
 mod text;
 
+pub use asked_once::AskedOnce;
 pub use asks::{Ask, asks};
 pub use contained::{RULE_FAILED, stands_unjudged};
 pub use dossier::{ClaimedHead, ClockDoubt, Dossier, DossierCut, unheard_limit_ms};

@@ -1,7 +1,7 @@
 //! What several rules ask of passages: which way they go, whether they carry goods, what their
 //! scales said, and which of them carry one load.
 
-use crate::{Fact, Facts, HOUR_MS};
+use crate::{Dossier, Fact, Facts, HOUR_MS};
 use std::collections::BTreeSet;
 use wadi_record::{normalise_plate, says_nothing};
 
@@ -28,6 +28,14 @@ impl Fact<'_> {
         })
     }
 
+    /// When it happened, by what is said and by when that was written.
+    pub(crate) fn when_told(&self) -> WhenTold {
+        WhenTold {
+            at_ms: self.at_ms(),
+            known_ms: self.known_from_ms(),
+        }
+    }
+
     /// Whether it is a weighing that shows a load.
     pub(crate) fn shows_a_load(&self) -> bool {
         self.net_kg().is_some_and(|net| net >= LADEN_KG)
@@ -47,6 +55,21 @@ pub(crate) struct WhenTold {
     pub(crate) at_ms: i64,
     /// When it happened or was written down, whichever is later.
     pub(crate) known_ms: i64,
+}
+
+impl WhenTold {
+    /// The same as late as other clocks may have it.
+    pub(crate) fn within_doubt(self, dossier: &Dossier) -> Self {
+        Self {
+            at_ms: dossier.within_doubt(self.at_ms),
+            known_ms: dossier.within_doubt(self.known_ms),
+        }
+    }
+
+    /// Whether it came no later than something else, by either.
+    pub(crate) fn is_by(self, other: Self) -> bool {
+        self.at_ms <= other.at_ms && self.known_ms <= other.known_ms
+    }
 }
 
 /// What so many empty containers weigh at most beside so many vehicles of their own mass,
@@ -154,8 +177,12 @@ impl Facts {
 
     /// Events of these types by which packages were moved, said before the passage had left: what
     /// is written once it is gone explains nothing that a scale had shown.
-    pub(crate) fn moved<'a>(&'a self, kinds: &'a [&'a str]) -> impl Iterator<Item = Fact<'a>> {
-        let until_ms = self.left().map_or(i64::MAX, |left| left.known_ms);
+    pub(crate) fn moved<'a>(
+        &'a self,
+        dossier: &Dossier,
+        kinds: &'a [&'a str],
+    ) -> impl Iterator<Item = Fact<'a>> + use<'a> {
+        let until_ms = dossier.left_by_ms(self);
         let all = self.any(kinds).filter(|e| e.packages_moved().is_some());
         all.filter(move |e| e.known_from_ms() <= until_ms)
     }
@@ -236,13 +263,13 @@ impl Facts {
     /// where the other record tells that something was loaded on it, the goods were there as soon
     /// as either was said. None where the other has its container or is a record of its vehicle,
     /// or it was sent on itself: then no word tells since when.
-    pub(crate) fn over_since_ms(&self, other: &Facts) -> Option<i64> {
+    pub(crate) fn over_since_ms(&self, dossier: &Dossier, other: &Facts) -> Option<i64> {
         let is_itself = other.shares_any(self, "container") || other.shares_vehicle(self);
         if is_itself || self.has("diverted") {
             return None;
         }
 
-        let is_loaded = other.moved(&["reloaded"]).next().is_some();
+        let is_loaded = other.moved(dossier, &["reloaded"]).next().is_some();
         let since_ms = |e: Fact<'_>| match is_loaded {
             true => e.said_from_ms(),
             false => e.known_from_ms(),

@@ -7,9 +7,9 @@
 
 use crate::{
     Dossier, Fact, Facts,
-    numbers::{hours_ms, seconds_ms, total},
+    numbers::{hours_ms, total},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 use wadi_record::{KnownBy, normalise_reference};
 
 /// Whether the goods of a hold lay in a store when a truck left.
@@ -84,10 +84,66 @@ impl Facts {
     }
 }
 
+/// A passage of a dossier off which something came: what of it is asked for each of its trucks.
+#[derive(Debug)]
+pub(crate) struct UnloadedTruck {
+    id: String,
+    known: KnownBy,
+    unloaded_by: BTreeSet<String>,
+    /// When packages were unloaded, as it was known, Unix milliseconds, and how many.
+    unloaded: Vec<(i64, i64)>,
+    /// The same of those that were loaded again.
+    reloaded: Vec<(i64, i64)>,
+    /// Whether it carried what the anchor enters.
+    carries_anchor: OnceLock<bool>,
+}
+
+impl UnloadedTruck {
+    /// Those of a dossier.
+    pub(crate) fn all_of(dossier: &Dossier) -> Vec<Self> {
+        let all = std::iter::once(&dossier.anchor).chain(dossier.of("passage"));
+        let unloaded = all.filter(|r| r.is_passage() && r.has("unloaded"));
+        unloaded.map(Self::of).collect()
+    }
+
+    fn of(truck: &Facts) -> Self {
+        let moved = |kind: &str| {
+            let all = truck.events(kind);
+            let moved = all.filter_map(|e| Some((e.known_from_ms(), e.packages_moved()?)));
+            moved.collect::<Vec<(i64, i64)>>()
+        };
+
+        Self {
+            id: truck.id.clone(),
+            known: truck.known_by(),
+            unloaded_by: officers(truck.events("unloaded")),
+            unloaded: moved("unloaded"),
+            reloaded: moved("reloaded"),
+            carries_anchor: OnceLock::new(),
+        }
+    }
+
+    /// How many packages were unloaded by a time, and not loaded again.
+    fn came_off(&self, by_ms: i64) -> i64 {
+        let sum = |moved: &[(i64, i64)]| {
+            let by_then = moved.iter().filter(|(known_ms, _)| *known_ms <= by_ms);
+            total(by_then.map(|(_, packages)| *packages))
+        };
+        sum(&self.unloaded).saturating_sub(sum(&self.reloaded))
+    }
+
+    fn carries_anchor(&self, dossier: &Dossier) -> bool {
+        *self.carries_anchor.get_or_init(|| {
+            let entry = dossier.anchor.known_by();
+            let beside = dossier.beside();
+            self.known.carries_beside(&entry, beside, &dossier.policy)
+        })
+    }
+}
+
 /// What was written by then, within the clocks' doubt, was there when a truck left.
 fn until_ms(dossier: &Dossier, out: &Fact<'_>) -> i64 {
-    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    out.known_from_ms().saturating_add(doubt_ms)
+    dossier.within_doubt(out.known_from_ms())
 }
 
 /// Who unloaded, where all that entries declare came off a truck, of which these are the records,
@@ -111,11 +167,10 @@ fn gave_up_together(
         .collect();
     let packages = total(declared);
 
-    let is_own = |truck: &Facts| trucks.iter().any(|own| own.id == truck.id);
-    let all = std::iter::once(&dossier.anchor).chain(dossier.of("passage"));
-    let others = all.filter(|r| r.is_passage() && !is_own(r) && r.has("unloaded"));
-    let others: Vec<&Facts> = others.collect();
-    let came_off = |others: &[&Facts]| {
+    let is_own = |id: &str| trucks.iter().any(|own| own.id == id);
+    let others = dossier.unloaded_trucks().iter();
+    let others: Vec<&UnloadedTruck> = others.filter(|other| !is_own(&other.id)).collect();
+    let came_off = |others: &[&UnloadedTruck]| {
         let own = trucks.iter().map(|truck| truck.came_off(by_ms));
         total(own.chain(others.iter().map(|truck| truck.came_off(due_ms))))
     };
@@ -125,23 +180,29 @@ fn gave_up_together(
         return None;
     }
 
-    let known: Vec<KnownBy> = entries.iter().map(|entry| entry.known_by()).collect();
+    let is_of_others = |entry: &&&Facts| entry.id != dossier.anchor.id;
+    let known = entries.iter().filter(is_of_others);
+    let known: Vec<KnownBy> = known.map(|entry| entry.known_by()).collect();
+    let is_of_anchor = known.len() < entries.len();
     let beside = dossier.beside();
-    let carries = |truck: &Facts| {
-        let own = truck.known_by();
-        known
-            .iter()
-            .any(|entry| own.carries_beside(entry, &beside, &dossier.policy))
+    let carries = |truck: &&UnloadedTruck| {
+        let mut known = known.iter();
+        is_of_anchor && truck.carries_anchor(dossier)
+            || known.any(|entry| truck.known.carries_beside(entry, beside, &dossier.policy))
     };
 
-    let others: Vec<&Facts> = others.into_iter().filter(|r| carries(r)).collect();
+    let others: Vec<&UnloadedTruck> = others.into_iter().filter(carries).collect();
     if came_off(&others) < packages {
         return None;
     }
 
     let own = officers(trucks.iter().flat_map(|truck| truck.events("unloaded")));
-    let theirs = || officers(others.iter().flat_map(|truck| truck.events("unloaded")));
-    Some(if own.is_empty() { theirs() } else { own })
+    let theirs = || others.iter().flat_map(|truck| truck.unloaded_by.clone());
+    Some(if own.is_empty() {
+        theirs().collect()
+    } else {
+        own
+    })
 }
 
 /// Until when a store, or another truck, has to tell what it took in, or gave up.

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod repetition;
+pub(crate) mod work;
 
 use crate::*;
 use serde_json::{Value as Json, json};
@@ -152,6 +153,8 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         claims: vec![],
         clock_doubts: vec![],
         cut: BTreeMap::new(),
+        were_firm: BTreeSet::new(),
+        asked: AskedOnce::default(),
     }
 }
 

@@ -142,17 +142,33 @@ fn named_by<'a>(of: &'a Facts, code: &'static str, value: &str) -> Vec<&'a str> 
     }
 }
 
+/// Who is named in a field of an entry, as it stood when duty was assessed on it: who changes a
+/// duplicate later makes it no other one's goods.
+fn party(entry: &Facts, name: &str) -> Option<String> {
+    let assessed = entry.events("assessed").map(|e| e.known_from_ms()).min();
+    let told = match assessed {
+        Some(known_ms) => entry.field_by(name, known_ms),
+        None => entry.field(name),
+    };
+
+    told.filter(|text| !says_nothing(text))
+        .map(normalise_reference)
+}
+
+/// Whether two entries tell that they declare goods of two: for a consignee each or, where one of
+/// them names none, from an exporter each. Where nobody tells whose the goods are, nobody tells
+/// that they are not the same.
+fn are_of_two(one: &Facts, other: &Facts) -> bool {
+    let parties = ["consignee", "exporter"].into_iter();
+    let mut told = parties.filter_map(|name| Some((party(one, name)?, party(other, name)?)));
+    told.next().is_some_and(|(own, theirs)| own != theirs)
+}
+
 /// Whether two entries may be parts of one load that is there once: declared at one crossing
-/// within the time of one journey, not for one consignee, and together no more than one vehicle
-/// carries. What they say they weigh is compared with the scale as one (R03).
+/// within the time of one journey, of goods that they tell to be of two, and together no more than
+/// one vehicle carries. What they say they weigh is compared with the scale as one (R03).
 fn are_parts(dossier: &Dossier, other: &Facts, is_of_load: impl Fn(&Facts) -> bool) -> bool {
     let anchor = &dossier.anchor;
-    let consignee = |e: &Facts| {
-        let told = e.field("consignee").filter(|name| !says_nothing(name))?;
-        Some(normalise_reference(told))
-    };
-    let is_one_consignee = consignee(anchor).is_some_and(|own| Some(own) == consignee(other));
-
     let others = dossier.of("customs-entry");
     let all = others
         .filter(|e| is_live(e) && is_of_load(e))
@@ -162,7 +178,7 @@ fn are_parts(dossier: &Dossier, other: &Facts, is_of_load: impl Fn(&Facts) -> bo
         .collect();
     let fits = masses.is_some_and(|all| total(all) <= LOAD_MAX_G);
 
-    is_together(dossier, other) && !is_one_consignee && fits
+    is_together(dossier, other) && are_of_two(anchor, other) && fits
 }
 
 /// Whether two entries were declared for what comes together: at one crossing, within the time of
@@ -448,8 +464,9 @@ mod tests {
         let second = |tonnes| part("E2", 9, tonnes, of("B"));
 
         assert_eq!(found(second(7), part("E1", 1, 7, of("A"))), []);
-        let silent = part("E1", 1, 7, json!({"container.1": "C1"}));
-        assert_eq!(found(second(7), silent), [], "nobody tells whose it is");
+        let silent = || part("E1", 1, 7, json!({"container.1": "C1"}));
+        let untold = found(second(7), silent());
+        assert_eq!(untold, [Phase::Firm], "nobody tells whose the first is");
         let more = found(second(20), part("E1", 1, 20, of("A")));
         assert_eq!(more, [Phase::Firm], "no container carries as much");
         let same = found(second(7), part("E1", 1, 7, of("b ")));
@@ -462,6 +479,49 @@ mod tests {
         other["vehicle.plate"] = "22B2".into();
         let on_two = found(second(7), part("E1", 1, 7, other));
         assert_eq!(on_two, [Phase::Firm], "one container on two trucks");
+    }
+
+    #[test]
+    fn entries_that_tell_nobody_whose_the_goods_are_are_no_parts_of_one_load() {
+        for of_load in ["container.1", "transit.ref"] {
+            let of = |party: &str, name: &str| json!({(of_load): "C-1", (party): name});
+            let found = |own: serde_json::Value, first: serde_json::Value| {
+                let first = part("E1", 1, 7, first);
+                firm("R08", part("E2", 9, 7, own), vec![first])
+            };
+
+            let nobody = json!({(of_load): "C-1"});
+            let twice = found(nobody.clone(), nobody.clone());
+            assert_eq!(twice, [Phase::Firm], "{of_load}: declared twice");
+            for none in ["N/A", "-", "لا يوجد"] {
+                let said = found(of("consignee", none), of("consignee", "A"));
+                assert_eq!(said, [Phase::Firm], "{of_load}: {none}");
+            }
+
+            let two = found(of("consignee", "B"), of("consignee", "A"));
+            assert_eq!(two, [], "{of_load}: for two");
+            let two = found(of("exporter", "B"), of("exporter", "A"));
+            assert_eq!(two, [], "{of_load}: from two");
+            let one = found(of("exporter", "A"), of("exporter", "a"));
+            assert_eq!(one, [Phase::Firm], "{of_load}: from one");
+        }
+    }
+
+    #[test]
+    fn a_consignee_who_is_named_once_duty_was_assessed_makes_no_part_of_a_duplicate() {
+        let second = |captured_ms: i64| {
+            let fields = json!({"container.1": "C1", "consignee": "B"});
+            let captured = json!([{"entered_ms": captured_ms, "fields": ["consignee"]}]);
+            let assessed = event("assessed", 20, json!({}));
+            let events = json!([event("registered", 9, json!({})), assessed]);
+            let own = part("E2", 9, 7, fields).with("events", events);
+            own.with("captured", captured)
+        };
+        let first = || part("E1", 1, 7, json!({"container.1": "C1", "consignee": "A"}));
+
+        assert_eq!(firm("R08", second(15), vec![first()]), []);
+        let later = firm("R08", second(48 * HOUR_MS), vec![first()]);
+        assert_eq!(later, [Phase::Firm]);
     }
 
     #[test]

@@ -274,12 +274,13 @@ enum HowLetGo {
 /// was written down then.
 fn under_hold<'a>(dossier: &'a Dossier) -> impl Iterator<Item = Contradiction> + 'a {
     let entry = &dossier.anchor;
+    let known = entry.known_by();
     let named = dossier
         .of("hold")
         .filter_map(|hold| Some((hold, hold.first_naming(entry)?)));
 
-    named.filter_map(|(hold, link)| {
-        let spans = hold.spans_on(entry);
+    named.filter_map(move |(hold, link)| {
+        let spans = hold.spans_on(entry, known.is_sought_by(&hold.known_by()));
         let (how, at_ms, entered_ms) = entry
             .events("entry.released")
             .filter_map(|released| under_spans(&spans, &released))

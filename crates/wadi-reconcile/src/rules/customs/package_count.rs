@@ -7,6 +7,7 @@ use crate::{
 };
 use serde_json::json;
 use wadi_record::normalise_label;
+use wadi_words::Sentence;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R16",
@@ -16,12 +17,18 @@ pub(crate) const RULE: Rule = Rule {
     judge,
 };
 
-/// The last year that a date can tell, Unix milliseconds: through it waits what no time settles.
-const NEVER_MS: i64 = 253_370_764_800_000;
+/// Trucks that a sentence names; of more it says how many there are.
+const TRUCKS_NAMED: usize = 3;
 
 sentences! {
     Items = "R16-items" { entry: record, total: number, items: number }
-    Unloaded = "R16-unloaded" { declared: number, unloaded: number, truck: record }
+    Unloaded = "R16-unloaded" { declared: number, unloaded: number, trucks: records }
+    UnloadedFromMore = "R16-unloaded-from-more" {
+        declared: number, unloaded: number, trucks: records, more: number,
+    }
+    UnloadedUnheard = "R16-unloaded-unheard" {
+        declared: number, unloaded: number, truck: record, entry: record,
+    }
     Reloaded = "R16-reloaded" { truck: record, unloaded: number, reloaded: number }
     Counted = "R16-counted" { hold: record, held: number, slot: name, counted: number }
     Stored = "R16-stored" { unloaded: number, source: record, stored: number, holds: records }
@@ -129,19 +136,18 @@ fn unloaded(dossier: &Dossier) -> Option<Contradiction> {
     }
 
     let is_gone = stations().any(|station| has_left(station.passage, at_ms));
+    let is_unheard = is_part && !knows_holds(entry, &trucks, &holds);
     let through_ms = match is_part {
-        true if !knows_holds(entry, &trucks, &holds) => NEVER_MS,
+        // Whoever keeps the hold has as long again to name the entry, too.
+        true if is_unheard => rest_due_ms(dossier, due_ms),
         // The rest may have been unloaded and not be heard of yet, or be unloaded next, and what
         // came off may be on its way to a store.
         true if !is_gone || !holds.is_empty() => due_ms,
         _ => at_ms,
     };
 
-    let says = Says::Unloaded {
-        declared,
-        unloaded,
-        truck: truck.printed(),
-    };
+    let names: Vec<&str> = trucks.iter().map(|truck| truck.printed()).collect();
+    let says = sentence(entry, [declared, unloaded], &names, is_unheard);
     let records = trucks.iter().chain(&all.entries);
     let found = Contradiction::new(
         format!("unloaded {}", truck.id),
@@ -160,6 +166,41 @@ fn unloaded(dossier: &Dossier) -> Option<Contradiction> {
     Some(holds.iter().fold(found, |found, hold| {
         found.citing(hold, hold.said_by(&["store.in", "store.out"]))
     }))
+}
+
+/// The sentence of what was declared and what was unloaded, from these trucks. Where a hold may name
+/// the truck alone it says that nothing was heard of one.
+fn sentence(
+    entry: &Facts,
+    [declared, unloaded]: [i64; 2],
+    names: &[&str],
+    is_unheard: bool,
+) -> Sentence {
+    if is_unheard && let &[truck] = names {
+        let says = Says::UnloadedUnheard {
+            declared,
+            unloaded,
+            truck,
+            entry: entry.printed(),
+        };
+        return says.into();
+    }
+
+    let (trucks, more) = names.split_at(names.len().min(TRUCKS_NAMED));
+    let says = match more.len() {
+        0 => Says::Unloaded {
+            declared,
+            unloaded,
+            trucks,
+        },
+        more => Says::UnloadedFromMore {
+            declared,
+            unloaded,
+            trucks,
+            more: numbers::whole(more),
+        },
+    };
+    says.into()
 }
 
 /// The holds on an entry or on the trucks of its goods.

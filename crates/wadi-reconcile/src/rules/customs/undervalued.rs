@@ -1,6 +1,10 @@
 //! R28, over the cohort of an HS code: a declared value a kilogram far below its peers'.
 
-use crate::{Contradiction, Dossier, Facts, Rule, sentences};
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    cited::{CITED_RECORDS_MAX, CitedEntries, cite},
+    sentences,
+};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::{hs_subheading, is_currency, normalise_reference};
@@ -19,7 +23,7 @@ sentences! {
 }
 
 /// How a mass is told.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Mass {
     Net,
     Gross,
@@ -79,13 +83,6 @@ struct PeerPrice<'a> {
     price: Price,
 }
 
-impl PeerPrice<'_> {
-    /// Whether it is of the same goods, by the same mass.
-    fn is_peer_of(&self, price: &Price) -> bool {
-        self.price.hs_code == price.hs_code && self.price.mass == price.mass
-    }
-}
-
 /// Whether somebody answers for what an entry declares: it was registered. Of one that was
 /// cancelled since it has to be another officer who did it: what one officer stores and takes back
 /// makes no market.
@@ -106,21 +103,94 @@ fn stands_for_a_price(entry: &Facts) -> bool {
 }
 
 /// What the peers of an entry cost, each with its currency.
-fn peer_prices(dossier: &Dossier) -> Vec<PeerPrice<'_>> {
+fn peer_prices(dossier: &Dossier) -> impl Iterator<Item = PeerPrice<'_>> {
     let entries = dossier.peers.iter().chain(&dossier.linked);
     let valued = entries
         .filter(|e| e.is_customs_entry() && stands_for_a_price(e))
         .filter_map(|e| Some((currency(e)?, e)));
 
-    valued
-        .flat_map(|(money, entry)| {
-            prices(entry).into_iter().map(move |price| PeerPrice {
-                entry,
-                money,
-                price,
-            })
+    valued.flat_map(|(money, entry)| {
+        prices(entry).into_iter().map(move |price| PeerPrice {
+            entry,
+            money,
+            price,
         })
-        .collect()
+    })
+}
+
+/// What the same goods cost others, by one mass: it is found once, however many items of an entry
+/// are held against it.
+#[derive(Default)]
+struct GoodsMarket<'a> {
+    /// By currency.
+    peers: BTreeMap<&'a str, Vec<PeerPrice<'a>>>,
+    /// By currency, where the peers are many enough.
+    medians: BTreeMap<&'a str, f64>,
+}
+
+impl<'a> GoodsMarket<'a> {
+    fn find_medians(&mut self, peers_min: u32) {
+        // A policy that asks for no peers has no median either.
+        let enough = (peers_min as usize).max(1);
+        for (money, peers) in &self.peers {
+            if peers.len() < enough {
+                continue;
+            }
+
+            let mut all: Vec<f64> = peers.iter().map(|peer| peer.price.per_kg).collect();
+            all.sort_by(f64::total_cmp);
+            self.medians.insert(*money, all[all.len() / 2]);
+        }
+    }
+
+    /// The currency and the median that a price is held against. Whoever leaves the currency out is
+    /// held against the one that speaks for him most.
+    fn median_for(&self, own: Option<&str>) -> Option<(&'a str, f64)> {
+        let found = match own {
+            Some(own) => self.medians.get_key_value(own),
+            None => self.medians.iter().min_by(|a, b| a.1.total_cmp(b.1)),
+        };
+        found.map(|(money, median)| (*money, *median))
+    }
+
+    /// The entries that put what the peers cost, of as many records as are told.
+    fn cited(&self, money: &str) -> CitedEntries {
+        let peers = self.peers.get(money).into_iter().flatten();
+        let mut peers: Vec<&PeerPrice<'_>> = peers.collect();
+        peers.sort_by(|a, b| a.entry.printed().cmp(b.entry.printed()));
+
+        let mut out = CitedEntries::new();
+        for peer in peers {
+            if out.len() >= CITED_RECORDS_MAX && !out.contains_key(peer.entry.printed()) {
+                break;
+            }
+            cite(&mut out, peer.entry, valued_by(peer.entry, &peer.price));
+        }
+
+        out
+    }
+}
+
+/// What others pay for what these prices are of, by the goods and the mass.
+fn markets<'a>(
+    dossier: &'a Dossier,
+    declared: &[Price],
+) -> BTreeMap<(String, Mass), GoodsMarket<'a>> {
+    let wanted = declared.iter().map(|p| (p.hs_code.as_str(), p.mass));
+    let wanted: BTreeSet<(&str, Mass)> = wanted.collect();
+    let mut out: BTreeMap<(String, Mass), GoodsMarket<'a>> = BTreeMap::new();
+
+    for peer in peer_prices(dossier) {
+        if wanted.contains(&(peer.price.hs_code.as_str(), peer.price.mass)) {
+            let goods = (peer.price.hs_code.clone(), peer.price.mass);
+            let market = out.entry(goods).or_default();
+            market.peers.entry(peer.money).or_default().push(peer);
+        }
+    }
+
+    out.values_mut()
+        .for_each(|market| market.find_medians(dossier.policy.peers_min));
+    out
 }
 
 /// The entries that put what an item costs a kilogram.
@@ -138,30 +208,6 @@ fn valued_by<'a>(entry: &'a Facts, price: &'a Price) -> impl Iterator<Item = &'a
     })
 }
 
-/// The medians of a price's peers, by currency, where they are many enough.
-fn medians<'a>(
-    peers: &[PeerPrice<'a>],
-    price: &Price,
-    dossier: &Dossier,
-) -> BTreeMap<&'a str, f64> {
-    let mut by_currency: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for peer in peers.iter().filter(|peer| peer.is_peer_of(price)) {
-        let of_currency = by_currency.entry(peer.money).or_default();
-        of_currency.push(peer.price.per_kg);
-    }
-
-    // A policy that asks for no peers has no median either.
-    let enough = (dossier.policy.peers_min as usize).max(1);
-    let many = by_currency
-        .into_iter()
-        .filter(|(_, all)| all.len() >= enough);
-    many.map(|(money, mut all)| {
-        all.sort_by(f64::total_cmp);
-        (money, all[all.len() / 2])
-    })
-    .collect()
-}
-
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     if !anchor.is_customs_entry() {
@@ -169,58 +215,60 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     }
 
     let permille = f64::from(dossier.policy.undervalue_permille);
-    let peers = peer_prices(dossier);
-    let mut found: BTreeMap<String, Contradiction> = BTreeMap::new();
-    for price in prices(anchor) {
+    let declared = prices(anchor);
+    let markets = markets(dossier, &declared);
+    let mut cited: BTreeMap<(&str, Mass), CitedEntries> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Contradiction> = BTreeMap::new();
+
+    for price in &declared {
         // One item is told once, by its net mass where that says it.
-        if found.contains_key(&price.item) {
+        if found.contains_key(price.item.as_str()) {
             continue;
         }
 
-        let medians = medians(&peers, &price, dossier);
-
-        // Whoever leaves the currency out is held against the one that speaks for him most.
-        let (money, median) = match currency(anchor) {
-            Some(own) => (own, medians.get(own).copied()),
-            None => {
-                let least = medians.iter().min_by(|a, b| a.1.total_cmp(b.1));
-                least.map_or(("", None), |(money, median)| (*money, Some(*median)))
-            }
-        };
-
-        let Some(median) = median.filter(|m| price.per_kg * 1_000.0 < m * permille) else {
+        let goods = (price.hs_code.clone(), price.mass);
+        let market = markets.get(&goods);
+        let held_against = market.and_then(|market| {
+            let (money, median) = market.median_for(currency(anchor))?;
+            Some((market, money, median))
+        });
+        let is_below = |median: f64| price.per_kg * 1_000.0 < median * permille;
+        let Some((market, money, median)) = held_against.filter(|(.., m)| is_below(*m)) else {
             continue;
         };
 
-        let (own, median) = (format!("{:.0}", price.per_kg), format!("{median:.0}"));
-        let goods = &price.hs_code;
-        let says = match currency(anchor) {
-            Some(_) => Says::Undervalued {
-                goods,
-                own: &own,
-                median: &median,
-            },
-            None => Says::NoCurrency {
-                goods,
-                own: &own,
-                median: &median,
-                currency: money,
-            },
-        };
-        // The peers change with every entry; what is held against this one is its own value.
-        let evidence = json!({"hs_code": price.hs_code, "per_kg_minor": price.per_kg.round()});
-
-        let told = Contradiction::new(price.item.clone(), anchor.began_ms(), says, evidence)
-            .citing(anchor, valued_by(anchor, &price));
-        let compared = peers.iter().filter(|peer| peer.is_peer_of(&price));
-        let compared = compared.filter(|peer| peer.money == money);
-        let told = compared.fold(told, |told, peer| {
-            told.beside(peer.entry, valued_by(peer.entry, &peer.price))
-        });
-        found.insert(price.item, told);
+        let mut told = undervalued(anchor, price, (money, median));
+        // All that an entry declares is held against one currency of a market.
+        let peers = cited.entry((price.hs_code.as_str(), price.mass));
+        told.peers = peers.or_insert_with(|| market.cited(money)).clone();
+        found.insert(price.item.as_str(), told);
     }
 
     found.into_values().collect()
+}
+
+/// The finding of one item, beside the median of its peers in a currency.
+fn undervalued(anchor: &Facts, price: &Price, (money, median): (&str, f64)) -> Contradiction {
+    let (own, median) = (format!("{:.0}", price.per_kg), format!("{median:.0}"));
+    let goods = &price.hs_code;
+    let says = match currency(anchor) {
+        Some(_) => Says::Undervalued {
+            goods,
+            own: &own,
+            median: &median,
+        },
+        None => Says::NoCurrency {
+            goods,
+            own: &own,
+            median: &median,
+            currency: money,
+        },
+    };
+    // The peers change with every entry; what is held against this one is its own value.
+    let evidence = json!({"hs_code": price.hs_code, "per_kg_minor": price.per_kg.round()});
+
+    Contradiction::new(price.item.clone(), anchor.began_ms(), says, evidence)
+        .citing(anchor, valued_by(anchor, price))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! R03: declared against weighed mass beyond tolerance; weighings that spread; mass changed after
 //! the assessment.
 
+mod load_steps;
+
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     consignment::{Consignment, Load, PUT_ON, TAKEN_OFF},
@@ -8,6 +10,7 @@ use crate::{
     passages::empty_containers_kg,
     sentences,
 };
+use load_steps::{MOVED, is_before, is_unexplained, is_written_by, steps};
 use serde_json::json;
 use wadi_record::says_nothing;
 
@@ -19,8 +22,6 @@ pub(crate) const RULE: Rule = Rule {
     judge,
 };
 
-/// Events by which goods are moved off a truck or on it.
-const MOVED: [&str; 3] = ["unloaded", "transhipped", "reloaded"];
 /// What an empty truck with its trailer weighs at most, kilograms.
 const EMPTY_TRUCK_KG: i64 = 20_000;
 
@@ -66,7 +67,7 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
 
     let grams = all.entries.iter().filter_map(|e| e.sum("goods", "gross_g"));
     let declared_kg = total(grams) / 1_000;
-    let weighed = all.loads.iter().map(|load| LoadMass::of(load, permille));
+    let weighed = all.loads.iter().map(|load| LoadMass::of(dossier, load));
     let weighed: Vec<LoadMass<'_>> = weighed.collect();
 
     let most: Vec<WeighedMass<'_>> = weighed.iter().filter_map(|load| load.most).collect();
@@ -110,19 +111,19 @@ struct LoadMass<'a> {
 }
 
 impl<'a> LoadMass<'a> {
-    fn of(load: &Load<'a>, permille: u32) -> Self {
+    fn of(dossier: &Dossier, load: &Load<'a>) -> Self {
         let mut out = Self::default();
         let mut is_part = false;
         for station in &load.stations {
             let truck = station.passage;
-            let taken_off: Vec<Fact<'a>> = truck.moved(&TAKEN_OFF).collect();
+            let taken_off: Vec<Fact<'a>> = truck.moved(dossier, &TAKEN_OFF).collect();
             let packages = |all: &[Fact<'_>]| total(all.iter().filter_map(Fact::packages_moved));
-            let put_on: Vec<Fact<'a>> = truck.moved(&PUT_ON).collect();
+            let put_on: Vec<Fact<'a>> = truck.moved(dossier, &PUT_ON).collect();
             let goes_on_whole = packages(&put_on) >= packages(&taken_off);
 
-            let first_ms = taken_off.iter().map(|e| e.at_ms()).min();
-            let before = first_ms.and_then(|ms| latest_net(truck, permille, ms));
-            let latest = latest_net(truck, permille, i64::MAX);
+            let is_full = |w: &Fact<'_>| taken_off.iter().all(|e| is_before(dossier, w, e));
+            let before = latest_net(dossier, truck, is_full).filter(|_| !taken_off.is_empty());
+            let latest = latest_net(dossier, truck, |_| true);
             let mass = |net: NetMass<'a>| WeighedMass { truck, net };
 
             let both = [before, latest].into_iter().flatten().map(mass);
@@ -283,13 +284,18 @@ impl<'a> NetMass<'a> {
     }
 }
 
-/// Of a record's attested weighings until a time the latest of its load, with the net mass; where
-/// all call it empty, the latest of these. The empty truck may be weighed before or after.
-fn latest_net(weighed: &Facts, permille: u32, until_ms: i64) -> Option<NetMass<'_>> {
-    let attested: Vec<Fact<'_>> = weighed.weighings().filter(Fact::attested).collect();
-    let empty = empty_weighing(weighed, &attested, permille);
-    let all = attested.into_iter().filter(|w| w.at_ms() <= until_ms);
-    let all: Vec<NetMass<'_>> = all
+/// Of some attested weighings of a record the latest of its load, with the net mass; where all call
+/// it empty, the latest of these. The empty truck may be weighed before or after.
+fn latest_net<'a>(
+    dossier: &Dossier,
+    weighed: &'a Facts,
+    is_meant: impl Fn(&Fact<'a>) -> bool,
+) -> Option<NetMass<'a>> {
+    let permille = dossier.policy.weight_permille;
+    let attested: Vec<Fact<'a>> = weighed.weighings().filter(Fact::attested).collect();
+    let empty = empty_weighing(dossier, weighed, &attested);
+    let all = attested.into_iter().filter(is_meant);
+    let all: Vec<NetMass<'a>> = all
         .filter_map(|w| NetMass::of(w, empty, permille))
         .collect();
 
@@ -303,7 +309,7 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
     let entry = &dossier.anchor;
     let declared_kg = entry.sum("goods", "gross_g")? / 1_000;
     let permille = dossier.policy.weight_permille;
-    let found = latest_net(entry, permille, i64::MAX)?;
+    let found = latest_net(dossier, entry, |_| true)?;
     let net = found.kg;
     let containers = entry.texts("container", "").into_iter();
     let containers = containers.filter(|text| !says_nothing(text)).count();
@@ -352,12 +358,16 @@ fn gross_alone(weighed: &Fact<'_>) -> Option<i64> {
 
 /// The lightest of the weighings that may be of the empty truck: tankers and bulk are weighed when
 /// they come and when they leave, and each time the scale tells a gross. Where packages were moved
-/// on a truck nobody can tell whether it was empty before or after.
-fn empty_weighing<'a>(weighed: &Facts, all: &[Fact<'a>], permille: u32) -> Option<Fact<'a>> {
-    if weighed.moved(&MOVED).next().is_some() {
+/// on a truck nobody can tell whether it was empty before or after; what is said of that once the
+/// last weighing was written tells nothing.
+fn empty_weighing<'a>(dossier: &Dossier, weighed: &Facts, all: &[Fact<'a>]) -> Option<Fact<'a>> {
+    let last = all.iter().max_by_key(|w| w.entered_ms())?;
+    let mut moved = weighed.moved(dossier, &MOVED);
+    if moved.any(|e| is_written_by(dossier, &e, last)) {
         return None;
     }
 
+    let permille = dossier.policy.weight_permille;
     let may_be_empty = |w: &&Fact<'_>| {
         let is_light = w
             .int("gross_kg")
@@ -402,87 +412,25 @@ fn is_tare_of_another(
     })
 }
 
-/// What happened to a load between two weighings, and they.
-enum LoadStep {
-    /// It was weighed, kilograms.
-    Weighed(i64),
-    /// Goods came off: it may weigh less.
-    TakenOff,
-    /// Goods came on it: it may weigh more.
-    PutOn,
-}
-
-/// Whether masses differ by more than is allowed, and nothing that was moved between explains it.
-fn is_unexplained(steps: &[(i64, LoadStep)], allowed: i64) -> bool {
-    let mut least: Option<i64> = None;
-    let mut most: Option<i64> = None;
-    steps.iter().any(|(_, step)| match step {
-        LoadStep::TakenOff => {
-            most = None;
-            false
-        }
-        LoadStep::PutOn => {
-            least = None;
-            false
-        }
-        LoadStep::Weighed(mass) => {
-            let is_lighter = most.is_some_and(|most| most.saturating_sub(*mass) > allowed);
-            let is_heavier = least.is_some_and(|least| mass.saturating_sub(least) > allowed);
-            most = Some(most.map_or(*mass, |most| most.max(*mass)));
-            least = Some(least.map_or(*mass, |least| least.min(*mass)));
-            is_lighter || is_heavier
-        }
-    })
-}
-
-/// Weighings and movements of one record, in the order in which they happened.
-fn steps(weighed: &Facts, masses: &[(i64, i64)], is_tare: bool) -> Vec<(i64, LoadStep)> {
-    let all = masses.iter();
-    let mut steps: Vec<(i64, LoadStep)> =
-        all.map(|(at, kg)| (*at, LoadStep::Weighed(*kg))).collect();
-    let taken_off = weighed
-        .moved(&TAKEN_OFF)
-        .map(|e| (e.at_ms(), LoadStep::TakenOff));
-    steps.extend(taken_off);
-    let put_on = weighed.moved(&PUT_ON).map(|e| (e.at_ms(), LoadStep::PutOn));
-    steps.extend(put_on);
-
-    // With the goods a trailer or a container may go or come, either way.
-    if is_tare {
-        let both = weighed.moved(&MOVED).flat_map(|e| {
-            let at_ms = e.at_ms();
-            [(at_ms, LoadStep::TakenOff), (at_ms, LoadStep::PutOn)]
-        });
-        steps.extend(both);
-    }
-
-    steps.sort_by_key(|(at_ms, _)| *at_ms);
-    steps
-}
-
 fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     let permille = dossier.policy.weight_permille;
     let all: Vec<Fact<'_>> = weighed.weighings().collect();
-    let empty = empty_weighing(weighed, &all, permille);
+    let empty = empty_weighing(dossier, weighed, &all);
     let is_laden = |w: &&Fact<'_>| {
         let is_tare = is_tare_of_another(w, &all, empty.as_ref(), permille);
         !is_tare && !says_empty(w, permille)
     };
     let laden: Vec<&Fact<'_>> = all.iter().filter(is_laden).collect();
 
-    let gross = laden
-        .iter()
-        .filter_map(|w| Some((w.at_ms(), w.int("gross_kg")?)));
-    let gross: Vec<(i64, i64)> = gross.collect();
-    let net = laden.iter().filter_map(|w| Some((w.at_ms(), w.net_kg()?)));
-    let net: Vec<(i64, i64)> = net.collect();
-    let tare = all
-        .iter()
-        .filter_map(|w| Some((w.at_ms(), w.int("tare_kg")?)));
-    let tare: Vec<(i64, i64)> = tare.collect();
+    let gross = laden.iter().filter_map(|w| Some((**w, w.int("gross_kg")?)));
+    let gross: Vec<(Fact<'_>, i64)> = gross.collect();
+    let net = laden.iter().filter_map(|w| Some((**w, w.net_kg()?)));
+    let net: Vec<(Fact<'_>, i64)> = net.collect();
+    let tare = all.iter().filter_map(|w| Some((*w, w.int("tare_kg")?)));
+    let tare: Vec<(Fact<'_>, i64)> = tare.collect();
 
     // A scale errs by what stands on it: net and tare may differ by what the gross may.
-    let most_of = |masses: &[(i64, i64)]| masses.iter().map(|(_, kg)| *kg).max();
+    let most_of = |masses: &[(Fact<'_>, i64)]| masses.iter().map(|(_, kg)| *kg).max();
     let greatest = most_of(&gross).or(most_of(&net)).or(most_of(&tare))?;
     let allowed = greatest
         .saturating_mul(i64::from(permille))
@@ -490,8 +438,8 @@ fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
 
     let judged = [("gross", gross), ("net", net), ("tare", tare)];
     let (what, masses) = judged.into_iter().find(|(what, masses)| {
-        let steps = steps(weighed, masses, *what == "tare");
-        is_unexplained(&steps, allowed)
+        let steps = steps(dossier, weighed, masses, *what == "tare");
+        is_unexplained(dossier, &steps, allowed)
     })?;
     let masses: Vec<i64> = masses.into_iter().map(|(_, kg)| kg).collect();
     let (least, most) = (*masses.iter().min()?, *masses.iter().max()?);

@@ -1,12 +1,15 @@
 //! R20, over the cohort of a device: a clock beyond doubt; a device's numbers with a gap or a
 //! repeat, and a counter that began anew.
 
+mod anew;
+
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     asks::sequence_back,
     numbers::{apart, seconds_ms, whole},
     sentences,
 };
+use anew::begun_anew;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,48 +56,6 @@ fn of_crossing(dossier: &Dossier) -> impl Iterator<Item = &Facts> {
     let all = dossier.peers.iter().chain(&dossier.linked);
     all.chain([&dossier.anchor])
         .filter(move |r| r.crossing() == crossing)
-}
-
-/// Counters that began anew: runs whose first number came after that of another run.
-fn begun_anew(dossier: &Dossier) -> Vec<Contradiction> {
-    let own = numbered(&dossier.anchor).filter(|n| n.number == 1 && !n.run.is_empty());
-    let found = own.filter_map(|own| {
-        let others = heard(dossier).filter(|n| {
-            n.number == 1
-                && n.device == own.device
-                && n.run != own.run
-                && (n.at_ms, n.entry) < (own.at_ms, own.entry)
-        });
-        let before = others.max_by_key(|n| (n.at_ms, n.entry))?;
-
-        let Numbered {
-            device,
-            run,
-            entry,
-            at_ms,
-            ..
-        } = own;
-        let says = Says::Anew {
-            device,
-            run,
-            before: before.run,
-            kind: if before.run.is_empty() {
-                "first"
-            } else {
-                "named"
-            },
-        };
-        let evidence = json!({
-            "device": device,
-            "run": run,
-            "before": before.run,
-            "entries": [before.entry, entry],
-        });
-        let found = Contradiction::new(format!("anew {device}"), at_ms, says, evidence);
-        Some(found.of_cause(json!({"device": device})).each(entry))
-    });
-
-    found.collect()
 }
 
 /// Numbers of devices that came twice, and those that are missing.

@@ -1,14 +1,16 @@
 //! R18: stored and never taken out after the release, with or without conditions; taken out while
 //! the hold was open; more taken out than came in; a cold chain broken.
 
+mod stock;
+
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
-    held_spans::HeldSpan,
     numbers::{hours_ms, total},
     sentences,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
+use stock::HoldStock;
 use wadi_record::normalise_label;
 
 pub(crate) const RULE: Rule = Rule {
@@ -32,23 +34,19 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
+    let stock = HoldStock::of(dossier);
     let mut out = Vec::new();
-    out.extend(left_in_store(dossier));
-    out.extend(taken_under_hold(dossier));
+    out.extend(left_in_store(dossier, &stock));
+    out.extend(taken_under_hold(dossier, &stock));
     out.extend(surplus(hold));
     out.extend(warmed(dossier));
     out
 }
 
 /// Released, and never taken out of the store.
-fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
+fn left_in_store(dossier: &Dossier, stock: &HoldStock<'_>) -> Option<Contradiction> {
     let hold = &dossier.anchor;
-    let releases = hold.any(&["released", "conditional"]);
-    let released_ms = releases.map(|e| e.at_ms()).max()?;
-    if !hold.has("store.in") || hold.has("store.out") || hold.is_open_hold() {
-        return None;
-    }
-
+    let released_ms = stock.left_since()?;
     let due_ms = released_ms.saturating_add(hours_ms(dossier.policy.store_out_h));
     let says = Says::Left {
         hold: hold.printed(),
@@ -60,31 +58,22 @@ fn left_in_store(dossier: &Dossier) -> Option<Contradiction> {
 
 /// Goods that were taken out of the store while the hold was open, and did not come back into one.
 /// What was rejected is taken out to be destroyed, or sent back.
-fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
+fn taken_under_hold<'a>(dossier: &'a Dossier, stock: &HoldStock<'a>) -> Vec<Contradiction> {
     let hold = &dossier.anchor;
-    let rejected_ms = hold.first_ms("rejected").unwrap_or(i64::MAX);
-    let spans = hold.spans();
-    let outs = hold.events("store.out").filter(|e| e.at_ms() < rejected_ms);
-    let outs = outs.filter(|e| !is_of_part_let_go(hold, &spans, e) && !is_sample(hold, e));
-    let taken: Vec<(i64, Fact<'_>)> = outs
-        .filter_map(|e| Some((held_since(&spans, &e)?, e)))
-        .collect();
-    let Some(first_ms) = taken.iter().map(|(at_ms, _)| *at_ms).min() else {
-        return Vec::new();
+    let wait_ms = hours_ms(dossier.policy.counterpart_h);
+    // Who writes afterwards that they had been rejected, and dates it back, lets nothing go.
+    let is_rejected = |e: &Fact<'_>| {
+        let until_ms = e.known_from_ms().saturating_add(wait_ms);
+        let mut rejected = hold.events("rejected");
+        rejected.any(|r| r.at_ms() <= e.at_ms() && r.entered_ms() <= until_ms)
     };
 
-    // It may have been put into another slot.
-    let taken: Vec<Fact<'_>> = taken.into_iter().map(|(_, e)| e).collect();
-    let came = hold.events("store.in");
-    let back: Vec<Fact<'_>> = came.filter(|e| e.at_ms() >= first_ms).collect();
-    let amount = |all: &[Fact<'_>], unit: &str| total(all.iter().filter_map(|e| e.int(unit)));
-    let mut units = UNITS.into_iter();
-    if !back.is_empty() && units.all(|unit| amount(&back, unit) >= amount(&taken, unit)) {
-        return Vec::new();
-    }
+    let outs = hold.events("store.out").filter(|e| !is_rejected(e));
+    let held = outs.filter(|e| stock.held_since(e).is_some());
+    let taken = held.filter(|e| !stock.lets_go(e) && !stock.is_sample(e));
+    let taken: Vec<Fact<'a>> = taken.collect();
 
-    let wait_ms = hours_ms(dossier.policy.counterpart_h);
-    let told = taken.into_iter().map(|e| {
+    let told = stock.not_brought_back(&taken).into_iter().map(|e| {
         let says = Says::UnderHold {
             hold: hold.printed(),
             officer: e.officer(),
@@ -102,71 +91,6 @@ fn taken_under_hold(dossier: &Dossier) -> Vec<Contradiction> {
             .until([hold.crossing(), "HUB"], due_ms)
     });
     told.collect()
-}
-
-/// What a store counts in.
-const UNITS: [&str; 3] = ["quantity", "packages", "mass_g"];
-/// A sample is at most so small a part of what came in, and all samples together are.
-const SAMPLE_PART: i64 = 100;
-const SAMPLES_PART: i64 = 10;
-
-/// How much of a unit some movements told.
-fn amount_of<'a>(moved: impl Iterator<Item = Fact<'a>>, unit: &str) -> i64 {
-    total(moved.filter_map(|e| e.int(unit)))
-}
-
-/// Whether goods that were taken out may be those of a placement that was let go by then: of a hold
-/// with several, what is left lies there for those that are open.
-fn is_of_part_let_go(hold: &Facts, spans: &[HeldSpan<'_>], out: &Fact<'_>) -> bool {
-    if !spans.iter().any(|span| !span.ended_before(out).is_empty()) {
-        return false;
-    }
-
-    let by_then = |kind| {
-        let all = hold.events(kind);
-        all.filter(|e| (e.at_ms(), e.id()) <= (out.at_ms(), out.id()))
-    };
-    let told = UNITS.map(|unit| {
-        let came = amount_of(by_then("store.in"), unit);
-        let went = amount_of(by_then("store.out"), unit);
-        (went > 0).then_some(came.saturating_sub(went))
-    });
-    let mut left = told.into_iter().flatten().peekable();
-    left.peek().is_some() && left.all(|left| left > 0)
-}
-
-/// Whether goods that were taken out are the sample that the same entry tells of: one package, or a
-/// small part of all.
-fn is_sample(hold: &Facts, out: &Fact<'_>) -> bool {
-    let takes_sample = |e: &Fact<'_>| {
-        let mut samples = hold.events("sample.taken");
-        samples.any(|sample| sample.entry() == e.entry())
-    };
-    if !takes_sample(out) || UNITS.iter().all(|unit| out.int(unit).is_none()) {
-        return false;
-    }
-
-    let is_small = |unit: &str| {
-        let came = amount_of(hold.events("store.in"), unit);
-        let samples = hold.events("store.out").filter(takes_sample);
-        let least = i64::from(unit != "mass_g");
-        let own = out.int(unit).unwrap_or(0);
-        own <= (came / SAMPLE_PART).max(least)
-            && amount_of(samples, unit) <= (came / SAMPLES_PART).max(least)
-    };
-    UNITS.into_iter().all(is_small)
-}
-
-/// When goods were taken from under one of a hold's placements: while it was open, or by a word
-/// that was written while it was.
-fn held_since(spans: &[HeldSpan<'_>], e: &Fact<'_>) -> Option<i64> {
-    let is_open = |span: &HeldSpan<'_>| span.held_at(e.at_ms()) && span.placed_by_word(e).is_none();
-    if spans.iter().any(is_open) {
-        return Some(e.at_ms());
-    }
-
-    let is_written = spans.iter().any(|span| span.held_when_written(e));
-    is_written.then(|| e.entered_ms())
 }
 
 /// More went out of the store than came in.
@@ -367,6 +291,201 @@ mod tests {
         assert_eq!(found(1, ""), []);
         assert_eq!(found(1, "another"), [Phase::Firm]);
         assert_eq!(found(150, ""), [Phase::Firm], "that is no sample");
+    }
+
+    /// A hold on two loads, each placed and stored by itself, of a hundred packages.
+    fn two_loads(more: &[serde_json::Value]) -> Facts {
+        let stored = |at_ms: i64, slot: &str| {
+            let data = json!({"slot": slot, "packages": 100});
+            event("store.in", at_ms, data)
+        };
+        let loads = [
+            event("hold.placed", 1, json!({})),
+            stored(2, "A"),
+            event("hold.placed", 3, json!({})),
+            stored(4, "B"),
+        ];
+        hold("H1", json!({}), &[&loads[..], more].concat())
+    }
+
+    fn taken_from(slot: &str, at_ms: i64, packages: i64) -> serde_json::Value {
+        let data = json!({"slot": slot, "packages": packages});
+        event("store.out", at_ms, data)
+    }
+
+    fn let_go(placement: &str, at_ms: i64) -> serde_json::Value {
+        event("released", at_ms, json!({"holds": [placement]}))
+    }
+
+    #[test]
+    fn the_release_of_one_load_lets_no_other_one_go() {
+        let first = || let_go("hold.placed@1", 40);
+        let found = |more: &[serde_json::Value]| firm("R18", two_loads(more), vec![]);
+
+        assert_eq!(found(&[first(), taken_from("a", 50, 100)]), []);
+        let part = [first(), taken_from("A", 45, 100), taken_from("B", 50, 60)];
+        assert_eq!(found(&part), [Phase::Firm], "something stays, of the other");
+        let both = let_go("hold.placed@3", 41);
+        let all = [
+            first(),
+            both,
+            taken_from("A", 50, 100),
+            taken_from("B", 50, 100),
+        ];
+        assert_eq!(found(&all), []);
+
+        // More than there was of it is of the other, whatever slot somebody writes.
+        let too_much = [first(), taken_from("A", 50, 150)];
+        assert_eq!(found(&too_much), [Phase::Firm]);
+        let elsewhere = [first(), taken_from("A", 45, 50), taken_from("Z", 50, 50)];
+        assert_eq!(found(&elsewhere), [Phase::Firm]);
+    }
+
+    #[test]
+    fn a_sample_of_one_load_makes_the_next_one_no_part_of_it() {
+        let of_entry = |mut said: serde_json::Value| {
+            said["entry"] = "sampling".into();
+            said
+        };
+        let events = [
+            event("hold.placed", 1, json!({})),
+            event("store.in", 2, json!({"slot": "A", "packages": 100})),
+            of_entry(event("sample.taken", 3, json!({"sample": "S1"}))),
+            of_entry(taken_from("A", 3, 1)),
+            event("hold.placed", 4, json!({})),
+            event("store.in", 5, json!({"slot": "B", "packages": 100})),
+            let_go("hold.placed@4", 40),
+            taken_from("B", 50, 100),
+        ];
+        let found = |events: &[serde_json::Value]| {
+            let held = hold("H1", json!({}), events);
+            firm("R18", held, vec![])
+        };
+
+        assert_eq!(found(&events), []);
+        let more = [&events[..], &[taken_from("A", 55, 5)]].concat();
+        assert_eq!(found(&more), [Phase::Firm], "the first one is held");
+    }
+
+    #[test]
+    fn a_placement_that_is_made_later_and_let_go_opens_no_store() {
+        let events = |more: &[serde_json::Value]| {
+            let held = [
+                event("hold.placed", 1, json!({})),
+                event("store.in", 2, json!({"slot": "A", "packages": 200})),
+                event("hold.placed", 30, json!({})),
+            ];
+            let held = hold("H1", json!({}), &[&held[..], more].concat());
+            firm("R18", held, vec![])
+        };
+
+        let later = let_go("hold.placed@30", 40);
+        let found = events(&[later.clone(), taken_from("A", 50, 100)]);
+        assert_eq!(found, [Phase::Firm], "the first one holds all of it");
+        let moved = event("store.in", 51, json!({"slot": "C", "packages": 100}));
+        let found = events(&[later, taken_from("A", 50, 100), moved.clone()]);
+        assert_eq!(found, [], "it was put into another slot");
+        let mut before = moved;
+        before["at_ms"] = 36.into();
+        let found = events(&[
+            taken_from("A", 35, 100),
+            before,
+            let_go("hold.placed@30", 40),
+            taken_from("C", 50, 100),
+        ]);
+        assert_eq!(found, [Phase::Firm], "and is what it was there, too");
+
+        // The one that was placed later holds what was stored before, until it is let go as well.
+        let first = || let_go("hold.placed@1", 40);
+        assert_eq!(events(&[first(), taken_from("A", 50, 200)]), [Phase::Firm]);
+        let both = [
+            first(),
+            let_go("hold.placed@30", 41),
+            taken_from("A", 50, 200),
+        ];
+        assert_eq!(events(&both), []);
+    }
+
+    #[test]
+    fn who_moved_goods_is_not_told_for_what_another_one_took() {
+        let by = |officer: &str, mut said: serde_json::Value| {
+            said["officer"] = officer.into();
+            said
+        };
+        let back = json!({"slot": "C", "packages": 60});
+        let more = [
+            by("OF-1", taken_from("A", 50, 60)),
+            event("store.in", 51, back),
+            by("OF-2", taken_from("A", 60, 40)),
+        ];
+
+        let all = crate::reconcile(&dossier(two_loads(&more), vec![], i64::MAX));
+        let of_rule: Vec<_> = all.iter().filter(|f| f.rule.code == "R18").collect();
+        assert_eq!(of_rule.len(), 1);
+        assert_eq!(of_rule[0].contradiction.evidence["officer"], "OF-2");
+    }
+
+    #[test]
+    fn each_load_that_was_let_go_has_to_leave_the_store() {
+        let found = |more: &[serde_json::Value]| firm("R18", two_loads(more), vec![]);
+        let first = || let_go("hold.placed@1", 40);
+        assert_eq!(found(&[first()]), [Phase::Firm], "the other is still held");
+        let second = || let_go("hold.placed@3", 41);
+        let one = [first(), second(), taken_from("B", 50, 100)];
+        assert_eq!(found(&one), [Phase::Firm], "it lies there");
+        let both = [&one[..], &[taken_from("A", 50, 100)]].concat();
+        assert_eq!(found(&both), []);
+    }
+
+    #[test]
+    fn one_sample_is_taken_of_a_slot_once() {
+        let found = |samples: i64, taken: &[(&str, i64)], later: i64| {
+            let mut events = vec![
+                event("hold.placed", 1, json!({})),
+                event("store.in", 2, json!({"slot": "A", "packages": 20})),
+                event("store.in", 3, json!({"slot": "B", "packages": 20})),
+                event(
+                    "store.in",
+                    48 * HOUR_MS,
+                    json!({"slot": "A", "packages": later}),
+                ),
+            ];
+            let of_entry = |n: i64, mut said: serde_json::Value| {
+                said["id"] = format!("sampling#{n}").into();
+                said["entry"] = "sampling".into();
+                said
+            };
+            for n in 0..samples {
+                let sample = json!({"sample": format!("S{n}")});
+                events.push(of_entry(n, event("sample.taken", 50, sample)));
+            }
+            for (n, (slot, packages)) in (samples..).zip(taken) {
+                events.push(of_entry(n, taken_from(slot, 50, *packages)));
+            }
+            firm("R18", hold("H1", json!({}), &events), vec![])
+        };
+
+        assert_eq!(found(1, &[("A", 1)], 1), []);
+        assert_eq!(found(1, &[("A", 1), ("B", 1)], 1), [], "of all that came");
+        let twice = found(1, &[("A", 1), ("A", 1)], 1);
+        assert_eq!(twice, [Phase::Firm], "one of them is none");
+        assert_eq!(found(2, &[("A", 1), ("A", 1)], 1), []);
+        let grown = found(1, &[("A", 9)], 10_000);
+        assert_eq!(grown, [Phase::Firm], "what came later was no part of it");
+    }
+
+    #[test]
+    fn who_writes_later_that_goods_had_been_rejected_lets_none_of_them_go() {
+        let found = |entered_ms: i64| {
+            let mut rejected = event("rejected", 40, json!({"reason": "pests"}));
+            rejected["entered_ms"] = entered_ms.into();
+            let more = [rejected, taken_from("A", 50, 100)];
+            firm("R18", two_loads(&more), vec![])
+        };
+
+        assert_eq!(found(40), []);
+        assert_eq!(found(HOUR_MS), [], "on paper");
+        assert_eq!(found(99 * HOUR_MS), [Phase::Firm]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ended_alone::{StandsFor, ended_alone};
 use serde_json::json;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use wadi_record::KnownBy;
+use wadi_record::{KnownBy, normalise_reference};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R02",
@@ -45,6 +45,10 @@ sentences! {
     EndedByWordWithGoods = "R02-released-by-word-with-goods" {
         passage: record, hold: record, goods: record,
     }
+    LetOutAlone = "R02-let-out-alone" { passage: record, hold: record, officer: officer }
+    LetOutAloneWithGoods = "R02-let-out-alone-with-goods" {
+        passage: record, hold: record, officer: officer, goods: record,
+    }
     EndedAlone = "R02-ended-alone" {
         passage: record, hold: record, officer: officer, event: event,
     }
@@ -58,15 +62,13 @@ const TURNED_BACK: &str = "turned_back";
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
-    let own = anchor.known_by();
-    let trucks = if anchor.is_passage() {
-        went_on(dossier, &own)
-    } else if anchor.is_customs_entry() {
-        carrying(dossier, &own)
-    } else {
+    let is_asked = anchor.is_passage() || anchor.is_customs_entry();
+    if !is_asked || dossier.of("hold").next().is_none() {
         return Vec::new();
-    };
+    }
 
+    let own = anchor.known_by();
+    let carriers = Carrier::all_of(dossier, &own);
     let mut all = Vec::new();
     for hold in dossier.of("hold") {
         let held = hold.known_by();
@@ -74,16 +76,18 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             continue;
         }
 
-        let spans = hold.spans_on(anchor);
+        let is_sought = own.is_sought_by(&held);
+        let spans = hold.spans_on(anchor, is_sought);
         if anchor.is_passage() {
             let found = Passed::of(dossier, anchor, (hold, &spans), None);
             all.extend(found.map(|found| found.told(anchor, hold, None)));
         }
 
         // A hold that names the truck, too, is told there.
-        for (truck, known) in trucks.iter().filter(|(_, known)| !known.is_named_by(&held)) {
-            let joined = joined_by_word(dossier, &own, (*truck, known)).map(|link| {
-                let all = hold.spans_on(anchor).into_iter();
+        for carrier in carriers.iter().filter(|c| !c.known.is_named_by(&held)) {
+            let truck = carrier.truck;
+            let joined = carrier.joined_by.map(|link| {
+                let all = hold.spans_on(anchor, is_sought).into_iter();
                 all.map(|span| span.since(&link)).collect::<Vec<_>>()
             });
             let spans = joined.as_deref().unwrap_or(&spans);
@@ -95,14 +99,40 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     all
 }
 
+/// A truck that the goods of the anchor are on, or went on to.
+struct Carrier<'a> {
+    truck: &'a Facts,
+    known: &'a KnownBy,
+    /// The link that alone says so: it carried them from then on.
+    joined_by: Option<Fact<'a>>,
+}
+
+impl<'a> Carrier<'a> {
+    fn all_of(dossier: &'a Dossier, own: &KnownBy) -> Vec<Self> {
+        let trucks = match dossier.anchor.is_passage() {
+            true => went_on(dossier, own),
+            false => carrying(dossier, own),
+        };
+        let carrier = |(truck, known): (&'a Facts, &'a KnownBy)| Self {
+            truck,
+            known,
+            joined_by: joined_by_word(dossier, own, (truck, known)),
+        };
+        trucks.into_iter().map(carrier).collect()
+    }
+}
+
+/// The linked passages, each with what holds know it by.
+fn passages(dossier: &Dossier) -> impl Iterator<Item = (&Facts, &KnownBy)> {
+    dossier.known_beside().filter(|(r, _)| r.is_passage())
+}
+
 /// The trucks that carry what is entered: a hold on an entry holds them. The finding stands on the
 /// entry, since a passage does not know the holds of its entries.
-fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
+fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, &'a KnownBy)> {
     let others = dossier.beside();
-    let all: Vec<(&Facts, KnownBy)> = dossier
-        .of("passage")
-        .map(|truck| (truck, truck.known_by()))
-        .filter(|(_, own)| own.carries_beside(entry, &others, &dossier.policy))
+    let all: Vec<(&Facts, &KnownBy)> = passages(dossier)
+        .filter(|(_, own)| own.carries_beside(entry, others, &dossier.policy))
         .collect();
 
     // What left before the entry began carried what was entered afterwards only where no other did,
@@ -111,7 +141,7 @@ fn carrying<'a>(dossier: &'a Dossier, entry: &KnownBy) -> Vec<(&'a Facts, KnownB
     let is_there = all.iter().any(|(_, known)| !known.left_before(entry, 0));
     let allowed_ms = if is_there { 0 } else { late_ms };
     let links = dossier.anchor.links();
-    let is_meant = |(truck, known): &(&Facts, KnownBy)| {
+    let is_meant = |(truck, known): &(&Facts, &KnownBy)| {
         let is_linked = links.contains(&truck.id.as_str())
             || truck.links().contains(&dossier.anchor.id.as_str());
         is_linked || !known.left_before(entry, allowed_ms)
@@ -134,12 +164,10 @@ fn joined_by_word<'a>(
 
 /// The trucks that the goods of a passage went on to. A passage does not know the holds of another:
 /// the finding stands on the first.
-fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, KnownBy)> {
+fn went_on<'a>(dossier: &'a Dossier, first: &KnownBy) -> Vec<(&'a Facts, &'a KnownBy)> {
     let others = dossier.beside();
-    dossier
-        .of("passage")
-        .map(|truck| (truck, truck.known_by()))
-        .filter(|(_, known)| known.took_over_beside(first, &others, &dossier.policy))
+    passages(dossier)
+        .filter(|(_, known)| known.took_over_beside(first, others, &dossier.policy))
         .collect()
 }
 
@@ -152,6 +180,8 @@ enum HowPassed<'a> {
     Left,
     /// It was sent back where it came from while the placement held.
     TurnedBack,
+    /// It left while the placement held, and whoever let it out says alone that it was sent back.
+    LetOutAlone { officer: &'a str },
     /// Its exit is said to lie before the placement, and was written down while that held.
     LeftByWord { entered_ms: i64 },
     /// It is said to have been placed before the exit, and was written down after it: who opened
@@ -167,7 +197,7 @@ impl HowPassed<'_> {
     /// What is told of several: the surest one.
     fn rank(&self) -> u8 {
         match self {
-            Self::Left | Self::TurnedBack => 0,
+            Self::Left | Self::TurnedBack | Self::LetOutAlone { .. } => 0,
             Self::LeftByWord { .. } | Self::PlacedByWord { .. } | Self::EndedByWord { .. } => 1,
             Self::EndedAlone { .. } => 2,
         }
@@ -180,7 +210,8 @@ struct Passed<'a> {
     exit: Fact<'a>,
     placed_ms: i64,
     exits: usize,
-    /// All came off the truck before, and a store has until then to tell of it, Unix milliseconds.
+    /// Until then something may be told that explains it, Unix milliseconds: all came off the truck
+    /// before, and a store takes it in; or it was sent back, and what it brought is rejected.
     waits_ms: Option<i64>,
 }
 
@@ -198,13 +229,15 @@ impl<'a> Passed<'a> {
         let stands_for = || cell.get_or_init(|| StandsFor::of(dossier, truck, [Some(hold), goods]));
         // Of goods that went over from another truck nothing was on this one before.
         let first = goods.filter(|goods| goods.is_passage());
-        let over_ms = first.and_then(|first| first.over_since_ms(truck));
+        let over_ms = first.and_then(|first| first.over_since_ms(dossier, truck));
         let had_it = |exit: &Fact<'_>| over_ms.is_none_or(|over| exit.known_from_ms() >= over);
 
         let records: Vec<&Facts> = std::iter::once(truck).chain(first).collect();
         let lies = |exit: &Fact<'_>| in_store(dossier, &records, hold, exit);
 
-        for exit in exits(truck, hold).into_iter().filter(had_it) {
+        let let_out_by = let_out_alone(truck);
+        let exits = exits(dossier, truck, (hold, let_out_by.is_some()));
+        for exit in exits.into_iter().filter(had_it) {
             let passed = spans.iter().filter_map(|span| {
                 let alone = || {
                     // What is sent back does not go inland.
@@ -214,7 +247,7 @@ impl<'a> Passed<'a> {
                     let end = ended_alone(dossier, span, exit, &stands_for)?;
                     Some(HowPassed::EndedAlone { end })
                 };
-                let how = by_times(span, &exit).or_else(alone)?;
+                let how = by_times(span, &exit, let_out_by.as_ref()).or_else(alone)?;
                 Some((how, exit, span.placed_ms))
             });
             // Most exits pass no hold: what lies in a store is asked for the others alone.
@@ -227,9 +260,10 @@ impl<'a> Passed<'a> {
             .into_iter()
             .min_by_key(|(how, exit, placed_ms)| (how.rank(), exit.at_ms(), *placed_ms));
         let (how, exit, placed_ms) = first?;
-        let waits_ms = match lies(&exit) {
-            InStore::MayCome(due_ms) => Some(due_ms),
-            InStore::All | InStore::No => None,
+        let waits_ms = match (lies(&exit), how) {
+            (InStore::MayCome(due_ms), _) => Some(due_ms),
+            (_, HowPassed::TurnedBack) => Some(dossier.within_doubt(exit.known_from_ms())),
+            _ => None,
         };
         Some(Self {
             how,
@@ -248,6 +282,7 @@ impl<'a> Passed<'a> {
         let mut through_ms = left_ms;
         match self.how {
             HowPassed::Left | HowPassed::TurnedBack => {}
+            HowPassed::LetOutAlone { officer } => evidence["officer"] = officer.into(),
             HowPassed::LeftByWord { entered_ms }
             | HowPassed::PlacedByWord { entered_ms }
             | HowPassed::EndedByWord { entered_ms } => {
@@ -306,6 +341,11 @@ impl<'a> Passed<'a> {
         match (self.how, goods) {
             (HowPassed::Left, None) => Says::Left { passage, hold },
             (HowPassed::TurnedBack, None) => Says::TurnedBack { passage, hold },
+            (HowPassed::LetOutAlone { officer }, None) => Says::LetOutAlone {
+                passage,
+                hold,
+                officer,
+            },
             (HowPassed::LeftByWord { .. }, None) => Says::LeftByWord { passage, hold },
             (HowPassed::PlacedByWord { .. }, None) => Says::PlacedByWord { passage, hold },
             (HowPassed::EndedByWord { .. }, None) => Says::EndedByWord { passage, hold },
@@ -323,6 +363,12 @@ impl<'a> Passed<'a> {
             (HowPassed::TurnedBack, Some(goods)) => Says::TurnedBackWithGoods {
                 passage,
                 hold,
+                goods,
+            },
+            (HowPassed::LetOutAlone { officer }, Some(goods)) => Says::LetOutAloneWithGoods {
+                passage,
+                hold,
+                officer,
                 goods,
             },
             (HowPassed::LeftByWord { .. }, Some(goods)) => Says::LeftByWordWithGoods {
@@ -357,11 +403,19 @@ fn naming<'a>(record: &'a Facts, other: &'a Facts) -> Option<&'a str> {
 }
 
 /// How an exit passed a placement that held, by the times that are said and those of writing.
-fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
+fn by_times<'a>(
+    span: &HeldSpan<'_>,
+    exit: &Fact<'a>,
+    let_out_by: Option<&LetOutAlone<'_>>,
+) -> Option<HowPassed<'a>> {
+    let is_alone = let_out_by.is_some_and(|alone| alone.is_of(exit));
     if span.held_at(exit.at_ms()) {
         return Some(match span.placed_by_word(exit) {
             Some(entered_ms) => HowPassed::PlacedByWord { entered_ms },
             None if exit.kind() == TURNED_BACK => HowPassed::TurnedBack,
+            None if is_alone => HowPassed::LetOutAlone {
+                officer: exit.officer(),
+            },
             None => HowPassed::Left,
         });
     }
@@ -375,16 +429,52 @@ fn by_times<'a>(span: &HeldSpan<'_>, exit: &Fact<'_>) -> Option<HowPassed<'a>> {
     Some(HowPassed::EndedByWord { entered_ms })
 }
 
+/// Exits by which one officer let a truck out that, by the same officer's word alone, was sent back.
+struct LetOutAlone<'a> {
+    exits: Vec<Fact<'a>>,
+}
+
+impl LetOutAlone<'_> {
+    fn is_of(&self, exit: &Fact<'_>) -> bool {
+        self.exits.iter().any(|out| out.id() == exit.id())
+    }
+}
+
+/// Whether one officer alone says that a truck was sent back, and let it out after that: whoever
+/// lets a held truck go into the country would say so, too. Somebody else who sent it back, or who
+/// opened the gate for it, knows that it went where it came from.
+fn let_out_alone(truck: &Facts) -> Option<LetOutAlone<'_>> {
+    let is_led_back = truck.state() == "TURNED_BACK";
+    let back_ms = truck.last_ms(TURNED_BACK).filter(|_| is_led_back)?;
+    let came = truck.events("gate.in").map(|e| e.at_ms());
+    let came_ms = came.filter(|ms| *ms <= back_ms).max().unwrap_or(i64::MIN);
+
+    let back = truck.events(TURNED_BACK).filter(|e| e.at_ms() >= came_ms);
+    let exits = truck.events("gate.out").filter(|e| e.at_ms() >= back_ms);
+    let exits: Vec<Fact<'_>> = exits.collect();
+    let said = back.chain(exits.iter().copied());
+    let officers: BTreeSet<String> = said.map(|e| normalise_reference(e.officer())).collect();
+
+    let is_alone = !exits.is_empty() && officers.len() == 1;
+    is_alone.then_some(LetOutAlone { exits })
+}
+
 /// How a truck left: out by a gate, or sent back where it came from, where no gate let it out after
-/// that before it came in again. What a hold rejected goes back by right. The gate that leads it
-/// back where it was sent is no exit of its own.
-fn exits<'a>(truck: &'a Facts, hold: &Facts) -> Vec<Fact<'a>> {
+/// that before it came in again. What a hold rejected goes back by right: whoever rejects it and
+/// whoever sends it back write at one visit, by two clocks. The gate that leads it back where it
+/// was sent is no exit of its own, unless one officer alone says all of that.
+fn exits<'a>(
+    dossier: &Dossier,
+    truck: &'a Facts,
+    (hold, is_let_out_alone): (&Facts, bool),
+) -> Vec<Fact<'a>> {
     let is_rejected = |back: &Fact<'_>| {
+        let told = back.when_told().within_doubt(dossier);
         let mut rejected = hold.events("rejected");
-        rejected.any(|e| e.at_ms() <= back.at_ms() && e.known_from_ms() <= back.known_from_ms())
+        rejected.any(|e| e.when_told().is_by(told))
     };
     // The fold of states tells whether it was led back, or let go after all.
-    let is_led_back = truck.state() == "TURNED_BACK";
+    let is_led_back = truck.state() == "TURNED_BACK" && !is_let_out_alone;
     let back_ms = truck.last_ms(TURNED_BACK).filter(|_| is_led_back);
     let is_let_out = |back: &Fact<'_>| {
         let gates = truck.any(&["gate.in", "gate.out"]);
@@ -422,5 +512,7 @@ fn departures(truck: &Facts, mut exits: Vec<i64>) -> usize {
 
 #[cfg(test)]
 mod linked_late;
+#[cfg(test)]
+mod sent_back;
 #[cfg(test)]
 mod tests;

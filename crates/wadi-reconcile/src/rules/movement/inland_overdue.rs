@@ -1,9 +1,14 @@
 //! R26: goods let inland before their entry was released, and not cleared within the limit (72
 //! hours by default).
 
-use crate::{Contradiction, Dossier, Facts, Rule, numbers::hours_ms, sentences};
+use crate::{
+    Contradiction, Dossier, Facts, Rule,
+    marks::KnownMarks,
+    numbers::{apart, hours_ms},
+    sentences,
+};
 use serde_json::json;
-use wadi_record::says_nothing;
+use wadi_record::{KnownBy, says_nothing};
 
 pub(crate) const RULE: Rule = Rule {
     code: "R26",
@@ -25,27 +30,16 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    let inbound = dossier
-        .journey("passage")
-        .filter(|p| p.is_inbound() && p.state() != "TURNED_BACK");
-    // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that says
-    // so, too.
-    let in_transit = |p: &Facts| entry.shares(p, "transit.ref") && p.was_told("transit.ref");
-    let inland = inbound.filter(|p| !in_transit(p));
-    let left = inland.filter_map(|p| Some((p, p.last_ms("gate.out")?)));
-    let left = left.filter(|(p, left_ms)| !is_earlier_trip(dossier, p, *left_ms));
-    let left = left.filter(|(p, left_ms)| !is_trip_of_another(dossier, p, *left_ms));
-    let left = left.filter(|(p, _)| !is_later_trip(dossier, p) && !left_without(dossier, p));
-    let left = left.filter(|(p, left_ms)| !is_linked_afterwards(dossier, p, *left_ms));
-
-    let went: Vec<(&Facts, i64)> = left.collect();
-    let brings_other = |truck: &Facts| {
+    let journeys = Journeys::of(dossier);
+    let went: Vec<(&InlandTruck<'_>, i64)> = journeys.went_inland().collect();
+    let brings_other = |truck: &InlandTruck<'_>| {
         let mut first = went.iter();
-        first.any(|first| brings_another(entry, *first, truck))
+        first.any(|first| journeys.brings_another(*first, truck))
     };
     let told = went.iter().filter(|(truck, _)| !brings_other(truck));
 
     told.map(|&(truck, left_ms)| {
+        let truck = truck.facts;
         let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
         Contradiction::new(
             truck.id.clone(),
@@ -72,95 +66,237 @@ fn left_by(truck: &Facts, left_ms: i64) -> impl Iterator<Item = &str> {
     exits.map(|e| e.entry()).chain(way)
 }
 
-/// Whether a truck that has nothing of the entry but a plate had left with its goods before, and
-/// came again with an entry of its own.
-fn is_later_trip(dossier: &Dossier, truck: &Facts) -> bool {
-    let entry = &dossier.anchor;
-    let shares_goods = truck.is_linked_to(entry) || truck.shares_any(entry, "container");
-    if shares_goods {
-        return false;
-    }
-
-    let (own, declared) = (truck.known_by(), entry.known_by());
-    own.is_later_trip(&declared, &dossier.beside(), &dossier.policy)
+/// A passage of the entry's journey, as it is held against the others.
+struct InlandTruck<'a> {
+    facts: &'a Facts,
+    marks: &'a KnownMarks,
+    began_ms: i64,
+    is_inbound: bool,
+    /// It tells a container, and has neither that nor a seal, a transit reference or a link of the
+    /// entry's.
+    has_other_goods: bool,
+    other: OtherEntries,
 }
 
-/// Whether a truck came again, with a container that neither the entry nor its first trip names:
-/// the finding stands on that first trip, and its next entry may name the container alone.
-fn brings_another(entry: &Facts, (first, left_ms): (&Facts, i64), truck: &Facts) -> bool {
-    let shares = ["container", "seal"]
-        .iter()
-        .any(|what| truck.shares_any(entry, what) || truck.shares_any(first, what));
-    let is_later = left_ms >= entry.began_ms() && left_ms < truck.began_ms();
+/// The other entries that may be a truck's own, as far as they are alive.
+#[derive(Default)]
+struct OtherEntries {
+    /// When the first of them began, Unix milliseconds.
+    first_began_ms: Option<i64>,
+    /// When the first of them was known to be released, Unix milliseconds.
+    first_released_ms: Option<i64>,
+    /// When the last of them was; none where one is not released.
+    last_released_ms: Option<i64>,
+}
 
-    is_later
-        && !shares
-        && !truck.containers_told().is_empty()
-        && !truck.is_linked_to(entry)
-        && !entry.shares(truck, "transit.ref")
-        && first.shares_vehicle(truck)
+impl OtherEntries {
+    /// Those of a truck among all.
+    fn of<'a>(own: impl Iterator<Item = &'a OtherEntry<'a>>) -> Self {
+        let mut out = Self {
+            last_released_ms: Some(i64::MIN),
+            ..Self::default()
+        };
+
+        for entry in own {
+            let earliest = |known: Option<i64>, ms: i64| known.map_or(ms, |known| known.min(ms));
+            out.first_began_ms = Some(earliest(out.first_began_ms, entry.began_ms));
+            if let Some(ms) = entry.released_ms {
+                out.first_released_ms = Some(earliest(out.first_released_ms, ms));
+            }
+            let last = out.last_released_ms.zip(entry.released_ms);
+            out.last_released_ms = last.map(|(last, ms)| last.max(ms));
+        }
+
+        out
+    }
+}
+
+/// Another customs entry that was not cancelled.
+struct OtherEntry<'a> {
+    marks: &'a KnownMarks,
+    began_ms: i64,
+    /// When it was known to be released, Unix milliseconds.
+    released_ms: Option<i64>,
+}
+
+impl<'a> OtherEntry<'a> {
+    fn of(entry: &Facts, marks: &'a KnownMarks) -> Self {
+        let released = entry.events("entry.released");
+        Self {
+            marks,
+            began_ms: entry.began_ms(),
+            released_ms: released.map(|e| e.known_from_ms()).min(),
+        }
+    }
+}
+
+/// Whether a record is of a truck: they name each other, share a container, or share the vehicle
+/// within the time in which it comes once.
+fn is_of(
+    (own, began_ms): (&KnownMarks, i64),
+    (theirs, other_ms): (&KnownMarks, i64),
+    near_ms: i64,
+) -> bool {
+    let is_near = apart(began_ms, other_ms) <= near_ms;
+
+    own.is_linked_to(theirs)
+        || own.shares_container(theirs)
+        || is_near && own.shares_vehicle(theirs)
+}
+
+/// What an entry, its trucks and the other entries are known by: each record is read once, however
+/// many it is held against.
+struct Journeys<'a> {
+    dossier: &'a Dossier,
+    /// What the entry is known by.
+    marks: KnownMarks,
+    known: KnownBy,
+    began_ms: i64,
+    near_ms: i64,
+    trucks: Vec<InlandTruck<'a>>,
+}
+
+impl<'a> Journeys<'a> {
+    fn of(dossier: &'a Dossier) -> Self {
+        let entry = &dossier.anchor;
+        let marks = KnownMarks::of(entry);
+        let near_ms = dossier.near_ms();
+
+        let is_other =
+            |e: &Facts| e.is_customs_entry() && e.state() != "CANCELLED" && e.id != entry.id;
+        let others = dossier.marked().filter(|(e, _)| is_other(e));
+        let others: Vec<OtherEntry<'a>> = others.map(|(e, m)| OtherEntry::of(e, m)).collect();
+
+        let passages = dossier.marked().filter(|(p, _)| p.is_passage());
+        let passages = passages.filter(|(p, _)| dossier.is_of_journey(p));
+        let trucks = passages.map(|(facts, own)| {
+            let began_ms = facts.began_ms();
+            let is_own = |other: &&OtherEntry<'_>| {
+                is_of((own, began_ms), (other.marks, other.began_ms), near_ms)
+            };
+            let shares = own.shares_container(&marks)
+                || own.shares_seal(&marks)
+                || own.shares_transit(&marks)
+                || own.is_linked_to(&marks);
+
+            InlandTruck {
+                facts,
+                marks: own,
+                began_ms,
+                is_inbound: facts.is_inbound(),
+                has_other_goods: !shares && !facts.containers_told().is_empty(),
+                other: OtherEntries::of(others.iter().filter(is_own)),
+            }
+        });
+        let trucks: Vec<InlandTruck<'a>> = trucks.collect();
+
+        Self {
+            dossier,
+            known: entry.known_by(),
+            began_ms: entry.began_ms(),
+            marks,
+            near_ms,
+            trucks,
+        }
+    }
+
+    /// The trucks that went inland with these goods, as far as each of them tells, and when.
+    fn went_inland(&self) -> impl Iterator<Item = (&InlandTruck<'a>, i64)> {
+        let inbound = self.trucks.iter().filter(|truck| truck.is_inbound);
+        let inbound = inbound.filter(|truck| truck.facts.state() != "TURNED_BACK");
+        // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that
+        // says so, too.
+        let in_transit = move |truck: &InlandTruck<'_>| {
+            truck.marks.shares_transit(&self.marks) && truck.facts.was_told("transit.ref")
+        };
+
+        let inland = inbound.filter(move |truck| !in_transit(truck));
+        let left = inland.filter_map(|truck| Some((truck, truck.facts.last_ms("gate.out")?)));
+        left.filter(move |(truck, left_ms)| {
+            !self.is_earlier_trip(truck, *left_ms)
+                && !self.is_trip_of_another(truck, *left_ms)
+                && !self.is_later_trip(truck)
+                && !left_without(self.dossier, truck.facts)
+                && !is_linked_afterwards(self.dossier, truck.facts, *left_ms)
+        })
+    }
+
+    /// Whether a truck has a container of the entry, or names it or is named by it.
+    fn shares_goods(&self, truck: &InlandTruck<'_>) -> bool {
+        truck.marks.is_linked_to(&self.marks) || truck.marks.shares_container(&self.marks)
+    }
+
+    /// Whether a truck that has nothing of the entry but a plate had left with its goods before,
+    /// and came again with an entry of its own.
+    fn is_later_trip(&self, truck: &InlandTruck<'_>) -> bool {
+        if self.shares_goods(truck) {
+            return false;
+        }
+
+        let known = truck.facts.known_by();
+        known.is_later_trip(&self.known, self.dossier.beside(), &self.dossier.policy)
+    }
+
+    /// Whether a truck came again, with a container that neither the entry nor its first trip
+    /// names: the finding stands on that first trip, and its next entry may name the container
+    /// alone.
+    fn brings_another(
+        &self,
+        (first, left_ms): (&InlandTruck<'_>, i64),
+        truck: &InlandTruck<'_>,
+    ) -> bool {
+        let is_later = left_ms >= self.began_ms && left_ms < truck.began_ms;
+        let own = truck.marks;
+        let before = first.marks;
+
+        is_later
+            && truck.has_other_goods
+            && !own.shares_container(before)
+            && !own.shares_seal(before)
+            && own.shares_vehicle(before)
+    }
+
+    /// Whether a truck had left before the entry began, with other goods: long before, or with
+    /// those of an entry that was there by then. One that left shortly before, and of which there
+    /// is no other entry, went ahead of its papers.
+    fn is_earlier_trip(&self, truck: &InlandTruck<'_>, left_ms: i64) -> bool {
+        let before_ms = self.began_ms.saturating_sub(left_ms);
+        if before_ms <= 0 || truck.marks.is_linked_to(&self.marks) {
+            return false;
+        }
+
+        let began_ms = truck.other.first_began_ms;
+        let is_declared = began_ms.is_some_and(|began_ms| began_ms <= left_ms);
+        is_declared || before_ms > self.near_ms
+    }
+
+    /// Whether a truck that has nothing of the entry but its vehicle left with the goods of another
+    /// entry, which was released by then, and came again with none but this one: it was registered
+    /// ahead of the later trip. As long as there is none, the truck may have brought both.
+    fn is_trip_of_another(&self, truck: &InlandTruck<'_>, left_ms: i64) -> bool {
+        let released_ms = truck.other.first_released_ms;
+        let has_own = released_ms.is_some_and(|ms| ms <= left_ms);
+        if !has_own || self.shares_goods(truck) {
+            return false;
+        }
+
+        let later = self.trucks.iter().filter(|later| {
+            later.is_inbound && later.began_ms > left_ms && later.facts.id != truck.facts.id
+        });
+        let mut again = later.filter(|later| later.marks.shares_vehicle(truck.marks));
+        again.any(|later| {
+            let released_ms = later.other.last_released_ms;
+            let has_none = released_ms.is_some_and(|ms| ms <= left_ms);
+            let entry = (&self.marks, self.began_ms);
+            has_none && is_of((later.marks, later.began_ms), entry, self.near_ms)
+        })
+    }
 }
 
 /// Whether all goods were unloaded from a truck before each of its exits, as into a bonded store.
 fn left_without(dossier: &Dossier, truck: &Facts) -> bool {
     let mut exits = truck.events("gate.out");
     exits.all(|out| truck.left_without(&dossier.anchor, dossier, &out))
-}
-
-/// Whether a truck had left before the entry began, with other goods: long before, or with those of
-/// an entry that was there by then. One that left shortly before, and of which there is no other
-/// entry, went ahead of its papers.
-fn is_earlier_trip(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
-    let entry = &dossier.anchor;
-    let before_ms = entry.began_ms().saturating_sub(left_ms);
-    if before_ms <= 0 || truck.is_linked_to(entry) {
-        return false;
-    }
-
-    let is_of_truck = |other: &Facts| {
-        truck.is_linked_to(other)
-            || truck.shares_any(other, "container")
-            || truck.shares_vehicle(other) && dossier.is_near(truck, other)
-    };
-    let mut others = dossier.of("customs-entry");
-    let is_declared =
-        others.any(|e| e.state() != "CANCELLED" && e.began_ms() <= left_ms && is_of_truck(e));
-
-    is_declared || before_ms > dossier.near_ms()
-}
-
-/// Whether a truck that has nothing of the entry but its vehicle left with the goods of another
-/// entry, which was released by then, and came again with none but this one: it was registered
-/// ahead of the later trip. As long as there is none, the truck may have brought both.
-fn is_trip_of_another(dossier: &Dossier, truck: &Facts, left_ms: i64) -> bool {
-    let entry = &dossier.anchor;
-    if truck.is_linked_to(entry) || truck.shares_any(entry, "container") {
-        return false;
-    }
-
-    let is_of = |truck: &Facts, other: &Facts| {
-        truck.is_linked_to(other)
-            || truck.shares_any(other, "container")
-            || truck.shares_vehicle(other) && dossier.is_near(truck, other)
-    };
-    let was_released = |other: &Facts| {
-        let mut released = other.events("entry.released");
-        other.state() != "CANCELLED" && released.any(|e| e.known_from_ms() <= left_ms)
-    };
-    let others = || {
-        let all = dossier.of("customs-entry");
-        all.filter(move |e| e.id != entry.id)
-    };
-    let has_own = others().any(|e| was_released(e) && is_of(truck, e));
-    let has_none = |later: &Facts| {
-        let mut left = others().filter(|e| e.state() != "CANCELLED" && !was_released(e));
-        !left.any(|e| is_of(later, e))
-    };
-
-    let mut later = dossier
-        .journey("passage")
-        .filter(|p| p.id != truck.id && p.is_inbound() && p.began_ms() > left_ms);
-    has_own && later.any(|p| p.shares_vehicle(truck) && is_of(p, entry) && has_none(p))
 }
 
 /// Whether a truck was said to carry these goods only once it had left, though the entry names

@@ -6,10 +6,12 @@ mod hooked;
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
-    numbers::{hours_ms, seconds_ms, total},
+    numbers::{hours_ms, total},
     sentences,
 };
+use gone::GoneByVehicle;
 use serde_json::json;
+use std::cell::OnceCell;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R15",
@@ -46,8 +48,10 @@ fn missing(dossier: &Dossier) -> Vec<Contradiction> {
         _ => return Vec::new(),
     };
 
+    let cell = OnceCell::new();
+    let gone = || cell.get_or_init(|| GoneByVehicle::of(dossier));
     let is_counterpart = |r: &Facts| match anchor.is_passage() {
-        true => stands(r) && may_be_its_entry(dossier, r),
+        true => stands(r) && may_be_its_entry(dossier, r, &gone),
         false => stands(r),
     };
     let took_over = || hooked::took_a_trailer(dossier) || handed_over::took_over(dossier);
@@ -62,9 +66,7 @@ fn missing(dossier: &Dossier) -> Vec<Contradiction> {
 
     // A truck that was diverted is declared where it arrives. Who sends it away once its entry is
     // due, or once it has left, keeps nothing waiting.
-    let left_ms = anchor.left().map_or(i64::MAX, |left| left.known_ms);
-    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    let until_ms = due_ms.min(left_ms.saturating_add(doubt_ms));
+    let until_ms = due_ms.min(dossier.left_by_ms(anchor));
     let elsewhere = anchor
         .events("diverted")
         .filter(|e| e.known_from_ms() <= until_ms)
@@ -130,7 +132,11 @@ fn stands(record: &Facts) -> bool {
 /// Whether an entry of the journey may be that of the truck. One that shares only a container with
 /// it, or that somebody named only after it had left, is not where its goods are known to have
 /// gone: out before the truck came, or on a truck of its own.
-fn may_be_its_entry(dossier: &Dossier, entry: &Facts) -> bool {
+fn may_be_its_entry<'s, 'd: 's>(
+    dossier: &Dossier,
+    entry: &Facts,
+    gone: &impl Fn() -> &'s GoneByVehicle<'d>,
+) -> bool {
     let truck = &dossier.anchor;
     let is_near = dossier.is_near(truck, entry)
         && (truck.shared_vehicle(entry) || truck.shares_any(entry, "seal"));
@@ -145,8 +151,8 @@ fn may_be_its_entry(dossier: &Dossier, entry: &Facts) -> bool {
 
     // What is captured when the truck is gone is no more than a link that is said later.
     let is_transit = truck.shares(entry, "transit.ref") && truck.was_told("transit.ref");
-    let is_gone = || gone::left_with_all(dossier, truck, entry).is_some();
-    if is_transit || is_linked_in_time(truck, entry) && !is_gone() {
+    let is_gone = || gone().left_with_all(truck, entry).is_some();
+    if is_transit || is_linked_in_time(dossier, entry) && !is_gone() {
         return true;
     }
 
@@ -203,9 +209,9 @@ fn load_kg(truck: &Facts) -> i64 {
 
 /// Whether one of the two was said to belong to the other before the truck had left, by what is
 /// said and by when it was written.
-fn is_linked_in_time(truck: &Facts, entry: &Facts) -> bool {
-    let left_ms = truck.left().map_or(i64::MAX, |left| left.known_ms);
-    truck.was_linked_by(entry, left_ms)
+fn is_linked_in_time(dossier: &Dossier, entry: &Facts) -> bool {
+    let truck = &dossier.anchor;
+    truck.was_linked_by(entry, dossier.left_by_ms(truck))
 }
 
 /// Whether another vehicle came that the entry names, or that names it, or with its plate; and was
@@ -350,6 +356,14 @@ mod tests {
         let exited = declared(&[event("entry.exited", 10 * DAY_MS - 1, json!({}))]);
         assert_eq!(firm("R15", linked(2), vec![exited]), [Phase::Firm]);
         assert_eq!(firm("R15", linked(0), vec![released()]), [], "in time");
+        let beside = |minutes: i64| {
+            let at_ms = 10 * DAY_MS + HOUR_MS + minutes * 60_000;
+            let link = event("link", at_ms, json!({"record": "E1"}));
+            late_truck(of_plate("22B2", "C9"), &[link])
+        };
+        let at_the_exit = firm("R15", beside(5), vec![released()]);
+        assert_eq!(at_the_exit, [], "beside the exit, by another clock");
+        assert_eq!(firm("R15", beside(15), vec![released()]), [Phase::Firm]);
         assert_eq!(
             firm("R15", linked(2), vec![declared(&[])]),
             [],

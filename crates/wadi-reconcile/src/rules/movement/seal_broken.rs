@@ -1,10 +1,12 @@
 //! R09: a missing, changed or reused seal.
 
+mod lawful;
 mod reuse;
 
-use crate::{Contradiction, Dossier, Fact, Facts, Rule, numbers::seconds_ms, sentences};
+use crate::{Contradiction, Dossier, Fact, Facts, Rule, sentences};
+use lawful::{LawfulSeals, is_among};
 use reuse::reused;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use wadi_record::{field_term, says_nothing};
 
@@ -34,7 +36,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let mut containers = passage.texts("container", "");
     containers.retain(|container| !says_nothing(container));
     let laden = passage.carries_goods() && !containers.is_empty();
-    let known_ms = passage.left().map_or(i64::MAX, |left| left.known_ms);
+    let known_ms = dossier.left_by_ms(passage);
     let mut under = reloaded_under(passage).filter(|e| e.known_from_ms() <= known_ms);
     let resealed = under.any(|e| !e.texts("seals").is_empty());
     let contested = passage.json["contested"]
@@ -43,6 +45,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     // What is written once it has left was on no door at the gate.
     let was_sealed = (is_sealed || contested) && was_sealed_by(passage, known_ms);
+    let left_ms = passage.left().map_or(i64::MIN, |_| known_ms);
+    let sealed_by_ms = left_ms.max(passage.ended_ms());
     if laden && passage.state() == "EXITED" && !was_sealed && !resealed {
         out.push(
             Contradiction::new(
@@ -53,20 +57,27 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 },
                 json!({"containers": containers}),
             )
-            .until([passage.crossing()], passage.ended_ms()),
+            .until([passage.crossing()], sealed_by_ms),
         );
     }
 
     let broken = passage.events("unloaded").map(|e| (e, e.texts("seals")));
-    let searched = searches(dossier).map(|e| (e, e.text("seal_before").into_iter().collect()));
+    let searched = dossier.searches();
+    let searched = searched.map(|e| (e, e.text("seal_before").into_iter().collect()));
+    let lawful = LawfulSeals::of(dossier);
 
     for (event, on_it) in broken.chain(searched) {
-        let lawful = seals_by(dossier, event);
+        if on_it.is_empty() {
+            continue;
+        }
+
+        let stood = lawful.before(event);
         let strange: Vec<&str> = on_it
             .into_iter()
-            .filter(|s| !lawful.iter().any(|known| is_same(known, s)))
+            .filter(|seal| !is_among(&stood, seal))
             .collect();
-        if !strange.is_empty() && !lawful.is_empty() {
+        if !strange.is_empty() && !stood.is_empty() {
+            let recorded: BTreeSet<&str> = stood.iter().map(|put| put.seal).collect();
             out.push(
                 Contradiction::new(
                     format!("found {}", strange.join(" ")),
@@ -75,7 +86,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                         seals: &strange,
                         passage: passage.printed(),
                     },
-                    json!({"found": strange, "recorded": lawful}),
+                    json!({"found": strange, "recorded": recorded}),
                 )
                 .each(event.entry())
                 .until([passage.crossing()], event.at_ms()),
@@ -97,52 +108,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     );
 
     out
-}
-
-/// Searches of this truck: those on a hold or an entry that was known to be joined with it by then,
-/// since it came, and of others those while it was there. It may come again, with other goods and
-/// other seals; and what is linked with it afterwards may have been a search of another truck.
-fn searches(dossier: &Dossier) -> impl Iterator<Item = Fact<'_>> {
-    let passage = &dossier.anchor;
-    let left_ms = passage.last_ms("gate.out").unwrap_or(i64::MAX);
-    let stay_ms = passage.began_ms()..=left_ms;
-    let searched = dossier
-        .linked
-        .iter()
-        .filter(|r| r.is_hold() || r.is_customs_entry());
-
-    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    let came_ms = passage.began_ms().saturating_sub(doubt_ms);
-    searched.flat_map(move |r| {
-        let joined_ms = r.linked_from_ms(passage);
-        let may_be_of_stay = joined_ms.is_none() || is_beside(dossier, r);
-        let stay_ms = stay_ms.clone();
-        let all = r.any(&["search.opened", "search.found"]);
-        all.filter(move |e| {
-            let is_named = joined_ms.is_some_and(|ms| ms <= e.known_from_ms());
-            is_named && e.at_ms() >= came_ms || may_be_of_stay && stay_ms.contains(&e.at_ms())
-        })
-    })
-}
-
-/// Whether a hold or an entry has to do with the truck by more than a link between the two.
-fn is_beside(dossier: &Dossier, record: &Facts) -> bool {
-    let passage = &dossier.anchor;
-    let shares = |entry: &Facts| {
-        let is_same = passage.shares_vehicle(entry) || passage.shares_any(entry, "seal");
-        passage.shares_any(entry, "container")
-            || passage.shares(entry, "transit.ref")
-            || is_same && dossier.is_near(passage, entry)
-    };
-    if record.is_customs_entry() {
-        return shares(record);
-    }
-
-    let mut entries = dossier.of("customs-entry").filter(|entry| shares(entry));
-    let own = passage.links();
-    record.links().iter().any(|link| own.contains(link))
-        || entries.any(|entry| record.is_linked_to(entry))
-        || passage.known_by().is_sought_by(&record.known_by())
 }
 
 /// What customs says was loaded again, or went over, under new seals.
@@ -184,7 +149,7 @@ pub(crate) fn is_changed_by_right(
         told.flat_map(|e| e.texts("seals"))
     };
     let by_search = |member: &'static str| {
-        let told = searches(dossier).filter(is_told);
+        let told = dossier.searches().filter(is_told);
         told.filter_map(move |e| e.text(member))
     };
 
@@ -196,53 +161,6 @@ pub(crate) fn is_changed_by_right(
             .chain(by_customs(&["unloaded"]))
             .any(|seal| before.iter().any(|stood| is_same(stood, seal))),
     }
-}
-
-/// The seals that were put on the load by right before an event: those recorded on the passage, now
-/// or before, those that a search put in the place of what it opened, and those under which customs
-/// had the goods loaded again. What the operator says of seals after a reloading proves nothing,
-/// nor does what somebody wrote once another one had been found, whatever time it claims.
-fn seals_by<'a>(dossier: &'a Dossier, event: Fact<'_>) -> BTreeSet<&'a str> {
-    let passage = &dossier.anchor;
-    let is_before = |e: &Fact<'_>| {
-        let is_written = e.entered_ms() <= event.entered_ms() && e.entry() != event.entry();
-        e.at_ms() <= event.at_ms() && is_written
-    };
-
-    let searched = searches(dossier)
-        .filter(is_before)
-        .filter_map(|e| e.text("seal_after"));
-    let reloaded = reloaded_under(passage)
-        .filter(is_before)
-        .flat_map(|e| e.texts("seals"));
-
-    let before = recorded(passage, |put| is_written_before(put, event));
-    let before = before.into_iter().chain(searched).chain(reloaded);
-    let before: BTreeSet<&str> = before.filter(|seal| !says_nothing(seal)).collect();
-    if !before.is_empty() {
-        return before;
-    }
-
-    // Nobody had recorded one: what was recorded since is all that there is to hold it against.
-    let ever = recorded(passage, |_| true).into_iter();
-    ever.filter(|seal| !says_nothing(seal)).collect()
-}
-
-/// Whether a seal was recorded when an event was written down. What the entry of the event itself
-/// records stood nowhere before.
-fn is_written_before(put: &Json, event: Fact<'_>) -> bool {
-    put["entered_ms"].as_i64() <= Some(event.entered_ms())
-        && put["entry"].as_str() != Some(event.entry())
-}
-
-/// The seals of a passage that were recorded so, now or before.
-fn recorded(passage: &Facts, so: impl Fn(&Json) -> bool) -> Vec<&str> {
-    let Some(all) = passage.json["seals_recorded"].as_array() else {
-        return passage.texts("seal", "");
-    };
-
-    let some = all.iter().filter(|put| so(put));
-    some.filter_map(|put| put["seal"].as_str()).collect()
 }
 
 fn is_same(one: &str, other: &str) -> bool {

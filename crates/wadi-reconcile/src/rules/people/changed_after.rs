@@ -32,6 +32,7 @@ sentences! {
         officer: officer, field: field, record: record, value: text, ground: clause, why: clause,
     }
     Assessed = "R32-assessed" {}
+    Paid = "R32-paid" {}
     Released = "R32-released" {}
     Cleared = "R32-cleared" {}
     Admitted = "R32-admitted" {}
@@ -320,7 +321,8 @@ fn own_ground(change: FieldChange<'_>) -> Option<Ground> {
     let says = match after {
         "" => return None,
         "assessed" => Says::Assessed {},
-        "released" => Says::Released {},
+        "paid" => Says::Paid {},
+        "released" | "entry.released" => Says::Released {},
         "conditional" => Says::LetGo {},
         "rad.adjudicated" => Says::Adjudicated {},
         "cleared" => Says::Cleared {},

@@ -1,4 +1,7 @@
-//! R25: a person out who never came in, or in twice; a vehicle in twice that never left between.
+//! R25: a person out who never came in, or in twice, or in the country without having been admitted
+//! with the others of a list; a vehicle in twice that never left between.
+
+mod not_admitted;
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
@@ -22,6 +25,7 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     InTwice = "R25-in-twice" { document: name }
     OutTwice = "R25-out-twice" { document: name }
+    NotAdmitted = "R25-not-admitted" { document: name, listed: record, seen: record }
     VehicleCameIn = "R25-vehicle-twice" { plate: name, first: record, second: record }
 }
 
@@ -42,6 +46,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     let people = by_form
         .into_values()
         .filter_map(|document| check(dossier, document));
+    let people = people.chain(not_admitted::not_admitted(dossier));
     people.chain(vehicle_twice(dossier)).collect()
 }
 

@@ -358,8 +358,63 @@ fn whoever_moves_no_package_changes_no_count() {
     assert_eq!(kept(&[packages("transhipped", 7, 2)]), []);
 }
 
+/// What R16 says of an entry with these records: its sentence in English.
+fn sentences_of(declared: Facts, linked: Vec<Facts>) -> Vec<String> {
+    let all = crate::reconcile(&dossier(declared, linked, i64::MAX));
+    let of_rule = all.into_iter().filter(|f| f.rule.code == "R16");
+    of_rule.map(|f| f.text).collect()
+}
+
+#[test]
+fn every_truck_is_named_that_the_packages_came_off_and_of_many_how_many() {
+    let found = |trucks: i64| {
+        let declared = entry(
+            "E1",
+            json!({"total_packages": 10, "transit.ref": "T-1"}),
+            &[],
+        );
+        let truck = |n: i64| {
+            let events = [
+                event("gate.in", HOUR_MS, json!({})),
+                event("unloaded", 2 * HOUR_MS, json!({"packages": 10})),
+            ];
+            let fields = json!({
+                "vehicle.plate": format!("{n}{n} C {n}"),
+                "transit.ref": "T-1",
+                "direction": "in",
+                "purpose": "goods",
+            });
+            passage(&format!("P{n}"), fields, &events)
+        };
+        sentences_of(declared, (1..=trucks).map(truck).collect())
+    };
+
+    let two = "10 packages declared, 20 unloaded from P1, P2";
+    assert_eq!(found(2), [two]);
+    let five = "10 packages declared, 50 unloaded from P1, P2, P3 and 2 more";
+    assert_eq!(found(5), [five]);
+}
+
 #[test]
 fn fewer_that_came_off_wait_where_a_hold_may_name_the_truck_alone() {
+    let declared = || entry("E1", json!({"total_packages": 200}), &[]);
+    let truck = || vec![trip("P1", "11A1", [1, 9], &[packages("unloaded", 2, 50)])];
+    let at = |ms: i64| phases("R16", &dossier(declared(), truck(), ms));
+    let due_ms = (2 + 24 + 24) * HOUR_MS;
+    assert_eq!(at(due_ms - 1), [Phase::Pending]);
+    assert_eq!(at(due_ms), [Phase::Firm]);
+    let told = sentences_of(declared(), truck());
+    assert!(told[0].contains("nothing was heard of a hold"), "{told:?}");
+
+    let named = sentences_of(
+        entry("E1", json!({"total_packages": 200}), &[link("P1")]),
+        truck(),
+    );
+    assert_eq!(named, ["200 packages declared, 50 unloaded from P1"]);
+}
+
+#[test]
+fn fewer_that_came_off_are_held_against_the_holds_of_the_truck() {
     let found = |links: &[serde_json::Value], unloaded: i64, stored: Option<i64>| {
         let declared = entry("E1", json!({"total_packages": 200}), links);
         let truck = trip("P1", "11A1", [1, 9], &[packages("unloaded", 2, unloaded)]);
@@ -373,7 +428,7 @@ fn fewer_that_came_off_wait_where_a_hold_may_name_the_truck_alone() {
     };
     let named = [link("P1")];
 
-    assert_eq!(found(&[], 50, None), [Phase::Pending]);
+    assert_eq!(found(&[], 50, None), [Phase::Firm], "nothing was heard");
     assert_eq!(found(&named, 50, None), [Phase::Firm], "it has no hold");
     assert_eq!(found(&named, 50, Some(50)), []);
     assert_eq!(found(&named, 50, Some(40)), [Phase::Firm]);

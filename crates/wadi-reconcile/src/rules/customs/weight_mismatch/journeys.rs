@@ -320,12 +320,18 @@ fn only_goods_that_were_moved_explain_another_mass() {
         "it would weigh more"
     );
 
-    let mut written_late = event("unloaded", hours(4), json!({"packages": 50}));
-    written_late["entered_ms"] = hours(10).into();
-    let tickets = [weighed(hours(2), 30_000), weighed(hours(6), 20_000)];
-    let events: Vec<Json> = tickets.into_iter().chain([written_late]).collect();
-    let gone = with_events("P1", json!({}), [1, 9], None, &events);
-    assert_eq!(told(&[gone]), ["P1"], "it was written once it was gone");
+    let written = |entered_ms: i64| {
+        let mut unloaded = event("unloaded", hours(4), json!({"packages": 50}));
+        unloaded["entered_ms"] = entered_ms.into();
+        let tickets = [weighed(hours(2), 30_000), weighed(hours(6), 20_000)];
+        let events: Vec<Json> = tickets.into_iter().chain([unloaded]).collect();
+        told(&[with_events("P1", json!({}), [1, 9], None, &events)]).len()
+    };
+    let minute_ms = 60_000;
+    let beside = written(hours(9) + 5 * minute_ms);
+    assert_eq!(beside, 0, "beside the exit, by another clock");
+    let gone = written(hours(9) + 15 * minute_ms);
+    assert_eq!(gone, 1, "it was written once it was gone");
 
     let more = [20_000, 30_000];
     assert_eq!(found(Some(("reloaded", 50, 4)), more), 0);
@@ -397,6 +403,35 @@ fn entries_that_were_made_in_advance_stand_beside_their_own_trips() {
         let one = format!("E{n}");
         assert_eq!(told(&trips(net_kg)), [one.as_str()]);
     }
+}
+
+#[test]
+fn an_entry_that_is_released_beside_the_exit_by_another_clock_went_with_that_truck() {
+    let released = |minutes: i64| {
+        let events = [
+            event("registered", 0, json!({})),
+            event("entry.released", hours(4) + minutes * 60_000, json!({})),
+        ];
+        entry("E1", json!({"goods.1.gross_g": 20_000_000}), &events)
+    };
+    let found = |minutes: i64, net_kg: i64| {
+        let first = goods("E0", json!({}), [0, 3]);
+        let truck = truck("P0", json!({}), [1, 4], Some(net_kg));
+        told(&[first, truck, released(minutes)]).len()
+    };
+
+    assert_eq!(found(5, 40_000), 0, "two entries on one truck");
+    assert_eq!(found(15, 40_000), 1, "that one was let go when it had left");
+    // Made in advance, and released when the first truck had left: it goes with its own.
+    let own = truck("P1", json!({}), [5, 8], Some(20_000));
+    let first = goods("E0", json!({}), [0, 3]);
+    let trips = [
+        first,
+        truck("P0", json!({}), [1, 4], Some(20_000)),
+        released(5),
+        own,
+    ];
+    assert_eq!(told(&trips), [] as [&str; 0]);
 }
 
 #[test]

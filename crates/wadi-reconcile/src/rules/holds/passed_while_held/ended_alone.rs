@@ -8,7 +8,7 @@
 use crate::{
     Dossier, Fact, Facts,
     held_spans::{HeldSpan, SpanEnd},
-    numbers::{seconds_ms, total},
+    numbers::total,
 };
 use std::collections::BTreeMap;
 use wadi_record::normalise_reference;
@@ -79,8 +79,7 @@ pub(super) fn ended_alone<'a, 's>(
         return None;
     }
 
-    let doubt_ms = seconds_ms(dossier.policy.clock_doubt_s);
-    let until_ms = exit.known_from_ms().saturating_add(doubt_ms);
+    let until_ms = dossier.within_doubt(exit.known_from_ms());
     let stands_for = stands_for();
     let mut others = stands_for.taken_off.iter();
     let is_stood_for = others.any(|(who, known_ms)| *who != own && *known_ms <= until_ms);

@@ -272,7 +272,7 @@ fn placed_twice(ends: &[serde_json::Value]) -> Facts {
     hold("H1", json!({}), &[&placed, ends].concat())
 }
 
-fn written(mut said: serde_json::Value, entered_ms: i64) -> serde_json::Value {
+pub(super) fn written(mut said: serde_json::Value, entered_ms: i64) -> serde_json::Value {
     said["entered_ms"] = entered_ms.into();
     said
 }
@@ -465,7 +465,7 @@ fn a_truck_that_left_before_an_entry_began_carried_nothing_of_it() {
 }
 
 /// A hold on the truck that stands from 100 on, with more events.
-fn held(more: &[Json]) -> Facts {
+pub(super) fn held(more: &[Json]) -> Facts {
     let placed = [
         event("hold.placed", 100, json!({})),
         event("link", 100, json!({"record": "P1"})),
@@ -474,7 +474,7 @@ fn held(more: &[Json]) -> Facts {
 }
 
 /// What R02 says of the truck: sentences and how often it left.
-fn told(truck: Facts, holds: Vec<Facts>) -> Vec<(String, i64, Option<u64>)> {
+pub(super) fn told(truck: Facts, holds: Vec<Facts>) -> Vec<(String, i64, Option<u64>)> {
     let all = reconcile(&dossier(truck, holds, i64::MAX));
     let found = all.iter().filter(|f| f.rule.code == "R02").map(|f| {
         let evidence = &f.contradiction.evidence;
@@ -483,76 +483,6 @@ fn told(truck: Facts, holds: Vec<Facts>) -> Vec<(String, i64, Option<u64>)> {
         (id, left_ms, evidence["exits"].as_u64())
     });
     found.collect()
-}
-
-#[test]
-fn a_truck_that_is_turned_back_or_abandoned_while_it_is_held_gets_around_nothing() {
-    let back = |at_ms| event("turned_back", at_ms, json!({"reason": "no visa"}));
-    let came = |at_ms| event("gate.in", at_ms, json!({}));
-    let out = |at_ms| event("gate.out", at_ms, json!({}));
-    let found = |events: &[Json]| told(passage("P1", json!({}), events), vec![held(&[])]);
-    let left = |id: &str, left_ms: i64, exits: Option<u64>| vec![(id.to_string(), left_ms, exits)];
-    let one = |id: &str, left_ms| left(id, left_ms, None);
-
-    assert_eq!(found(&[came(50), back(500)]), one("R02-turned-back", 500));
-    assert_eq!(
-        found(&[back(500), out(600)]),
-        one("R02-left", 600),
-        "out by the gate that let it go back"
-    );
-    assert_eq!(
-        found(&[back(500), came(600), out(5_000_000)]),
-        left("R02-turned-back", 500, Some(2)),
-        "it came again, and left again"
-    );
-    assert_eq!(found(&[back(99)]), [], "before the hold");
-
-    let abandoned = event("abandoned", 300, json!({"reason": "no driver"}));
-    assert_eq!(
-        found(std::slice::from_ref(&abandoned)),
-        [],
-        "it is still there"
-    );
-    assert_eq!(found(&[abandoned, out(500)]), one("R02-left", 500));
-
-    let backdated = written(back(50), 500);
-    assert_eq!(found(&[backdated]), one("R02-left-by-word", 50));
-}
-
-#[test]
-fn a_truck_that_is_turned_back_after_the_release_or_with_what_was_rejected_is_silent() {
-    let back = |at_ms| {
-        let data = json!({"reason": "refused by the driver"});
-        passage("P1", json!({}), &[event("turned_back", at_ms, data)])
-    };
-    let released = event("released", 400, json!({"holds": ["hold.placed@100"]}));
-    let let_go = || held(std::slice::from_ref(&released));
-    assert_eq!(told(back(500), vec![let_go()]), []);
-    assert_eq!(told(back(300), vec![let_go()]).len(), 1);
-
-    let rejected = event("rejected", 400, json!({"reason": "rotten"}));
-    let goes_back = || held(std::slice::from_ref(&rejected));
-    assert_eq!(told(back(500), vec![goes_back()]), []);
-    assert_eq!(told(back(300), vec![goes_back()]).len(), 1, "before that");
-    let late = held(&[written(rejected.clone(), 9_000)]);
-    assert_eq!(told(back(500), vec![late]).len(), 1, "written afterwards");
-
-    let out = passage("P1", json!({}), &[event("gate.out", 500, json!({}))]);
-    let found = told(out, vec![goes_back()]);
-    assert_eq!(found[0].0, "R02-left", "by a gate it went on");
-}
-
-#[test]
-fn goods_of_a_held_entry_are_not_turned_back_unseen() {
-    let back = event("turned_back", 500, json!({"reason": "no visa"}));
-    let truck = passage("P1", json!({"container.1": "CSQU3054383"}), &[back]);
-    let goods = entry("E1", json!({"container.1": "CSQU3054383"}), &[]);
-    let placed = [
-        event("hold.placed", 100, json!({})),
-        event("link", 100, json!({"record": "E1"})),
-    ];
-    let found = told(goods, vec![truck, hold("H1", json!({}), &placed)]);
-    assert_eq!(found[0].0, "R02-turned-back-with-goods");
 }
 
 #[test]

@@ -4,11 +4,141 @@
 //! linked does not see the other, and asks the entry; so the entry tells of it.
 
 use super::{Says, handed_over::allowed_kg, load_kg, stands};
-use crate::{Contradiction, Dossier, Fact, Facts, consignment::TAKEN_OFF, numbers::total};
+use crate::{
+    Contradiction, Dossier, Fact, Facts,
+    consignment::TAKEN_OFF,
+    numbers::{apart, total},
+};
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What makes a vehicle known as one that left with the goods of an entry.
 const LEFT_BY: [&str; 2] = ["weighed", "gate.out"];
+
+/// A plate or a number, as it is compared.
+type VehicleTerm = (&'static str, String);
+
+/// A record with what its vehicles were when it was let go, and when it began.
+struct ToldRecord<'a> {
+    record: &'a Facts,
+    vehicles: BTreeSet<VehicleTerm>,
+    began_ms: i64,
+}
+
+/// Records by their vehicles: each is read once, however many others it is held against.
+struct ByVehicle<'a> {
+    records: Vec<ToldRecord<'a>>,
+    places: BTreeMap<VehicleTerm, Vec<usize>>,
+}
+
+impl<'a> ByVehicle<'a> {
+    fn of(records: impl Iterator<Item = &'a Facts>) -> Self {
+        let records: Vec<ToldRecord<'a>> = records
+            .map(|record| ToldRecord {
+                record,
+                vehicles: record.vehicles_told(),
+                began_ms: record.began_ms(),
+            })
+            .collect();
+
+        let mut places: BTreeMap<VehicleTerm, Vec<usize>> = BTreeMap::new();
+        for (place, told) in records.iter().enumerate() {
+            for vehicle in &told.vehicles {
+                places.entry(vehicle.clone()).or_default().push(place);
+            }
+        }
+
+        Self { records, places }
+    }
+
+    /// Those of one of these vehicles that began so near to a time, in their order.
+    fn near(
+        &self,
+        vehicles: &BTreeSet<VehicleTerm>,
+        began_ms: i64,
+        near_ms: i64,
+    ) -> impl Iterator<Item = &ToldRecord<'a>> {
+        let places = vehicles
+            .iter()
+            .filter_map(|vehicle| self.places.get(vehicle));
+        let places: BTreeSet<usize> = places.flatten().copied().collect();
+        let all = places.into_iter().filter_map(move |n| self.records.get(n));
+        all.filter(move |told| apart(told.began_ms, began_ms) <= near_ms)
+    }
+}
+
+/// The passages and entries of a dossier by their vehicles.
+pub(super) struct GoneByVehicle<'a> {
+    dossier: &'a Dossier,
+    passages: ByVehicle<'a>,
+    entries: ByVehicle<'a>,
+}
+
+impl<'a> GoneByVehicle<'a> {
+    /// Reads a dossier.
+    pub(super) fn of(dossier: &'a Dossier) -> Self {
+        let passages = dossier.of("passage").filter(|p| stands(p));
+        let entries = dossier.of("customs-entry").filter(|e| stands(e));
+
+        Self {
+            dossier,
+            passages: ByVehicle::of(passages),
+            entries: ByVehicle::of(entries),
+        }
+    }
+
+    /// The vehicles that an entry names, which scales showed, with everything yet on them. Not
+    /// those that may have carried the goods of another entry: then this one's are still to come.
+    fn with_goods_of(&self, entry: &Facts) -> Vec<&'a Facts> {
+        let dossier = self.dossier;
+        let near_ms = dossier.near_ms();
+        let is_of_another = |own: &ToldRecord<'a>| {
+            let mut entries = self.entries.near(&own.vehicles, own.began_ms, near_ms);
+            entries.any(|other| other.record.id != entry.id)
+        };
+        let has_them = |own: &ToldRecord<'a>| {
+            let mut attested = own.record.weighings().filter(Fact::attested);
+            let is_weighed = attested.any(|w| w.net_kg().is_some());
+            let is_whole = own.record.moved(dossier, &TAKEN_OFF).next().is_none();
+            is_weighed && is_whole && !is_of_another(own)
+        };
+
+        let vehicles = entry.vehicles_told();
+        let own = self.passages.near(&vehicles, entry.began_ms(), near_ms);
+        let own = own.filter(|own| has_them(own));
+        own.map(|own| own.record).collect()
+    }
+
+    /// The vehicle that an entry names, where scales showed all its goods on such, and they had
+    /// left with them when it was released, before the truck came or was linked with it.
+    pub(super) fn left_with_all(&self, truck: &Facts, entry: &Facts) -> Option<&'a Facts> {
+        self.left_of(&self.with_goods_of(entry), truck, entry)
+    }
+
+    fn left_of(&self, own: &[&'a Facts], truck: &Facts, entry: &Facts) -> Option<&'a Facts> {
+        let dossier = self.dossier;
+        let released_ms = entry.first_ms("entry.released")?;
+        let linked_ms = truck.linked_from_ms(entry).unwrap_or(i64::MIN);
+        let since_ms = linked_ms.max(truck.began_ms());
+
+        // What is written beside its exit, by another clock, was written while it was there.
+        let had_left = |own: &&Facts| {
+            let left_by_ms = own.left().map(|left| dossier.within_doubt(left.at_ms));
+            left_by_ms.is_some_and(|ms| ms >= released_ms && ms < since_ms)
+        };
+        let is_another =
+            |own: &&Facts| own.is_inbound() == truck.is_inbound() && !own.shares_vehicle(truck);
+
+        let own = own.iter().copied().filter(had_left);
+        let own: Vec<&'a Facts> = own.filter(is_another).collect();
+        let gone_kg = total(own.iter().map(|own| load_kg(own)));
+        let declared_kg = entry.sum("goods", "gross_g")?.max(0) / 1_000;
+        let short_kg = declared_kg.saturating_sub(gone_kg);
+
+        let is_all = short_kg <= allowed_kg(dossier, declared_kg);
+        own.first().copied().filter(|_| is_all)
+    }
+}
 
 /// Vehicles that have nothing of the anchor, an entry, but a link to it, where its own had left.
 pub(super) fn linked_to_it(dossier: &Dossier) -> Vec<Contradiction> {
@@ -17,29 +147,34 @@ pub(super) fn linked_to_it(dossier: &Dossier) -> Vec<Contradiction> {
         return Vec::new();
     }
 
-    let is_only_linked = |truck: &&Facts| {
-        let shares = truck.shares_vehicle(entry)
+    let shares = |truck: &Facts| {
+        truck.shares_vehicle(entry)
             || truck.shares_any(entry, "container")
             || truck.shares_any(entry, "seal")
-            || truck.shares(entry, "transit.ref");
-        truck.is_linked_to(entry) && !shares
+            || truck.shares(entry, "transit.ref")
     };
+    let is_only_linked = |truck: &&Facts| truck.is_linked_to(entry) && !shares(truck);
     let brings_goods = |truck: &&Facts| {
         let came = truck.any(&["gate.in", "gate.out"]).next().is_some();
         stands(truck) && came && truck.carries_goods()
     };
 
     let trucks = dossier.of("passage").filter(is_only_linked);
-    let trucks = trucks.filter(brings_goods);
-    trucks
-        .filter_map(|truck| {
-            let own = left_with_all(dossier, truck, entry)?;
-            // Where each names the entry they see each other: then the vehicle itself is asked.
-            let names = |passage: &Facts| passage.naming(entry).next().is_some();
-            let sees_it = names(truck) && names(own);
-            (!sees_it).then(|| found(dossier, truck, own))
-        })
-        .collect()
+    let trucks: Vec<&Facts> = trucks.filter(brings_goods).collect();
+    if trucks.is_empty() {
+        return Vec::new();
+    }
+
+    let gone = GoneByVehicle::of(dossier);
+    let with_goods = gone.with_goods_of(entry);
+    let told = trucks.into_iter().filter_map(|truck| {
+        let own = gone.left_of(&with_goods, truck, entry)?;
+        // Where each names the entry they see each other: then the vehicle itself is asked.
+        let names = |passage: &Facts| passage.naming(entry).next().is_some();
+        let sees_it = names(truck) && names(own);
+        (!sees_it).then(|| found(dossier, truck, own))
+    });
+    told.collect()
 }
 
 fn found(dossier: &Dossier, truck: &Facts, own: &Facts) -> Contradiction {
@@ -65,47 +200,6 @@ fn found(dossier: &Dossier, truck: &Facts, own: &Facts) -> Contradiction {
         .citing(entry, of_entry)
         .citing(truck, of_truck)
         .citing(own, own.said_by(&LEFT_BY))
-}
-
-/// The vehicle that an entry names, where scales showed all its goods on such, and they had left
-/// with them when it was released, before the truck came or was linked with it. Not where they may
-/// have carried the goods of another entry: then this one's are still to come.
-pub(super) fn left_with_all<'a>(
-    dossier: &'a Dossier,
-    truck: &Facts,
-    entry: &Facts,
-) -> Option<&'a Facts> {
-    let released_ms = entry.first_ms("entry.released")?;
-    let linked_ms = truck.linked_from_ms(entry).unwrap_or(i64::MIN);
-    let since_ms = linked_ms.max(truck.began_ms());
-
-    let is_of_another = |own: &Facts| {
-        let mut entries = dossier.of("customs-entry").filter(|e| stands(e));
-        entries.any(|e| e.id != entry.id && e.shared_vehicle(own) && dossier.is_near(e, own))
-    };
-    let had_left = |own: &&Facts| {
-        let left = own.left();
-        left.is_some_and(|left| left.at_ms >= released_ms && left.at_ms < since_ms)
-    };
-    let is_its_own = |own: &&Facts| {
-        let is_named = own.shared_vehicle(entry) && dossier.is_near(own, entry);
-        let is_one_way = own.is_inbound() == truck.is_inbound();
-        stands(own) && is_named && is_one_way && !own.shares_vehicle(truck)
-    };
-    let has_them = |own: &&Facts| {
-        let mut attested = own.weighings().filter(Fact::attested);
-        let is_weighed = attested.any(|w| w.net_kg().is_some());
-        is_weighed && own.moved(&TAKEN_OFF).next().is_none() && !is_of_another(own)
-    };
-
-    let own = dossier.of("passage").filter(is_its_own);
-    let own: Vec<&Facts> = own.filter(had_left).filter(has_them).collect();
-    let gone_kg = total(own.iter().map(|own| load_kg(own)));
-    let declared_kg = entry.sum("goods", "gross_g")?.max(0) / 1_000;
-    let short_kg = declared_kg.saturating_sub(gone_kg);
-
-    let is_all = short_kg <= allowed_kg(dossier, declared_kg);
-    own.first().copied().filter(|_| is_all)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     handed_over::{ShownLoad, allowed_kg},
     stands,
 };
-use crate::{Dossier, Fact, Facts};
+use crate::{Dossier, Fact, Facts, passages::WhenTold};
 
 /// Whether the anchor took over a trailer with its load from a tractor that was there when it came.
 pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
@@ -26,7 +26,8 @@ pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
     let all = dossier.of("passage").filter(has_it);
     let was_there = |other: &&Facts| {
         let came = other.first_ms("gate.in").is_some_and(|ms| ms < came_ms);
-        came && other.left().is_none_or(|left| left.at_ms >= came_ms)
+        let is_there = |left: WhenTold| dossier.within_doubt(left.at_ms) >= came_ms;
+        came && other.left().is_none_or(is_there)
     };
     let earlier: Vec<&Facts> = all.filter(was_there).collect();
 
@@ -41,11 +42,12 @@ pub(super) fn took_a_trailer(dossier: &Dossier) -> bool {
     }
 }
 
-/// Whether the one that brought the trailer is weighed with its load once the anchor has left: then
-/// it gave nothing.
+/// Whether the one that brought the trailer is weighed with its load once the anchor has left, by
+/// more than the clocks of scale and gate leave in doubt: then it gave nothing.
 fn has_it_yet(dossier: &Dossier, first: &Facts) -> bool {
-    let left = dossier.anchor.left();
-    left.is_some_and(|left| ShownLoad::of(first, left.at_ms).is_kept(dossier))
+    let gone_ms = |left: WhenTold| dossier.within_doubt(left.at_ms);
+    let gone_ms = dossier.anchor.left().map(gone_ms);
+    gone_ms.is_some_and(|gone_ms| ShownLoad::of(first, gone_ms).is_kept(dossier))
 }
 
 /// Whether no attested weighing shows more on the anchor than on the one that brought the trailer.

@@ -66,7 +66,7 @@ fn is_one_load(dossier: &Dossier, before: &Facts) -> bool {
     let was_sent = sent.any(|e| e.known_from_ms() <= passage.written_ms());
     let ways = [before.direction(), passage.direction()];
     let is_transit = before.shares(passage, "transit.ref") && ways == [Some("in"), Some("out")];
-    let left_ms = passage.left().map_or(i64::MAX, |left| left.known_ms);
+    let left_ms = dossier.left_by_ms(passage);
     let is_back = ways == [Some("out"), Some("in")]
         && dossier.is_near(before, passage)
         && before.was_linked_by(passage, left_ms);

@@ -148,6 +148,27 @@ fn a_search_that_is_linked_with_a_truck_afterwards_was_of_another_one() {
 }
 
 #[test]
+fn a_seal_that_is_written_beside_the_exit_by_another_clock_was_on_the_door() {
+    let truck = |minutes: i64| {
+        let entered_ms = 5 * HOUR_MS + minutes * 60_000;
+        let recorded = json!([{"seal": "S1", "entered_ms": entered_ms, "entry": "e"}]);
+        let fields = json!({"purpose": "goods", "container.1": "C1", "seal.1": "S1"});
+        let left = at("gate.out", 5, json!({}));
+        let truck = passage("P1", fields, &[left]).state_is("EXITED");
+        truck.with("seals_recorded", recorded)
+    };
+    let found = |minutes: i64| firm("R09", truck(minutes), vec![]);
+
+    assert_eq!(found(5), []);
+    assert_eq!(found(15), [Phase::Firm]);
+    // As long as the entry that tells the seal may be on its way.
+    let at_ms = |ms: i64| phases("R09", &dossier(truck(15), vec![], ms));
+    let until_ms = 5 * HOUR_MS + 10 * 60_000;
+    assert_eq!(at_ms(until_ms - 1), [Phase::Pending]);
+    assert_eq!(at_ms(until_ms), [Phase::Firm]);
+}
+
+#[test]
 fn a_laden_container_is_sealed_before_it_leaves() {
     let found = |recorded: Json, more: &[Json]| {
         let left = at("gate.out", 5, json!({}));

@@ -290,6 +290,28 @@ fn a_seal_that_is_changed_after_the_clearing_is_told_and_a_lawful_resealing_is_n
 }
 
 #[test]
+fn a_duty_that_is_lowered_once_it_was_paid_or_let_go_is_told() {
+    let lowered = |after: Option<&str>| {
+        let changes = json!([change("goods.1.duty_minor", "900", 5, after)]);
+        let goods = entry("E1", json!({}), &[]).with("changed_after", changes);
+        let found = reconcile(&dossier(goods, vec![], 0));
+        let of_rule = found.into_iter().find(|f| f.rule.code == "R32");
+        of_rule.map(|f| (f.phase, f.text))
+    };
+
+    for (after, says) in [
+        ("assessed", "after the assessment"),
+        ("paid", "after it was paid"),
+        ("entry.released", "after the release"),
+    ] {
+        let (phase, text) = lowered(Some(after)).expect("it is told");
+        assert_eq!(phase, Phase::Firm, "{after}");
+        assert!(text.contains(says), "{text}");
+    }
+    assert_eq!(lowered(None), None, "nothing rested on it");
+}
+
+#[test]
 fn what_nobody_had_said_before_the_assessment_is_told_as_such() {
     let put = |before: &[&str]| {
         let mut put = change("certificate.1", "", 5, Some("assessed"));
