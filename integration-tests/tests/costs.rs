@@ -12,9 +12,11 @@ use std::{
 };
 use tokio::sync::mpsc;
 use wadi_log::*;
-use wadi_node::{Arriving, BudgetLimits, Cost, Leaving, Limit, Node, Target, Write, run_link};
+use wadi_node::{
+    Arriving, BudgetLimits, Cost, Leaving, Limit, Node, PEER_BYTES_MAX, Target, Write, run_link,
+};
 use wadi_record::Passage;
-use wadi_sync::{BlockEncoder, Message, encode_plain};
+use wadi_sync::{BlockEncoder, CodecVersion, FrontierPart, Message, encode_plain};
 
 /// A hub, an honest crossing and one that is captured.
 fn country() -> Country {
@@ -295,6 +297,119 @@ async fn a_carried_block_that_no_hub_takes_is_dropped_and_not_offered_again() {
     hub.stop().await;
 }
 
+/// A block of one entry of each lane of a captured crossing.
+fn block_of_each_lane(captor: &Captor) -> Vec<(Lane, Block)> {
+    let put = Put {
+        key: "note".into(),
+        value: wadi_log::Value::Text("a".repeat(15_000)),
+    };
+    let entry = Entry {
+        common: Common::default(),
+        body: Body::Change(Change {
+            puts: vec![put],
+            ..Change::default()
+        }),
+    };
+
+    let of = |lane: Lane| {
+        let log = LogId { lane, ..captor.log };
+        let nothing = Peaks::default();
+        let made = VerifiedBlock::author(&captor.key, log, &nothing, &[entry.clone()], 0, vec![]);
+        let made = made.expect("a block");
+        let block = Block {
+            from: 0,
+            entries: made.entries().iter().map(|e| e.bytes().to_vec()).collect(),
+            checkpoint: made.checkpoint().clone(),
+        };
+        (lane, block)
+    };
+    Lane::ALL.into_iter().map(of).collect()
+}
+
+/// Part of a frontier that never ends: 1,000 logs that nobody has.
+fn endless_part(captor: &Captor, nth: u64) -> Message {
+    let tip = Tip {
+        size: 5,
+        root: Hash([5; 32]),
+    };
+    let named = (0..1_000u64).map(|n| {
+        let epoch = Epoch((nth * 1_000 + n).to_be_bytes());
+        let log = LogId {
+            epoch,
+            ..captor.log
+        };
+        (log, tip)
+    });
+    Message::Frontier {
+        folded: Folded {
+            open: named.collect(),
+            closed: Default::default(),
+        },
+        part: FrontierPart {
+            more: true,
+            ..FrontierPart::default()
+        },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_fills_whatever_it_can_over_four_links_has_little_held_and_others_go_on() {
+    let country = country();
+    let hub = country.start("hub").await;
+    let trb = country.start("trb").await;
+    let _link = connect(&hub, &trb);
+
+    // Its papers are good, it opens streams in both codecs on every lane, and reads nothing.
+    let captor = Captor::of(&country, "qam");
+    let blocks = block_of_each_lane(&captor);
+    let mut sending = Vec::new();
+    for _ in 0..4 {
+        let (wire, answers) = captor.connect(&hub).await;
+        let mut frames = Vec::new();
+        for codec in CodecVersion::ALL {
+            for (lane, block) in &blocks {
+                let mut encoder = BlockEncoder::of_version(codec).unwrap();
+                frames.push(Arriving::Frame(*lane, encoder.encode(block).unwrap()));
+            }
+        }
+        let parts: Vec<Message> = (0..20).map(|nth| endless_part(&captor, nth)).collect();
+        let parts = parts.into_iter().map(Arriving::Message);
+        let all: Vec<Arriving> = frames.into_iter().chain(parts).collect();
+        sending.push(tokio::spawn(async move {
+            for arriving in all {
+                if wire.send(arriving).await.is_err() {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+            drop(answers);
+        }));
+    }
+
+    let node = captor.key.node();
+    let (began, mut most) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(5) {
+        let held = hub.door().held_of_peers().of(&node).held;
+        most = most.max(held);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    println!("{most} bytes were held for it at most");
+    assert!(most > 1_000_000, "it is counted");
+    assert!(most <= PEER_BYTES_MAX as u64, "{most} bytes were held");
+    assert!(state_of(&hub, "qam")["memory"]["most"].as_u64() > Some(0));
+
+    // An honest site goes on meanwhile.
+    let record = trb.write(truck(1)).await.expect("it is written").record;
+    until("the hub shows the honest truck", async || {
+        hub.store().record(&record).await.unwrap().is_some()
+    })
+    .await;
+
+    sending.iter().for_each(|task| task.abort());
+    trb.stop().await;
+    hub.stop().await;
+}
+
 #[test]
 fn these_turn_red_without_budgets() {
     if !wadi_store::defence::SWITCHABLE {
@@ -328,6 +443,7 @@ fn an_operator_reads_metrics_and_nobody_else_does() {
         "wadi_held{what=\"records\"} 1",
         "wadi_cost_state{node=\"trb\"} 0",
         "wadi_cost_used{node=\"trb\",budget=\"stored_bytes\"} ",
+        "wadi_cost_memory_bytes{node=\"trb\",which=\"most\"} ",
         "wadi_stored_bytes{what=\"database\"} ",
         "# EOF",
     ] {

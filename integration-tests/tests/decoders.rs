@@ -147,7 +147,7 @@ fn messages() -> Vec<Message> {
     vec![
         Message::Hello {
             version: 1,
-            enrolment: Box::new(author().clone()),
+            enrolment: Some(Box::new(author().clone())),
             digest: Hash([1; 32]),
             members: Hash([2; 32]),
             hub_time_s: 1_767_225_600,

@@ -7,6 +7,7 @@
 mod acts;
 mod bearing;
 mod cuts;
+mod hub_times;
 mod officer_keys;
 mod spares;
 
@@ -78,6 +79,7 @@ pub struct Control {
     boots: Shared<BTreeMap<LogId, BTreeMap<LogId, u64>>>,
     spares: Shared<spares::Spares>,
     said: Shared<BTreeMap<Reference, acts::SaidAct>>,
+    hub_times: Shared<hub_times::HubTimes>,
 }
 
 impl Control {
@@ -100,6 +102,7 @@ impl Control {
             boots: Shared::default(),
             spares: Shared::default(),
             said: Shared::default(),
+            hub_times: Shared::default(),
         }
     }
 
@@ -182,6 +185,7 @@ impl Control {
     /// have changed.
     pub fn learn(&mut self, reference: Reference, entry: &Entry) -> bool {
         self.note_act(reference, entry);
+        self.note_hub_time(&reference, entry.common.wall_ms);
         match &entry.body {
             Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
             Body::Officer(o) => {

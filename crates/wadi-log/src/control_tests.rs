@@ -8,6 +8,8 @@ use crate::{
 mod apart;
 #[path = "control/cuts_tests.rs"]
 mod cuts;
+#[path = "control/hub_times_tests.rs"]
+mod hub_times;
 #[path = "control/keys_tests.rs"]
 mod keys;
 

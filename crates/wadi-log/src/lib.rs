@@ -39,10 +39,10 @@ pub use block::{
 };
 pub use control::{Bound, Control, CutFact, LogState, LogVerdict, MemberAct, SaidMemberAct};
 pub use entry::{
-    ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, Body, Boot, CHAIN_NAME_BYTES_MAX,
-    CUT_HEADS_MAX, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget, ENTRY_BYTES_MAX,
-    EVENT_BYTES_MAX, Entry, Head, IssuedToken, KEY_BYTES_MAX, OfficerEntry, OfficerKeyEntry,
-    PUTS_MAX, PolicyEntry, Put, Reading, ReleaseToken, ResyncOrder, ResyncReport,
+    ALARM_ABOUT_BYTES_MAX, ALARM_BYTES_MAX, Admit, AlarmEntry, BASED_ON_MAX, Body, Boot,
+    CHAIN_NAME_BYTES_MAX, CUT_HEADS_MAX, ChainHeadEntry, Change, Closure, Common, Cut, CutTarget,
+    ENTRY_BYTES_MAX, EVENT_BYTES_MAX, Entry, Head, IssuedToken, KEY_BYTES_MAX, OfficerEntry,
+    OfficerKeyEntry, PUTS_MAX, PolicyEntry, Put, Reading, ReleaseToken, ResyncOrder, ResyncReport,
     SPARE_REASON_BYTES_MAX, Seen, SpareEntry, VALUE_BYTES_MAX, Value,
 };
 pub use error::LogError;

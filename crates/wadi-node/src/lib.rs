@@ -98,6 +98,10 @@ pub use door::{
         WriteError,
     },
     event::Event,
+    held_of_peers::{
+        HeldPart, PEER_ALLOWANCE_BYTES, PEER_BYTES_MAX, PeerHoldings, PeerMemoryUse,
+        WINDOWS_BYTES_MAX,
+    },
     known_time::KnownTime,
     live::{LivePart, LiveVersions},
     next_contact::{EstimatedBy, NextContact},

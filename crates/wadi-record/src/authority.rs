@@ -66,7 +66,17 @@ pub struct Judge {
     /// Registrations, then in force, of the officers whom the entry names.
     pub officers: Arc<BTreeMap<String, Officer>>,
     /// Tokens for releases that its events name and that its author had taken in, by their ids.
-    pub tokens: Arc<BTreeMap<String, IssuedToken>>,
+    pub tokens: Arc<BTreeMap<String, HeldToken>>,
+}
+
+/// A token for a release as the author of an entry held it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldToken {
+    /// What the hub issued.
+    pub issued: IssuedToken,
+    /// Whether its end was past by what hubs had told the author by then, whatever its own clock
+    /// showed.
+    pub is_over: bool,
 }
 
 impl Judge {
@@ -409,11 +419,13 @@ fn judge_release(act: &Act, asks: Asks) -> Result<(), Refusal> {
 }
 
 /// The token that a release spends, where this author may: it had it, it is for this crossing and
-/// officer, it has not ended, and was not spent on this record before.
+/// officer, it has not ended, and was not spent on this record before. It has ended where the
+/// author says so, or had heard so of a hub: where neither tells, it counts, and whose clock is
+/// wrong beyond doubt is found (R20).
 fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a IssuedToken, Refusal> {
     let (common, judge) = (&act.said.common, &act.said.judge);
     let no = |code, why: String| Err(Refusal { code, why });
-    let Some(issued) = judge.tokens.get(id) else {
+    let Some(HeldToken { issued, is_over }) = judge.tokens.get(id) else {
         let why = format!("no token {id} of the hub's is held here");
         return no("token_unknown", why);
     };
@@ -426,6 +438,10 @@ fn spendable<'a>(act: &Act<'a>, id: &str) -> Result<&'a IssuedToken, Refusal> {
         return no("token_foreign", why);
     }
 
+    if *is_over {
+        let why = format!("token {id} has expired by the hub's time");
+        return no("token_expired", why);
+    }
     if common.wall_ms >= token.expires_s.saturating_mul(1_000) {
         return no("token_expired", format!("token {id} has expired"));
     }

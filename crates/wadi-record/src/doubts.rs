@@ -1,6 +1,9 @@
 //! What is strange about a draft: nothing that would keep it from being recorded, and whoever
 //! writes it is told at once.
 
+mod masses;
+mod seals;
+
 use crate::{
     Draft, Field, FieldType, Member, Record, ValueType,
     check_digits::container_misread,
@@ -15,6 +18,7 @@ use crate::{
     },
     ranges::{day_ahead, day_behind, time_ahead, time_behind, unlikely_day, unlikely_time},
 };
+use seals::seals_doubt;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 use wadi_log::{Crossing, Value};
@@ -56,13 +60,28 @@ const DEADLINES: [&str; 6] = [
 /// Whether a field, or a member of an event, tells until when something holds or by when it is due,
 /// and no time of what has happened. Fields have no event.
 pub fn is_deadline(event: Option<&str>, name: &str) -> bool {
-    DEADLINES.iter().any(|deadline| match event {
-        None => *deadline == name,
-        Some(event) => deadline
+    is_among(&DEADLINES, event, name)
+}
+
+/// Whether a list of fields, and of events with their members, has one.
+fn is_among(list: &[&str], event: Option<&str>, name: &str) -> bool {
+    list.iter().any(|listed| match event {
+        None => *listed == name,
+        Some(event) => listed
             .strip_prefix(event)
             .and_then(|rest| rest.strip_prefix('.'))
             .is_some_and(|member| member == name),
     })
+}
+
+/// Those among the deadlines that somebody reads off a thing or its paper, and does not set: what a
+/// label names may have passed when it is read, and then that is what matters.
+const READ_OFF_DEADLINES: [&str; 2] = ["certificate.expiry.expires_at", "weighed.calibration_due"];
+
+/// Whether a member of an event tells a deadline that is read off a thing, as until when a scale is
+/// calibrated. It may have passed.
+pub fn is_read_off_deadline(event: Option<&str>, name: &str) -> bool {
+    is_among(&READ_OFF_DEADLINES, event, name)
 }
 
 /// Crossings that are named where none is like the one that was given.
@@ -136,6 +155,7 @@ impl Draft {
             .chain(self.has_no_unit(record))
             .chain(self.has_no_direction(record))
             .chain(self.gate_disagrees(record))
+            .chain(self.weighings_disagree())
             .chain(self.certificates_of_another_field(record))
             .collect()
     }
@@ -366,14 +386,6 @@ fn plate_doubt(what: &str, text: &str) -> Option<String> {
     (what == "plate" && !has_digit(text)).then(|| no_digit_told(text))
 }
 
-/// What is strange about the number of a seal that holds a comma: it is more than one.
-fn seals_doubt(what: &str, text: &str) -> Option<String> {
-    let is_several =
-        what == "seal" && text.contains([',', ';', '\u{060C}', '\u{061B}', '\u{3001}']);
-    is_several
-        .then(|| format!("{text:?} holds a comma, and is taken for one seal: name each for itself"))
-}
-
 /// Why nothing is found by a text, in a sentence.
 fn no_term_told(text: &str, why: NoTerm) -> String {
     match why {
@@ -549,9 +561,13 @@ fn member_text_doubt(member: &str, text: &str) -> Option<String> {
         return legal_basis_doubt(text);
     }
 
-    let mut read_off = READ_OFF_THINGS.iter();
-    let (_, what) = read_off.find(|(name, _)| *name == member)?;
-    read_off_doubt(what, text)
+    read_off_doubt(read_off_as(member)?, text)
+}
+
+/// What the text of a member of an event is compared as that is read off a thing, or a reference.
+pub(crate) fn read_off_as(member: &str) -> Option<&'static str> {
+    let mut all = READ_OFF_THINGS.iter();
+    all.find(|(name, _)| *name == member).map(|(_, what)| *what)
 }
 
 #[cfg(test)]

@@ -6,7 +6,13 @@
 //! assert_eq!(draft.check().unwrap().1.len(), 1);
 //! ```
 
-use crate::{HoldType, Kind, RecordError, check_event, check_put, is_blank, normalise_plate};
+use crate::{
+    HoldType, Kind, RecordError, check_event, check_put,
+    doubts::read_off_as,
+    is_blank,
+    normal::{looked_up_as, meant_in_utf8, noncharacter_in},
+    normalise_plate,
+};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use wadi_log::{Put, Value};
@@ -71,6 +77,9 @@ impl Draft {
 
         for (key, value) in &self.fields {
             check_put(self.kind, key, value)?;
+            if let Value::Text(text) = value {
+                check_letters(key, text, is_field_compared(key))?;
+            }
         }
 
         let puts = self
@@ -103,14 +112,60 @@ fn check_words(event: &Map<String, Json>) -> Result<(), RecordError> {
                 .is_some_and(|a| a.iter().any(is_blank_text))
     };
     let name = event.get("type").and_then(Json::as_str).unwrap_or_default();
-    let Some((member, _)) = event.iter().find(|(_, value)| holds_blank(value)) else {
-        return check_way(name, event);
-    };
+    if let Some((member, _)) = event.iter().find(|(_, value)| holds_blank(value)) {
+        return Err(RecordError::BadValue {
+            field: format!("{name}.{member}"),
+            why: "expected text that is not empty, and this holds nothing that is seen".into(),
+        });
+    }
 
-    Err(RecordError::BadValue {
-        field: format!("{name}.{member}"),
-        why: "expected text that is not empty, and this holds nothing that is seen".into(),
-    })
+    for (member, value) in event {
+        let texts = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for text in texts.iter().filter_map(Json::as_str) {
+            let is_compared = is_member_compared(member);
+            check_letters(&format!("{name}.{member}"), text, is_compared)?;
+        }
+    }
+
+    check_way(name, event)
+}
+
+/// Fields and members of events, beside those by which records are looked up, that are compared by
+/// a normal form.
+const COMPARED_BESIDE: [&str; 3] = ["declarant", "sample", "slot"];
+
+fn is_field_compared(field: &str) -> bool {
+    looked_up_as(field).is_some() || COMPARED_BESIDE.contains(&field)
+}
+
+fn is_member_compared(member: &str) -> bool {
+    read_off_as(member).is_some() || COMPARED_BESIDE.contains(&member)
+}
+
+/// Refuses what is no character, and in what is compared by its letters a text that was read in the
+/// wrong alphabet: another letter would stand in the place of each, and two things come to one.
+fn check_letters(field: &str, text: &str, is_compared: bool) -> Result<(), RecordError> {
+    let bad = |why: String| {
+        Err(RecordError::BadValue {
+            field: field.into(),
+            why,
+        })
+    };
+    if let Some(c) = noncharacter_in(text) {
+        return bad(format!(
+            "holds U+{:04X}, which is no character of any alphabet: send UTF-8",
+            u32::from(c)
+        ));
+    }
+
+    match meant_in_utf8(text).filter(|_| is_compared) {
+        Some(meant) => bad(format!(
+            "{text:?} is {meant:?}, read in the wrong alphabet: send UTF-8"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The ways in which a vehicle goes through a gate.
@@ -254,5 +309,68 @@ impl Draft {
     /// Hands the record over to another crossing.
     pub fn hand_over(self, to: &str, reason: &str) -> Self {
         self.event("handed_over", json!({"to": to, "reason": reason}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why a draft is refused; empty where it is not.
+    fn refused(draft: &Draft) -> String {
+        let checked = draft.check().map(|_| String::new());
+        checked.unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_text_that_was_read_in_the_wrong_alphabet_is_refused_where_its_letters_are_compared() {
+        let entry = || Draft::new(Kind::CustomsEntry);
+        let read = |members: Json| Passage::on().event("fuelled", members);
+        for (draft, field) in [
+            (
+                Passage::on().text("vehicle.plate_raw", "22 Ø£ 12345"),
+                "vehicle.plate_raw",
+            ),
+            (Passage::on().text("container.1", "Ù¢Ù£"), "container.1"),
+            (Passage::on().text("seal.1", "Ø®ØªÙ…-7"), "seal.1"),
+            (entry().text("declarant_ref", "Ø±-101"), "declarant_ref"),
+            (entry().text("declarant", "Ø´Ø±ÙƒØ©"), "declarant"),
+        ] {
+            let why = refused(&draft);
+            assert!(why.starts_with(field), "{field}: {why}");
+            assert!(
+                why.ends_with("read in the wrong alphabet: send UTF-8"),
+                "{why}"
+            );
+        }
+        let fuelled = read(json!({"plate": "22 Ø£ 12345", "litres": 5}));
+        assert!(
+            refused(&fuelled).contains("fuelled.plate"),
+            "{}",
+            refused(&fuelled)
+        );
+
+        // Names and notes stay as they were said.
+        for usual in [
+            Passage::on().text("note", "Ø¨"),
+            Passage::on().text("vehicle.plate_raw", "22 أ 12345"),
+            entry().text("declarant", "Østergård & Søn"),
+        ] {
+            assert_eq!(refused(&usual), "", "{usual:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_character_is_refused_in_every_text() {
+        for draft in [
+            Passage::on().text("note", "a\u{FFFE}"),
+            Passage::on().text("vehicle.plate_raw", "51\u{FDD0}7"),
+            Passage::on().event("status.noted", json!({"status": "\u{FFFF}in"})),
+        ] {
+            let why = refused(&draft);
+            assert!(why.contains("which is no character"), "{why}");
+        }
+        let unread = Passage::on().text("vehicle.plate_raw", "51 \u{FFFD} 75667");
+        assert_eq!(refused(&unread), "");
     }
 }

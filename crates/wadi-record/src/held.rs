@@ -24,6 +24,9 @@ use wadi_log::{Reference, Value};
 /// all the same.
 pub const UNPLACED: &str = "unplaced";
 
+/// What stands for a type of hold that this version does not know.
+const UNKNOWN_TYPE: &str = "UNKNOWN";
+
 /// One hold of a record, from its placement on.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Placement {
@@ -84,6 +87,30 @@ pub fn holds(record: &Record) -> Vec<Placement> {
     take_releases(record, &sight, &mut placements);
     take_ends(record, &sight, &mut placements, ends);
     placements
+}
+
+impl Record {
+    /// Every type that a hold is or was said to be of: by what placed it, and by all that was ever
+    /// put into its field and counted. Who reads holds of some types alone reads one where each of
+    /// them is among those. Empty for what is no hold.
+    pub fn told_types(&self) -> BTreeSet<String> {
+        if self.kind() != Some(Kind::QuarantineHold) {
+            return BTreeSet::new();
+        }
+
+        let placed = self.placed().map(|event| {
+            let hold = begun_hold(event);
+            hold.map_or(UNKNOWN_TYPE, HoldType::name).to_string()
+        });
+        let puts = self.now().document.puts("type");
+        let put = puts.filter_map(|(put, _)| match self.value(put) {
+            Value::Null => None,
+            Value::Text(name) => Some(name.clone()),
+            _ => Some(UNKNOWN_TYPE.to_string()),
+        });
+
+        placed.chain(put).collect()
+    }
 }
 
 fn has_effect(event: &EventView, effect: Effect) -> bool {

@@ -53,8 +53,10 @@ mod stored;
 mod unit;
 mod weight;
 
-pub use authority::{Author, Judge, Officer, Refusal, is_decision, people, tokens_named};
-pub use blame::Setting;
+pub use authority::{
+    Author, HeldToken, Judge, Officer, Refusal, is_decision, people, tokens_named,
+};
+pub use blame::{Blame, Setting};
 pub use carriage::{
     AgainTerm, CarriedTerm, EmptiedTerm, KnownBy, MovedTerm, SOUGHT, STAY, again_terms,
     carried_terms, emptied_terms, moved_terms,
@@ -70,7 +72,7 @@ pub use decision::{
 };
 #[doc(hidden)]
 pub use document::{Saved, read_saved};
-pub use doubts::{DraftContext, is_deadline};
+pub use doubts::{DraftContext, is_deadline, is_read_off_deadline};
 pub use drafts::{CustomsEntry, Draft, Passage, QuarantineHold, SiteDay};
 pub use error::{RecordError, hint, nearest};
 pub use events::{
@@ -88,10 +90,10 @@ pub use judged_change::{ChangedPut, Claim, EventView, Field, JudgedChange, Refus
 pub use kinds::{Department, HoldType, Kind};
 pub use normal::{
     OtherNumbers, Zone, field_term, goods_terms, holds_a_character, hs_subheading, is_blank,
-    is_currency, is_digest, lies_under, mass_g, member_term, normalise_country, normalise_document,
-    normalise_hs_code, normalise_label, normalise_plate, normalise_reference, normalise_target,
-    normalise_unit, percent_decoded, plate_shape, says_nothing, takes_no_room, typed_plainly,
-    whole_zones, zones_failed,
+    is_currency, is_digest, is_noncharacter, lies_under, mass_g, member_term, normalise_country,
+    normalise_document, normalise_hs_code, normalise_label, normalise_plate, normalise_reference,
+    normalise_target, normalise_unit, percent_decoded, plate_shape, says_nothing, takes_no_room,
+    typed_plainly, whole_zones, zones_failed,
 };
 pub use policy::{Policy, SYSTEM_OFFICER};
 pub use project::{Projection, Terms, term, terms};

@@ -236,7 +236,7 @@ impl Record {
             }
         }
 
-        json!({
+        let mut told = json!({
             "id": self.printed(),
             "record": self.id().to_string(),
             "kind": self.kind().map(Kind::name),
@@ -265,7 +265,12 @@ impl Record {
             "after_assessment": self.after_assessment(),
             "changed_after": self.changed_after(),
             "changed_after_count": self.changed_puts().count(),
-        })
+        });
+        if self.kind() == Some(Kind::QuarantineHold) {
+            told["hold_types"] = json!(self.told_types());
+        }
+
+        told
     }
 
     /// Every seal that was ever recorded and counted, also where another took its place.
@@ -569,11 +574,11 @@ pub fn terms(record: &Record) -> Terms {
     for placement in &placements {
         let owner = placement.department.map_or("", Department::code);
         put("owner", owner.into());
-        put(
-            "hold_type",
-            placement.hold.map_or("", HoldType::name).into(),
-        );
+        let of = placement.hold.map_or("", HoldType::name);
+        put("hold_type", of.into());
     }
+    let told = record.told_types().into_iter();
+    told.for_each(|of| put("told_type", of));
 
     for event in joining_events(record, &placements) {
         for (what, value) in terms_of_event(record, event) {

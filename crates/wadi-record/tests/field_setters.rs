@@ -366,6 +366,45 @@ fn a_seal_that_is_changed_after_the_clearing_is_told() {
 }
 
 #[test]
+fn a_duty_that_is_lowered_once_somebody_rested_on_it_is_told_whatever_that_was() {
+    let mut man = desk(1, "MAN", Role::Crossing, Lane::Customs, "MAN");
+    let duty = |minor: i64| CustomsEntry::on().int("goods.1.duty_minor", minor);
+    let declared = CustomsEntry::store("Agent", "A-1")
+        .int("goods.1.duty_minor", 900)
+        .event("registered", json!({"registration_no": "N-1"}));
+    let first = man.say("of-cus", None, &[], declared);
+    let id = RecordId::of_first(&first.reference);
+
+    let slip = man.say("of-cus", Some(id), &[first.reference], duty(800));
+    let record = build(&[&first, &slip]);
+    assert_eq!(changed(&record, &slip), [], "nothing rested on it");
+
+    let assessed = json!({"duty_minor": 900, "currency": "IQD"});
+    let paid = json!({"amount_minor": 900, "currency": "IQD", "receipt": "R1"});
+    for (kind, members) in [
+        ("assessed", assessed),
+        ("paid", paid),
+        ("entry.released", json!({})),
+    ] {
+        let settled = CustomsEntry::on().event(kind, members);
+        let settled = man.say("of-cus", Some(id), &[first.reference], settled);
+        let mut after = |draft: Draft| {
+            let draft = because(draft, "a slip of the pen");
+            let said = man.say("of-cus-2", Some(id), &[settled.reference], draft);
+            let record = build(&[&first, &settled, &said]);
+            assert_eq!(refused(&record, &said), [""; 0], "{kind}");
+            changed(&record, &said)
+        };
+
+        let told = |field: &str| [(field.to_string(), Some(kind))];
+        assert_eq!(after(duty(100)), told("goods.1.duty_minor"), "{kind}");
+        assert_eq!(after(duty(900)), [], "{kind}: it stood there");
+        let office = CustomsEntry::on().text("office", "MAN-2");
+        assert_eq!(after(office), told("office"), "{kind}: nothing stood there");
+    }
+}
+
+#[test]
 fn a_record_tells_which_entries_put_what_stands_there() {
     let mut trb = desk(1, "TRB", Role::Crossing, Lane::Passage, "TRB");
     let (first, admitted, id) = truck(&mut trb);

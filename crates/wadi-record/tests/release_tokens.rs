@@ -21,12 +21,15 @@ fn token(scope: &str) -> ReleaseToken {
 }
 
 /// The token as an officer of a department at the hub issues it.
-fn issued(token: ReleaseToken, department: &str) -> IssuedToken {
-    IssuedToken {
-        token,
-        officer: "of-1".into(),
-        department: department.into(),
-        by_token: String::new(),
+fn issued(token: ReleaseToken, department: &str) -> HeldToken {
+    HeldToken {
+        issued: IssuedToken {
+            token,
+            officer: "of-1".into(),
+            department: department.into(),
+            by_token: String::new(),
+        },
+        is_over: false,
     }
 }
 
@@ -130,6 +133,20 @@ fn a_token_that_covers_it_lets_a_hold_of_security_go_at_the_site_and_no_other_do
         end(&build(&[&placed, &said]), &said),
         Some("no_attested_result")
     );
+}
+
+#[test]
+fn a_clock_that_was_set_back_spends_no_token_whose_end_a_hub_had_told() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let (placed, found, id) = searched(&mut qam);
+    for (is_over, code) in [(true, Some("token_expired")), (false, None)] {
+        // By the clock of the site it has not ended.
+        let held = issued(token("SECURITY"), "HUB");
+        qam.tokens = BTreeMap::from([("T1".to_string(), HeldToken { is_over, ..held })]);
+        let spend = spends(&placed, Some("T1"));
+        let said = qam.say("of-sec", Some(id), &[found.reference], spend);
+        assert_eq!(end(&build(&[&placed, &found, &said]), &said), code);
+    }
 }
 
 #[test]

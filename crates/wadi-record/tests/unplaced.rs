@@ -85,3 +85,38 @@ fn of_no_type_it_is_the_commissions_to_end_and_a_placed_hold_is_not_let_go_by_th
     let record = build(&[&placed, &searched, &said]);
     assert!(state(&record).is_open(), "it names no hold of this record");
 }
+
+#[test]
+fn a_hold_is_of_every_type_that_it_was_said_to_be_of() {
+    let mut qam = desk(1, "QAM", Role::Crossing, Lane::Hold, "QAM");
+    let mut hub = desk(2, "HUB", Role::Hub, Lane::Hold, "QAM");
+    let warm = json!({"slot": "C4", "temp_c": 15.5});
+    let warm = QuarantineHold::on().event("store.temperature", warm);
+    let first = qam.device("THERMO-4", None, &[], warm);
+    let id = RecordId::of_first(&first.reference);
+    let types = |record: &Record| Vec::from_iter(record.told_types());
+    assert_eq!(types(&build(&[&first])), [""; 0]);
+    assert_eq!(build(&[&first]).json()["hold_types"], json!([]));
+
+    let typed = |of: &str| because(QuarantineHold::on().text("type", of), "looked at anew");
+    let poultry = qam.say("of-vet", Some(id), &[first.reference], typed("VETERINARY"));
+    let toys = hub.say("of-hub", Some(id), &[poultry.reference], typed("CUSTOMS"));
+    let record = build(&[&first, &poultry, &toys]);
+    assert_eq!(record.text("type").as_deref(), Some("CUSTOMS"));
+    let told = ["CUSTOMS", "VETERINARY"];
+    assert_eq!(types(&record), told);
+    assert_eq!(record.json()["hold_types"], json!(told));
+    let kept = told.map(|of| ("told_type".to_string(), of.to_string()));
+    let all = terms(&record);
+    assert!(kept.iter().all(|term| all.contains(term)), "{all:?}");
+
+    // What somebody had no right to say makes it none of that type.
+    let by_clerk = qam.say("of-cus", Some(id), &[poultry.reference], typed("SECURITY"));
+    let record = build(&[&first, &poultry, &by_clerk]);
+    assert_eq!(types(&record), ["VETERINARY"]);
+
+    // What placed it tells, too.
+    let placed = QuarantineHold::place(HoldType::Security, "order 7");
+    let placed = qam.say("of-sec", None, &[], placed);
+    assert_eq!(types(&build(&[&placed])), ["SECURITY"]);
+}

@@ -3,7 +3,7 @@
 
 use crate::{
     BornFilter,
-    lists::{BoundValue, Listing, NOTHING, RECORD_COLUMNS, is_no_text},
+    lists::{BoundValue, Listing, NOTHING, RECORD_COLUMNS, is_no_text, of_hold_types},
 };
 use wadi_log::Lane;
 
@@ -26,6 +26,12 @@ fn of_time(f: &BornFilter) -> (String, Vec<BoundValue>) {
     if let Some(lane) = f.lane {
         values.push(BoundValue::Int(i64::from(lane)));
         clause += &format!(" AND r.lane = ${}", values.len());
+    }
+    if let Some(types) = &f.hold_types {
+        let from = values.len() + 1;
+        values.extend(types.iter().map(|of| BoundValue::Text(of.clone())));
+        let places: Vec<String> = (from..=values.len()).map(|n| format!("${n}")).collect();
+        clause += &format!(" AND {}", of_hold_types(&places));
     }
 
     (clause, values)
@@ -103,10 +109,13 @@ mod tests {
             lane: None,
             from_ms: 1,
             until_ms: 2,
+            hold_types: None,
             limit: 50,
         };
-        for lane in [None, Some(2)] {
+        let narrowed = Some(vec!["CUSTOMS".into(), "SECURITY".into()]);
+        for (lane, types) in [(None, None), (Some(2), None), (Some(3), narrowed)] {
             filter.lane = lane;
+            filter.hold_types = types;
             for listing in [born(&filter), born_counts(&filter)] {
                 let steps = plan(&listing);
                 assert!(
@@ -128,6 +137,7 @@ mod tests {
             lane: None,
             from_ms: 1,
             until_ms: 2,
+            hold_types: None,
             limit: 50,
         };
         assert!(born(&filter).sql.contains(NOTHING));

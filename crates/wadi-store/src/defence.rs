@@ -8,7 +8,7 @@
 pub const SWITCHABLE: bool = cfg!(all(feature = "defences-off", debug_assertions));
 
 /// The defences that have a switch.
-pub const NAMES: [&str; 52] = [
+pub const NAMES: [&str; 54] = [
     // What outlasts a crash, a restore and a second holder of a key.
     "anchor-check",
     "hash-on-read",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 52] = [
     "budgets",
     "kept-budgets",
     "turns",
+    "light-peers",
     "carried-share",
     "forked-node-cut",
     "named-times",
@@ -64,6 +65,7 @@ pub const NAMES: [&str; 52] = [
     "urgent-reserve",
     "streams-max",
     "ingest-room",
+    "peer-memory",
 ];
 
 /// Whether the defence of that name is turned off.

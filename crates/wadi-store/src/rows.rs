@@ -192,6 +192,9 @@ pub struct RecordFilter {
     /// Of holds, their terms: those that have each, and where detained records are asked for, those
     /// that such holds hold.
     pub of_holds: Vec<(&'static str, String)>,
+    /// Of holds, only those whose types are all among these, and of what such holds hold, where
+    /// `of_holds` asks for it; holds of every type, where it is left out.
+    pub hold_types: Option<Vec<String>>,
     /// Those for which any one of these is true; all, where there is none.
     pub sought: Vec<SoughtBy>,
     /// In the order of their beginnings, the latest first, in place of the newest change first: an
@@ -223,6 +226,8 @@ pub struct BornFilter {
     pub from_ms: i64,
     /// Before then, Unix milliseconds.
     pub until_ms: i64,
+    /// Of holds, only those whose types are all among these; of every type, where it is left out.
+    pub hold_types: Option<Vec<String>>,
     /// At most so many.
     pub limit: u32,
 }

@@ -77,12 +77,21 @@ fn holds() -> Vec<RecordRow> {
             // Whatever somebody wrote.
             _ => ("link", id(100 + n).to_string().to_uppercase()),
         };
+        // Of one type, of two, and of none that anybody knows.
+        let types: &[&str] = match n % 5 {
+            0 => &["CUSTOMS"],
+            1 => &["CUSTOMS", "SECURITY"],
+            2 => &["SECURITY"],
+            _ => &[],
+        };
+        let types = types.iter();
+        let types = types.map(|of| ("told_type".to_string(), (*of).to_string()));
         RecordRow {
             lane: Lane::Hold as u8,
             open: (n / 4).is_multiple_of(2),
             // Some of what it would hold had left by then.
             born_ms: 100 + (n * 11) as i64,
-            terms: vec![(term.0.into(), term.1)],
+            terms: types.chain([(term.0.into(), term.1)]).collect(),
             ..record(records() + n)
         }
     };
@@ -290,6 +299,15 @@ fn filters() -> Vec<RecordFilter> {
         of(|f| f.state = Some("EXITED".into())),
         of(|f| f.state = Some("CHECK_OPEN".into())),
         of(|f| f.state = Some("RED".into())),
+        of(|f| f.hold_types = Some(vec!["CUSTOMS".into()])),
+        of(|f| {
+            f.lane = Some(Lane::Hold as u8);
+            f.hold_types = Some(vec!["SECURITY".into(), "CUSTOMS".into()]);
+        }),
+        of(|f| {
+            f.lane = Some(Lane::Hold as u8);
+            f.hold_types = Some(Vec::new());
+        }),
         of(|f| f.contested = true),
         of(|f| f.before = Some(100)),
         of(|f| f.term = Some(("plate".into(), "KA 7".into()))),
@@ -312,6 +330,13 @@ fn filters() -> Vec<RecordFilter> {
     ]
 }
 
+/// Whether a record is no hold, or one of these types alone.
+fn is_of_types(r: &RecordRow, types: &[String]) -> bool {
+    let told = r.terms.iter().filter(|(what, _)| what == "told_type");
+    let mut told = told.map(|(_, of)| of).peekable();
+    r.lane != Lane::Hold as u8 || told.peek().is_some() && told.all(|of| types.contains(of))
+}
+
 /// What looking at all rows gives.
 fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
     let detained = f.detained.as_ref().map(|_| detained_by_hand(all));
@@ -323,6 +348,7 @@ fn by_hand(f: &RecordFilter, all: &[RecordRow]) -> Vec<RecordId> {
                 .as_ref()
                 .is_none_or(|s| r.state.split(' ').any(|word| word == s))
             && f.term.as_ref().is_none_or(|t| r.terms.contains(t))
+            && f.hold_types.as_ref().is_none_or(|t| is_of_types(r, t))
             && f.before.is_none_or(|before| changed < before)
             && f.after.is_none_or(|after| r.id > after)
             && (r.contested || !f.contested)
@@ -415,6 +441,7 @@ async fn every_day(engine: &str, store: &dyn wadi_store::Store, all: &[RecordRow
             lane,
             from_ms: 1_000,
             until_ms: 1_900,
+            hold_types: None,
             limit: PAGE,
         };
         let mut of_day: Vec<&RecordRow> = all

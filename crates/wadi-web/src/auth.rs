@@ -209,13 +209,15 @@ impl Token {
         &self.hash
     }
 
-    /// Whether its time is over, or, of a session, whether nobody used it for too long.
+    /// Whether its time is over, or, of a session, whether nobody used it for too long. What was
+    /// issued while the clock ran ahead has no end that anybody knows, and is over, too.
     pub(crate) fn has_expired(&self, node: &Node) -> bool {
         let now_ms = node.time().best_ms();
         let used_ms = self.last_used_ms.unwrap_or(0).max(self.created_ms);
         let idle_ms = (SESSION_IDLE_MS as f64 * node.pace()) as i64;
         let is_idle = self.session.is_some() && now_ms.saturating_sub(used_ms) > idle_ms;
-        is_idle || self.expires_ms.is_some_and(|end| end <= now_ms)
+        let is_over = |end_ms| end_ms <= now_ms || node.time().was_issued_ahead(self.created_ms);
+        is_idle || self.expires_ms.is_some_and(is_over)
     }
 
     fn expired(&self) -> Problem {

@@ -20,8 +20,11 @@ use wadi_record::Kind;
 const DAY_MS_MAX: i64 = 8 * 86_400_000;
 /// Rows of each list where no limit is named.
 const DAY_ROWS: u32 = 25;
+/// Open holds that are looked at for a token that reads those of some types alone: more than are
+/// ever open at once.
+const OPEN_HOLDS_MAX: u32 = 4_096;
 /// The members of records that the lists show.
-const SHOWN: [&str; 10] = [
+const SHOWN: [&str; 11] = [
     "id",
     "record",
     "kind",
@@ -31,6 +34,7 @@ const SHOWN: [&str; 10] = [
     "detained_by",
     "fields",
     "placements",
+    "hold_types",
     "safety",
 ];
 
@@ -92,6 +96,7 @@ pub(crate) async fn day(
         lane: None,
         from_ms: q.from_ms,
         until_ms: q.until_ms,
+        hold_types: reading.hold_types(),
         limit,
     };
     let _turn = limits::expensive(&token).await?;
@@ -125,13 +130,15 @@ impl HeldDay {
             records.push((kind, reads.day_records(&of_kind, members).await?));
         }
 
-        let BornFilter {
-            crossing, limit, ..
-        } = filter;
+        // Those that are not read are taken out of them afterwards.
+        let open = match &filter.hold_types {
+            Some(_) => OPEN_HOLDS_MAX,
+            None => filter.limit,
+        };
         Ok(Self {
             counts: reads.day_counts(filter).await?,
             records,
-            open_holds: reads.open_holds(crossing, *limit, &shown).await?,
+            open_holds: reads.open_holds(&filter.crossing, open, &shown).await?,
         })
     }
 
@@ -148,7 +155,7 @@ impl HeldDay {
             "from_ms": filter.from_ms,
             "until_ms": filter.until_ms,
             "counts": counts,
-            "open_holds": told(self.open_holds, reading),
+            "open_holds": told(self.open_holds, filter.limit, reading),
         });
         for (kind, records) in self.records {
             let name = match kind {
@@ -157,19 +164,19 @@ impl HeldDay {
                 Kind::CustomsEntry => "entries",
                 Kind::SiteDay => "site_days",
             };
-            answer[name] = told(records, reading).into();
+            answer[name] = told(records, filter.limit, reading).into();
         }
 
         answer
     }
 }
 
-/// Records that are read, without what of them is not.
-fn told(records: Vec<DayRecord>, reading: &ReadRight) -> Vec<Value> {
+/// So many records that are read, without what of them is not.
+fn told(records: Vec<DayRecord>, limit: u32, reading: &ReadRight) -> Vec<Value> {
     let told = records.into_iter().filter_map(|mut one| {
         let is_read = reading.show_record(&mut one.json);
         is_read
             .then(|| json!({"began_ms": one.began_ms, "last_ms": one.last_ms, "record": one.json}))
     });
-    told.collect()
+    told.take(limit as usize).collect()
 }

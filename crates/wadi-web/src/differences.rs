@@ -137,11 +137,12 @@ pub(crate) async fn differences(
 
     let reading = token.reading(&node)?;
     let shown = |record: DifferingRecord| {
-        let (mut here, mut there) = (record.here, record.there);
+        let mut here = record.here;
         let is_read = reading.show_record(&mut here);
-        if let Some(there) = &mut there {
-            reading.show_record(there);
-        }
+        let there = record.there.and_then(|mut there| {
+            let is_read = reading.show_record(&mut there);
+            is_read.then_some(there)
+        });
 
         let id = record.id.to_string();
         is_read.then(|| differing_json(id, &here, there.as_ref(), record.lacking))

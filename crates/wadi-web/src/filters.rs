@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use wadi_log::{Crossing, LogId};
 use wadi_node::{DETAINED, Node};
-use wadi_record::{Kind, STATE_NAMES, hint, holds_a_character, member_term, nearest};
+use wadi_record::{HoldType, Kind, STATE_NAMES, hint, holds_a_character, member_term, nearest};
 
 /// The problem with a value that is none of those that a filter may have.
 pub(crate) fn unknown_value<'a>(
@@ -99,6 +99,12 @@ pub(crate) fn in_order(from_ms: Option<i64>, until_ms: Option<i64>) -> Result<()
 pub(crate) fn kind(given: &str) -> Result<Kind, Problem> {
     let name = one("kind of record", given, Kind::ALL.iter().map(|k| k.name()))?;
     Ok(name.parse()?)
+}
+
+/// A type of hold.
+pub(crate) fn hold_type(given: &str) -> Result<String, Problem> {
+    let names = HoldType::ALL.iter().map(|of| of.name());
+    one("type of hold", given, names)
 }
 
 /// A state of records, or a flag.
@@ -240,5 +246,9 @@ mod tests {
         );
 
         assert_eq!(record_state("exited").unwrap(), "EXITED");
+
+        assert_eq!(hold_type("customs").unwrap(), "CUSTOMS");
+        let told = hold_type("radiologic").unwrap_err().detail;
+        assert!(told.contains("did you mean \"RADIOLOGICAL\"?"), "{told}");
     }
 }

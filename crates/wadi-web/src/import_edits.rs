@@ -9,11 +9,12 @@ use wadi_record::{Draft, Value as FieldValue};
 
 /// What is said of an edit that came before, where something else was said since.
 pub(crate) const OVERTAKEN: &str = "this edit was imported before, and what it says was changed \
-     since: it is not written again; where it is meant anew give the line a `key` of its own";
+     since: it is not written again; where it is meant anew give the line a `key` that was never \
+     sent";
 /// What is said of an edit that is written after those that the file says later.
 pub(crate) const LATE: &str = "edits of the same that stand below it were imported before: this \
-     one comes after them now; where the last of them is meant to stand give that line a `key` of \
-     its own";
+     one comes after them now; where the last of them is meant to stand give that line a `key` \
+     that was never sent";
 
 /// The keys of operations that have none of their own, in the order of a file.
 ///
@@ -94,7 +95,8 @@ pub(crate) struct Edit {
     /// The place of its line, from nought.
     pub(crate) line: usize,
     id: String,
-    members: BTreeSet<String>,
+    /// What it sets, as the line says it.
+    members: Map<String, Value>,
     fields: BTreeMap<String, FieldValue>,
     events: Vec<Map<String, Value>>,
 }
@@ -102,11 +104,10 @@ pub(crate) struct Edit {
 impl Edit {
     /// The edit that a line asks for, of a sender's id.
     pub(crate) fn of(line: usize, id: &str, map: &Map<String, Value>, draft: &Draft) -> Self {
-        let members = members_of(map).into_iter().flat_map(Map::keys);
         Self {
             line,
             id: id.into(),
-            members: members.cloned().collect(),
+            members: members_of(map).cloned().unwrap_or_default(),
             fields: draft.fields.clone(),
             events: draft.events.clone(),
         }
@@ -150,20 +151,42 @@ pub(crate) fn last_edits(edits: &[Edit]) -> Vec<&Edit> {
     last.into_values().collect()
 }
 
-/// The lines that were written now, while edits of the same that stand below them were before.
+/// What stands last in a request of a member of a record.
+struct LastSaid<'e> {
+    value: &'e Value,
+    /// Whether an earlier request said it. An edit that is sent twice in one is written in it.
+    is_of_before: bool,
+}
+
+/// The lines that were written now, while the last edit of the same, which stands below them and
+/// says something else, was before: they stand, and it does not.
 pub(crate) fn late_edits(edits: &[Edit], results: &[Option<Value>]) -> BTreeSet<usize> {
-    let mut before: HashSet<(&str, &str)> = HashSet::new();
+    let result_of = |edit: &Edit| results.get(edit.line).and_then(Option::as_ref);
+    let is_new = |result: &&Value| result["repeated"] == false;
+    let new: HashSet<&str> = edits
+        .iter()
+        .filter_map(|edit| result_of(edit).filter(is_new)?["entry"].as_str())
+        .collect();
+
+    let mut last: HashMap<(&str, &str), LastSaid<'_>> = HashMap::new();
     let mut late = BTreeSet::new();
     for edit in edits.iter().rev() {
-        let result = results.get(edit.line).and_then(Option::as_ref);
-        let members = edit.members.iter().map(String::as_str);
-        let mut of = members.map(|member| (edit.id.as_str(), member));
-        match result.and_then(|line| line["repeated"].as_bool()) {
-            Some(true) => before.extend(of),
-            Some(false) if of.any(|what| before.contains(&what)) => {
+        // What is bad says nothing.
+        let Some(result) = result_of(edit).filter(|line| line["repeated"].is_boolean()) else {
+            continue;
+        };
+        let entry = result["entry"].as_str().unwrap_or_default();
+        let is_of_before = !is_new(&result) && !new.contains(entry);
+        for (member, value) in &edit.members {
+            let said = LastSaid {
+                value,
+                is_of_before,
+            };
+            let of = (edit.id.as_str(), member.as_str());
+            let below = last.entry(of).or_insert(said);
+            if !is_of_before && below.is_of_before && below.value != value {
                 late.insert(edit.line);
             }
-            Some(false) | None => {}
         }
     }
 
@@ -249,6 +272,49 @@ mod tests {
         assert_eq!(keys(&[a, b])[0], keys(&[b, a])[1]);
     }
 
+    fn edits_of(lines: &[String]) -> Vec<Edit> {
+        (0..).zip(lines).map(|(n, line)| edit(n, line)).collect()
+    }
+
+    /// What became of lines: whether each was written before, and in which entry it stands.
+    fn results<const N: usize>(
+        repeated: [Option<bool>; N],
+        entries: [&str; N],
+    ) -> Vec<Option<Value>> {
+        let lines = repeated.into_iter().zip(entries);
+        let told = |(repeated, entry): (Option<bool>, &str)| {
+            repeated.map(|repeated| json!({"repeated": repeated, "entry": entry}))
+        };
+        lines.map(told).collect()
+    }
+
+    #[test]
+    fn an_edit_that_is_sent_twice_or_says_the_same_is_late_for_nothing() {
+        let (heavy, light) = (set("gross_kg", 31_000), set("gross_kg", 20_000));
+        let (now, before) = (Some(false), Some(true));
+        let late = |lines: &[String], told: Vec<Option<Value>>| {
+            let edits = edits_of(lines);
+            late_edits(&edits, &told)
+        };
+
+        // The second line is the first one, which this very request wrote.
+        let twice = [heavy.clone(), heavy.clone()];
+        let told = results([now, before], ["e1", "e1"]);
+        assert!(late(&twice, told).is_empty());
+        // It has another key than before, and says what stands last all the same.
+        let told = results([now, before], ["e2", "e1"]);
+        assert!(late(&twice, told).is_empty());
+
+        // What stands last in the file was written now: that is what stands.
+        let anew = [light.clone(), heavy.clone(), light.clone()];
+        let told = results([now, before, before], ["e2", "e1", "e2"]);
+        assert!(late(&anew, told).is_empty());
+
+        let changed = [light, heavy];
+        let told = results([now, before], ["e2", "e1"]);
+        assert_eq!(late(&changed, told), BTreeSet::from([0]));
+    }
+
     #[test]
     fn an_edit_that_is_written_after_later_ones_is_told() {
         let lines = [
@@ -257,10 +323,10 @@ mod tests {
             set("note", "n"),
             set("gross_kg", 31_000),
         ];
-        let edits: Vec<Edit> = (0..).zip(&lines).map(|(n, line)| edit(n, line)).collect();
+        let edits = edits_of(&lines);
         let late = |repeated: [Option<bool>; 4]| {
-            let results = repeated.map(|one| one.map(|repeated| json!({"repeated": repeated})));
-            late_edits(&edits, &results)
+            let entries = ["e0", "e1", "e2", "e3"];
+            late_edits(&edits, &results(repeated, entries))
         };
 
         let (now, before) = (Some(false), Some(true));

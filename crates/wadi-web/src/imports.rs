@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
         }
 
         for part in answers.chunks_mut(STANDINGS) {
-            put_standing(self.node, part).await;
+            put_standing(self.node, self.token, part).await;
         }
 
         for n in late_edits(&self.edits, &self.results) {

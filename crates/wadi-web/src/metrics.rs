@@ -183,6 +183,8 @@ fn add_costs(registry: &mut Registry, members: &[MemberCost]) {
     let used = family(registry, "cost_used", "What a member cost since the start");
     let left = family(registry, "cost_left", "What a member may cost still");
     let paused = family(registry, "cost_state", "0 open, 1 slowed, 2 paused");
+    let help = "Bytes of memory that a member's links hold here, and may at most";
+    let memory = family(registry, "cost_memory_bytes", help);
 
     for member in members {
         let of = |budget: &str| vec![label("node", &member.node), label("budget", budget)];
@@ -190,6 +192,10 @@ fn add_costs(registry: &mut Registry, members: &[MemberCost]) {
             set(&used, of(budget.budget), budget.used);
             set(&left, of(budget.budget), budget.left);
         }
+        let of = |which: &str| vec![label("node", &member.node), label("which", which)];
+        set(&memory, of("held"), member.memory.held);
+        set(&memory, of("most"), member.memory.most);
+
         let node = vec![label("node", &member.node)];
         set(&paused, node, member.state as i64);
     }

@@ -15,6 +15,9 @@ pub struct ReadGrant {
     pub kinds: BTreeSet<String>,
     /// Crossings whose records are read, by their codes; all, where none is named.
     pub crossings: BTreeSet<String>,
+    /// Types of the holds that it reads, as CUSTOMS; all, where none is named.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hold_types: BTreeSet<String>,
     /// What tells who a traveller is. An officer reads it only where the department does.
     pub persons: bool,
     /// What lookouts seek. An officer reads only those that the department owns.
@@ -38,17 +41,19 @@ impl Default for LookoutGrant {
 }
 
 impl ReadGrant {
-    /// The same with each name as it is written here. Refuses kinds, crossings and departments that
-    /// there are none of: a token would read nothing, and nobody would know why.
+    /// The same with each name as it is written here. Refuses kinds, crossings, types of hold and
+    /// departments that there are none of: a token would read nothing, and nobody would know why.
     pub(crate) fn checked(self, node: &Node) -> Result<Self, Problem> {
         let kinds = self.kinds.iter();
         let kinds = kinds.map(|kind| filters::kind(kind).map(|k| k.name().to_string()));
         let crossings = self.crossings.iter();
         let crossings = crossings.map(|code| filters::crossing(node, code));
+        let hold_types = self.hold_types.iter().map(|of| filters::hold_type(of));
 
         Ok(Self {
             kinds: kinds.collect::<Result<_, Problem>>()?,
             crossings: crossings.collect::<Result<_, Problem>>()?,
+            hold_types: hold_types.collect::<Result<_, Problem>>()?,
             persons: self.persons,
             lookouts: self.lookouts.checked()?,
         })
@@ -89,6 +94,9 @@ mod tests {
 
         let nothing: ReadGrant = serde_json::from_value(json!({})).unwrap();
         assert_eq!(nothing.lookouts, LookoutGrant::Whole(false));
+        // Of every type, as before there were some to name; it is listed as it was issued.
+        assert!(nothing.hold_types.is_empty());
+        assert_eq!(json!(nothing).get("hold_types"), None);
         let wrong = serde_json::from_value::<ReadGrant>(json!({"lookouts": "SEC"})).unwrap_err();
         assert!(
             wrong.to_string().contains("a list of departments"),

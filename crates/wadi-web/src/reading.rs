@@ -1,10 +1,11 @@
 //! Who may read what: who a traveller is, what somebody is looking for, and which kinds of records
-//! of which crossings.
+//! of which crossings, and holds of which types.
 //!
 //! What a token does not read is taken out of what it is shown, and named there (`withheld`), so
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
+mod narrowed;
 mod places;
 mod written;
 
@@ -93,6 +94,8 @@ pub(crate) struct ReadRight<'n> {
     kinds: Option<BTreeSet<Kind>>,
     /// The crossings, by their codes; all, where it is nothing.
     crossings: Option<BTreeSet<String>>,
+    /// The types of the holds; all, where it is nothing.
+    hold_types: Option<BTreeSet<HoldType>>,
     persons: bool,
     lookouts: Lookouts,
     policy: OnceCell<Policy>,
@@ -141,12 +144,17 @@ impl Token {
         let crossings = grant
             .map(|g| &g.crossings)
             .filter(|codes| !codes.is_empty());
+        let types = grant
+            .map(|g| &g.hold_types)
+            .filter(|types| !types.is_empty());
+        let types = types.map(|types| types.iter().filter_map(|of| HoldType::from_name(of)));
 
         Ok(ReadRight {
             node,
             token: self,
             kinds,
             crossings: crossings.cloned(),
+            hold_types: types.map(Iterator::collect),
             persons,
             lookouts,
             policy: OnceCell::new(),
@@ -161,79 +169,6 @@ fn forbidden(code: &str, why: impl Into<String>) -> Problem {
 }
 
 impl ReadRight<'_> {
-    /// The kind that a list is of: the one that was asked for, or the only one that is read.
-    pub(crate) fn kind(&self, asked: Option<Kind>) -> Result<Option<Kind>, Problem> {
-        let Some(kinds) = &self.kinds else {
-            return Ok(asked);
-        };
-
-        match (asked, kinds.first()) {
-            (Some(kind), _) => self.check_kind(kind).map(|()| Some(kind)),
-            (None, Some(only)) if kinds.len() == 1 => Ok(Some(*only)),
-            (None, _) => Err(self.not_readable()),
-        }
-    }
-
-    /// The crossing that a list is of: the one that was asked for, or the only one that is read.
-    pub(crate) fn crossing(&self, asked: Option<String>) -> Result<Option<String>, Problem> {
-        let Some(crossings) = &self.crossings else {
-            return Ok(asked);
-        };
-
-        match (asked, crossings.first()) {
-            (Some(code), _) => self.check_crossing(&code).map(|()| Some(code)),
-            (None, Some(only)) if crossings.len() == 1 => Ok(Some(only.clone())),
-            (None, _) => Err(self.other_crossing()),
-        }
-    }
-
-    /// Refuses a kind that is not read.
-    pub(crate) fn check_kind(&self, kind: Kind) -> Result<(), Problem> {
-        match &self.kinds {
-            Some(kinds) if !kinds.contains(&kind) => Err(self.not_readable()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a crossing whose records are not read.
-    pub(crate) fn check_crossing(&self, code: &str) -> Result<(), Problem> {
-        match &self.crossings {
-            Some(crossings) if !crossings.contains(code) => Err(self.other_crossing()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refuses a record of a kind or a crossing that is not read, as far as it tells them.
-    pub(crate) fn check_record(&self, record: &Value) -> Result<(), Problem> {
-        if let Some(kind) = record["kind"].as_str().and_then(|k| k.parse().ok()) {
-            self.check_kind(kind)?;
-        }
-        if let Some(code) = record["crossing"].as_str() {
-            self.check_crossing(code)?;
-        }
-
-        Ok(())
-    }
-
-    /// The problem with a record of a kind that is not read.
-    fn not_readable(&self) -> Problem {
-        let kinds = self.kinds.iter().flatten().map(|kind| kind.name());
-        let kinds: Vec<&str> = kinds.collect();
-        let why = format!("this token reads {} alone; name one", kinds.join(", "));
-        forbidden("not_readable", why)
-    }
-
-    /// The problem with a record of a crossing that is not read.
-    fn other_crossing(&self) -> Problem {
-        let codes = self.crossings.iter().flatten().map(String::as_str);
-        let codes: Vec<&str> = codes.collect();
-        let why = format!(
-            "this token reads records of {} alone; name one crossing",
-            codes.join(", ")
-        );
-        forbidden("not_readable", why)
-    }
-
     /// Whether travellers are sought by their documents.
     pub(crate) fn seeks_persons(&self) -> bool {
         self.persons
@@ -249,33 +184,39 @@ impl ReadRight<'_> {
         self.seeks_document.set(true);
     }
 
-    /// Refuses what is about records of every kind and every crossing.
-    pub(crate) fn all_records(&self) -> Result<(), Problem> {
-        match (&self.kinds, &self.crossings) {
-            (None, None) => Ok(()),
-            (Some(_), _) => Err(self.not_readable()),
-            (None, Some(_)) => Err(self.other_crossing()),
-        }
-    }
-
     /// Takes out of a record what is not read, and names it. Whether the record is read at all.
     pub(crate) fn show_record(&self, record: &mut Value) -> bool {
-        let about = record["record"].as_str().unwrap_or_default().to_string();
-        self.show_record_of(&about, record)
-    }
-
-    /// The same of a record of a list, which may show members beside its id alone.
-    pub(crate) fn show_listed(&self, id: &RecordId, record: &mut Value) -> bool {
-        self.show_record_of(&id.to_string(), record)
-    }
-
-    fn show_record_of(&self, about: &str, record: &mut Value) -> bool {
-        if self.check_record(record).is_err() {
-            return false;
+        let is_read = self.check_record(record).is_ok();
+        if is_read {
+            self.show_named(record);
         }
+        is_read
+    }
 
-        let lookout = self.reads_lookout_of(record);
-        let mut tally = Tally::of(self.persons, lookout);
+    /// The same of one that was found among others by a filter that finds no hold of a type that
+    /// is not read, and that does not tell of which it is.
+    pub(crate) fn show_found(&self, record: &mut Value) -> bool {
+        let is_read = self.check_place(record).is_ok();
+        if is_read {
+            self.show_named(record);
+        }
+        is_read
+    }
+
+    /// The same of a record of a list, whose filter finds none that is not read: it may show
+    /// members beside its id alone.
+    pub(crate) fn show_listed(&self, id: &RecordId, record: &mut Value) {
+        self.show_read(&id.to_string(), record);
+    }
+
+    fn show_named(&self, record: &mut Value) {
+        let about = record["record"].as_str().unwrap_or_default().to_string();
+        self.show_read(&about, record);
+    }
+
+    /// Takes out of a record that is read what of it is not, and names it.
+    fn show_read(&self, about: &str, record: &mut Value) {
+        let mut tally = self.tally_of(record);
         tally.persons_shown = self.seeks_document.get();
         for member in ["fields", "contested"] {
             tally.take_named(record.get_mut(member).and_then(Value::as_object_mut));
@@ -287,16 +228,27 @@ impl ReadRight<'_> {
         for event in listed(record, "events") {
             tally.take_event(event, "data");
         }
+        if self.take_detentions(record) {
+            tally.withheld.insert("detained_by".into());
+        }
 
         self.tell(about, record, tally);
-        true
+    }
+
+    /// What is to be taken out of what is told of a record.
+    fn tally_of(&self, record: &Value) -> Tally {
+        Tally {
+            // A finding that was published with a record tells of what else it is about.
+            published: self.hold_types.is_none(),
+            ..Tally::of(self.persons, self.reads_lookout_of(record))
+        }
     }
 
     /// The same of a history, beside its record as it stands.
     pub(crate) fn show_history(&self, history: &mut Value, record: &Value) -> Result<(), Problem> {
         self.check_record(record)?;
 
-        let mut tally = Tally::of(self.persons, self.reads_lookout_of(record));
+        let mut tally = self.tally_of(record);
         tally.take_named(history.get_mut("fields").and_then(Value::as_object_mut));
         for line in listed(history, "entries") {
             tally.take_named(line.get_mut("puts").and_then(Value::as_object_mut));
@@ -446,6 +398,9 @@ impl Drop for ReadRight<'_> {
 struct Tally {
     persons: bool,
     lookout: bool,
+    /// Whether what the hub published of findings stays, as far as it tells nothing else that does
+    /// not.
+    published: bool,
     withheld: BTreeSet<String>,
     persons_shown: bool,
     lookout_shown: bool,
@@ -456,6 +411,7 @@ impl Tally {
         Self {
             persons,
             lookout,
+            published: true,
             withheld: BTreeSet::new(),
             persons_shown: false,
             lookout_shown: false,
@@ -518,10 +474,11 @@ impl Tally {
         self.persons
     }
 
-    /// Takes out of what the hub published of a finding who a traveller is.
+    /// Takes out of what the hub published of a finding who a traveller is, and all that it says
+    /// where it may be of a hold that is not read.
     fn take_published(&mut self, published: &mut Value) {
         let before = self.withheld.clone();
-        if self.keeps_finding(published) {
+        if self.published && self.keeps_finding(published) {
             return;
         }
 

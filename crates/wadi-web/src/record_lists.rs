@@ -18,7 +18,7 @@ use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::RecordId;
 use wadi_node::{DETAINED, KnownPage, ListedRecord, Members, Node, NodeError, RecordFilter};
-use wadi_record::{Department, HoldType, term};
+use wadi_record::{Department, term};
 
 /// A record's clock may be ahead of this node's: those that claim to begin so much later than they
 /// were taken in are still looked at.
@@ -130,7 +130,7 @@ impl ListQuery {
     pub(crate) fn read(self, node: &Node, reading: &ReadRight<'_>) -> Result<AskedList, Problem> {
         filters::in_order(self.from_ms, self.until_ms)?;
         let term = self.term()?;
-        let of_holds = self.of_holds()?;
+        let of_holds = self.of_holds(reading)?;
         let search = self
             .q
             .as_deref()
@@ -166,6 +166,7 @@ impl ListQuery {
             contested: self.contested.unwrap_or(false),
             detained: detained.then(|| node.reads().hold_terms()),
             of_holds,
+            hold_types: reading.hold_types(),
             sought: search.as_ref().map(Search::sought).unwrap_or_default(),
             by_beginning: of_days || self.known_ms.is_some(),
             from_ms: self.from_ms,
@@ -201,15 +202,17 @@ impl ListQuery {
         Ok(Some((what.to_string(), term(&form))))
     }
 
-    fn of_holds(&self) -> Result<Vec<(&'static str, String)>, Problem> {
+    /// The terms of the holds that it asks about, of types that its token reads.
+    fn of_holds(&self, reading: &ReadRight<'_>) -> Result<Vec<(&'static str, String)>, Problem> {
         let mut out = Vec::new();
         if let Some(code) = &self.department {
             let codes = Department::ALL.iter().map(|d| d.code());
             out.push(("owner", filters::one("department", code, codes)?));
         }
         if let Some(name) = &self.hold_type {
-            let names = HoldType::ALL.iter().map(|t| t.name());
-            out.push(("hold_type", filters::one("type of hold", name, names)?));
+            let name = filters::hold_type(name)?;
+            reading.check_hold_type(&name)?;
+            out.push(("hold_type", name));
         }
         Ok(out)
     }
@@ -270,10 +273,11 @@ pub(crate) async fn list(
             let mut filter = asked.filter;
             filter.limit = filter.limit.min(KNOWN_ROWS_MAX);
             let mut known = reads.list_known_at(&filter, known_ms).await?;
-            for one in &mut known.records {
-                reading.show_record(&mut one.json);
+            known.records.retain_mut(|one| {
+                let is_read = reading.show_record(&mut one.json);
                 asked.members.leave_in(&mut one.json);
-            }
+                is_read
+            });
             known_page(known, known_ms, filter.limit)
         }
         None => {

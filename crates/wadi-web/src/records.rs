@@ -9,7 +9,7 @@ use crate::{
     language::language_for,
     limits, proof,
     strict::{StrictBody, content_hash},
-    written::{Answered, put_standing, tell_warnings, written_json},
+    written::{Answered, name_withheld, put_standing, tell_warnings, written_json},
 };
 use axum::{
     Json,
@@ -20,10 +20,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 use wadi_log::RecordId;
-use wadi_node::{Node, SentContent};
+use wadi_node::{ErrorClass, Node, NodeError, SentContent};
 use wadi_record::Kind;
 
 /// As of which entries or which time.
@@ -57,6 +57,13 @@ pub(crate) async fn show(
     let Query(q) = query?;
     let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
+    let is_past = q.at.is_some() || q.known_ms.is_some();
+    if is_past && reading.hold_types().is_some() {
+        // Of which types a hold was said to be since tells who reads what it was.
+        let now = node.reads().record(&id).await?;
+        reading.check_record(&now)?;
+    }
+
     let mut record = match (q.at, q.known_ms) {
         (None, None) => node.reads().record(&id).await?,
         (Some(at), None) => {
@@ -105,13 +112,22 @@ async fn record_known_at(node: &Node, id: &RecordId, known_ms: i64) -> Result<Va
     })
 }
 
-/// All entries of a record: who said what, when by their clock, between which hub times, who
-/// witnessed it and whether it counts; of each field who set it, what that replaced and who
-/// contests it; at each decision what its author could have known.
+/// Behind which entry of a history a page begins.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryAfter {
+    /// The entry that the page before ends with; none for the first page.
+    after: Option<String>,
+}
+
+/// The entries of a record, a thousand to a page: who said what, when by their clock, between which
+/// hub times, who witnessed it and whether it counts; of each field who set it, what that replaced
+/// and who contests it; at each decision what its author could have known.
 #[utoipa::path(
     get,
     path = "/v1/records/{id}/history",
-    params(("id" = String, Path, description = "printed or full id")),
+    params(("id" = String, Path, description = "printed or full id"), HistoryAfter),
     tag = "records",
     responses(
         (status = 200, description = "the history", body = HistoryAnswer),
@@ -122,15 +138,72 @@ pub(crate) async fn history(
     State(node): State<Arc<Node>>,
     token: Token,
     Path(id): Path<String>,
+    query: Result<Query<HistoryAfter>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
+    let Query(q) = query?;
     let reading = token.reading(&node)?;
     let id = node.reads().find_record(&id).await?;
     let _turn = limits::expensive(&token).await?;
 
-    let mut history = json!(node.reads().history(&id).await?);
+    let page = node.reads().history_page(&id, q.after.as_deref()).await?;
+    let mut history = json!(page);
     let record = node.reads().record(&id).await?;
     reading.show_history(&mut history, &record)?;
+    if reading.hold_types().is_some() {
+        take_known_holds(&node, &token, &mut history).await?;
+    }
     Ok(Json(history))
+}
+
+/// Takes out of a history, of what the authors of its decisions could have known, the holds that
+/// this token does not read, and names that.
+async fn take_known_holds(
+    node: &Arc<Node>,
+    token: &Token,
+    history: &mut Value,
+) -> Result<(), Problem> {
+    let mut unread = BTreeSet::new();
+    for id in known_holds(history) {
+        if !reads_record(node, token, &id).await? {
+            unread.insert(id);
+        }
+    }
+    if unread.is_empty() {
+        return Ok(());
+    }
+
+    let is_read = |hold: &Value| hold["hold"].as_str().is_some_and(|id| !unread.contains(id));
+    for entry in history["entries"].as_array_mut().into_iter().flatten() {
+        let holds = entry.pointer_mut("/knew/holds");
+        if let Some(holds) = holds.and_then(Value::as_array_mut) {
+            holds.retain(is_read);
+        }
+    }
+    name_withheld(history, "knew");
+    Ok(())
+}
+
+/// The holds that decisions of a history concerned, by their ids.
+fn known_holds(history: &Value) -> BTreeSet<String> {
+    let entries = history["entries"].as_array().into_iter().flatten();
+    let holds = entries.flat_map(|entry| entry["knew"]["holds"].as_array());
+    let ids = holds.flatten().filter_map(|hold| hold["hold"].as_str());
+    ids.map(String::from).collect()
+}
+
+/// Whether a record is read, by its id: not one that nobody here knows, nor one of several.
+pub(crate) async fn reads_record(
+    node: &Arc<Node>,
+    token: &Token,
+    id: &str,
+) -> Result<bool, Problem> {
+    let record = match node.reads().find_kind(id).await {
+        Ok((id, _)) => node.reads().record(&id).await?,
+        Err(NodeError::Ambiguous { .. }) => return Ok(false),
+        Err(error) if matches!(error.class(), ErrorClass::NotFound) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(token.reading(node)?.check_record(&record).is_ok())
 }
 
 /// The id of a record that is to be given whole, with all that was ever said of it.
@@ -256,10 +329,11 @@ pub(crate) async fn related(
     reading.check_record(&record)?;
     let _turn = limits::expensive(&token).await?;
 
-    let mut related = node.reads().related(&id).await?;
+    let hold_types = reading.hold_types();
+    let mut related = node.reads().related(&id, hold_types).await?;
     related
         .records
-        .retain_mut(|record| reading.show_record(record));
+        .retain_mut(|record| reading.show_found(record));
     Ok(Json(
         json!({"records": related.records, "cut": related.cut}),
     ))
@@ -343,7 +417,7 @@ async fn write_draft(
         decisions: &written.decisions,
         json: &mut answer,
     };
-    put_standing(node, &mut [answered]).await;
+    put_standing(node, token, &mut [answered]).await;
     tell_warnings(&mut answer, language_for(headers, token));
     Ok((status, Json(answer)))
 }

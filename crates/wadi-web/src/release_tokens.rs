@@ -9,20 +9,22 @@ use crate::{
     bundles::PersonQuery,
     control::registration,
     filters,
+    language::language_for,
     problem::unprocessable,
+    records::reads_record,
     strict::StrictBody,
 };
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use wadi_log::{Body, Crossing, ReleaseToken, Role};
-use wadi_node::{ErrorClass, Node, Signatory, check_name};
+use wadi_node::{Node, Signatory, check_name};
 use wadi_record::{Department, HoldType, Kind, is_blank};
 
 /// Hours that a token may hold at most: a month.
@@ -87,42 +89,51 @@ fn is_of_department(token: &Token, line: &Value) -> bool {
 }
 
 /// Takes out of the line of a token what is not read. Whether the line is read at all: one for a
-/// single hold as far as that hold is.
+/// type of hold where holds of it are, and one for a single hold as far as that hold is.
 async fn show_line(node: &Arc<Node>, token: &Token, line: &mut Value) -> Result<bool, Problem> {
     if token.reading(node)?.all_records().is_ok() {
         return Ok(true);
     }
 
     let scope = line["scope"].as_str().unwrap_or_default();
-    let hold = match HoldType::from_name(scope) {
-        Some(_) => Value::Null,
-        None => match node.reads().find_kind(scope).await {
-            Ok((id, _)) => node.reads().record(&id).await?,
-            // Nobody here knows of which crossing it is.
-            Err(error) if matches!(error.class(), ErrorClass::NotFound) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        },
+    let is_read = match HoldType::from_name(scope) {
+        Some(of) => token.reading(node)?.check_hold_type(of.name()).is_ok(),
+        None => reads_record(node, token, scope).await?,
     };
-
-    let reading = token.reading(node)?;
-    if reading.check_record(&hold).is_err() || !reading.shows_place(line) {
+    if !is_read || !token.reading(node)?.shows_place(line) {
         return Ok(false);
     }
 
-    // The id of a record begins with its crossing.
-    let is_read = |id: &Value| {
-        let code = id.as_str().and_then(|id| id.split('-').next());
-        code.is_some_and(|code| reading.check_crossing(code).is_ok())
-    };
-    if let Some(spent) = line["spent_on"].as_array_mut() {
-        let before = spent.len();
-        spent.retain(is_read);
-        if spent.len() < before {
-            line["withheld"] = json!(["spent_on"]);
+    let all = line["spent_on"].as_array().cloned().unwrap_or_default();
+    let mut spent = Vec::new();
+    for id in &all {
+        if reads_spent(node, token, id.as_str().unwrap_or_default()).await? {
+            spent.push(id.clone());
         }
+    }
+    if spent.len() < all.len() {
+        line["spent_on"] = spent.into();
+        line["withheld"] = json!(["spent_on"]);
     }
 
     Ok(true)
+}
+
+/// Whether a record that a token was spent on is read. Its id begins with its crossing.
+async fn reads_spent(node: &Arc<Node>, token: &Token, id: &str) -> Result<bool, Problem> {
+    let code = id.split('-').next().unwrap_or_default();
+    let narrowed = {
+        let reading = token.reading(node)?;
+        if reading.check_crossing(code).is_err() {
+            return Ok(false);
+        }
+        reading.hold_types().is_some()
+    };
+
+    match narrowed {
+        true => reads_record(node, token, id).await,
+        false => Ok(true),
+    }
 }
 
 /// Issues one, at a hub: an entry of its control log, which every site takes in. The hub's operator
@@ -143,6 +154,7 @@ pub(crate) async fn issue_release_token(
     State(node): State<Arc<Node>>,
     token: Token,
     query: Result<Query<PersonQuery>, QueryRejection>,
+    headers: HeaderMap,
     body: StrictBody<ReleaseTokenBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let Query(query) = query?;
@@ -177,8 +189,21 @@ pub(crate) async fn issue_release_token(
     let id = written.first().map(|entry| entry.leaf.to_string());
     Ok((
         StatusCode::CREATED,
-        Json(json!({"token": id, "expires_s": expires_s})),
+        Json(json!({
+            "token": id,
+            "expires_s": expires_s,
+            "warnings": end_warnings(&node, &token, &headers),
+        })),
     ))
+}
+
+/// What looks wrong about the end of what is issued now, in the language of whoever issues it.
+pub(crate) fn end_warnings(node: &Node, token: &Token, headers: &HeaderMap) -> Vec<String> {
+    let language = language_for(headers, token);
+    let warnings = node.time().issue_warning().into_iter();
+    warnings
+        .map(|english| language.warning(&english).unwrap_or(english))
+        .collect()
 }
 
 /// A crossing that this hub knows: what is signed for another one could never be spent.

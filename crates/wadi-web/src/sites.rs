@@ -15,7 +15,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use wadi_log::{Lane, Role};
 use wadi_node::Node;
 
-/// How this node and its peers stand.
+/// How this node and its peers stand. A token that does not read every kind and crossing is told
+/// of alarms how many there are of which kind, here and at peers, and not what they say.
 #[utoipa::path(
     get,
     path = "/v1/sites",
@@ -29,8 +30,36 @@ pub(crate) async fn sites(
     token.no_device()?;
     let status = node.status().await?;
     let mut told = serde_json::to_value(status).unwrap_or_default();
-    token.reading(&node)?.show_status(&mut told);
+    let reading = token.reading(&node)?;
+    reading.show_status(&mut told);
+    if reading.all_records().is_err() {
+        hide_alarms(&mut told);
+    }
+
     Ok(Json(told))
+}
+
+/// Takes what alarms say out of a status: they name records, plates, devices and people of any
+/// crossing. Their kinds stay.
+fn hide_alarms(status: &mut Value) {
+    status["alarms"] = json!([]);
+    for peer in listed(status, "peers") {
+        for alarm in listed(peer, "alarms") {
+            if let Some(told) = alarm.as_object_mut() {
+                told.remove("text");
+            }
+        }
+    }
+
+    if let Some(withheld) = status["withheld"].as_array_mut() {
+        withheld.push("alarms".into());
+    }
+}
+
+/// The lines of a list that an answer holds.
+fn listed<'v>(told: &'v mut Value, list: &str) -> impl Iterator<Item = &'v mut Value> {
+    let lines = told.get_mut(list).and_then(Value::as_array_mut);
+    lines.into_iter().flatten()
 }
 
 /// When this node was in contact with another one, and what that one lacked: the oldest first.
@@ -151,4 +180,33 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Json<Value>,
     Ok(Json(
         json!({"status": "ready", "records": records, "degraded": node.room().degraded()}),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_alarms_that_are_hidden_their_kinds_are_told_and_of_whom_they_speak_is_not() {
+        let of_device = "device \"ANPR-9\" gave no reading for 90 min, while 40 others were";
+        let mut status = json!({
+            "alarms": [of_device, "rules failed on QAM-P-7"],
+            "alarm_kinds": {"device": 1, "rules_failed": 1},
+            "peers": [
+                {"node": "trb", "alarms": [
+                    {"about": "disk", "text": "the disk of QAM-P-7", "since_ms": 5},
+                ]},
+                {"node": "qam", "alarms": []},
+            ],
+            "withheld": ["forks"],
+        });
+
+        hide_alarms(&mut status);
+        assert_eq!(status["alarms"], json!([]));
+        assert_eq!(status["alarm_kinds"]["device"], 1);
+        let told = json!([{"about": "disk", "since_ms": 5}]);
+        assert_eq!(status["peers"][0]["alarms"], told);
+        assert_eq!(status["withheld"], json!(["forks", "alarms"]));
+        assert!(!status.to_string().contains("QAM-P-7"), "{status}");
+    }
 }

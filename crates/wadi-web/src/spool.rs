@@ -429,7 +429,7 @@ async fn write_draft(
         decisions: &written.decisions,
         json: &mut answer,
     };
-    put_standing(node, &mut [answered]).await;
+    put_standing(node, &token, &mut [answered]).await;
     Ok(answer.to_string())
 }
 

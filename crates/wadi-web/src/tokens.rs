@@ -9,12 +9,13 @@ use crate::{
     hash_token, new_token,
     problem::unprocessable,
     read_grant::ReadGrant,
+    release_tokens::end_warnings,
     strict::StrictBody,
 };
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -161,6 +162,7 @@ impl TokenBody {
 pub(crate) async fn issue_token(
     State(node): State<Arc<Node>>,
     token: Token,
+    headers: HeaderMap,
     body: StrictBody<TokenBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     token.operator()?;
@@ -202,6 +204,10 @@ pub(crate) async fn issue_token(
             "name": issued.name,
             "person": issued.person,
             "expires_ms": issued.expires_ms,
+            "warnings": match issued.expires_ms {
+                Some(_) => end_warnings(&node, &token, &headers),
+                None => Vec::new(),
+            },
         })),
     ))
 }

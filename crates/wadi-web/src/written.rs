@@ -92,13 +92,13 @@ pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
     }
 }
 
-/// Says in the answers what the records came to: state, flags, and who detains them; and warns
-/// whoever decided on what is detained. Everything is written by now: where it cannot be read the
-/// answer stands without.
-pub(crate) async fn put_standing(node: &Node, answers: &mut [Answered<'_>]) {
+/// Says in the answers what the records came to: state, flags, and who detains them, as far as this
+/// token reads the holds; and warns whoever decided on what is detained. Everything is written by
+/// now: where it cannot be read the answer stands without.
+pub(crate) async fn put_standing(node: &Arc<Node>, token: &Token, answers: &mut [Answered<'_>]) {
     let ids: BTreeSet<RecordId> = answers.iter().map(|answer| answer.record).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
-    let standings = match node.reads().standings(&ids).await {
+    let mut standings = match node.reads().standings(&ids).await {
         Ok(standings) => standings,
         Err(error) => {
             tracing::warn!(%error, "what was written could not be read back for its answer");
@@ -106,10 +106,24 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [Answered<'_>]) {
         }
     };
 
+    // A device, and whose right to read has ended, hears what its word came to.
+    let reading = token.reading(node).ok();
+    let mut withheld = BTreeSet::new();
+    for (record, standing) in &mut standings {
+        if let Some(right) = &reading
+            && right.take_detentions(standing)
+        {
+            withheld.insert(*record);
+        }
+    }
+
     for answer in answers {
         let Some(standing) = standings.get(&answer.record) else {
             continue;
         };
+        if withheld.contains(&answer.record) {
+            name_withheld(answer.json, "detained_by");
+        }
         for member in ["state", "flags", "detained_by", "heads"] {
             if !standing[member].is_null() {
                 answer.json[member] = standing[member].clone();
@@ -125,6 +139,14 @@ pub(crate) async fn put_standing(node: &Node, answers: &mut [Answered<'_>]) {
     }
 }
 
+/// Names a member of an answer of which something was taken out.
+pub(crate) fn name_withheld(answer: &mut Value, member: &str) {
+    match answer.get_mut("withheld").and_then(Value::as_array_mut) {
+        Some(names) => names.push(member.into()),
+        None => answer["withheld"] = json!([member]),
+    }
+}
+
 /// What whoever decides on a record is told of the holds that detain it.
 fn detained_warnings(decisions: &[String], detained_by: &Value) -> Vec<String> {
     let holds = detained_by.as_array().map_or(&[][..], Vec::as_slice);
@@ -136,6 +158,10 @@ fn detained_warnings(decisions: &[String], detained_by: &Value) -> Vec<String> {
             let hold = one["hold"].as_str().unwrap_or_default();
             let of = one["type"].as_str().unwrap_or("unknown");
             match one["department"].as_str() {
+                None if hold.is_empty() => format!(
+                    "{event}: DETAINED by a hold that this token does not read: it must not leave \
+                     before that is released"
+                ),
                 Some(department) => format!(
                     "{event}: DETAINED by {hold}, a {of} hold of {department}: it must not leave \
                      before that is released"
@@ -161,6 +187,7 @@ mod tests {
         let by = json!([
             {"hold": "TRB-H-1", "type": "SECURITY", "department": "SEC"},
             {"hold": "TRB-H-2", "type": "RADIATION", "department": null},
+            {"hold": "", "type": null, "department": null},
         ]);
         let out = ["gate.out".to_string(), "gate.out".to_string()];
         let told = detained_warnings(&out, &by);
@@ -172,6 +199,7 @@ mod tests {
                 format!(
                     "gate.out: DETAINED by TRB-H-2, a hold that no department placed: {released}"
                 ),
+                format!("gate.out: DETAINED by a hold that this token does not read: {released}"),
             ]
         );
 
@@ -192,6 +220,7 @@ mod tests {
             kind: None,
             crossing: Crossing::HUB,
             hold_type: None,
+            told_types: BTreeSet::new(),
             state_before: Some("ANNOUNCED"),
             state: "ADMITTED",
             flags_came: vec!["CONTESTED"],

@@ -215,6 +215,48 @@ fn however_the_entries_of_a_record_lie_each_is_judged_once() {
     }
 }
 
+#[test]
+fn who_contests_whom_is_told_to_a_bound_and_counted_whole() {
+    const VALUES: u64 = 1_200;
+    let (record, _) = added(made(Shape::Contested, VALUES));
+    let settings = record.settings("container.1");
+    assert_eq!(settings.len() as u64, VALUES);
+    for one in &settings {
+        assert!(one.stands && one.contested_by.len() == 20, "{one:?}");
+        assert_eq!(one.contested_count as u64, VALUES - 1);
+        assert!(!one.contested_by.contains(&one.claim.entry));
+    }
+
+    let told = record.blame();
+    let lines = told.fields["container.1"].as_array().map(Vec::len);
+    assert_eq!(lines, Some(1_000), "the latest");
+    assert_eq!(told.left_out["container.1"] as u64, VALUES - 1_000);
+
+    // Two officers who contest each other are told whole, as ever.
+    let (record, _) = added(made(Shape::Contested, 2));
+    let settings = record.settings("container.1");
+    let beside: Vec<_> = settings
+        .iter()
+        .map(|one| one.contested_by.clone())
+        .collect();
+    let entries = [settings[0].claim.entry, settings[1].claim.entry];
+    assert_eq!(beside, [vec![entries[1]], vec![entries[0]]]);
+    assert!(record.blame().left_out.is_empty());
+}
+
+#[test]
+fn what_a_screen_did_not_show_of_other_branches_is_found_whole() {
+    // Lines of a hundred that know nothing of each other: each lacks all of the others.
+    let entries = 10 * BRANCH_ENTRIES;
+    let (record, _) = added(made(Shape::Branches, entries));
+    let heads = record.heads();
+    assert_eq!(heads.len(), 10);
+    for head in heads {
+        let lacking = record.not_shown(&head).len() as u64;
+        assert_eq!(lacking, entries - BRANCH_ENTRIES);
+    }
+}
+
 /// A captured node of the crossing says something of a truck in so many of its logs, each based on
 /// the truck's first entry alone.
 async fn add_heads(link: &mut HostileLink, key: &LogKey, first: &Reference, heads: u64) {

@@ -120,3 +120,29 @@ fn an_example_ends_where_a_write_is_refused() {
         assert!(told.contains("unregistered_officer"), "{example}: {told}");
     }
 }
+
+/// What benches import is taken in as it is, strange lines among it: scales and papers err.
+#[test]
+fn the_common_workload_is_taken_in_whole() {
+    let mut world = World::default();
+    world.start("trb", &[]);
+    let trb = world.site("trb");
+    let dir = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/workload.py");
+    let made = Command::new("python3")
+        .arg(script)
+        .args(["--n", "400", "--site-ops", "200", "--hub-ops", "40"])
+        .args(["--overlap", "4", "--seed", "11", "--out"])
+        .arg(dir.path())
+        .output()
+        .expect("python3 runs");
+    let why = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{why}");
+
+    for name in ["base", "site_ops", "hub_ops"] {
+        let lines = std::fs::read_to_string(dir.path().join(format!("{name}.jsonl"))).unwrap();
+        let answer = trb.post_text("/v1/imports", &lines).unwrap();
+        let bad = answer["bad"].as_u64().unwrap();
+        assert_eq!(bad, 0, "{name}: {}", answer["lines"]);
+    }
+}

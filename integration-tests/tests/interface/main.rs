@@ -9,6 +9,7 @@ mod examples;
 mod export;
 mod foreseen;
 mod front_door;
+mod hold_types;
 mod languages;
 mod mended_imports;
 mod narrowed;

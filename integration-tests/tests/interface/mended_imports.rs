@@ -74,6 +74,12 @@ fn a_line_that_was_mended_is_written_and_no_other_once_more() {
         assert_eq!(said(trb, &id, kind, told).last(), Some(&third.0));
     }
 
+    // A sender that repeats a line says nothing late.
+    let weighed = set("76-M-1", "gross_kg", 31_000);
+    let twice = import(trb, &[begun("76-M-1"), weighed.clone(), weighed]);
+    assert_eq!(counted(&twice), (2, 1, 0), "{twice}");
+    assert!(lines_warned(&twice).is_empty(), "{twice}");
+
     // A line that does not read at all, one that is put in, one that is taken out, and a mended
     // line that begins the record.
     let lane = |n: u32| set("78-M-1", "lane", n);

@@ -89,8 +89,9 @@ fn a_token_of_one_crossing_is_told_of_no_other() {
     assert_eq!(each(&told["scopes"], "crossing"), names(["TRB"]), "{told}");
     let marks = told["watermarks"].as_object().expect("watermarks");
     assert_eq!(marks.keys().collect::<Vec<_>>(), ["TRB"]);
-    let withheld = json!(["forks", "cuts", "last_refused", "costs"]);
+    let withheld = json!(["forks", "cuts", "last_refused", "costs", "alarms"]);
     assert_eq!(told["withheld"], withheld);
+    assert_eq!(told["alarms"], json!([]));
     at_trb.get("/v1/sites/trb/contacts").expect("its own");
 
     let members = at_trb.get("/v1/members").expect("members");
@@ -213,6 +214,8 @@ fn a_token_for_a_release_is_read_where_it_may_be_spent_and_by_whose_it_is() {
     );
     let wanted = [&anywhere, &at_trb, &one_of_trb].map(|id| id.as_str());
     assert_eq!(shown(&narrowed), names(wanted));
+    let of_vet = reader(hub, "of vet", json!({"hold_types": ["VETERINARY"]}));
+    assert_eq!(shown(&of_vet), names([at_trb.as_str()]));
 
     // An officer is told of those of the own department; the commission of all.
     let officer = |number: &str, department: &str| {

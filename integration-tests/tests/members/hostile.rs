@@ -451,6 +451,7 @@ async fn a_fork_is_searched_out_proven_and_cut_at_what_the_hub_cosigned() {
     let snapshot = Snapshot {
         root: RootKey(commission.root.public()),
         me: clone.branch.enrolment.clone(),
+        peer_holds_me: false,
         members: vec![hub_enrolment, clone.branch.enrolment.clone()],
         frontier: Frontier([(clone.branch.log, tip)].into()),
         closed: Default::default(),

@@ -158,7 +158,9 @@ pub(super) struct ShownEvent {
 #[serde(default)]
 pub(super) struct ShownHistory {
     pub entries: Vec<ShownEntry>,
+    pub next_after: Option<String>,
     pub fields: BTreeMap<String, Vec<ShownSetting>>,
+    pub left_out: BTreeMap<String, usize>,
     pub withheld: Vec<String>,
 }
 

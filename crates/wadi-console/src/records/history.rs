@@ -30,6 +30,8 @@ use wadi_words::{Filling, Language};
 
 /// Entries of a page.
 const ROWS: usize = 40;
+/// Pages of the API, of a thousand entries each, that are read for one history.
+const API_PAGES_MAX: usize = 10;
 /// Entries that the list to choose from names: around the one that is shown.
 const STEPS_MAX: usize = 60;
 /// A clock that is off by less than this, seconds, is worth no word.
@@ -325,6 +327,31 @@ pub(super) async fn show(
     made_or_refused(shown(&console, &visitor, &id, page_number).await, &visitor)
 }
 
+/// A record's history, page by page of the API, as far as people read.
+pub(super) async fn whole_history(
+    console: &Console,
+    visitor: &Visitor,
+    id: &str,
+) -> Result<ShownHistory, Refused> {
+    let path = api_path(id, "/history");
+    let mut history: ShownHistory = console.api.get(&visitor.asker, &path).await?;
+    for _ in 1..API_PAGES_MAX {
+        let Some(after) = history.next_after.take() else {
+            break;
+        };
+
+        let next = format!("{path}?after={}", query_escaped(&after));
+        let page: ShownHistory = console.api.get(&visitor.asker, &next).await?;
+        history.entries.extend(page.entries);
+        history.withheld.extend(page.withheld);
+        history.next_after = page.next_after;
+    }
+
+    history.withheld.sort();
+    history.withheld.dedup();
+    Ok(history)
+}
+
 async fn shown(
     console: &Console,
     visitor: &Visitor,
@@ -333,7 +360,7 @@ async fn shown(
 ) -> Result<HistoryPage, Refused> {
     let (api, asker, language) = (&console.api, &visitor.asker, visitor.language());
     let record: ShownRecord = api.get(asker, &api_path(id, "")).await?;
-    let history: ShownHistory = api.get(asker, &api_path(id, "/history")).await?;
+    let history = whole_history(console, visitor, id).await?;
     let (order, based_on) = ordered(&history);
     let drawn = lanes::lanes(&based_on);
     let numbers: BTreeMap<&str, usize> = order

@@ -139,7 +139,9 @@ fn line(language: Language, record: &ShownRecord) -> RecordLine {
 
     let hold = record.fields.get("type").and_then(|of| of.as_str());
     let kind = record.kind.as_deref().unwrap_or_default();
-    let held_by = record.detained_by.first().map(|hold| {
+    // Of a hold that the visitor does not read nothing but the flag is told.
+    let held_by = record.detained_by.first();
+    let held_by = held_by.filter(|hold| !hold.hold.is_empty()).map(|hold| {
         let who = hold
             .department
             .as_deref()

@@ -34,6 +34,10 @@ impl Reason {
 }
 
 fn held_by(language: Language, hold: &ShownDetention) -> Reason {
+    if hold.hold.is_empty() {
+        return Reason::plain("bad", language.sentence("records-why-held-unread", []));
+    }
+
     let of = hold.of.as_deref().map(|of| language.hold_type(of));
     let who = hold
         .department

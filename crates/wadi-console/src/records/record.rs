@@ -4,11 +4,11 @@
 use super::{
     PART, RecordTabs,
     answers::{
-        ShownClaim, ShownFinding, ShownFindings, ShownHistory, ShownRecord, ShownRefusal,
-        ShownRelated, ShownRelation,
+        ShownClaim, ShownFinding, ShownFindings, ShownRecord, ShownRefusal, ShownRelated,
+        ShownRelation,
     },
     api_path,
-    history::Steps,
+    history::{Steps, whole_history},
     list::{Badge, badges},
     plots::{PlotWithTable, moves, temperatures, weighings_svg},
     reasons::{Reason, reasons},
@@ -400,7 +400,7 @@ async fn shown(
     let steps = match as_of.at.is_empty() {
         true => None,
         false => {
-            let history: ShownHistory = api.get(asker, &api_path(id, "/history")).await?;
+            let history = whole_history(console, visitor, id).await?;
             Some(Steps::of(language, &record.id, &history, &as_of.at))
         }
     };

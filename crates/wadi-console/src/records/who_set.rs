@@ -2,9 +2,9 @@
 
 use super::{
     PART, RecordTabs,
-    answers::{ShownHistory, ShownRecord, ShownSetting},
+    answers::{ShownRecord, ShownSetting},
     api_path,
-    history::{numbers_of, row_path},
+    history::{numbers_of, row_path, whole_history},
     record::{WhyNot, withheld_words},
     words::{ShownValue, field_value},
 };
@@ -65,12 +65,15 @@ pub(super) async fn show(
 async fn shown(console: &Console, visitor: &Visitor, id: &str) -> Result<FieldsPage, Refused> {
     let (api, asker, language) = (&console.api, &visitor.asker, visitor.language());
     let record: ShownRecord = api.get(asker, &api_path(id, "")).await?;
-    let history: ShownHistory = api.get(asker, &api_path(id, "/history")).await?;
+    let history = whole_history(console, visitor, id).await?;
     let numbers = numbers_of(&history);
 
     let fields = history.fields.iter().map(|(name, all)| FieldBlame {
         name: language.field(name),
-        left_out: all.len().saturating_sub(SETTINGS_MAX),
+        left_out: all
+            .len()
+            .saturating_sub(SETTINGS_MAX)
+            .saturating_add(history.left_out.get(name).copied().unwrap_or_default()),
         settings: all
             .iter()
             .rev()

@@ -16,6 +16,7 @@ pub(crate) struct SitesRead {
     pub oldest_unsent_ms: Option<i64>,
     pub watermarks: std::collections::BTreeMap<String, i64>,
     pub alarms: Vec<String>,
+    pub alarm_kinds: BTreeMap<String, u64>,
     pub degraded: Option<DegradedRead>,
     pub software: String,
     pub certificate_ends_s: Option<i64>,
@@ -120,6 +121,8 @@ pub(crate) struct LaneRead {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct AlarmRead {
     pub about: String,
+    /// Empty where what alarms say is withheld.
+    #[serde(default)]
     pub text: String,
     pub since_ms: i64,
 }

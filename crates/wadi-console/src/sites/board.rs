@@ -149,7 +149,7 @@ fn own_line(f: &PageFrame, sites: &SitesRead) -> BoardLine {
         link_word: f.say("sites-link-own"),
         link_kind: "note",
         link_more: String::new(),
-        asks: !sites.alarms.is_empty(),
+        asks: !sites.alarms.is_empty() || !sites.alarm_kinds.is_empty(),
         alarms: Vec::new(),
         last_contact: None,
         last_ago: f.say("sites-link-own"),

@@ -69,7 +69,7 @@ impl BoardPage {
             lines,
             marks,
             unplaced,
-            alarms: read.sites.alarms.iter().map(|a| f.say_alarm(a)).collect(),
+            alarms: own_alarms(&f, &read.sites),
             outline: outline().path(),
             width: MAP_WIDTH,
             height: MAP_HEIGHT,
@@ -184,6 +184,16 @@ async fn read_site(console: &Console, visitor: &Visitor, site: &str) -> Result<S
         peer,
         f,
     })
+}
+
+/// What this node's alarms say, or their kinds where what they say is withheld.
+fn own_alarms(f: &PageFrame, sites: &SitesRead) -> Vec<String> {
+    if sites.alarms.is_empty() {
+        let kinds = sites.alarm_kinds.keys();
+        return kinds.map(|about| f.language.alarm(about)).collect();
+    }
+
+    sites.alarms.iter().map(|a| f.say_alarm(a)).collect()
 }
 
 fn contact_lines(f: &PageFrame, read: &ContactsRead) -> Vec<ContactLine> {
@@ -337,6 +347,12 @@ mod tests {
         assert_eq!(arabic.alarms[1], "something of tomorrow");
         let page = BoardPage::new(frame(Language::English), &read);
         assert_eq!(page.alarms[0], english);
+
+        // To whom what they say is withheld, their kinds.
+        read.sites.alarms = Vec::new();
+        read.sites.alarm_kinds = [("clock".to_string(), 1)].into();
+        let page = BoardPage::new(frame(Language::Arabic), &read);
+        assert_eq!(page.alarms, [Language::Arabic.alarm("clock")]);
     }
 
     #[test]

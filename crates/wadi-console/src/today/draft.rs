@@ -7,7 +7,7 @@ use super::{
 };
 use crate::digits::{self, latin};
 use serde_json::{Map, Value as Json, json};
-use wadi_record::is_deadline;
+use wadi_record::{is_deadline, is_read_off_deadline};
 
 /// What is wrong: an input's name, and the sentence that says it.
 pub(super) type Wrongs = Vec<(String, &'static str)>;
@@ -26,7 +26,9 @@ impl ReadingTimes<'_> {
     /// The time that an input's days are near, and on which side of it they lie.
     fn near(&self, input: &FormInput) -> (i64, DayLies) {
         let event = input.name.starts_with("m.").then_some(self.event);
-        match is_deadline(event, &input.shape.name) {
+        let name = &input.shape.name;
+        match is_deadline(event, name) {
+            true if is_read_off_deadline(event, name) => (self.said_ms, DayLies::Near),
             true => (self.said_ms, DayLies::Ahead),
             false => (self.now_ms, DayLies::Behind),
         }
@@ -299,6 +301,32 @@ mod tests {
         let year_ago_ms = NOW_MS - 365 * 86_400_000;
         let due = read("cleared", "until", "30/12 08:00", year_ago_ms);
         assert_eq!(due, "2025-12-30 08:00");
+    }
+
+    #[test]
+    fn the_day_on_a_scales_label_is_the_nearest_one_to_its_weighing() {
+        let read = |given: &str, said_ms: i64| {
+            let mut input = input("day", given);
+            input.name = "m.calibration_due".into();
+            input.shape.name = "calibration_due".into();
+            let times = ReadingTimes {
+                event: "weighed",
+                now_ms: NOW_MS,
+                said_ms,
+            };
+            value(&input, &times).unwrap()
+        };
+
+        for passed in ["25/10", "٢٥/١٠"] {
+            assert_eq!(read(passed, NOW_MS), Some(json!("2026-10-25")), "{passed}");
+        }
+        for holds in ["10/01", "١٠/٠١"] {
+            assert_eq!(read(holds, NOW_MS), Some(json!("2027-01-10")), "{holds}");
+        }
+
+        // A paper of a year ago names a day that was near then.
+        let year_ago_ms = NOW_MS - 365 * 86_400_000;
+        assert_eq!(read("10/01", year_ago_ms), Some(json!("2026-01-10")));
     }
 
     #[test]

@@ -113,6 +113,8 @@ async fn holds_on(
     owned: &[String],
 ) -> Result<Meant, Refused> {
     let mut all: Vec<_> = records.iter().flat_map(|r| &r.detained_by).collect();
+    // One that the speaker does not read has no name here.
+    all.retain(|d| !d.hold.is_empty());
     all.sort_by_key(|d| &d.hold);
     all.dedup_by_key(|d| &d.hold);
     let own: Vec<_> = all

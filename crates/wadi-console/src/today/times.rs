@@ -6,7 +6,6 @@ use jiff::{
     Timestamp, ToSpan,
     civil::{Date, DateTime, Time},
 };
-use std::cmp::Ordering;
 
 /// What is wrong with a time that somebody wrote, as a sentence of the console.
 pub(super) type WrongTime = &'static str;
@@ -18,6 +17,19 @@ pub(super) enum DayLies {
     Behind,
     /// Today or later: something is due then, or holds until then.
     Ahead,
+    /// On whichever side it is nearer: what is read off a thing may hold no longer.
+    Near,
+}
+
+impl DayLies {
+    /// Whether such a day may be that one.
+    fn may_be(self, day: Date, today: Date) -> bool {
+        match self {
+            Self::Behind => day <= today,
+            Self::Ahead => day >= today,
+            Self::Near => true,
+        }
+    }
 }
 
 /// The day of a time.
@@ -81,15 +93,16 @@ pub(super) fn read_day(text: &str, today: Date, lies: DayLies) -> Result<Date, W
         [day, month, year] if year.len() == 4 => date(number(year)?, number(month)?, number(day)?),
         [day, month] => {
             let (month, day) = (number(month)?, number(day)?);
-            let (years_on, fits) = match lies {
-                DayLies::Behind => (-1, Ordering::Less),
-                DayLies::Ahead => (1, Ordering::Greater),
-            };
+            // 29 February may be of one of the years alone.
+            let years = [-1, 0, 1].map(|n| today.year().saturating_add(n));
+            let days = years
+                .into_iter()
+                .filter_map(|year| date(year, month, day).ok())
+                .filter(|day| lies.may_be(*day, today));
 
-            // 29 February may be of the one year alone.
-            let years = [today.year(), today.year().saturating_add(years_on)];
-            let mut days = years.into_iter().filter_map(|y| date(y, month, day).ok());
-            days.find(|day| *day == today || day.cmp(&today) == fits)
+            // Of two that are as far away the one ahead: it accuses nobody.
+            let apart = |day: &Date| today.duration_until(*day).as_hours().unsigned_abs();
+            days.min_by_key(|day| (apart(day), *day < today))
                 .ok_or(WRONG)
         }
         _ => Err(WRONG),
@@ -220,6 +233,22 @@ mod tests {
             assert_eq!(read(text, DayLies::Behind), behind, "{text}");
             assert_eq!(read(text, DayLies::Ahead), ahead, "{text}");
         }
+
+        // What a label names may have passed, and is looked for in both directions.
+        for (text, near) in [
+            ("25/10", "2026-10-25"),
+            ("٢٥/١٠", "2026-10-25"),
+            ("30/12", "2026-12-30"),
+            ("٣٠/١٢", "2026-12-30"),
+            ("01/02", "2027-02-01"),
+            ("٠١/٠٢", "2027-02-01"),
+            ("26/11", "2026-11-26"),
+            ("01/02/2026", "2026-02-01"),
+        ] {
+            assert_eq!(read(text, DayLies::Near), near, "{text}");
+        }
+        let in_january = read_day("28/12", day("2026-01-05"), DayLies::Near);
+        assert_eq!(in_january, Ok(day("2025-12-28")));
 
         let leap = |lies| read_day("29/02", day("2027-03-01"), lies);
         assert_eq!(leap(DayLies::Ahead), Ok(day("2028-02-29")));

@@ -36,11 +36,23 @@ impl CutSet {
     }
 }
 
-/// A cut that the root signed, and where it is said.
+/// A cut that the root signed, and where it is said: of each log the first place, for whoever
+/// carries it again tells nothing new.
 #[derive(Clone, Debug)]
 struct RootCut {
     held: Arc<CutHeld>,
-    places: BTreeSet<Reference>,
+    places: BTreeMap<LogId, Reference>,
+}
+
+impl RootCut {
+    fn add(&mut self, at: Reference) {
+        let first = self.places.entry(at.log).or_insert(at);
+        *first = at.min(*first);
+    }
+
+    fn first_place(&self) -> Option<Reference> {
+        self.places.values().next().copied()
+    }
 }
 
 /// The cuts held.
@@ -85,9 +97,9 @@ impl Cuts {
         if root_signed {
             let known = self.by_root.entry(content).or_insert_with(|| RootCut {
                 held: held.clone(),
-                places: BTreeSet::new(),
+                places: BTreeMap::new(),
             });
-            known.places.insert(at);
+            known.add(at);
         }
 
         let set = match (cut.part_of, cut.target) {
@@ -158,7 +170,7 @@ impl Cuts {
         let of_root = contents
             .iter()
             .filter_map(|content| self.by_root.get(content));
-        out.extend(of_root.filter_map(|cut| cut.places.first().copied()));
+        out.extend(of_root.filter_map(RootCut::first_place));
         out
     }
 }
@@ -204,10 +216,24 @@ impl Control {
         };
 
         let said = self.live_said(set).map(|(at, _)| *at);
-        let of_root = self.live_of_root(set);
-        let of_root = of_root.filter_map(|held| self.cuts.by_root.get(&held.content));
-        said.chain(of_root.filter_map(|cut| cut.places.first().copied()))
+        let of_root = self.live_root_cuts(set);
+        said.chain(of_root.filter_map(RootCut::first_place))
             .collect()
+    }
+
+    /// Of each cut in force against a node as a whole the logs in which it is said, and how much of
+    /// each tells of it: one of them is enough. What the root signed may stand in several.
+    pub fn cut_places(&self, node: &NodeId) -> Vec<BTreeMap<LogId, u64>> {
+        let Some(set) = self.cuts.on_node.get(node) else {
+            return Vec::new();
+        };
+
+        let reach = |at: &Reference| (at.log, at.seq.saturating_add(1));
+        let said = self.live_said(set);
+        let said = said.map(|(at, _)| BTreeMap::from([reach(at)]));
+        let of_root = self.live_root_cuts(set);
+        let of_root = of_root.map(|cut| cut.places.values().map(reach).collect::<BTreeMap<_, _>>());
+        said.chain(of_root).collect()
     }
 
     /// Whether a node was cut as a whole, and that was not taken back.
@@ -265,12 +291,15 @@ impl Control {
     }
 
     fn live_of_root<'a>(&'a self, set: &'a CutSet) -> impl Iterator<Item = &'a CutHeld> {
+        self.live_root_cuts(set).map(|cut| &*cut.held)
+    }
+
+    fn live_root_cuts<'a>(&'a self, set: &'a CutSet) -> impl Iterator<Item = &'a RootCut> {
         let standing = |content: &&Hash| !self.cuts.replaced_by_root.contains(*content);
         set.by_root
             .iter()
             .filter(standing)
             .filter_map(|content| self.cuts.by_root.get(content))
-            .map(|cut| &*cut.held)
     }
 
     /// Whether what a hub said stands by itself: within what counts of its log, and not against a

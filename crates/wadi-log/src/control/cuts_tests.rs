@@ -299,6 +299,33 @@ fn a_cut_is_taken_back_by_one_that_names_it() {
 }
 
 #[test]
+fn a_cut_of_the_roots_is_told_at_each_log_that_carries_it_whatever_came_first() {
+    let n = two_hubs();
+    let root_cut = n.root_cut(0, vec![]);
+    // The captured hub carries it itself, too, and the neighbour twice.
+    let places = [(n.c1, 7), (n.c2, 3), (n.neighbour, 4), (n.neighbour, 9)];
+    let told = BTreeMap::from([(n.c1, 8), (n.c2, 4), (n.neighbour, 5)]);
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let mut control = n.net.control.clone();
+        for place in order {
+            let (log, seq) = places[place];
+            control.learn(at(log, seq, &root_cut), &root_cut);
+        }
+
+        let of_hub = control.cut_places(&n.other.node());
+        assert_eq!(of_hub, [told.clone()], "{order:?}");
+        assert_eq!(control.standing_cuts(&n.other.node()).len(), 1);
+    }
+
+    // Two hubs' own cuts of a crossing are two, and both are waited for.
+    let mut control = n.net.control.clone();
+    let (wide, narrow) = (n.cut_trb(10, vec![]), n.cut_trb(4, vec![]));
+    control.learn(at(n.c1, 0, &wide), &wide);
+    control.learn(at(n.c2, 0, &narrow), &narrow);
+    assert_eq!(control.cut_places(&n.net.trb.node()).len(), 2);
+}
+
+#[test]
 fn a_cut_hub_witnesses_nothing_and_no_hub_witnesses_its_own_fork() {
     let n = two_hubs();
     let trb = &n.net.trb;

@@ -31,6 +31,8 @@ const NAME_BYTES_MAX: usize = 64;
 /// Dependencies, heads or references of an entry at most; what does not fit goes into a further
 /// entry.
 const LIST_ITEMS_MAX: usize = 256;
+/// Entries that one entry is based on at most.
+pub const BASED_ON_MAX: usize = LIST_ITEMS_MAX;
 
 /// An entry: who says it, when by their own clock, and what.
 #[derive(Clone, PartialEq, Debug)]

@@ -43,6 +43,13 @@ pub struct Alarm {
     pub text: String,
 }
 
+impl Alarm {
+    /// What it is about, as entries and answers name it.
+    pub fn kind(&self) -> String {
+        self.about.replace([' ', '-'], "_")
+    }
+}
+
 /// What of the alarms was told.
 #[derive(Default)]
 struct ToldAlarms {
@@ -162,9 +169,8 @@ impl Reads {
             // What cannot be read now is looked at again.
             if let Ok(alarms) = self.alarms().await {
                 let mut now: BTreeMap<String, String> = BTreeMap::new();
-                for Alarm { about, text } in alarms {
-                    let about = about.replace([' ', '-'], "_");
-                    now.entry(about).or_insert(text);
+                for alarm in alarms {
+                    now.entry(alarm.kind()).or_insert(alarm.text);
                 }
 
                 told.log(&now);

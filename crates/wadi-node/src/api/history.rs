@@ -5,12 +5,12 @@ use crate::{
     api::{
         Reads,
         borne_out::{HeldRoots, TakenIn},
-        history_order::in_order,
+        history_order::{HistoryPlace, in_order},
         known::received_ms,
         read::Safety,
     },
     door::{
-        command::{Account, Command, DecidedOn},
+        command::{Account, Command, DecidedOn, HistoryPart},
         error::NodeError,
     },
 };
@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_log::{Body, LogId, NodeId, RecordId, Reference, Role};
+use wadi_record::RecordError;
 use wadi_store::{RecordRow, StoredEntry};
 
 /// One entry in a record's history.
@@ -76,17 +77,96 @@ pub struct History {
     /// Its entries, the oldest claim first, and none before what it is based on or follows in its
     /// log; `based_on` makes them a graph.
     pub entries: Vec<HistoryLine>,
-    /// Of each field all that was put into it: by whom, what it replaced, whether it stands, who
-    /// contests it.
+    /// The entry behind which the next page begins; none at the end.
+    pub next_after: Option<String>,
+    /// Of each field what was put into it: by whom, what it replaced, whether it stands, who
+    /// contests it. On the first page, of each the latest thousand.
     pub fields: Json,
+    /// Of fields into which more was put, how many of the oldest were left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, usize>,
 }
 
+/// Entries of one page of a history.
+const HISTORY_PAGE: usize = 1_000;
+
 impl Reads {
-    /// A record's history.
+    /// A record's history, whole.
     pub async fn history(&self, id: &RecordId) -> Result<History, NodeError> {
+        self.history_within(id, None, usize::MAX).await
+    }
+
+    /// A page of a record's history: the entries that are told behind that one, or the first. What
+    /// was put into the fields stands on the first page.
+    ///
+    /// # Errors
+    ///
+    /// `bad_value` where that is none of its entries.
+    pub async fn history_page(
+        &self,
+        id: &RecordId,
+        after: Option<&str>,
+    ) -> Result<History, NodeError> {
+        self.history_within(id, after, HISTORY_PAGE).await
+    }
+
+    pub(crate) async fn history_within(
+        &self,
+        id: &RecordId,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<History, NodeError> {
+        let stored = self.door.store.record_entries(id).await?;
+        let places: Vec<HistoryPlace<'_>> = stored.iter().filter_map(place).collect();
+        let order = in_order(&places);
+        let told = |n: &usize| places[*n].entry;
+        let from = match after {
+            None => 0,
+            Some(after) => order
+                .iter()
+                .position(|n| told(n).to_string() == after)
+                .map(|last| last + 1)
+                .ok_or_else(|| no_entry(after))?,
+        };
+
+        let page: Vec<Reference> = order.iter().skip(from).take(most).map(told).collect();
+        let has_more = order.len() - from > page.len();
+        let next_after = page.last().filter(|_| has_more);
+        let next_after = next_after.map(ToString::to_string);
+
+        let part = HistoryPart {
+            entries: page.iter().copied().collect(),
+            has_fields: after.is_none(),
+        };
+        let by_entry: BTreeMap<Reference, &StoredEntry> =
+            stored.iter().map(|s| (s.entry.reference(), s)).collect();
+        let page = page.iter().filter_map(|entry| by_entry.get(entry).copied());
+        let page: Vec<&StoredEntry> = page.collect();
+        let (entries, account) = self.history_lines(id, &page, part).await?;
+
+        Ok(History {
+            record: id.to_string(),
+            entries,
+            next_after,
+            fields: account.fields.fields.into(),
+            left_out: account.fields.left_out,
+        })
+    }
+
+    /// What is told of these entries, in their order, and what the sequencer tells of the record.
+    async fn history_lines(
+        &self,
+        id: &RecordId,
+        page: &[&StoredEntry],
+        part: HistoryPart,
+    ) -> Result<(Vec<HistoryLine>, Account), NodeError> {
         let account = self
             .door
-            .ask(|reply| Command::Account { record: *id, reply })
+            .ask(|reply| Command::Account {
+                record: *id,
+                part,
+                reply,
+            })
             .await?;
         let row = self
             .door
@@ -104,16 +184,12 @@ impl Reads {
 
         let mut roots = HeldRoots::of(&self.door);
         let mut entries = Vec::new();
-        for stored in self.door.store.record_entries(id).await? {
-            let line = self.history_line(&stored, &account, &placed, &mut roots);
+        for stored in page {
+            let line = self.history_line(stored, &account, &placed, &mut roots);
             entries.extend(line.await?);
         }
 
-        Ok(History {
-            record: id.to_string(),
-            entries: in_order(entries),
-            fields: account.fields,
-        })
+        Ok((entries, account))
     }
 
     /// What is told of one entry; nothing where it is none of a record.
@@ -192,6 +268,27 @@ impl Reads {
                 .collect(),
             knew,
         }))
+    }
+}
+
+/// What puts an entry of a record in its place; nothing for one of none.
+fn place(stored: &StoredEntry) -> Option<HistoryPlace<'_>> {
+    let entry = stored.entry.entry()?;
+    match &entry.body {
+        Body::Change(change) => Some(HistoryPlace {
+            entry: stored.entry.reference(),
+            common: &entry.common,
+            change,
+        }),
+        _ => None,
+    }
+}
+
+/// The error where a page is to begin behind what is no entry of the record.
+fn no_entry(after: &str) -> RecordError {
+    RecordError::BadValue {
+        field: "after".into(),
+        why: format!("{after:?} is no entry of this history"),
     }
 }
 

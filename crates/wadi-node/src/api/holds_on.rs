@@ -31,13 +31,20 @@ fn described(row: &RecordRow) -> Json {
         settled => settled.clone(),
     };
 
-    json!({
+    let mut told = json!({
         "hold": row.printed,
         "type": open["type"],
         "department": open["department"],
         "legal_basis": legal_basis,
         "placed_ms": open["placed_ms"],
-    })
+    });
+
+    // Who reads holds of some types alone reads one that is of those whatever it is said to be.
+    let types = &whole["hold_types"];
+    if *types != json!([open["type"]]) {
+        told["types"] = types.clone();
+    }
+    told
 }
 
 impl Reads {

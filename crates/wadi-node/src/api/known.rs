@@ -34,19 +34,25 @@ pub(super) fn taken_in(
         based_on.insert(one.entry.reference(), &change.based_on);
     }
 
-    loop {
-        let waits = |of: &[Reference]| of.iter().any(|r| !based_on.contains_key(r));
-        let waiting: Vec<Reference> = based_on
-            .iter()
-            .filter(|(_, of)| waits(of))
-            .map(|(entry, _)| *entry)
-            .collect();
-        if waiting.is_empty() {
-            return based_on.into_keys().collect();
+    // From what lacks something on to what is based on it: each entry is taken out once.
+    let mut followers: BTreeMap<Reference, Vec<Reference>> = BTreeMap::new();
+    let mut waiting = Vec::new();
+    for (entry, of) in &based_on {
+        if of.iter().any(|r| !based_on.contains_key(r)) {
+            waiting.push(*entry);
         }
-
-        based_on.retain(|entry, _| !waiting.contains(entry));
+        for before in *of {
+            followers.entry(*before).or_default().push(*entry);
+        }
     }
+
+    while let Some(entry) = waiting.pop() {
+        if based_on.remove(&entry).is_some() {
+            waiting.extend(followers.get(&entry).into_iter().flatten());
+        }
+    }
+
+    based_on.into_keys().collect()
 }
 
 /// When this node took an entry in, Unix milliseconds.

@@ -24,7 +24,7 @@ pub struct Members {
 
 impl Members {
     /// Every member that a record may have.
-    pub const NAMES: [&'static str; 34] = [
+    pub const NAMES: [&'static str; 35] = [
         "id",
         "record",
         "kind",
@@ -35,6 +35,7 @@ impl Members {
         "detained_by",
         "open_holds",
         "placements",
+        "hold_types",
         "unfounded",
         "seals",
         "seals_recorded",

@@ -7,6 +7,7 @@ pub(crate) mod compare_pages;
 pub(crate) mod compare_peer;
 pub(crate) mod cursors;
 mod cut_heads;
+mod cut_lists;
 pub(crate) mod day;
 pub(crate) mod evidence;
 pub(crate) mod expected;

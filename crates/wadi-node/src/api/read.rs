@@ -1,7 +1,7 @@
 //! What people and programs read.
 
 use crate::{
-    api::{Reads, lists::Members},
+    api::{Reads, cut_lists::cut_lists, lists::Members},
     door::{
         command::Command,
         error::{NodeError, SetAsideWork, WriteError},
@@ -150,6 +150,7 @@ impl Reads {
             json["begun_ms"] = row.born_ms.into();
             json["last_ms"] = row.at_ms.into();
             members.leave_in(&mut json);
+            cut_lists(&mut json);
             out.push(json);
         }
 
@@ -268,7 +269,12 @@ impl Reads {
         };
         let then = self.door.ask(asked).await?;
 
-        weigh_apart(then, SetAsideWork::Past, |record| record.json()).await
+        let told = |record: &Record| {
+            let mut json = record.json();
+            cut_lists(&mut json);
+            json
+        };
+        weigh_apart(then, SetAsideWork::Past, told).await
     }
 }
 

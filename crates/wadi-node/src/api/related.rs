@@ -32,8 +32,12 @@ pub struct Related {
 }
 
 impl Reads {
-    /// The records that belong with one.
-    pub async fn related(&self, id: &RecordId) -> Result<Related, NodeError> {
+    /// The records that belong with one; of holds those of these types alone, where some are named.
+    pub async fn related(
+        &self,
+        id: &RecordId,
+        hold_types: Option<Vec<String>>,
+    ) -> Result<Related, NodeError> {
         let own = self.door.store.terms_of(&[*id]).await?;
         let shared: BTreeSet<(String, String)> = own
             .iter()
@@ -62,6 +66,7 @@ impl Reads {
 
         let filter = RecordFilter {
             sought,
+            hold_types,
             by_beginning: true,
             // One for the record itself, and one to see whether there are more.
             limit: RELATED_MAX as u32 + 2,

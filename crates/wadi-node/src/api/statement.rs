@@ -3,6 +3,7 @@
 use crate::{
     api::Reads,
     door::{
+        based_on::{base_as_given, base_of_heads},
         error::{NodeError, WriteError},
         write::{Based, Target, Write},
     },
@@ -42,12 +43,11 @@ impl Reads {
         let row = row.ok_or_else(|| NodeError::NoRecord(record.to_string()))?;
         let (puts, events) = write.draft.check()?;
 
-        let mut based_on = match &write.based_on {
-            Based::Entries(given) => given.clone(),
-            Based::Heads => heads(&row.json),
+        // As the write is based on them.
+        let based_on = match &write.based_on {
+            Based::Entries(given) => base_as_given(given)?,
+            Based::Heads => base_of_heads(heads(&row.json)),
         };
-        based_on.sort();
-        based_on.dedup();
 
         let common = Common {
             officer: write.officer.clone(),

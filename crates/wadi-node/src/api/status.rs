@@ -3,7 +3,7 @@
 use crate::{
     api::{
         Reads,
-        alarms::INTEGRITY,
+        alarms::{Alarm, INTEGRITY},
         expected::{LaneUnsent, backlog_json, caught_up_in_ms},
         known::received_ms,
     },
@@ -60,6 +60,8 @@ pub struct Status {
     pub oldest_unsent_ms: Option<i64>,
     /// Alarms: what is degraded, and why.
     pub alarms: Vec<String>,
+    /// How many of them there are, by what they are about.
+    pub alarm_kinds: BTreeMap<String, u64>,
     /// How many of the alarms put in doubt what is kept; the others ask for somebody's attention.
     pub integrity_alarms: usize,
     /// What is given up for want of room on the disk: level, reason, bytes; none where nothing is.
@@ -128,6 +130,7 @@ impl Reads {
             carried_bytes: counts.carried_bytes,
             unsent: unsent.values().sum(),
             oldest_unsent_ms: oldest_ms.map(|o| (door.now_ms() - o).max(0)),
+            alarm_kinds: kinds_of(&alarms),
             alarms: alarms.into_iter().map(|alarm| alarm.text).collect(),
             integrity_alarms,
             degraded,
@@ -350,6 +353,17 @@ impl Reads {
             .findings_overdue(self.door.time.now_ms().saturating_sub(grace_ms))
             .await?)
     }
+}
+
+/// How many alarms there are of each kind.
+fn kinds_of(alarms: &[Alarm]) -> BTreeMap<String, u64> {
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    for alarm in alarms {
+        let count = kinds.entry(alarm.kind()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    kinds
 }
 
 /// What went over a link today, by what for, and this month.

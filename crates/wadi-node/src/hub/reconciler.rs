@@ -26,7 +26,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use wadi_log::{Control, Lane, RecordId};
-use wadi_reconcile::{Dossier, Facts, RULE_FAILED, unheard_limit_ms};
+use wadi_reconcile::{AskedOnce, Dossier, Facts, RULE_FAILED, unheard_limit_ms};
 use wadi_record::Kind;
 use wadi_store::{
     Batch, FindingFilter, FindingRow, LocalKey, LocalScope, RecordRow, Store, StoreError,
@@ -46,7 +46,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// Once in so many rests it is looked who holds up what: a minute, where nothing happens.
 const LOOK_FOR_SILENT: u32 = 12;
 /// What a finding tells: by another number every record is looked at afresh. And where it is kept.
-const FINDINGS_VERSION: &str = "8";
+const FINDINGS_VERSION: &str = "9";
 const VERSION: &str = "version";
 /// Records with crowded dossiers that are remembered, to be counted.
 const CROWDED_MAX: usize = 1_024;
@@ -181,8 +181,8 @@ impl Reconciler {
         self.land_pending(node).await?;
 
         let heard = self.heard_now(node);
-        // What is firm without a crossing that there was none of may have to wait for it now, and
-        // the other way round.
+        // What would be firm without a crossing that there was none of may have to wait for it now,
+        // and the other way round. What was firm before stays so.
         let has_others = !self.heard.is_empty() && !self.heard.keys().eq(heard.keys());
         if has_others {
             node.recheck.store(true, Ordering::Relaxed);
@@ -412,6 +412,7 @@ impl Reconciler {
             let officers: BTreeSet<&str> = anchor.said().map(|e| e.officer()).collect();
             let (revoked, keys_taken_back) = node.with_control(|c| ended(c, officers.into_iter()));
 
+            let before = before.remove(id).unwrap_or_default();
             let known = claims::known(node, *id, &anchor, &linked, &mut self.claims).await?;
             let dossier = Dossier {
                 anchor,
@@ -425,9 +426,10 @@ impl Reconciler {
                 claims: known.claims,
                 clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
                 cut,
+                were_firm: found::firm_of(&before),
+                asked: AskedOnce::default(),
             };
 
-            let before = before.remove(id).unwrap_or_default();
             found::compare_with_before(*id, &dossier, before, node, &mut looked);
         }
 

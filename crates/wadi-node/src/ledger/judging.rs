@@ -4,7 +4,7 @@
 use crate::ledger::{Ledger, seen::SeenIndex};
 use std::{collections::BTreeMap, sync::Arc};
 use wadi_log::{Body, Control, Lane, LogId, LogState, NodeId, Reference, Role, VerifiedEntry};
-use wadi_record::{Author, Judge, JudgedChange, Officer, Policy, people, tokens_named};
+use wadi_record::{Author, HeldToken, Judge, JudgedChange, Officer, Policy, people, tokens_named};
 
 impl Ledger {
     /// A change with everything it is judged by. `seen` is what its log's author had taken in;
@@ -72,8 +72,10 @@ impl Ledger {
 
         let tokens = tokens_named(&change.events).into_iter();
         let tokens = tokens.filter_map(|id| {
-            let token = control.release_token(&id, covers)?.clone();
-            Some((id, token))
+            let issued = control.release_token(&id, covers)?.clone();
+            let ends_ms = issued.token.expires_s.saturating_mul(1_000);
+            let is_over = control.is_past(ends_ms, covers);
+            Some((id, HeldToken { issued, is_over }))
         });
 
         Ok(JudgedChange {

@@ -8,8 +8,8 @@ use std::{
 };
 use wadi_log::{
     Body, Boot, Change, Common, Crossing, Cut, CutTarget, Enrolment, Entry, Epoch, Head, Lane,
-    LogId, LogKey, LogVerdict, PolicyEntry, Put, Reference, Role, RootKey, Scope, Tip, Value,
-    VerifiedBlock, VerifiedEntry,
+    LogId, LogKey, LogVerdict, PolicyEntry, Put, Reference, ReleaseToken, Role, RootKey, Scope,
+    Tip, Value, VerifiedBlock, VerifiedEntry,
 };
 use wadi_record::Policy;
 
@@ -234,6 +234,58 @@ fn a_change_waits_for_the_control_entries_that_its_author_had_taken_in() {
     // Who had taken nothing in is judged by the policy that holds where none is said.
     let before = site.judge(&said.entries()[0], &seen, false).unwrap();
     assert_eq!(*before.judge.policy, Policy::default());
+}
+
+#[test]
+fn a_token_is_over_where_a_hub_had_told_so_whatever_the_clock_shows_that_spends_it() {
+    let (control, holds) = (log_of(HUB, 1, Lane::Control), log_of(QAIM, 1, Lane::Hold));
+    let mut site = ledger_of(TREBIL);
+    let token = Entry {
+        common: common(0),
+        body: Body::ReleaseToken(ReleaseToken {
+            crossing: None,
+            department: "SEC".into(),
+            officer: String::new(),
+            scope: "SECURITY".into(),
+            expires_s: 36_000,
+            reason: "storm".into(),
+        }),
+    };
+    let says_at = |wall_ms: i64| Entry {
+        common: common(wall_ms),
+        body: Body::Policy(PolicyEntry {
+            revision: 1,
+            text: "{}".into(),
+        }),
+    };
+    let of_hub = [token, says_at(20_000_000), says_at(40_000_000)];
+    let of_hub = block(&site, HUB, control, &of_hub);
+    learn(&mut site, &of_hub);
+
+    let id = of_hub.entries()[0].reference().leaf.to_string();
+    let mut release = change(5);
+    if let Body::Change(change) = &mut release.body {
+        change.events = vec![format!(r#"{{"token":"{id}","type":"released"}}"#)];
+    }
+    let said = block(&ledger_of(QAIM), QAIM, holds, &[release]);
+    let second = Reference {
+        seq: 1,
+        ..said.entries()[0].reference()
+    };
+    let entry = VerifiedEntry::recheck(second, said.entries()[0].bytes().to_vec()).unwrap();
+
+    for (size, is_over) in [(1, false), (2, false), (3, true)] {
+        let root = of_hub.peaks().root();
+        let head = Head {
+            log: control,
+            size,
+            root,
+        };
+        let mut seen = SeenIndex::default();
+        seen.push(0, &[head]);
+        let judged = site.judge(&entry, &seen, false).unwrap();
+        assert_eq!(judged.judge.tokens[&id].is_over, is_over, "{size}");
+    }
 }
 
 #[test]

@@ -3,11 +3,16 @@
 use wadi_store::defence::{SWITCHABLE, fails_without};
 
 /// A defence, the test that fails without it, and what becomes of a node then.
-const DEFENCES: [(&str, &str, &str); 7] = [
+const DEFENCES: [(&str, &str, &str); 9] = [
     (
         "turns",
         "pipeline::turns::tests::own_commands_go_first_and_then_everybody_has_a_turn",
         "whatever one peer floods the queue with is worked off before anybody else",
+    ),
+    (
+        "light-peers",
+        "pipeline::room::tests::a_peer_with_one_truck_waits_for_no_flood",
+        "a crossing's one truck waits for all that another brings into the same commit",
     ),
     (
         "carried-share",
@@ -41,6 +46,12 @@ const DEFENCES: [(&str, &str, &str); 7] = [
         "ingest-room",
         "links::ingesting::tests::whoever_sends_faster_than_the_disk_writes_has_little_waiting",
         "what a peer sends piles up in memory while the disk is slow",
+    ),
+    (
+        "peer-memory",
+        "links::held::tests::\
+         a_link_that_is_full_waits_for_what_drains_and_ends_where_nothing_does",
+        "each buffer of each link of a peer is filled at once",
     ),
 ];
 

@@ -427,6 +427,8 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
             cut: BTreeMap::new(),
             claims: Vec::new(),
             clock_doubts: Vec::new(),
+            were_firm: BTreeSet::new(),
+            asked: Default::default(),
         };
         for finding in reconcile(&dossier).iter().filter(|f| f.rule.code == "R02") {
             let hold = finding.contradiction.evidence["hold"]

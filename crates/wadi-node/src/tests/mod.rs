@@ -5,6 +5,7 @@ mod cuts;
 mod defences;
 pub(crate) mod guarded_field;
 mod held_trucks;
+mod history_pages;
 pub(crate) mod hostile_order;
 mod nearness;
 pub(crate) mod order;

@@ -220,6 +220,9 @@ fn a_deadline_that_lies_behind_when_it_is_set_is_told() {
 
     assert!(is_deadline(None, "due_at_ms") && is_deadline(Some("cleared"), "until"));
     assert!(!is_deadline(Some("sighted"), "until") && !is_deadline(None, "arrived_at_ms"));
+    assert!(READ_OFF_DEADLINES.iter().all(|d| DEADLINES.contains(d)));
+    assert!(is_read_off_deadline(Some("weighed"), "calibration_due"));
+    assert!(!is_read_off_deadline(Some("cleared"), "until"));
 }
 
 #[test]

@@ -42,13 +42,15 @@ pub const SIGNATURE_EVENT: &str = "decision.signed";
 
 /// Decisions that rest on fields of their record, besides those that guard them; and the one after
 /// which a declarant's import is over.
-const RESTED_ON: [&str; 6] = [
+const RESTED_ON: [&str; 8] = [
     "cleared",
     "gate.out",
     "released",
     "conditional",
     "rad.adjudicated",
     "registered",
+    "paid",
+    "entry.released",
 ];
 
 /// The type of that name.

@@ -9,6 +9,10 @@ use wadi_log::{Put, Value};
 /// The events of a hold that rest on what it says of itself.
 const ENDED_BY: [&str; 3] = ["released", "conditional", "rad.adjudicated"];
 
+/// The events of a customs entry that rest on all that it declares. Whoever pays, or lets goods go,
+/// rests on it without an assessment, too.
+const SETTLED_BY: [&str; 3] = ["assessed", "paid", "entry.released"];
+
 impl FieldAct<'_> {
     /// What a permitted put changed, where a decision that is seen here rests on the field, or one
     /// of another record may.
@@ -27,8 +31,8 @@ impl FieldAct<'_> {
             ChangedBy::Officers(_) => Some(went()?),
             // What a machine reads again at the next desk is no change of anybody's.
             ChangedBy::Setters if !self.is_device() => Some(self.admission(&put.key)?),
-            ChangedBy::Supervisors(_) => Some(counts("assessed")?),
-            ChangedBy::SupervisorsOnceSought(_) => counts("assessed"),
+            ChangedBy::Supervisors(_) => Some(SETTLED_BY.into_iter().find_map(counts)?),
+            ChangedBy::SupervisorsOnceSought(_) => SETTLED_BY.into_iter().find_map(counts),
             ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason if !is_first => {
                 Some(ENDED_BY.into_iter().find_map(counts)?)
             }
@@ -44,25 +48,28 @@ impl FieldAct<'_> {
     }
 
     /// What a permitted put added where nothing stood, after a decision that is seen here rests on
-    /// all that the record says: the assessment of an entry, or the release of a hold. A truck may
-    /// be described further when it is gone; rules ask what was said of it by then.
+    /// all that the record says: the assessment of an entry, its payment or its release, or the
+    /// release of a hold. A truck may be described further when it is gone; rules ask what was said
+    /// of it by then.
     pub(super) fn capture(&self, put: &Put, row: &FieldRow) -> Option<ChangedPut> {
         if put.value == Value::Null {
             return None;
         }
 
-        let decision = match row.changed_by {
-            ChangedBy::Supervisors(_) | ChangedBy::SupervisorsOnceSought(_) => "assessed",
-            ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason => "released",
+        let decisions: &[&'static str] = match row.changed_by {
+            ChangedBy::Supervisors(_) | ChangedBy::SupervisorsOnceSought(_) => &SETTLED_BY,
+            ChangedBy::HoldOwner | ChangedBy::HoldOwnerWithReason => &["released"],
             _ => return None,
         };
-        let is_decided = self.record.events.any_counts(decision, self.known());
+        let events = &self.record.events;
+        let mut decisions = decisions.iter().copied();
+        let after = decisions.find(|&decision| events.any_counts(decision, self.known()))?;
 
-        is_decided.then(|| ChangedPut {
+        Some(ChangedPut {
             entry: self.said.reference,
             field: put.key.clone(),
             before: Vec::new(),
-            after: Some(decision),
+            after: Some(after),
         })
     }
 

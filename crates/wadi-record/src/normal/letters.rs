@@ -96,7 +96,7 @@ fn folded_char(c: char) -> Option<char> {
 
 /// Whether a character stands for one that nobody read, or that was lost: a question mark or an
 /// asterisk of a camera, an empty box, what converters put for a byte that they cannot read, and
-/// what no alphabet has.
+/// what no alphabet has, or ever will.
 pub(super) fn is_unread(c: char) -> bool {
     matches!(c,
         // Question marks and asterisks, full-width ones being taken apart by then.
@@ -110,6 +110,14 @@ pub(super) fn is_unread(c: char) -> bool {
         | '\u{2426}' | '\u{FFFC}' | '\u{FFFD}'
         // Private use.
         | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}')
+        || is_noncharacter(c)
+}
+
+/// Whether a code point is no character, and never will be one: a byte order mark that was read the
+/// wrong way, or a number that programs use for themselves.
+pub fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    matches!(code, 0xFDD0..=0xFDEF) || code & 0xFFFE == 0xFFFE
 }
 
 /// A Latin letter without the stroke through it, which is a mark like others.
@@ -328,6 +336,9 @@ mod tests {
             "\u{90}",
             "\u{E000}",
             "\u{10FFFD}",
+            "\u{FFFE}",
+            "\u{FDD0}",
+            "\u{1FFFF}",
         ] {
             assert_eq!(folded(&format!("51{unread}7")), "51?7", "{unread:?}");
         }

@@ -22,6 +22,7 @@ mod plate;
 mod reference;
 mod terms;
 mod unit_code;
+mod wrong_alphabet;
 mod zone;
 
 pub use certificate::OtherNumbers;
@@ -33,7 +34,7 @@ pub use digest::{is_digest, normalise_document};
 pub use encoded::percent_decoded;
 pub(crate) use hs_code::{hs_doubt, wrong_heading, wrong_hs_code};
 pub use hs_code::{hs_subheading, lies_under, normalise_hs_code};
-pub use letters::{is_blank, takes_no_room, typed_plainly};
+pub use letters::{is_blank, is_noncharacter, takes_no_room, typed_plainly};
 pub(crate) use lookalikes::{StrangeLetter, strange_letter};
 pub use lookout::normalise_target;
 pub(crate) use lookout::{no_digit_told, target_doubt, wrong_target};
@@ -41,8 +42,9 @@ pub(crate) use meant::{country_meant, crossing_meant, currency_meant, is_capital
 pub use plate::{holds_a_character, normalise_plate, plate_shape};
 pub(crate) use reference::has_digit;
 pub use reference::{normalise_label, normalise_reference, says_nothing};
-pub(crate) use terms::{NoTerm, field_has_no_term, no_term};
+pub(crate) use terms::{NoTerm, field_has_no_term, looked_up_as, no_term};
 pub use terms::{field_term, goods_terms, member_term};
 pub(crate) use unit_code::unit_doubt;
 pub use unit_code::{mass_g, normalise_unit};
+pub(crate) use wrong_alphabet::{meant_in_utf8, noncharacter_in};
 pub use zone::{Zone, whole_zones, zones_failed};

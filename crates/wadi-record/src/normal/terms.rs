@@ -14,7 +14,7 @@ use super::{
 pub(super) const NO_DIGIT: &str = "holds no digit: it is no number, and counts as none";
 
 /// What a field is looked up as; nothing for one that nobody looks for.
-pub(super) fn looked_up_as(field: &str) -> Option<&'static str> {
+pub(crate) fn looked_up_as(field: &str) -> Option<&'static str> {
     Some(match field {
         "vehicle.plate" | "vehicle.plate_raw" | "trailer.plate" => "plate",
         "vehicle.vin" => "vin",

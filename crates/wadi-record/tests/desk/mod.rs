@@ -11,7 +11,7 @@ use wadi_record::*;
 pub struct Desk {
     pub author: Author,
     /// Tokens for releases that the node holds.
-    pub tokens: BTreeMap<String, IssuedToken>,
+    pub tokens: BTreeMap<String, HeldToken>,
     log: LogId,
     seq: u64,
 }

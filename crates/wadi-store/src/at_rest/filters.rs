@@ -3,7 +3,8 @@
 
 use super::{CellCipher, SecretCell};
 use crate::{
-    CaseFilter, FindingFilter, RecordFilter, SoughtBy,
+    BornFilter, CaseFilter, FindingFilter, RecordFilter, SoughtBy,
+    lists::TOLD_TYPE,
     tables::{FINDING_ABOUT, FINDINGS, TERMS},
 };
 use std::borrow::Cow;
@@ -34,6 +35,7 @@ impl CellCipher {
         for (what, value) in &mut filter.of_holds {
             *value = self.term(what, value).into_owned();
         }
+        self.seal_types(&mut filter.hold_types);
         for one in &mut filter.sought {
             if let SoughtBy::Term { what, value } = one {
                 *value = self.term(what, value).into_owned();
@@ -41,6 +43,24 @@ impl CellCipher {
         }
 
         Cow::Owned(filter)
+    }
+
+    /// A filter of what began within a time.
+    pub(crate) fn born_filter<'f>(&self, asked: &'f BornFilter) -> Cow<'f, BornFilter> {
+        if !self.is_on() || asked.hold_types.is_none() {
+            return Cow::Borrowed(asked);
+        }
+
+        let mut filter = asked.clone();
+        self.seal_types(&mut filter.hold_types);
+        Cow::Owned(filter)
+    }
+
+    /// Types of hold as they lie there.
+    fn seal_types(&self, types: &mut Option<Vec<String>>) {
+        for of in types.iter_mut().flatten() {
+            *of = self.term(TOLD_TYPE, of).into_owned();
+        }
     }
 
     /// A filter of findings.

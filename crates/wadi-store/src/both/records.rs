@@ -53,14 +53,16 @@ impl RecordIndex for Engine {
     }
 
     async fn born(&self, f: &BornFilter) -> Result<Vec<RecordRow>, StoreError> {
-        let rows = bound(days::born(f)).fetch_all(&self.readers).await?;
+        let listing = days::born(&self.cipher.born_filter(f));
+        let rows = bound(listing).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| record_row(row, &self.cipher))
             .collect()
     }
 
     async fn born_counts(&self, f: &BornFilter) -> Result<Vec<(u8, String, i64)>, StoreError> {
-        let rows = bound(days::born_counts(f)).fetch_all(&self.readers).await?;
+        let listing = days::born_counts(&self.cipher.born_filter(f));
+        let rows = bound(listing).fetch_all(&self.readers).await?;
         let count = |r: &DbRow| {
             let lane: i64 = cell(r, "lane")?;
             Ok((lane as u8, cell(r, "state")?, cell(r, "count")?))

@@ -4,15 +4,20 @@
 //! So a filter that few rows pass costs a walk over narrow keys and not over whole rows.
 
 mod findings;
+mod held;
+#[cfg(test)]
+mod held_tests;
 mod records;
 #[cfg(test)]
 mod tests;
+mod trips;
 
 pub(crate) use findings::{
     FINDING_COLUMNS, OVERDUE, case_records, cases, contested, course_officers, courses,
     finding_counts, findings,
 };
-pub(crate) use records::{holds_on, records};
+pub(crate) use held::holds_on;
+pub(crate) use records::{of_hold_types, records};
 
 pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.state, r.open, \
                                          r.contested, r.json, r.digest, r.entries, r.at_ms, \
@@ -20,6 +25,9 @@ pub(crate) const RECORD_COLUMNS: &str = "r.id, r.printed, r.lane, r.crossing, r.
 
 /// A condition that no row meets.
 pub(crate) const NOTHING: &str = "1 = 0";
+
+/// The term of every type that a hold is or was said to be of.
+pub(crate) const TOLD_TYPE: &str = "told_type";
 
 /// Whether no row can hold a text: PostgreSQL keeps no NUL, and takes none in a question.
 pub(crate) fn is_no_text(text: &str) -> bool {

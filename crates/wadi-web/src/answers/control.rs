@@ -257,6 +257,8 @@ pub(crate) struct IssuedTokenAnswer {
     /// When it ends, Unix milliseconds; null where it does not.
     #[schema(required = true)]
     expires_ms: Option<i64>,
+    /// What looks wrong about its end: by which clock it was reckoned.
+    warnings: Vec<String>,
 }
 
 /// Tokens for releases while dark.
@@ -306,6 +308,8 @@ pub(crate) struct IssuedReleaseTokenAnswer {
     token: String,
     /// When it ends, hub time, Unix seconds.
     expires_s: i64,
+    /// What looks wrong about its end: by which clock it was reckoned.
+    warnings: Vec<String>,
 }
 
 /// A token that was revoked.

@@ -14,10 +14,16 @@ pub(crate) struct HistoryAnswer {
     /// The record's full id.
     record: String,
     /// Its entries, the oldest claim first, and none before what it is based on or follows in its
-    /// log; `based_on` makes them a graph.
+    /// log; `based_on` makes them a graph. A thousand at most.
     entries: Vec<HistoryLineAnswer>,
-    /// Of each field all that was put into it, the oldest claim first.
+    /// The entry behind which the next page begins, as `after` takes it; null at the end.
+    #[schema(required = true)]
+    next_after: Option<String>,
+    /// Of each field what was put into it, the oldest claim first: on the first page, of each the
+    /// latest thousand.
     fields: BTreeMap<String, Vec<SettingAnswer>>,
+    /// Of fields into which more was put, how many of the oldest were left out.
+    left_out: Option<BTreeMap<String, u64>>,
     /// What was taken out because the token does not read it.
     withheld: Option<Vec<String>>,
 }
@@ -158,12 +164,16 @@ pub(crate) struct SettingAnswer {
     at_ms: i64,
     /// The entry.
     entry: String,
-    /// What it took the place of.
+    /// What it took the place of, the first twenty.
     replaced: Vec<ClaimAnswer>,
+    /// How many they are.
+    replaced_count: u64,
     /// Whether it stands now.
     stands: bool,
-    /// Entries whose values stand beside it and differ.
+    /// Entries whose values stand beside it and differ, the first twenty.
     contested_by: Vec<String>,
+    /// How many they are.
+    contested_count: u64,
     /// The key of its officer's own that signed its entry, by its fingerprint.
     signed_by: Option<String>,
     /// Why it does not count.

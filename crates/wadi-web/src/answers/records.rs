@@ -164,6 +164,8 @@ pub(crate) struct RecordAnswer {
     open_holds: Option<Vec<String>>,
     /// How a hold was placed, by whom, and what ended it.
     placements: Option<Vec<PlacementAnswer>>,
+    /// Of a hold, every type that it is or was said to be of.
+    hold_types: Option<Vec<String>>,
     /// Events that count and that lack what they rest on.
     unfounded: Option<Vec<UnfoundedAnswer>>,
     /// Every seal that was ever recorded and counts.
@@ -207,6 +209,9 @@ pub(crate) struct RecordAnswer {
     changed_after_count: Option<u64>,
     /// Fields of legal weight that were set after the assessment.
     after_assessment: Option<Vec<String>>,
+    /// How many lines each list has that is not told whole, by its name; of a contested field
+    /// `contested.` and the field. The history has the rest.
+    truncated: Option<BTreeMap<String, u64>>,
     /// What was taken out because the token does not read it.
     withheld: Option<Vec<String>>,
     /// local_only, carried or at_hub: where its least safe entry is.
@@ -223,16 +228,19 @@ pub(crate) struct RecordAnswer {
 }
 
 /// An open hold that detains a record: who asked for it, why, and since when. What a lookout seeks
-/// is not told here.
+/// is not told here. Of holds of types that the token does not read it is told that there are some,
+/// in one line whose `hold` is empty.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DetentionAnswer {
-    /// The hold's id for people.
+    /// The hold's id for people; empty of what the token does not read.
     hold: String,
     /// The type of hold; null for one that this version does not know.
     #[serde(rename = "type")]
     #[schema(required = true)]
     of: Option<String>,
+    /// Every type that it is or was said to be of; left out where there is none but `type`.
+    types: Option<Vec<String>>,
     /// The department that placed it; null for a machine.
     #[schema(required = true)]
     department: Option<String>,

@@ -44,6 +44,8 @@ pub(crate) struct SitesAnswer {
     oldest_unsent_ms: Option<i64>,
     /// What is degraded, and why.
     alarms: Vec<String>,
+    /// How many alarms there are, by what they are about.
+    alarm_kinds: BTreeMap<String, u64>,
     /// How many of the alarms put in doubt what is kept.
     integrity_alarms: u64,
     /// What is given up for want of room on the disk.
@@ -83,7 +85,7 @@ pub(crate) struct SitesAnswer {
     #[schema(required = true)]
     country_log: Option<CountryLogAnswer>,
     /// The lists that are not shown to a token that does not read every kind and crossing; to such
-    /// a one, watermarks, scopes and peers are those that it reads.
+    /// a one, watermarks, scopes and peers are those that it reads, and of alarms their kinds.
     withheld: Option<Vec<String>>,
 }
 
@@ -135,8 +137,20 @@ pub(crate) struct MemberCostAnswer {
     /// In how long that ends if it costs nothing more, seconds; null where none is used up.
     #[schema(required = true)]
     again_in_s: Option<u64>,
+    /// What it has this node hold in memory.
+    memory: MemberMemoryAnswer,
     /// Each budget.
     budgets: Vec<CostUseAnswer>,
+}
+
+/// What a member has this node hold in memory: buffers, windows and streams of its links.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberMemoryAnswer {
+    /// Bytes now, about.
+    held: u64,
+    /// The most that it may be, bytes.
+    most: u64,
 }
 
 /// How much of a budget is used.
@@ -461,8 +475,8 @@ pub(crate) struct BacklogThenAnswer {
 pub(crate) struct PeerAlarmAnswer {
     /// What it is about.
     about: String,
-    /// Why, and what to do.
-    text: String,
+    /// Why, and what to do; left out where what alarms say is withheld.
+    text: Option<String>,
     /// Since when, Unix milliseconds.
     since_ms: i64,
 }

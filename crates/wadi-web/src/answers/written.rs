@@ -27,7 +27,7 @@ pub(crate) struct WrittenAnswer {
     detained_by: Option<Vec<DetentionAnswer>>,
     /// What it changed; left out where it was written before.
     changed: Option<ChangedAnswer>,
-    /// Changed fields that were taken out because the token does not read them.
+    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it.
     withheld: Option<Vec<String>>,
     /// The record's newest entries.
     heads: Option<Vec<String>>,
@@ -140,6 +140,6 @@ pub(crate) struct WrittenLineAnswer {
     detained_by: Option<Vec<DetentionAnswer>>,
     /// What it changed; left out where it was written before.
     changed: Option<ChangedAnswer>,
-    /// Changed fields that were taken out because the token does not read them.
+    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it.
     withheld: Option<Vec<String>>,
 }

@@ -17,9 +17,13 @@ impl ReadRight<'_> {
         line["role"] == "hub" || code.is_none_or(|code| self.check_crossing(code).is_ok())
     }
 
-    /// Whether what is held of a lane of a crossing is told. No record lies in the lane of control.
+    /// Whether what is held of a lane of a crossing is told: of that of holds where holds of every
+    /// type are read. No record lies in the lane of control.
     pub(crate) fn shows_lane(&self, lane: Lane, crossing: &str) -> bool {
-        let is_read = |kind| self.check_kind(kind).is_ok();
+        let is_read = |kind| match kind {
+            Kind::QuarantineHold => self.all_holds().is_ok(),
+            kind => self.check_kind(kind).is_ok(),
+        };
         Kind::of_lane(lane).is_none_or(is_read) && self.check_crossing(crossing).is_ok()
     }
 

@@ -60,9 +60,10 @@ impl ReadRight<'_> {
             "kind": changed.kind.map(Kind::name),
             "crossing": changed.crossing.to_string(),
             "fields": {"type": changed.hold_type},
+            "hold_types": changed.told_types,
         });
 
-        let mut tally = Tally::of(self.persons, self.reads_lookout_of(&record));
+        let mut tally = self.tally_of(&record);
         if self.check_record(&record).is_err() {
             let all = lines(answer).map(std::mem::take).unwrap_or_default();
             let names = all.iter().filter_map(|line| line["field"].as_str());

@@ -102,6 +102,7 @@ console-records-known-record = السجل كما كان معروفًا لدى ه
 console-records-known-record-text = من القيود التي كانت قد استلمتها حتى ذلك الوقت.
 console-records-why = لماذا هو على هذه الحال
 console-records-why-held = موقوف: { $hold }، بطلب من { $who }
+console-records-why-held-unread = موقوف بحجز من نوع لا تُتاح لك قراءته
 console-records-hold-unknown = نوع حجز لا يعرفه هذا الإصدار
 console-records-by-machine = جهاز
 console-records-the-hold = الحجز

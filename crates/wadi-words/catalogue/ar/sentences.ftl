@@ -38,6 +38,8 @@ sentence-R02-placed-by-word = خرجت مركبة العبور { $passage }، ث
 sentence-R02-placed-by-word-with-goods = خرجت مركبة العبور { $passage }، ثم قُيّد لاحقًا الحجز { $hold } على بضاعة { $goods } وقيل إنه سبق الخروج
 sentence-R02-released-by-word = خرجت مركبة العبور { $passage } والحجز { $hold } قائم بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الخروج
 sentence-R02-released-by-word-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } على بضاعة { $goods } قائم بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الخروج
+sentence-R02-let-out-alone = خرجت مركبة العبور { $passage } وعليها الحجز { $hold } قائماً، والموظف { $officer } الذي أخرجها يقول وحده إنها أُعيدت من حيث أتت
+sentence-R02-let-out-alone-with-goods = خرجت مركبة العبور { $passage } والحجز { $hold } قائم على ما تحمله من بضاعة { $goods }، والموظف { $officer } الذي أخرجها يقول وحده إنها أُعيدت من حيث أتت
 sentence-R02-ended-alone = دخلت مركبة العبور { $passage } البلاد بعد أن أنهى الموظف { $officer } وحده الحجز { $hold } ({ $event })، ولم يذكر غيره أن شيئاً أُنزل منها
 sentence-R02-ended-alone-with-goods = دخلت مركبة العبور { $passage } البلاد بعد أن أنهى الموظف { $officer } وحده الحجز { $hold } على بضاعة { $goods } ({ $event })، ولم يذكر غيره أن شيئاً أُنزل منها
 sentence-R10-sample = الحجز { $hold }: سُحبت العينة { $sample } ولم ترد لها نتيجة
@@ -109,7 +111,9 @@ sentence-R14-under-hold = أُفرج عن البيان الجمركي { $entry }
 sentence-R14-under-hold-said-after = أُفرج عن البيان الجمركي { $entry }، ثم قُيّد عليه لاحقًا الحجز { $hold } وقيل إنه سبق الإفراج
 sentence-R14-under-hold-by-word = أُفرج عن البيان الجمركي { $entry } والحجز { $hold } قائم عليه بحسب كل ما قُيّد، ثم قُيّد إنهاؤه لاحقًا وقيل إنه سبق الإفراج
 sentence-R16-items = البيان الجمركي { $entry }: عدد الطرود المصرّح به إجمالاً { $total }، ومجموعها في الأصناف { $items }
-sentence-R16-unloaded = عدد الطرود المصرّح به { $declared }، وعدد المفرّغ من مركبة العبور { $truck } هو { $unloaded }
+sentence-R16-unloaded = عدد الطرود المصرّح به { $declared }، وعدد المفرّغ من مركبات العبور { $trucks } هو { $unloaded }
+sentence-R16-unloaded-from-more = عدد الطرود المصرّح به { $declared }، وعدد المفرّغ من مركبات العبور { $trucks } وعدد غيرها { $more } هو { $unloaded }
+sentence-R16-unloaded-unheard = عدد الطرود المصرّح به { $declared }، وعدد المفرّغ من مركبة العبور { $truck } هو { $unloaded }، ولم يرد خبر عن حجز تخزَّن بموجبه: فليس في البيان الجمركي { $entry } ربط بالمركبة، وقد يكون الحجز مربوطاً بها وحدها
 sentence-R16-reloaded = مركبة العبور { $truck }: عدد الطرود المفرّغة { $unloaded }، والمعاد تحميلها { $reloaded }
 sentence-R16-counted = الحجز { $hold }: يُفترض أن يكون عدد الطرود في الموضع { $slot } هو { $held }، والمجرود { $counted }
 sentence-R16-stored = عدد الطرود المفرّغة من { $source } هو { $unloaded }، والمخزون منها { $stored } للحجز { $holds }
@@ -124,6 +128,20 @@ sentence-R26-inland = دخلت مركبة العبور { $passage } إلى دا�
 sentence-R27-open = العبور { $passage }: لم يُختتم الترانزيت { $transit }
 sentence-R27-never-left = العبور { $passage }: دخل بالترانزيت { $transit }، ولا يذكر أحد أنه واصل سيره
 sentence-R27-elsewhere = العبور { $passage }: كان مقرراً أن يُختتم الترانزيت { $transit } في منفذ { $exit }، واختُتم في منفذ { $ended }
+sentence-R27-late = العبور { $passage }: اختُتم الترانزيت { $transit } متأخراً في { $ended }، بعد موعده { $hours ->
+    [zero] بأقل من ساعة
+    [one] بساعة واحدة
+    [two] بساعتين
+    [few] بـ{ $hours } ساعات
+   *[other] بـ{ $hours } ساعة
+}
+sentence-R27-written-late = العبور { $passage }: دُوّن أن الترانزيت { $transit } اختُتم في { $ended }، وكان ذلك التدوين بعد موعده { $hours ->
+    [zero] بأقل من ساعة
+    [one] بساعة واحدة
+    [two] بساعتين
+    [few] بـ{ $hours } ساعات
+   *[other] بـ{ $hours } ساعة
+}
 sentence-R28-undervalued = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own }، ولدى مثيلاتها { $median } (بأصغر وحدات العملة)
 sentence-R28-no-currency = البضاعة { $goods }: القيمة المصرّح بها للكيلوغرام { $own } دون عملة معروفة، ولدى مثيلاتها { $median } { $currency } (بأصغر وحدات العملة)
 
@@ -236,6 +254,7 @@ sentence-R22-attested-by-word = قيّد { $by } أن الموظف { $named } ه
 }: { $event }
 sentence-R25-in-twice = حامل الوثيقة { $document }… دخل مرتين ولم يخرج بينهما
 sentence-R25-out-twice = حامل الوثيقة { $document }… خرج مرتين ولم يدخل بينهما
+sentence-R25-not-admitted = حامل الوثيقة { $document }… قدم ضمن العبور { $listed } ولم يُسمح له بالدخول حين سُمح لغيره من ركابه، ثم وُجد داخل البلاد بحسب العبور { $seen }
 sentence-R25-vehicle-twice = المركبة { $plate }: دخلت بالعبور { $first } ثم بالعبور { $second }، ولم تخرج بينهما
 sentence-R30-forced = فتح الموظف { $officer } البوابة بالتجاوز { $times ->
     [zero] ولا مرة
@@ -267,6 +286,7 @@ sentence-R32-changed = عدّل الموظف { $officer } «{ $field }» في ا
 sentence-R32-changed-among = عدّل الموظف { $officer } «{ $field }» في السجل { $record } من { $before } إلى { $value } { $ground }؛ { $why }؛ وعدد أمثال هذا التعديل في السجل { $n } ولم تُذكر كلها
 sentence-R32-captured = أدخل الموظف { $officer } القيمة { $value } في «{ $field }» في السجل { $record } ولم تكن فيه قيمة، { $ground }؛ { $why }
 sentence-R32-assessed = بعد تقدير الرسم
+sentence-R32-paid = بعد سداد الرسم
 sentence-R32-released = بعد الإفراج
 sentence-R32-cleared = بعد إجازة المرور
 sentence-R32-admitted = بعد السماح للمسافر بالدخول

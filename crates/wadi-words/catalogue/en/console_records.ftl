@@ -96,6 +96,7 @@ console-records-known-record = The record as this node knew it at
 console-records-known-record-text = Of the entries that it had taken in by then.
 console-records-why = Why it stands as it does
 console-records-why-held = Held: { $hold }, by { $who }
+console-records-why-held-unread = Held, by a hold of a type that you do not read
 console-records-hold-unknown = a type of hold that this version does not know
 console-records-by-machine = a machine
 console-records-the-hold = hold

@@ -29,6 +29,8 @@ sentence-R02-placed-by-word = { $passage } left, and hold { $hold } on it, writt
 sentence-R02-placed-by-word-with-goods = { $passage } left, and hold { $hold } of the goods of { $goods }, written down afterwards, is said to have been placed before
 sentence-R02-released-by-word = { $passage } left while hold { $hold } was open by all that was written, and what ended it, written down later, is said to have come before
 sentence-R02-released-by-word-with-goods = { $passage } left while hold { $hold } of the goods of { $goods } was open by all that was written, and what ended it, written down later, is said to have come before
+sentence-R02-let-out-alone = { $passage } left while hold { $hold } was open, and { $officer }, who let it out, says alone that it was turned back
+sentence-R02-let-out-alone-with-goods = { $passage } left while hold { $hold } was open of the goods of { $goods }, and { $officer }, who let it out, says alone that it was turned back
 sentence-R02-ended-alone = { $passage } went inland after { $officer } alone had ended hold { $hold } ({ $event }), and nobody else says that anything was taken off it
 sentence-R02-ended-alone-with-goods = { $passage } went inland after { $officer } alone had ended hold { $hold } of the goods of { $goods } ({ $event }), and nobody else says that anything was taken off it
 sentence-R10-sample = { $hold }: sample { $sample } was taken and has no result
@@ -85,7 +87,9 @@ sentence-R14-under-hold = { $entry } was released while hold { $hold } on it was
 sentence-R14-under-hold-said-after = { $entry } was released, and hold { $hold } on it, written down afterwards, is said to have been placed before
 sentence-R14-under-hold-by-word = { $entry } was released while hold { $hold } on it was open by all that was written, and what ended it, written down later, is said to have come before
 sentence-R16-items = { $entry }: { $total } packages declared in all, { $items } by its items
-sentence-R16-unloaded = { $declared } packages declared, { $unloaded } unloaded from { $truck }
+sentence-R16-unloaded = { $declared } packages declared, { $unloaded } unloaded from { $trucks }
+sentence-R16-unloaded-from-more = { $declared } packages declared, { $unloaded } unloaded from { $trucks } and { $more } more
+sentence-R16-unloaded-unheard = { $declared } packages declared, { $unloaded } unloaded from { $truck }, and nothing was heard of a hold under which they lie in a store: { $entry } has no link to the truck, and the hold may have one to the truck alone
 sentence-R16-reloaded = { $truck }: { $unloaded } packages unloaded, { $reloaded } reloaded
 sentence-R16-counted = { $hold }: { $held } packages should lie in { $slot }, { $counted } were counted
 sentence-R16-stored = { $unloaded } packages unloaded from { $source }, { $stored } stored for { $holds }
@@ -100,6 +104,16 @@ sentence-R26-inland = { $passage } went inland and { $entry } was not released s
 sentence-R27-open = { $passage }: transit { $transit } was not terminated
 sentence-R27-never-left = { $passage } came in with transit { $transit }, and nobody says that it went on
 sentence-R27-elsewhere = { $passage }: transit { $transit } was to end at { $exit }, and ended at { $ended }
+sentence-R27-late = { $passage }: transit { $transit } ended late at { $ended }, { $hours ->
+    [0] less than an hour
+    [one] one hour
+   *[other] { $hours } hours
+} after it was due
+sentence-R27-written-late = { $passage }: transit { $transit } is said to have ended at { $ended }, which was written { $hours ->
+    [0] less than an hour
+    [one] one hour
+   *[other] { $hours } hours
+} after it was due
 sentence-R28-undervalued = { $goods }: { $own } a kilogram declared, { $median } by its peers (minor units)
 sentence-R28-no-currency = { $goods }: { $own } a kilogram declared in no currency that there is, { $median } { $currency } by its peers (minor units)
 
@@ -171,6 +185,7 @@ sentence-R22-attested = { $officer } is both performer and { $role } of { $event
 sentence-R22-attested-by-word = { $by } says that { $named } is both performer and { $role } of { $event } on { $record }
 sentence-R25-in-twice = the holder of document { $document }… came in twice and never went out between
 sentence-R25-out-twice = the holder of document { $document }… went out twice and never came in between
+sentence-R25-not-admitted = the holder of document { $document }… came with { $listed }, was not admitted when others of it were, and was in the country afterwards by { $seen }
 sentence-R25-vehicle-twice = vehicle { $plate } came in with { $first } and again with { $second }, and never left between
 sentence-R30-forced = { $officer } opened the gate by force { $times } times within { $hours } hours
 sentence-R30-entered = { $officer } wrote down { $times } gates opened by force within { $hours } hours, and put them further apart
@@ -178,6 +193,7 @@ sentence-R32-changed = { $officer } changed { $field } of { $record } from { $be
 sentence-R32-changed-among = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }; the record has { $n } such changes, and not all are told
 sentence-R32-captured = { $officer } put { $value } into { $field } of { $record }, which held nothing, { $ground }; { $why }
 sentence-R32-assessed = after the assessment
+sentence-R32-paid = after it was paid
 sentence-R32-released = after the release
 sentence-R32-cleared = after it was cleared
 sentence-R32-admitted = after the traveller had been admitted

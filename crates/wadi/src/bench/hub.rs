@@ -74,7 +74,8 @@ fn contradicts(n: usize, each: usize) -> bool {
 }
 
 fn edit(n: usize) -> Draft {
-    Passage::on().text("seal.1", format!("JO{n:08}"))
+    // A customs seal on an empty truck would want an entry of its load.
+    Passage::on().text("vehicle.vin", format!("WDB9634031L{:06}", n % 1_000_000))
 }
 
 impl BenchSite {
@@ -576,6 +577,8 @@ fn rules_us(rows: &[RecordRow]) -> f64 {
             claims: vec![],
             clock_doubts: vec![],
             cut: BTreeMap::new(),
+            were_firm: Default::default(),
+            asked: Default::default(),
         };
 
         reconcile(&dossier);

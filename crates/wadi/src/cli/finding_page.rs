@@ -1,8 +1,8 @@
 //! `wadi findings show`: a finding as people read it, with what it rests on and what became of it.
 
 use super::{
-    client::{Client, percent_encode},
-    history::{says_text, who_text},
+    client::Client,
+    history::{says_text, who_text, whole_history},
 };
 use crate::{
     print::{member_text, shown, time_text},
@@ -31,8 +31,7 @@ pub(super) fn cited_entries(client: &Client, finding: &Value) -> Vec<Value> {
 
     let mut cited = Vec::new();
     for record in records.into_iter().take(RECORDS_MAX) {
-        let path = format!("/v1/records/{}/history", percent_encode(record));
-        let history = client.get(&path).unwrap_or_default();
+        let history = whole_history(client, record).unwrap_or_default();
         let entries = history["entries"].as_array().into_iter().flatten();
         let is_cited = |entry: &&Value| {
             let reference = entry["entry"].as_str().unwrap_or_default();

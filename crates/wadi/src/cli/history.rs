@@ -5,23 +5,39 @@ use super::{
     signing::signature_words,
 };
 use crate::{
+    cli::client::{Client, percent_encode},
+    failure::Failure,
     print::{hub_time_text, member_text, shown, time_text},
     words,
 };
 use comfy_table::Table;
 use serde_json::Value;
+use std::collections::HashMap;
 use wadi_record::SIGNATURE_EVENT;
 use wadi_words::{Filling, Group};
 
+/// A record's history, its pages put together.
+pub(super) fn whole_history(client: &Client, id: &str) -> Result<Value, Failure> {
+    let path = format!("/v1/records/{}/history", percent_encode(id));
+    let mut history = client.get(&path)?;
+    while let Some(after) = history["next_after"].as_str() {
+        let mut page = client.get(&format!("{path}?after={}", percent_encode(after)))?;
+        history["next_after"] = page["next_after"].take();
+        if let (Some(all), Some(more)) = (
+            history["entries"].as_array_mut(),
+            page["entries"].as_array_mut(),
+        ) {
+            all.append(more);
+        }
+    }
+
+    Ok(history)
+}
+
 /// The graph of a record's entries, then who set its fields, then what was known at decisions.
 pub(super) fn history_text(history: &Value) -> String {
-    let numbered = NumberedEntries {
-        entries: history["entries"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .collect(),
-    };
+    let entries = history["entries"].as_array().into_iter().flatten();
+    let numbered = NumberedEntries::of(entries.collect());
 
     let graph = graph_table(&numbered);
     let fields = fields_table(&numbered, &history["fields"]);
@@ -31,12 +47,19 @@ pub(super) fn history_text(history: &Value) -> String {
 /// A history's entries in their order, which gives each the number under which it is shown.
 struct NumberedEntries<'a> {
     entries: Vec<&'a Value>,
+    numbers: HashMap<&'a str, usize>,
 }
 
-impl NumberedEntries<'_> {
+impl<'a> NumberedEntries<'a> {
+    fn of(entries: Vec<&'a Value>) -> Self {
+        let references = entries.iter().filter_map(|line| line["entry"].as_str());
+        let numbers = references.zip(1..).collect();
+        Self { entries, numbers }
+    }
+
     fn number(&self, entry: &Value) -> String {
-        let at = self.entries.iter().position(|l| l["entry"] == *entry);
-        at.map_or_else(|| "?".to_string(), |n| (n + 1).to_string())
+        let number = entry.as_str().and_then(|entry| self.numbers.get(entry));
+        number.map_or_else(|| "?".to_string(), ToString::to_string)
     }
 
     fn numbers(&self, list: &Value) -> String {
@@ -246,9 +269,7 @@ mod tests {
             },
         });
 
-        let text = knowledge_text(&NumberedEntries {
-            entries: vec![&entry],
-        });
+        let text = knowledge_text(&NumberedEntries::of(vec![&entry]));
         for line in [
             "  hold H1 had reached this node",
             "  hold H2 had reached this node, as it says: NOT borne out",

@@ -1,7 +1,7 @@
 //! `wadi record`: records begun, changed, shown and listed.
 
 use super::{
-    history::history_text,
+    history::{history_text, whole_history},
     signing::SigningArgs,
     typed::{field_is_text, member_is_text, pairs, strict_json},
 };
@@ -284,6 +284,7 @@ pub(super) fn state_text(record: &Value) -> String {
     let mut out = format!("{state} {}", flags.join(" "));
     let holds: Vec<String> = detentions(record)
         .map(|hold| member_text(hold, "hold"))
+        .filter(|hold| !hold.is_empty())
         .collect();
     if !holds.is_empty() {
         out += &format!(" {} {}", words::said("held-by", []), holds.join(" "));
@@ -298,6 +299,10 @@ fn detentions(record: &Value) -> impl Iterator<Item = &Value> {
 
 /// Which hold detains a record, who asked for it, why, since when, and through which entry.
 fn detention_text(hold: &Value) -> String {
+    if hold["hold"] == "" {
+        return "a hold that this token does not read".into();
+    }
+
     let or = |member: &str, other: &str| match hold[member].as_str() {
         Some(text) if !text.is_empty() => shown(text).into_owned(),
         _ => other.to_string(),
@@ -393,7 +398,7 @@ pub fn run(command: RecordCommand, json: bool) -> Result<Exit, Failure> {
             );
         }
         RecordCommand::History { id, at } => {
-            let value = Client::at(&at)?.get(&format!("/v1/records/{id}/history"))?;
+            let value = whole_history(&Client::at(&at)?, &id)?;
             print::print_words_answer(json, &value, history_text);
         }
         RecordCommand::List {

@@ -1,7 +1,7 @@
 //! `wadi release-token`: what a hub lets a site release while it is dark.
 
 use crate::{
-    cli::{NodeAt, PersonArg, client::Client, people::claimed_text},
+    cli::{NodeAt, PersonArg, client::Client, people::claimed_text, token::tell_warnings},
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, time_text_s},
 };
@@ -108,6 +108,7 @@ pub fn run(command: ReleaseTokenCommand, json: bool) -> Result<Exit, Failure> {
             });
             let value = Client::at(&at)?.post(&person.on("/v1/release-tokens"), &body)?;
             print_answer(json, &value, |v| member_text(v, "token"));
+            tell_warnings(&value);
         }
         ReleaseTokenCommand::List { at } => {
             let value = Client::at(&at)?.get("/v1/release-tokens")?;

@@ -9,7 +9,7 @@ use crate::{
     words,
 };
 use comfy_table::Table;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::time::Duration;
 use wadi_words::{Group, Language};
 
@@ -29,9 +29,8 @@ pub fn run(at: &NodeAt, watch: bool, traffic: bool, json: bool) -> Result<Exit, 
             // A disk that fills or a certificate that ends is an alarm, and no doubt about what is
             // kept.
             let is_in_doubt = value["integrity_alarms"].as_u64().unwrap_or(0) > 0;
-            let alarms = value["alarms"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty());
+            let kinds = value["alarm_kinds"].as_object();
+            let alarms = kinds.is_some_and(|all| !all.is_empty());
             let behind = value["unsent"].as_u64().unwrap_or(0) > 0
                 || value["waiting"].as_u64().unwrap_or(0) > 0;
 
@@ -127,6 +126,14 @@ fn alarms_text(v: &Value) -> String {
         out += &format!("{}: {text}\n", words::said("alarm", []));
     }
 
+    // Whoever does not read all is told their kinds alone.
+    let kinds = v["alarm_kinds"].as_object();
+    let is_told = v["alarms"].as_array().is_some_and(|all| !all.is_empty());
+    for about in kinds.filter(|_| !is_told).into_iter().flat_map(Map::keys) {
+        let title = words::language().title(Group::Alarm, about);
+        out += &format!("{}: {}\n", words::said("alarm", []), shown(&title));
+    }
+
     for peer in v["peers"].as_array().into_iter().flatten() {
         for alarm in peer["alarms"].as_array().into_iter().flatten() {
             let since_ms = alarm["since_ms"].as_i64().unwrap_or(0);
@@ -134,12 +141,7 @@ fn alarms_text(v: &Value) -> String {
                 ("node", member_text(peer, "node")),
                 ("time", print::time_text(since_ms)),
             ];
-            out += &format!(
-                "{}: {}{}\n",
-                words::said("alarm-at", at),
-                alarm_title(alarm),
-                words::alarm(alarm["text"].as_str().unwrap_or_default())
-            );
+            out += &format!("{}: {}\n", words::said("alarm-at", at), alarm_text(alarm));
         }
     }
 
@@ -161,13 +163,19 @@ fn line(sentence: String) -> String {
     sentence + "\n"
 }
 
-/// What an alarm of another node is called, before its text; in English the text says it.
-fn alarm_title(alarm: &Value) -> String {
+/// What an alarm of another node says, behind what it is called; in English the text says that,
+/// where it is not withheld.
+fn alarm_text(alarm: &Value) -> String {
     let about = alarm["about"].as_str().unwrap_or_default();
     let language = words::language();
+    let title = language.title(Group::Alarm, about);
+    let Some(text) = alarm["text"].as_str() else {
+        return shown(&title).into_owned();
+    };
+
     match language != Language::English && language.has(Group::Alarm, about) {
-        true => format!("{}: ", language.title(Group::Alarm, about)),
-        false => String::new(),
+        true => format!("{title}: {}", words::alarm(text)),
+        false => words::alarm(text),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     },
     failure::{Exit, Failure},
     print::{self, member_text, print_answer, shown, time_text},
+    words,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -24,6 +25,10 @@ pub struct ReadArgs {
     /// out.
     #[arg(long = "crossing", value_delimiter = ',', value_name = "CODES")]
     crossings: Vec<String>,
+    /// Types of the holds that it reads, comma between, as RADIOLOGICAL,CUSTOMS; all, where it is
+    /// left out. What else it reads stays as it is.
+    #[arg(long, value_delimiter = ',', value_name = "TYPES")]
+    hold_types: Vec<String>,
     /// It reads who travellers are.
     #[arg(long)]
     persons: bool,
@@ -45,6 +50,7 @@ impl ReadArgs {
     fn grant(&self) -> Option<Value> {
         let is_given = !self.kinds.is_empty()
             || !self.crossings.is_empty()
+            || !self.hold_types.is_empty()
             || !self.lookouts_of.is_empty()
             || self.persons
             || self.lookouts;
@@ -57,6 +63,7 @@ impl ReadArgs {
             json!({
                 "kinds": self.kinds,
                 "crossings": self.crossings,
+                "hold_types": self.hold_types,
                 "persons": self.persons,
                 "lookouts": lookouts,
             })
@@ -76,7 +83,12 @@ fn read_words(reads: &Value) -> String {
         named.join(", ")
     };
     let mut words = Vec::new();
-    for (before, member) in [("", "kinds"), ("at ", "crossings")] {
+    let members = [
+        ("", "kinds"),
+        ("at ", "crossings"),
+        ("holds of ", "hold_types"),
+    ];
+    for (before, member) in members {
         let named = names(member);
         if !named.is_empty() {
             words.push(format!("{before}{named}"));
@@ -214,6 +226,14 @@ fn reads_text(answer: &Value) -> String {
     table.to_string()
 }
 
+/// Says to whoever issued something what looks wrong about it.
+pub(crate) fn tell_warnings(issued: &Value) {
+    let warnings = issued["warnings"].as_array().into_iter().flatten();
+    for warning in warnings.filter_map(Value::as_str) {
+        print::print_error!("look again: {}", words::warning(warning));
+    }
+}
+
 pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
     match command {
         TokenCommand::Issue {
@@ -265,6 +285,7 @@ pub fn run(command: TokenCommand, json: bool) -> Result<Exit, Failure> {
                     v["token"].as_str().unwrap_or_default()
                 )
             });
+            tell_warnings(&value);
         }
         TokenCommand::List { at } => {
             let value = Client::at(&at)?.get("/v1/tokens")?;
@@ -300,12 +321,14 @@ mod tests {
         let all = json!({
             "kinds": ["hold", "passage"],
             "crossings": ["QAM", "TRB"],
+            "hold_types": ["CUSTOMS", "RADIOLOGICAL"],
             "persons": true,
             "lookouts": ["SEC"],
         });
         assert_eq!(
             read_words(&all),
-            "hold, passage; at QAM, TRB; travellers; lookouts of SEC"
+            "hold, passage; at QAM, TRB; holds of CUSTOMS, RADIOLOGICAL; travellers; \
+             lookouts of SEC"
         );
 
         // As tokens were kept before.

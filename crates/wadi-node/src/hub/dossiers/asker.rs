@@ -107,9 +107,11 @@ impl Asker<'_> {
     fn ask_near(&mut self, questions: &mut DossierQuestions, ask: Ask, near: Near, gone: bool) {
         let by_kind = !ask.cohort && !NEAREST_OF_ALL.contains(&ask.what);
         let holds_by = self.is_hold && CARRIED.contains(&ask.what) && !ask.cohort;
+        // All that a counter began in eight weeks, where it does so every day.
+        let is_beginning = ask.what == "device_run";
         let most = if holds_by {
             HELD_PER_TERM
-        } else if by_kind {
+        } else if by_kind || is_beginning {
             PER_TERM
         } else {
             PER_COHORT_TERM
