@@ -314,7 +314,14 @@ fn block_of_each_lane(captor: &Captor) -> Vec<(Lane, Block)> {
     let of = |lane: Lane| {
         let log = LogId { lane, ..captor.log };
         let nothing = Peaks::default();
-        let made = VerifiedBlock::author(&captor.key, log, &nothing, &[entry.clone()], 0, vec![]);
+        let made = VerifiedBlock::author(
+            &captor.key,
+            log,
+            &nothing,
+            std::slice::from_ref(&entry),
+            0,
+            vec![],
+        );
         let made = made.expect("a block");
         let block = Block {
             from: 0,

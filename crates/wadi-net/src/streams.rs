@@ -368,8 +368,12 @@ impl ArrivingMemory {
     /// So much for a message or a frame of this length, which its peer may have used up for now;
     /// nothing where it is small.
     async fn room_for(&self, length: usize, bytes: usize) -> Result<Option<HeldPart>, String> {
+        if length <= SMALL_BYTES {
+            return Ok(None);
+        }
+
         let began = Instant::now();
-        while length > SMALL_BYTES {
+        loop {
             if let Some(room) = self.holdings.begin(self.peer, bytes) {
                 return Ok(Some(room));
             }
@@ -378,7 +382,6 @@ impl ArrivingMemory {
             }
             tokio::time::sleep(ROOM_LOOK).await;
         }
-        Ok(None)
     }
 }
 

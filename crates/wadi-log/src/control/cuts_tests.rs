@@ -313,7 +313,7 @@ fn a_cut_of_the_roots_is_told_at_each_log_that_carries_it_whatever_came_first() 
         }
 
         let of_hub = control.cut_places(&n.other.node());
-        assert_eq!(of_hub, [told.clone()], "{order:?}");
+        assert_eq!(of_hub, std::slice::from_ref(&told), "{order:?}");
         assert_eq!(control.standing_cuts(&n.other.node()).len(), 1);
     }
 

@@ -25,7 +25,7 @@ async fn a_long_history_is_told_page_by_page_and_nothing_is_left_out() {
     let whole = trb.reads().history(&truck).await.unwrap();
     assert_eq!((whole.entries.len(), &whole.next_after), (5, &None));
 
-    let mut told = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     let mut after: Option<String> = None;
     let mut pages = 0;
     loop {
@@ -38,14 +38,15 @@ async fn a_long_history_is_told_page_by_page_and_nothing_is_left_out() {
         let has_fields = page.fields["note"].is_array();
         assert_eq!(has_fields, after.is_none());
         assert!(page.entries.len() <= 2);
-        told.extend(page.entries);
+        told.extend(page.entries.into_iter().map(|line| line.entry));
         pages += 1;
         after = page.next_after;
         if after.is_none() {
             break;
         }
     }
-    assert_eq!((pages, told), (3, whole.entries));
+    let all: Vec<String> = whole.entries.into_iter().map(|line| line.entry).collect();
+    assert_eq!((pages, told), (3, all));
 
     let nowhere = trb.reads().history_page(&truck, Some("nowhere")).await;
     assert_eq!(nowhere.unwrap_err().code(), "bad_value");
