@@ -14,7 +14,7 @@ pub(crate) const SEND_BYTES_MIN: u64 = 80 * 1024 + SEND_ROOM_BYTES;
 /// At most of either window: two bandwidth-delay products of 20 Mbit/s in 600 ms.
 pub(crate) const WINDOW_BYTES_MAX: u64 = 3 * 1024 * 1024 + SEND_ROOM_BYTES;
 /// Bytes that a peer may send beyond what was read, at least.
-pub(crate) const RECEIVE_BYTES_MIN: u64 = 128 * 1024;
+pub(crate) const RECEIVE_BYTES_MIN: u64 = 256 * 1024;
 /// How many times what the link holds a window is.
 const PRODUCTS: f64 = 2.0;
 /// How often windows are looked at.

@@ -1,5 +1,5 @@
-//! The entries that a write is based on: those that it names, or of the record's heads as many as an
-//! entry has room for.
+//! The entries that a write is based on: those that it names, or of the record's heads as many as
+//! an entry has room for.
 
 use std::collections::BTreeMap;
 use wadi_log::{BASED_ON_MAX, NodeId, Reference};
@@ -28,9 +28,9 @@ pub(crate) fn base_as_given(given: &[Reference]) -> Result<Vec<Reference>, Recor
     })
 }
 
-/// As many of a record's heads as a write is based on that names none, in their order. Of more than
-/// that each node has its turn, so that whoever adds entries by the thousand crowds out nobody else.
-/// The rest stays what it was, unseen by this write.
+/// As many of a record's heads as a write is based on that names none, in their order. Of more
+/// than that each node has its turn, so that whoever adds entries by the thousand crowds out nobody
+/// else. The rest stays what it was, unseen by this write.
 pub(crate) fn base_of_heads(entries: Vec<Reference>) -> Vec<Reference> {
     if entries.len() <= HEADS_MAX {
         return entries;

@@ -18,7 +18,7 @@ use wadi_log::NodeId;
 pub const PEER_BYTES_MAX: usize = 16_000_000;
 /// Bytes of that which are counted here. The rest is for callers who have not said yet which link
 /// they come over.
-pub const PEER_ALLOWANCE_BYTES: usize = 14_300_000;
+pub const PEER_ALLOWANCE_BYTES: usize = 13_600_000;
 /// Bytes of that which windows of connections may take beyond their least: two bandwidth-delay
 /// products of 10 Mbit/s in 600 ms each way, and no more than leaves room for streams of blocks.
 pub const WINDOWS_BYTES_MAX: usize = 3 * 1024 * 1024;

@@ -41,6 +41,13 @@ impl Commit {
             let _ = reply.send(is_done && outcome.is_ok());
         }));
     }
+
+    /// Tells that a command is through, whatever becomes of the commit.
+    fn end(&mut self, reply: oneshot::Sender<()>) {
+        self.done.push(Box::new(move |_| {
+            let _ = reply.send(());
+        }));
+    }
 }
 
 impl Sequencer {
@@ -111,14 +118,13 @@ impl Sequencer {
             Command::CutForks => self.cut_forks(g).await,
             Command::Stretches(fetched, peer, reply) => {
                 self.take_stretches(g, fetched, peer).await;
-                g.done
-                    .push(Box::new(move |_| reply.send(()).unwrap_or_default()));
+                g.end(reply);
             }
             Command::PutBack(all, switches, reply) => self.put_back(g, all, switches, reply).await,
             Command::Mend(mended, switches, reply) => self.mend(g, *mended, switches, reply),
             Command::Rederive { ids, mend, reply } => {
-                let count = self.rederive(g, ids, mend).await;
-                g.answer(reply, count.map_err(Into::into));
+                let count = self.rederive(g, ids, mend).await.map_err(Into::into);
+                g.answer(reply, count);
             }
             Command::Stop(reply) => {
                 debug_assert!(false, "the sequencer's loop takes it");

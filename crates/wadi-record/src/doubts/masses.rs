@@ -4,8 +4,8 @@ use crate::Draft;
 use serde_json::Value as Json;
 
 impl Draft {
-    /// Weighings of one draft by which a vehicle is heavier empty than laden. Each is what a scale or
-    /// a paper says, and is kept as it was said.
+    /// Weighings of one draft by which a vehicle is heavier empty than laden. Each is what a scale
+    /// or a paper says, and is kept as it was said.
     pub(super) fn weighings_disagree(&self) -> Option<String> {
         let kg = |member: &'static str| {
             let weighed = self

@@ -28,7 +28,7 @@ pub(super) struct GoneBefore<'a> {
 /// What other trips tell of pairs: rows to be put beside them, what is taken from those rows for
 /// each pair, and when the pair is none by it.
 #[derive(Default)]
-struct Told {
+struct TripTerms {
     tables: Vec<String>,
     rows: String,
     taken: String,
@@ -57,7 +57,7 @@ impl<'a> GoneBefore<'a> {
 /// Makes `joined` of `pairs` and `known`: the passages of those pairs that stand, with what each
 /// belongs with and the hold on that.
 pub(super) fn joined(before: &GoneBefore<'_>) -> String {
-    let mut told = Told::default();
+    let mut told = TripTerms::default();
     if let Some(asks) = before.asks_for_exits() {
         told.tell_exits(&asks);
     }
@@ -71,7 +71,7 @@ pub(super) fn joined(before: &GoneBefore<'_>) -> String {
         told.tell_emptied(emptied);
     }
 
-    let Told {
+    let TripTerms {
         mut tables,
         rows,
         taken,
@@ -96,7 +96,7 @@ pub(super) fn joined(before: &GoneBefore<'_>) -> String {
     tables.join(", ")
 }
 
-impl Told {
+impl TripTerms {
     /// A pair of which this is so is none.
     fn leave_out(&mut self, is_so: &str) {
         self.unless += &format!(" AND NOT coalesce({is_so}, 1 = 0)");

@@ -168,8 +168,8 @@ fn unloaded(dossier: &Dossier) -> Option<Contradiction> {
     }))
 }
 
-/// The sentence of what was declared and what was unloaded, from these trucks. Where a hold may name
-/// the truck alone it says that nothing was heard of one.
+/// The sentence of what was declared and what was unloaded, from these trucks. Where a hold may
+/// name the truck alone it says that nothing was heard of one.
 fn sentence(
     entry: &Facts,
     [declared, unloaded]: [i64; 2],

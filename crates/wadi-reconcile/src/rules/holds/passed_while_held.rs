@@ -429,7 +429,8 @@ fn by_times<'a>(
     Some(HowPassed::EndedByWord { entered_ms })
 }
 
-/// Exits by which one officer let a truck out that, by the same officer's word alone, was sent back.
+/// Exits by which one officer let a truck out that by the same officer's word alone was sent
+/// back.
 struct LetOutAlone<'a> {
     exits: Vec<Fact<'a>>,
 }

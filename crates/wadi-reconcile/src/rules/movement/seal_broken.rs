@@ -61,6 +61,28 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         );
     }
 
+    out.extend(strange_seals(dossier));
+
+    // Of all that had the seal before the last one is named: one line, however often it went round.
+    let elsewhere = dossier
+        .of("passage")
+        .filter(|p| p.was_written_before(passage));
+    let others =
+        elsewhere.filter_map(|p| Some(((p.written_ms(), &p.id), reused(dossier, &seals, p)?)));
+
+    out.extend(
+        others
+            .max_by_key(|(place, _)| *place)
+            .map(|(_, found)| found),
+    );
+
+    out
+}
+
+/// Seals that were found on what is opened, and that were never put on it.
+fn strange_seals(dossier: &Dossier) -> Vec<Contradiction> {
+    let passage = &dossier.anchor;
+    let mut out = Vec::new();
     let broken = passage.events("unloaded").map(|e| (e, e.texts("seals")));
     let searched = dossier.searches();
     let searched = searched.map(|e| (e, e.text("seal_before").into_iter().collect()));
@@ -93,19 +115,6 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
             );
         }
     }
-
-    // Of all that had the seal before the last one is named: one line, however often it went round.
-    let elsewhere = dossier
-        .of("passage")
-        .filter(|p| p.was_written_before(passage));
-    let others =
-        elsewhere.filter_map(|p| Some(((p.written_ms(), &p.id), reused(dossier, &seals, p)?)));
-
-    out.extend(
-        others
-            .max_by_key(|(place, _)| *place)
-            .map(|(_, found)| found),
-    );
 
     out
 }
