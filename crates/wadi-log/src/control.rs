@@ -185,7 +185,11 @@ impl Control {
     /// have changed.
     pub fn learn(&mut self, reference: Reference, entry: &Entry) -> bool {
         self.note_act(reference, entry);
-        self.note_hub_time(&reference, entry.common.wall_ms);
+        // What a log has seen is not told by its control facts, and comes here at a start alone.
+        if !matches!(entry.body, Body::Seen(_)) {
+            self.note_hub_time(&reference, entry.common.wall_ms);
+        }
+
         match &entry.body {
             Body::Enrolment(e) => self.enrol(e.clone()).unwrap_or(false),
             Body::Officer(o) => {

@@ -17,8 +17,8 @@ use wadi_log::NodeId;
 /// Links with one peer at once. A caller that comes over one more is turned away.
 pub const LINKS_OF_PEER_MAX: usize = 4;
 
-/// Callers of one peer at once that have not begun their link: one, and one that takes its place.
-pub(crate) const GREETINGS_MAX: usize = 2;
+/// Callers of one peer at once that have not begun their link: after an outage all of them call.
+pub(crate) const GREETINGS_MAX: usize = LINKS_OF_PEER_MAX;
 
 /// Connections by peer and by the link's name, which is empty where there is one link. Where two
 /// nodes dial each other at once, the one that the smaller id dialled stays. Whoever dials a link

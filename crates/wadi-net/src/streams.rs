@@ -25,8 +25,8 @@ use wadi_node::{
 use wadi_sync::{BLOCK_FRAME_BYTES_MAX, LinkSpec, MESSAGE_BYTES_MAX, Message};
 
 /// Frames and messages that came and wait for the link, and those that wait for their stream.
-pub(crate) const ARRIVED_MAX: usize = 2;
-pub(crate) const LEAVING_MAX: usize = 1;
+pub(crate) const ARRIVED_MAX: usize = 8;
+pub(crate) const LEAVING_MAX: usize = 8;
 /// A message or a frame of more bytes than these is counted to what the peer holds before it is
 /// read, until the next one of its stream was handed on.
 pub(crate) const SMALL_BYTES: usize = 8 * 1024;

@@ -2,7 +2,7 @@
 //! after it, whatever the own clock showed.
 
 use super::Control;
-use crate::{Hash, LogId, Reference, Role, shared::Shared};
+use crate::{Hash, LogId, Reference, shared::Shared};
 use std::collections::BTreeMap;
 
 /// Two clocks that differ by no more agree: that a time is past is known where a hub told a later
@@ -42,9 +42,7 @@ fn first_of(steps: &BTreeMap<i64, u64>, step: i64) -> Option<u64> {
 impl Control {
     /// Notes the time that an entry of a hub's tells.
     pub(super) fn note_hub_time(&mut self, at: &Reference, told_ms: i64) {
-        if self.role(&at.log.node) == Some(Role::Hub) {
-            self.hub_times.learn(at, told_ms);
-        }
+        self.hub_times.learn(at, told_ms);
     }
 
     /// Whether somebody who had taken in `covered` of each control log wrote after a time, for

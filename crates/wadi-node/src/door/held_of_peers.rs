@@ -15,13 +15,13 @@ use wadi_log::NodeId;
 
 /// Bytes that a peer may have this node hold in all, with what is not counted one by one
 /// (`docs/security.md` has the list).
-pub const PEER_BYTES_MAX: usize = 16_000_000;
+pub const PEER_BYTES_MAX: usize = 64_000_000;
 /// Bytes of that which are counted here. The rest is for callers who have not said yet which link
 /// they come over.
-pub const PEER_ALLOWANCE_BYTES: usize = 13_600_000;
-/// Bytes of that which windows of connections may take beyond their least: two bandwidth-delay
-/// products of 10 Mbit/s in 600 ms each way, and no more than leaves room for streams of blocks.
-pub const WINDOWS_BYTES_MAX: usize = 3 * 1024 * 1024;
+pub const PEER_ALLOWANCE_BYTES: usize = 58_000_000;
+/// Bytes of that which windows of connections may take beyond their least: those of four links,
+/// each as wide as windows are.
+pub const WINDOWS_BYTES_MAX: usize = 8 * 3 * 1024 * 1024;
 /// What the next thing that is read may become before it is counted: the first block of a lane,
 /// with the stream that it begins.
 const STEP_BYTES: usize = 1_700_000;
@@ -248,8 +248,9 @@ mod tests {
     fn all_parts_of_a_peer_share_one_allowance_and_nobody_elses() {
         let holdings: Arc<PeerHoldings> = Arc::default();
         let (session, other) = (holdings.part(TRB), holdings.part(TRB));
-        let left = PEER_ALLOWANCE_BYTES - 10_000_000;
-        assert!(session.set(10_000_000));
+        let session_bytes = PEER_ALLOWANCE_BYTES - 4_300_000;
+        let left = PEER_ALLOWANCE_BYTES - session_bytes;
+        assert!(session.set(session_bytes));
         assert!(other.reserve() && other.reserve(), "what is read next");
         assert!(!other.reserve() && !session.has_room_for_one());
         assert!(other.set(0));
@@ -258,12 +259,12 @@ mod tests {
         assert!(other.set(left - 1_000));
         assert!(!session.has_room(), "a block more is too much");
         assert!(session.is_largest() && !other.is_largest());
-        assert!(!session.set(10_001_001));
+        assert!(!session.set(session_bytes + 1_001));
         assert!(holdings.begin(TRB, 1).is_none());
         assert!(holdings.begin(QAM, 1).is_some(), "another has its own");
 
         drop(other);
-        assert_eq!(holdings.of(&TRB).held, 10_001_001);
+        assert_eq!(holdings.of(&TRB).held, session_bytes as u64 + 1_001);
         assert!(holdings.begin(TRB, 3_000_000).is_some());
         drop(session);
         assert_eq!(holdings.of(&TRB).held, 0);
@@ -276,8 +277,8 @@ mod tests {
         let (receive, send) = (holdings.window(TRB), holdings.window(TRB));
         assert_eq!(receive.grow(1_500_000), 1_500_000);
         assert_eq!(receive.grow(500_000), 1_500_000);
-        assert_eq!(send.grow(9_000_000), WINDOWS_BYTES_MAX - 1_500_000);
-        assert_eq!(receive.grow(9_000_000), 1_500_000);
+        assert_eq!(send.grow(90_000_000), WINDOWS_BYTES_MAX - 1_500_000);
+        assert_eq!(receive.grow(90_000_000), 1_500_000);
 
         let streams = holdings.part(QAM);
         assert!(streams.set(PEER_ALLOWANCE_BYTES - STEP_BYTES - 1_000));

@@ -9,7 +9,7 @@ use crate::{
     pipeline::{
         Outcome, outcome_of,
         projecting::{Touched, handed_over},
-        room::TOUCHED_MAX,
+        room::{SHORT_TIME, TOUCHED_MAX},
         sequencer::{Sequencer, TASK},
     },
 };
@@ -84,6 +84,8 @@ pub(crate) struct Commit {
     pub(super) is_written_here: bool,
     /// Peers who wait for it.
     pub(super) awaited_by: BTreeSet<NodeId>,
+    /// What peers' commands may take in it where somebody waits.
+    pub(super) short_time: Duration,
     /// Whether somebody waited a short while ago behind what others brought.
     pub(super) is_contended: bool,
     /// Whether all records are to be looked at afresh, by what is known once this is durable.
@@ -135,6 +137,7 @@ impl Commit {
             is_written_here: false,
             awaited_by: BTreeSet::new(),
             is_contended: false,
+            short_time: SHORT_TIME,
             recheck: false,
             view: None,
             doubtful: Vec::new(),
@@ -188,6 +191,7 @@ impl Sequencer {
     pub(crate) fn new_commit(&mut self) -> Commit {
         let mut commit = Commit::new(self.new_batch());
         commit.is_contended = self.contention.is_recent();
+        commit.short_time = self.contention.short_time();
         commit
     }
 
@@ -244,9 +248,11 @@ impl Sequencer {
         }
 
         let (moved, live) = (live::moved_by(&batch), self.live.clone());
-        let store = self.store.clone();
+        let (store, contention) = (self.store.clone(), self.contention.clone());
         tokio::spawn(async move {
+            let began = std::time::Instant::now();
             let outcome = store.commit(batch).await;
+            contention.note_stored(began.elapsed());
             if outcome.is_ok() {
                 live.all_moved(&moved);
             }

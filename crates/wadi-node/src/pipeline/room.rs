@@ -5,7 +5,13 @@
 //! where somebody waits so behind others, commits are short.
 
 use super::{RIDE, commit::Commit};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 use wadi_log::NodeId;
 
@@ -30,11 +36,11 @@ const ALONE: PeersRoom = PeersRoom {
     time: Duration::from_millis(250),
 };
 
-/// Where somebody waits behind what others bring.
-const CONTENDED: PeersRoom = PeersRoom {
-    weight: 512 * 1024,
-    time: Duration::from_millis(25),
-};
+/// What commands take in a commit where somebody waits behind them, at least: on a slow disk half
+/// of what a commit takes there, or no backlog would get through.
+pub(super) const SHORT_TIME: Duration = Duration::from_millis(25);
+/// What entries weigh that take so long.
+const SHORT_WEIGHT: usize = 512 * 1024;
 
 /// A peer is light beside one that took so many times as long.
 const LIGHT_PART: u32 = 16;
@@ -42,19 +48,44 @@ const LIGHT_PART: u32 = 16;
 /// So long commits stay short after somebody waited.
 const CONTENDED_FOR: Duration = Duration::from_secs(2);
 
-/// When somebody last waited behind what others brought.
-#[derive(Default)]
-pub(crate) struct Contention(Option<Instant>);
+/// When somebody last waited behind what others brought, and how long the store took last.
+#[derive(Clone, Default)]
+pub(crate) struct Contention {
+    at: Option<Instant>,
+    stored_us: Arc<AtomicU64>,
+}
 
 impl Contention {
     /// Somebody waits now.
     pub(super) fn note(&mut self) {
-        self.0 = Some(Instant::now());
+        self.at = Some(Instant::now());
+    }
+
+    /// The store took so long for a commit.
+    pub(super) fn note_stored(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.stored_us.store(us, Ordering::Relaxed);
+    }
+
+    /// What peers' commands may take in a commit in which somebody waits.
+    pub(super) fn short_time(&self) -> Duration {
+        let stored = Duration::from_micros(self.stored_us.load(Ordering::Relaxed));
+        (stored / 2).clamp(SHORT_TIME, ALONE.time)
     }
 
     /// Whether it was a short while ago.
     pub(super) fn is_recent(&self) -> bool {
-        self.0.is_some_and(|at| at.elapsed() < CONTENDED_FOR)
+        self.at.is_some_and(|at| at.elapsed() < CONTENDED_FOR)
+    }
+}
+
+/// What a commit takes of what peers bring where somebody waits, and they may take so long.
+fn short(time: Duration) -> PeersRoom {
+    let times = time.as_micros() / SHORT_TIME.as_micros().max(1);
+    let times = usize::try_from(times).unwrap_or(usize::MAX).max(1);
+    PeersRoom {
+        weight: SHORT_WEIGHT.saturating_mul(times).min(ALONE.weight),
+        time,
     }
 }
 
@@ -87,7 +118,11 @@ impl Commit {
     /// Whether whatever comes next has to wait for the next commit.
     pub(crate) fn is_full(&self) -> bool {
         let others_wait = self.is_contended || self.is_written_here || self.has_light_peer();
-        let room = if others_wait { CONTENDED } else { ALONE };
+        let room = if others_wait {
+            short(self.short_time)
+        } else {
+            ALONE
+        };
 
         self.records.len() > TOUCHED_MAX
             || self.entry_weight > room.weight
@@ -169,9 +204,28 @@ mod tests {
         assert!(short.is_full() && !commit(&[(FLOOD, 30)]).is_full());
 
         let mut heavy = commit(&[]);
-        heavy.entry_weight = CONTENDED.weight + 1;
+        heavy.entry_weight = SHORT_WEIGHT + 1;
         assert!(!heavy.is_full());
         heavy.is_written_here = true;
         assert!(heavy.is_full());
+    }
+
+    #[test]
+    fn on_a_slow_disk_a_short_commit_takes_half_of_what_the_disk_does() {
+        let contention = Contention::default();
+        assert_eq!(contention.short_time(), SHORT_TIME);
+        contention.note_stored(Duration::from_millis(10));
+        assert_eq!(contention.short_time(), SHORT_TIME);
+        contention.note_stored(Duration::from_millis(200));
+        assert_eq!(contention.short_time(), Duration::from_millis(100));
+        contention.note_stored(Duration::from_secs(9));
+        assert_eq!(contention.short_time(), ALONE.time);
+
+        let mut slow = commit(&[(FLOOD, 60)]);
+        slow.is_contended = true;
+        assert!(slow.is_full());
+        slow.short_time = Duration::from_millis(100);
+        slow.entry_weight = 2 * SHORT_WEIGHT;
+        assert!(!slow.is_full());
     }
 }

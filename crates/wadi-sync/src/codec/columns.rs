@@ -109,6 +109,11 @@ impl Columns {
         Model::HELD_BYTES + self.own_bytes + self.columns.len() * COLUMN_BYTES
     }
 
+    /// What was learned so far is shared with other streams from here on.
+    pub(super) fn share_all(&mut self) {
+        self.own_bytes = 0;
+    }
+
     /// What was learned so far is a first guess from here on.
     pub(super) fn doubt(&mut self) {
         self.model.doubt();

@@ -66,5 +66,6 @@ fn learned(entries: &[&[u8]]) -> ColumnStream {
     }
 
     stream.forget_logs();
+    stream.columns.share_all();
     stream
 }

@@ -8,7 +8,7 @@ use wadi_log::{Difference, Folded, Frontier, Hash, LogId, NodeId, Tip};
 /// Logs that are not held here and that a peer's frontier may name. What it names beyond them is
 /// not heeded: the peer sends of them what this node takes all the same. Each takes some 270 bytes
 /// until both frontiers are compared, and 160 from there on.
-pub(super) const UNKNOWN_LOGS_MAX: usize = 8_192;
+pub(super) const UNKNOWN_LOGS_MAX: usize = 32_768;
 /// What a log takes that a peer's frontier names, until it is compared, about.
 const NAMED_LOG_BYTES: usize = 112;
 /// Nodes whose closed logs a peer's frontier may fold.

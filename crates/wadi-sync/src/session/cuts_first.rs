@@ -17,8 +17,15 @@ impl Session {
             return;
         }
 
-        self.cuts = cuts;
-        self.pump(out);
+        let before = std::mem::replace(&mut self.cuts, cuts);
+        let is_taken_back = |node: &NodeId, cut| {
+            let now = self.cuts.get(node);
+            now.is_none_or(|now| !now.contains(cut))
+        };
+        let mut all = before.iter();
+        if all.any(|(node, cuts)| cuts.iter().any(|cut| is_taken_back(node, cut))) {
+            self.pump(out);
+        }
     }
 
     /// Whether a block of a log waits until the peer holds each cut of its node. What hubs carry

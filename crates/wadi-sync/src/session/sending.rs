@@ -216,6 +216,11 @@ impl Session {
         held: &HeldParts,
         out: &mut Vec<Output>,
     ) -> Result<(), SyncError> {
+        // Its node was cut while the block was read: it is read again when the peer knows.
+        if self.waits_for_cut(&log) {
+            return Ok(());
+        }
+
         let to = block.checkpoint.checkpoint.size;
         let bytes = self.window.send(log, block, held)?;
         self.logs.entry(log).or_default().sent = to;

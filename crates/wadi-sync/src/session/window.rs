@@ -16,7 +16,7 @@ const WINDOW_BYTES: usize = 80 * 1024;
 const WINDOW_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Blocks in flight at most, as each is remembered until it is answered: more than fill the widest
 /// window, unless they hold an entry each.
-const SENT_BLOCKS_MAX: usize = 4_096;
+const SENT_BLOCKS_MAX: usize = 16_384;
 /// What urgent lanes may have in flight beyond the window, so that bulk never delays them.
 const URGENT_BYTES: usize = 32 * 1024;
 const URGENT_BLOCKS: usize = 256;
@@ -398,7 +398,7 @@ mod tests {
 
         assert_eq!(sent, SENT_BLOCKS_MAX);
         assert_eq!(window.choose(vec![due(Lane::Hold, 1)]).len(), 1);
-        assert!(window.held_bytes() <= 5 * 1024 * 1024);
+        assert!(window.held_bytes() <= 8 * 1024 * 1024);
     }
 
     #[test]
