@@ -297,8 +297,24 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
 
+    let guest = Guest::at("/console", request.headers(), None);
+    let answer = own_form(&guest, request, next).await;
+    in_a_page(&guest, answer)
+}
+
+/// The page for a form that is too long: whoever reads forms refuses it in a bare line.
+fn in_a_page(guest: &Guest, answer: Response) -> Response {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let is_bare = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match answer.status() {
+        StatusCode::PAYLOAD_TOO_LARGE if is_bare => long_form(guest),
+        _ => answer,
+    }
+}
+
+/// Runs what a form asks for, unless it was made elsewhere.
+async fn own_form(guest: &Guest, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let guest = Guest::at("/console", headers, None);
     let elsewhere = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site != "same-origin" && site != "none");
@@ -306,7 +322,7 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
         .get(header::ORIGIN)
         .is_some_and(|origin| !is_own_origin(origin.as_bytes(), headers));
     if elsewhere || foreign {
-        return foreign_form(&guest);
+        return foreign_form(guest);
     }
 
     let Some(bearer) = bearer(headers).map(str::to_string) else {
@@ -328,7 +344,7 @@ pub(crate) async fn forms_are_ours(request: Request, next: Next) -> Response {
     };
     let proof = form_field(&body, PROOF_FIELD);
     if proof.as_deref() != Some(proof_of(&bearer).as_str()) {
-        return foreign_form(&guest);
+        return foreign_form(guest);
     }
 
     next.run(Request::from_parts(parts, body.into())).await
@@ -360,6 +376,16 @@ fn is_own_origin(origin: &[u8], headers: &HeaderMap) -> bool {
         .into_iter()
         .find_map(|scheme| origin.strip_prefix(scheme));
     named.is_some() && named == host
+}
+
+fn long_form(guest: &Guest) -> Response {
+    let refused = Refused::new(
+        guest.0.language(),
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the form is longer than this page takes",
+    );
+    refused.page(&guest.0)
 }
 
 fn foreign_form(guest: &Guest) -> Response {
@@ -397,6 +423,23 @@ mod tests {
             assert!(!is_own_origin(foreign.as_bytes(), &asked), "{foreign}");
         }
         assert!(!is_own_origin(b"null", &headers(&[])));
+    }
+
+    #[test]
+    fn a_form_that_is_too_long_is_refused_with_a_page() {
+        let guest = Guest::at("/console", &headers(&[]), None);
+        let is_page = |answer: Response| {
+            let kind = answer.headers().get(header::CONTENT_TYPE);
+            kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+        };
+        let long = || (StatusCode::PAYLOAD_TOO_LARGE, "length limit exceeded").into_response();
+        assert!(!is_page(long()));
+
+        let told = in_a_page(&guest, long());
+        assert_eq!(told.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(is_page(told));
+        let other = (StatusCode::BAD_REQUEST, "no form").into_response();
+        assert!(!is_page(in_a_page(&guest, other)));
     }
 
     #[test]

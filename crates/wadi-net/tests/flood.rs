@@ -26,9 +26,9 @@ const FLIGHT_BYTES: usize = 1_000;
 const LANE_STREAMS_MAX: usize = 6;
 /// Bytes that a member may send beyond what was read, with what packets cost beside them and what
 /// is sent twice.
-const UNREAD_BYTES_MAX: u64 = 2 * 128 * 1024;
+const UNREAD_BYTES_MAX: u64 = 2 * 256 * 1024;
 /// Bytes that it has sent by then at the least.
-const SENT_MIN: u64 = 64 * 1024;
+const SENT_MIN: u64 = 128 * 1024;
 
 /// A commission: its root and its CA.
 struct Commission {

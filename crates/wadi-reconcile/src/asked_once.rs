@@ -4,7 +4,10 @@
 //! them reads millions, and whoever fills a dossier holds up the hub. So what is read off a record
 //! whatever it is held against is read here, and kept as long as the dossier is.
 
-use crate::{Dossier, Facts, marks::KnownMarks, searches::SearchTie, stored::UnloadedTruck};
+use crate::{
+    Dossier, Facts, marks::KnownMarks, searches::SearchTie, stored::UnloadedTruck,
+    trailers::taken_trailers,
+};
 use std::sync::OnceLock;
 use wadi_record::KnownBy;
 
@@ -15,6 +18,8 @@ pub struct AskedOnce {
     marks: OnceLock<Vec<KnownMarks>>,
     search_ties: OnceLock<Vec<SearchTie>>,
     unloaded: OnceLock<Vec<UnloadedTruck>>,
+    sent_over: OnceLock<Vec<usize>>,
+    trailers: OnceLock<Vec<(String, String)>>,
 }
 
 /// Whoever copies a dossier may change its records: of the copy nothing was asked yet.
@@ -60,5 +65,23 @@ impl Dossier {
     pub(crate) fn unloaded_trucks(&self) -> &[UnloadedTruck] {
         let trucks = &self.asked.unloaded;
         trucks.get_or_init(|| UnloadedTruck::all_of(self))
+    }
+
+    /// The linked holds of which something went back over the border.
+    pub(crate) fn sent_over(&self) -> impl Iterator<Item = &Facts> {
+        let places = self.asked.sent_over.get_or_init(|| {
+            let all = self.linked.iter().enumerate();
+            let sent = all.filter(|(_, r)| r.is_hold() && r.has("re_exported"));
+            sent.map(|(place, _)| place).collect()
+        });
+
+        places.iter().filter_map(|place| self.linked.get(*place))
+    }
+
+    /// Whether one passage took a trailer with its load over from another one.
+    pub(crate) fn took_trailer(&self, taker: &Facts, giver: &Facts) -> bool {
+        let taken = &self.asked.trailers;
+        let mut taken = taken.get_or_init(|| taken_trailers(self)).iter();
+        taken.any(|(by, from)| *by == taker.id && *from == giver.id)
     }
 }

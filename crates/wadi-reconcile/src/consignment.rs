@@ -2,7 +2,9 @@
 //!
 //! Goods are one load however many stations weigh them: the truck that is sent on to another
 //! crossing, the one that the goods were moved to, the exit of a transit, and the second record of
-//! one arrival. A truck that comes again brings another load. Each entry goes with the load that
+//! one arrival; so are those of a trailer that its tractor left and another one fetched. A truck
+//! that comes again brings another load, and goods that lay in a store are known on the truck that
+//! brought them and on the one that collected them. Each entry goes with the load that
 //! carried it, and a load that is no entry's own goes with the entry nearest to it; so of a series
 //! of any length each trip stands beside its own declaration, and a consignment of several trucks,
 //! or one truck with the goods of several people, is added up.
@@ -17,6 +19,7 @@ use crate::{
     marks::KnownMarks,
     numbers::{apart, hours_ms},
     passages::WhenTold,
+    stored::{StoreRide, StoreRides},
 };
 use pairing::{follows, own_loads};
 use std::collections::BTreeSet;
@@ -131,6 +134,11 @@ impl<'a> Station<'a> {
             return true;
         }
 
+        // Another tractor fetches what the first one left on the lot.
+        if dossier.took_trailer(self.passage, earlier.passage) {
+            return true;
+        }
+
         // What had left, or was sent back, comes again with another load.
         let had_left = earlier.left.is_some_and(|left| left.at_ms < self.came_ms);
         if had_left || earlier.is_turned_back() {
@@ -199,6 +207,8 @@ pub(crate) struct Load<'a> {
     declared_by: Option<usize>,
     /// It is no entry's own as yet, and nobody said whose it is: its own may still come.
     pub(crate) waits_for_entry: bool,
+    /// What it has to do with goods that lay in a store, and ride on two trucks.
+    pub(crate) store_ride: Option<StoreRide>,
 }
 
 impl<'a> Load<'a> {
@@ -209,6 +219,7 @@ impl<'a> Load<'a> {
             left_by: None,
             declared_by: None,
             waits_for_entry: false,
+            store_ride: None,
         }
     }
 
@@ -290,6 +301,8 @@ struct Declared<'a> {
     began_ms: i64,
     written_ms: i64,
     released: Option<WhenTold>,
+    /// Since when it is known to be cancelled, Unix milliseconds.
+    cancelled_ms: Option<i64>,
 }
 
 impl<'a> Declared<'a> {
@@ -301,7 +314,15 @@ impl<'a> Declared<'a> {
             began_ms: entry.began_ms(),
             written_ms: entry.written_ms(),
             released: released.map(|e| e.when_told()),
+            cancelled_ms: entry.events("cancelled").map(|e| e.known_from_ms()).min(),
         }
+    }
+
+    /// Whether it was known to be cancelled before a load left: it declares nothing of that. What
+    /// is cancelled when the load is gone declared it at the gate.
+    fn was_cancelled_by(&self, left: Option<WhenTold>) -> bool {
+        let is_by = |ms: i64| left.is_none_or(|left| ms <= left.known_ms);
+        self.cancelled_ms.is_some_and(is_by)
     }
 
     /// Whether it was made and let go before a load left, by what is said and by what was written
@@ -315,7 +336,8 @@ impl<'a> Declared<'a> {
             known_ms: self.written_ms,
         };
 
-        made.is_by(left) && self.released.is_some_and(|released| released.is_by(left))
+        let is_let_go = self.released.is_some_and(|released| released.is_by(left));
+        made.is_by(left) && is_let_go && !self.was_cancelled_by(Some(left))
     }
 
     fn fit(&self, load: &Load<'_>, near_ms: i64) -> Option<Fit> {
@@ -377,10 +399,16 @@ impl<'a> Consignment<'a> {
 
         let picked = own_loads(&entries, &mut loads, near_ms);
         let own = picked.first().copied().flatten()?;
+        let left_by = loads.get(own)?.left_by;
+        if entries.first()?.was_cancelled_by(left_by) {
+            return None;
+        }
 
         let of_own = entries.iter().zip(&picked);
         let of_own = of_own.filter(|(_, picked)| **picked == Some(own));
-        let of_own: Vec<&Declared<'a>> = of_own.map(|(entry, _)| entry).collect();
+        let of_own = of_own.map(|(entry, _)| entry);
+        let of_own = of_own.filter(|entry| !entry.was_cancelled_by(left_by));
+        let of_own: Vec<&Declared<'a>> = of_own.collect();
 
         let mut taken = Vec::new();
         for n in 0..loads.len() {
@@ -446,9 +474,11 @@ fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
             last.or_else(|| came_again(&loads, load))
         })
         .collect();
+    let rides = StoreRides::of(dossier);
     for (load, left) in loads.iter_mut().zip(left) {
         load.left = left;
         load.left_by = left.map(|left| left.within_doubt(dossier));
+        load.store_ride = rides.of_load(load.stations.iter().map(|s| s.passage));
     }
 
     loads

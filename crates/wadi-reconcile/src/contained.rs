@@ -6,7 +6,7 @@
 //! stands.
 
 use crate::{
-    Contradiction, Dossier, Finding, Phase, Rule, about,
+    Contradiction, Dossier, Finding, Rule, about,
     causes::{JudgedContradiction, one_for_each_cause},
     life,
     sentence::{english, sentences},
@@ -74,7 +74,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             &told.contradiction.discriminator,
         ]);
 
-        let mut finding = Finding {
+        Finding {
             life: life(&dossier.anchor, &id, &told.evidence_digest),
             id,
             rule,
@@ -84,12 +84,7 @@ fn findings(rule: &'static Rule, dossier: &Dossier, said: Vec<Contradiction>) ->
             text: told.text,
             phase: told.phase,
             cut: dossier.cut.clone(),
-        };
-
-        if dossier.stays_firm(&finding) {
-            finding.phase = Phase::Firm;
         }
-        finding
     };
 
     one_for_each_cause(dossier, said)

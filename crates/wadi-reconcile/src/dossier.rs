@@ -1,6 +1,6 @@
 //! What a rule sees: a record, the records one link away, and its cohorts.
 
-use crate::{AskedOnce, Contradiction, Fact, Facts, Finding, Phase, numbers, sentence};
+use crate::{AskedOnce, Contradiction, Fact, Facts, Phase, numbers, sentence};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::Policy;
 use wadi_words::Sentence;
@@ -42,8 +42,6 @@ pub struct Dossier {
     pub clock_doubts: Vec<ClockDoubt>,
     /// Of these kinds not all records were taken in: the rules saw the nearest ones.
     pub cut: BTreeMap<String, DossierCut>,
-    /// Findings that were firm before, each with the digest of the evidence that it was firm on.
-    pub were_firm: BTreeSet<(String, String)>,
     /// What rules asked of all its records.
     pub asked: AskedOnce,
 }
@@ -132,20 +130,6 @@ impl Dossier {
         } else {
             Phase::Pending
         }
-    }
-
-    /// Whether a finding was firm before on the evidence as it stands, as the hub said on the
-    /// record or kept. It waits for nobody again once its time is over by the hub's own: a
-    /// crossing, or a second node of one, may have been enrolled since, of which nothing is heard
-    /// yet. What such a node brings may explain the finding, and withdraws it then.
-    pub(crate) fn stays_firm(&self, found: &Finding) -> bool {
-        let evidence = &found.evidence_digest;
-        let said = found.life.published.as_ref();
-        let is_firm = |(phase, of): &(String, String)| phase == "FIRM" && of == evidence;
-        let kept = (found.id.clone(), evidence.clone());
-        let was_firm = said.is_some_and(is_firm) || self.were_firm.contains(&kept);
-
-        was_firm && self.is_received(HUB, found.contradiction.through_ms)
     }
 
     /// The crossings concerned of which nothing was ever heard.
@@ -284,51 +268,6 @@ mod tests {
 
     /// A truck was sent to a crossing that has no node, and never came: said so, firm, after four
     /// days. Then the commission enrols a node there, and it is switched on a week later.
-    #[test]
-    fn what_became_firm_waits_for_no_crossing_that_is_enrolled_since() {
-        let sent = |more: Option<serde_json::Value>| {
-            let diverted = event("diverted", 1_000, json!({"to": "XYZ"}));
-            let events: Vec<_> = std::iter::once(diverted).chain(more).collect();
-            passage("P1", json!({}), &events)
-        };
-        let found = |truck: crate::Facts, hub_ms: i64, heard: Option<i64>| {
-            let mut d = dossier(truck, vec![], hub_ms);
-            d.watermarks.extend(heard.map(|ms| ("XYZ".to_string(), ms)));
-            d
-        };
-        let told = |d: &crate::Dossier| {
-            let all = crate::reconcile(d);
-            let of_rule = all.into_iter().find(|f| f.rule.code == "R06");
-            of_rule.expect("it never came")
-        };
-
-        let over_ms = 1_000 + 48 * HOUR_MS + LIMIT_MS;
-        let before = told(&found(sent(None), over_ms, None));
-        assert_eq!(before.phase, Phase::Firm);
-
-        let evidence = before.evidence_digest.clone();
-        let said = |phase: &str, evidence: &str| {
-            let data = json!({"finding": before.id, "phase": phase, "evidence": evidence});
-            sent(Some(event("finding", over_ms, data)))
-        };
-        let enrolled = |truck, hub_ms| told(&found(truck, hub_ms, Some(0))).phase;
-        let firm = || said("FIRM", &evidence);
-        assert_eq!(enrolled(firm(), over_ms), Phase::Firm, "the hub said so");
-        let unsaid = enrolled(sent(None), over_ms);
-        assert_eq!(unsaid, Phase::Pending, "it never did");
-        let withdrawn = said("WITHDRAWN", &evidence);
-        assert_eq!(enrolled(withdrawn, over_ms), Phase::Pending);
-        let other = said("FIRM", "of other evidence");
-        assert_eq!(enrolled(other, over_ms), Phase::Pending);
-        let early = enrolled(firm(), over_ms - LIMIT_MS - 1);
-        assert_eq!(early, Phase::Pending, "it is not due");
-
-        // What waits to be published is firm at the hub all the same.
-        let mut kept = found(sent(None), over_ms, Some(0));
-        kept.were_firm.insert((before.id.clone(), evidence.clone()));
-        assert_eq!(told(&kept).phase, Phase::Firm);
-    }
-
     #[test]
     fn a_dark_crossing_that_was_heard_before_is_waited_for() {
         let long_after = 999 * LIMIT_MS;

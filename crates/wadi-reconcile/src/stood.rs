@@ -5,9 +5,9 @@
 //! rested on it. Where a field explains why nothing is wrong, a rule asks what it said when the
 //! vehicle was let go; a value that came later, or took another's place later, explains nothing.
 
-use crate::Facts;
-use std::collections::BTreeSet;
-use wadi_record::field_term;
+use crate::{Fact, Facts};
+use std::collections::{BTreeMap, BTreeSet};
+use wadi_record::{Value, field_term, warnings};
 
 /// The entries of one form are typed one after another: what is written within so much of an act
 /// stood beside it, milliseconds.
@@ -23,7 +23,7 @@ impl Facts {
 
     /// When something was put first into a field that had held nothing since the record began, by
     /// the clock of the node that wrote it, Unix milliseconds.
-    fn captured_ms(&self, name: &str) -> Option<i64> {
+    pub(crate) fn captured_ms(&self, name: &str) -> Option<i64> {
         let mut lines = self.json["captured"].as_array().into_iter().flatten();
         let line = lines.find(|line| {
             let mut fields = line["fields"].as_array().into_iter().flatten();
@@ -56,6 +56,15 @@ impl Facts {
         match first["before"].as_array().map(Vec::as_slice) {
             Some([only]) => only.as_str(),
             _ => None,
+        }
+    }
+
+    /// What a field of an entry said when duty was assessed on it first, or says where none was.
+    pub(crate) fn field_when_assessed(&self, name: &str) -> Option<&str> {
+        let assessed = self.events("assessed").map(|e| e.known_from_ms());
+        match assessed.min() {
+            Some(known_ms) => self.field_by(name, known_ms),
+            None => self.field(name),
         }
     }
 
@@ -97,6 +106,60 @@ impl Facts {
             .filter_map(|(name, value)| Some(field_term(name, value.as_str()?)?.1));
         told.collect()
     }
+
+    /// The containers that this record names, as they are compared, each with since when that was
+    /// written, Unix milliseconds: those whose numbers have the right check digit. What a gate's
+    /// machine read while the vehicle was there was always so.
+    pub(crate) fn containers_known(&self) -> BTreeMap<String, i64> {
+        let begun_ms = self.written_ms();
+        let fields = self.json["fields"].as_object().into_iter().flatten();
+        let told = fields.filter_map(|(name, value)| {
+            let text = value.as_str().filter(|_| name.starts_with("container."))?;
+            let since_ms = self.captured_ms(name).unwrap_or(begun_ms);
+            let changed_ms = self.changed_ms(name).unwrap_or(since_ms);
+            Some((container_number(text)?, since_ms.max(changed_ms)))
+        });
+
+        let gone_ms = self.let_go_ms().unwrap_or(i64::MAX);
+        let gone_ms = gone_ms.saturating_add(TYPED_TOGETHER_MS);
+        let reads = self.events("gate.read");
+        let reads = reads.filter(|e| e.known_from_ms() <= gone_ms);
+        let read = reads.filter_map(|e| container_number(e.text("container")?));
+
+        let mut all = BTreeMap::new();
+        for (number, since_ms) in told.chain(read.map(|number| (number, i64::MIN))) {
+            known_first(&mut all, number, since_ms);
+        }
+        all
+    }
+
+    /// When a field was changed last after somebody had rested on it, Unix milliseconds.
+    fn changed_ms(&self, name: &str) -> Option<i64> {
+        let changes = self.json["changed_after"].as_array().into_iter().flatten();
+        let of_field = changes.filter(|change| change["field"] == name);
+        let written = of_field.filter_map(|change| change["entered_ms"].as_i64());
+        written.max()
+    }
+}
+
+/// Takes in since when something is known: the earliest time holds.
+pub(crate) fn known_first(all: &mut BTreeMap<String, i64>, what: String, since_ms: i64) {
+    let known = all.entry(what).or_insert(since_ms);
+    *known = since_ms.min(*known);
+}
+
+/// Whether what is written since a time, Unix milliseconds, was there when a weighing was written.
+/// Whoever has seen what a scale shows types as many boxes as he needs.
+pub(crate) fn stood_beside(since_ms: i64, weighed: &Fact<'_>) -> bool {
+    since_ms <= weighed.entered_ms().saturating_add(TYPED_TOGETHER_MS)
+}
+
+/// A container's number as it is compared, where its check digit is right.
+fn container_number(text: &str) -> Option<String> {
+    const FIELD: &str = "container.1";
+    let is_right = warnings(FIELD, &Value::Text(text.into())).is_none();
+    let (_, number) = field_term(FIELD, text)?;
+    is_right.then_some(number)
 }
 
 #[cfg(test)]

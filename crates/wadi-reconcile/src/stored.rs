@@ -3,11 +3,17 @@
 //! What lies in a store is held there, and its truck goes home empty. That is so once all packages
 //! that were declared were unloaded, from the truck before it left and from the others that brought
 //! them, and as many went into the store on the hold. One officer alone says neither for both:
-//! whoever lets a held truck go would say so, too.
+//! whoever lets a held truck go would say so, too. Nor is it so where a scale shows that the truck
+//! is as heavy as before.
+
+mod collected;
+
+pub(crate) use collected::{StoreRide, StoreRides};
 
 use crate::{
     Dossier, Fact, Facts,
     numbers::{hours_ms, total},
+    still_laden::is_still_laden,
 };
 use std::{collections::BTreeSet, sync::OnceLock};
 use wadi_record::{KnownBy, normalise_reference};
@@ -25,7 +31,7 @@ pub(crate) enum InStore {
 }
 
 /// Whether somebody else said the one than the other.
-fn are_two(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+pub(crate) fn are_two(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
     one.iter()
         .any(|who| other.iter().any(|second| second != who))
 }
@@ -231,6 +237,10 @@ pub(crate) fn in_store(
 
     let by_ms = until_ms(dossier, out);
     let alone = trucks.iter().find(|truck| truck.gave_up(packages, by_ms));
+    if is_still_laden(dossier, trucks, (&entries, alone.is_some()), by_ms) {
+        return InStore::No;
+    }
+
     let alone = alone.map(|truck| officers(truck.events("unloaded")));
     let together = || gave_up_together(dossier, trucks, &entries, by_ms);
     let Some(unloaded) = alone.or_else(together) else {
@@ -399,7 +409,9 @@ mod tests {
     fn a_truck_that_left_everything_in_a_bonded_store_took_nothing_inland() {
         let found = |more: &[Json]| firm("R26", declared(), vec![truck(more)]);
 
-        assert_eq!(found(&[unloaded(2 * H, 200)]), []);
+        assert_eq!(found(&[unloaded(2 * H, 200)]), [Phase::Firm], "one word");
+        let second = by("OF-3", unloaded(2 * H, 200));
+        assert_eq!(found(&[unloaded(2 * H, 200), second]), []);
         assert_eq!(found(&[]), [Phase::Firm]);
         assert_eq!(found(&[unloaded(2 * H, 199)]), [Phase::Firm]);
         let own = by("OF-9", unloaded(2 * H, 200));

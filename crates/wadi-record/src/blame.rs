@@ -182,8 +182,8 @@ impl Record {
         line
     }
 
-    /// Which entries put what stands in the fields, each with its fields, as JSON: what rests on a
-    /// value rests on them.
+    /// Which entries put what stands in the fields, each with its officer and its fields, as JSON:
+    /// what rests on a value rests on them, and on one word where one officer said all of it.
     pub(crate) fn put_by(&self) -> Vec<Json> {
         let settled = self.now();
         let mut by_entry: BTreeMap<Reference, BTreeSet<&str>> = BTreeMap::new();
@@ -196,8 +196,10 @@ impl Record {
         }
 
         let line = |(entry, fields): (Reference, BTreeSet<&str>)| {
+            let said = self.row(&entry).map(|(said, _)| &said.common);
             json!({
                 "entry": entry.to_string(),
+                "officer": said.map_or("", |common| common.officer.as_str()),
                 "fields": fields,
             })
         };

@@ -1,6 +1,7 @@
 //! What is strange about a draft: nothing that would keep it from being recorded, and whoever
 //! writes it is told at once.
 
+mod alphabet;
 mod masses;
 mod seals;
 
@@ -13,11 +14,13 @@ use crate::{
     fields::known_field,
     normal::{
         NoTerm, OtherNumbers, StrangeLetter, country_doubt, currency_doubt, field_has_no_term,
-        field_term, has_digit, hs_doubt, is_digest, is_hash_of_nothing, no_digit_told, no_term,
-        normalise_plate, says_nothing, strange_letter, target_doubt, unit_doubt,
+        field_term, has_digit, hs_doubt, is_digest, is_hash_of_nothing, is_official_number,
+        no_digit_told, no_term, normalise_plate, says_nothing, strange_letter, target_doubt,
+        unit_doubt,
     },
     ranges::{day_ahead, day_behind, time_ahead, time_behind, unlikely_day, unlikely_time},
 };
+use alphabet::alphabet_doubt;
 use seals::seals_doubt;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
@@ -378,7 +381,8 @@ fn text_doubts(name: &str, text: &str) -> Vec<String> {
                 .or_else(|| plate_doubt(what, text))
                 .or_else(|| seals_doubt(what, text))
         });
-    told.into_iter().collect()
+    let read_wrongly = alphabet_doubt(name, is_official_number(name), text);
+    told.into_iter().chain(read_wrongly).collect()
 }
 
 /// What is strange about a plate without a digit: a word that says that there is none looks so.
@@ -561,7 +565,8 @@ fn member_text_doubt(member: &str, text: &str) -> Option<String> {
         return legal_basis_doubt(text);
     }
 
-    read_off_doubt(read_off_as(member)?, text)
+    let what = read_off_as(member);
+    alphabet_doubt(member, what.is_some(), text).or_else(|| read_off_doubt(what?, text))
 }
 
 /// What the text of a member of an event is compared as that is read off a thing, or a reference.

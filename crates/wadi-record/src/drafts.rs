@@ -10,7 +10,7 @@ use crate::{
     HoldType, Kind, RecordError, check_event, check_put,
     doubts::read_off_as,
     is_blank,
-    normal::{looked_up_as, meant_in_utf8, noncharacter_in},
+    normal::{is_official_number, meant_in_utf8, noncharacter_in},
     normalise_plate,
 };
 use serde_json::{Map, Value as Json, json};
@@ -78,7 +78,7 @@ impl Draft {
         for (key, value) in &self.fields {
             check_put(self.kind, key, value)?;
             if let Value::Text(text) = value {
-                check_letters(key, text, is_field_compared(key))?;
+                check_letters(key, text, is_official_number(key))?;
             }
         }
 
@@ -124,29 +124,18 @@ fn check_words(event: &Map<String, Json>) -> Result<(), RecordError> {
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
         for text in texts.iter().filter_map(Json::as_str) {
-            let is_compared = is_member_compared(member);
-            check_letters(&format!("{name}.{member}"), text, is_compared)?;
+            let is_number = read_off_as(member).is_some();
+            check_letters(&format!("{name}.{member}"), text, is_number)?;
         }
     }
 
     check_way(name, event)
 }
 
-/// Fields and members of events, beside those by which records are looked up, that are compared by
-/// a normal form.
-const COMPARED_BESIDE: [&str; 3] = ["declarant", "sample", "slot"];
-
-fn is_field_compared(field: &str) -> bool {
-    looked_up_as(field).is_some() || COMPARED_BESIDE.contains(&field)
-}
-
-fn is_member_compared(member: &str) -> bool {
-    read_off_as(member).is_some() || COMPARED_BESIDE.contains(&member)
-}
-
-/// Refuses what is no character, and in what is compared by its letters a text that was read in the
-/// wrong alphabet: another letter would stand in the place of each, and two things come to one.
-fn check_letters(field: &str, text: &str, is_compared: bool) -> Result<(), RecordError> {
+/// Refuses what is no character, and a number that was surely read in the wrong alphabet: another
+/// letter would stand in the place of each, and two things come to one. Names are theirs whose they
+/// are, and whoever writes one that looks so is warned.
+fn check_letters(field: &str, text: &str, is_number: bool) -> Result<(), RecordError> {
     let bad = |why: String| {
         Err(RecordError::BadValue {
             field: field.into(),
@@ -160,7 +149,8 @@ fn check_letters(field: &str, text: &str, is_compared: bool) -> Result<(), Recor
         ));
     }
 
-    match meant_in_utf8(text).filter(|_| is_compared) {
+    let meant = is_number.then(|| meant_in_utf8(text)).flatten();
+    match meant {
         Some(meant) => bad(format!(
             "{text:?} is {meant:?}, read in the wrong alphabet: send UTF-8"
         )),
@@ -333,8 +323,11 @@ mod tests {
             ),
             (Passage::on().text("container.1", "Ù¢Ù£"), "container.1"),
             (Passage::on().text("seal.1", "Ø®ØªÙ…-7"), "seal.1"),
-            (entry().text("declarant_ref", "Ø±-101"), "declarant_ref"),
-            (entry().text("declarant", "Ø´Ø±ÙƒØ©"), "declarant"),
+            (
+                Passage::on().text("vehicle.plate_raw", "22 ط\u{AD} 12345"),
+                "vehicle.plate_raw",
+            ),
+            (entry().text("registration_no", "Ø±-101"), "registration_no"),
         ] {
             let why = refused(&draft);
             assert!(why.starts_with(field), "{field}: {why}");
@@ -355,6 +348,10 @@ mod tests {
             Passage::on().text("note", "Ø¨"),
             Passage::on().text("vehicle.plate_raw", "22 أ 12345"),
             entry().text("declarant", "Østergård & Søn"),
+            entry().text("declarant", "SØ® A/S"),
+            entry().text("declarant", "شركة مصنع® للتجارة"),
+            entry().text("declarant", "Ø´Ø±ÙƒØ©"),
+            entry().text("declarant_ref", "Ø±-101"),
         ] {
             assert_eq!(refused(&usual), "", "{usual:?}");
         }

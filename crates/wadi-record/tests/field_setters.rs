@@ -416,6 +416,7 @@ fn a_record_tells_which_entries_put_what_stands_there() {
     let line = |said: &JudgedChange, fields: &[&str]| {
         json!({
             "entry": said.reference.to_string(),
+            "officer": said.common.officer,
             "fields": fields,
         })
     };

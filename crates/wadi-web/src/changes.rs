@@ -60,13 +60,17 @@ impl Follower {
     ///
     /// # Errors
     ///
-    /// Where it reads nothing any more: what was left out would be missed for good, should it read
-    /// again later and go on from a newer cursor.
-    fn shown(&self, record: &str) -> Result<Option<String>, Problem> {
-        let reading = self.token.reading(&self.node)?;
+    /// Where it reads nothing any more, or what is named in the record cannot be looked up: what
+    /// was left out would be missed for good, should it read again later and go on from a newer
+    /// cursor.
+    async fn shown(&mut self, record: &str) -> Result<Option<String>, Problem> {
         let Ok(mut record) = serde_json::from_str::<Value>(record) else {
             return Ok(None);
         };
+
+        let named = self.token.named_in(&self.node, &[&record]).await?;
+        let reading = self.token.reading(&self.node)?;
+        reading.go_by(named);
         Ok(reading.show_record(&mut record).then(|| record.to_string()))
     }
 }
@@ -147,7 +151,7 @@ pub(crate) async fn changes(
 
                 if let Some(change) = page.pop_front() {
                     after = change.cursor;
-                    let record = match follower.shown(&change.record.json) {
+                    let record = match follower.shown(&change.record.json).await {
                         Ok(Some(record)) => record,
                         Ok(None) => continue,
                         Err(_) => return None,

@@ -182,7 +182,10 @@ pub(crate) async fn record(
     let id = node.reads().find_record(&id).await?;
     let (record, entries) = node.reads().compare_record(&id).await?;
     let mut history = json!(node.reads().history(&id).await?);
-    token.reading(&node)?.show_whole(&record, &mut history)?;
+    let named = token.named_in(&node, &[&history]).await?;
+    let reading = token.reading(&node)?;
+    reading.go_by(named);
+    reading.show_whole(&record, &mut history)?;
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     Ok(Json(json!({"record": record, "entries": entries})))
 }

@@ -101,6 +101,8 @@ pub(crate) async fn day(
     };
     let _turn = limits::expensive(&token).await?;
     let held = HeldDay::read(&node, &filter).await?;
+    let named = token.named_in(&node, &held.all()).await?;
+    reading.go_by(named);
     Ok(Json(held.answer(&filter, &reading)))
 }
 
@@ -140,6 +142,13 @@ impl HeldDay {
             records,
             open_holds: reads.open_holds(&filter.crossing, open, &shown).await?,
         })
+    }
+
+    /// All of its records.
+    fn all(&self) -> Vec<&Value> {
+        let of_kinds = self.records.iter().flat_map(|(_, records)| records);
+        let all = of_kinds.chain(&self.open_holds);
+        all.map(|one| &one.json).collect()
     }
 
     /// What of it is read.

@@ -135,7 +135,13 @@ pub(crate) async fn differences(
         .differences_with(&peer, scope, limit as usize)
         .await?;
 
+    let both = found.records.iter();
+    let both: Vec<&Value> = both
+        .flat_map(|record| std::iter::once(&record.here).chain(&record.there))
+        .collect();
+    let named = token.named_in(&node, &both).await?;
     let reading = token.reading(&node)?;
+    reading.go_by(named);
     let shown = |record: DifferingRecord| {
         let mut here = record.here;
         let is_read = reading.show_record(&mut here);

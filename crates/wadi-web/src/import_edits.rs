@@ -1,7 +1,7 @@
 //! Edits of an import: which of a file is which when it comes again, and what has become of those
 //! that came before.
 
-use crate::{strict::content_hash, written::value_json};
+use crate::{body::operation_writes, strict::content_hash, written::value_json};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wadi_log::Hash;
@@ -91,6 +91,7 @@ fn members_of(line: &Map<String, Value>) -> Option<&Map<String, Value>> {
 }
 
 /// An edit of a request.
+#[derive(Clone)]
 pub(crate) struct Edit {
     /// The place of its line, from nought.
     pub(crate) line: usize,
@@ -111,6 +112,20 @@ impl Edit {
             fields: draft.fields.clone(),
             events: draft.events.clone(),
         }
+    }
+
+    /// The same edit, of some of its members alone.
+    fn of_members(&self, members: Map<String, Value>) -> Option<Self> {
+        if members.len() == self.members.len() {
+            return Some(self.clone());
+        }
+
+        let mut map = Map::new();
+        map.insert("op".into(), "set".into());
+        map.insert("id".into(), self.id.as_str().into());
+        map.insert("set".into(), Value::Object(members));
+        let (id, _, draft, _) = operation_writes(&map).ok()?;
+        Some(Self::of(self.line, &id, &map, &draft))
     }
 
     /// Whether the record says something else by now in what it set, whoever said so. What others
@@ -145,10 +160,25 @@ impl Edit {
     }
 }
 
-/// Of each sender's id the last edit of a request.
-pub(crate) fn last_edits(edits: &[Edit]) -> Vec<&Edit> {
-    let last: HashMap<&str, &Edit> = edits.iter().map(|edit| (edit.id.as_str(), edit)).collect();
-    last.into_values().collect()
+/// The edits of a request, each with those members alone that none below it sets on the same id: the
+/// last line first.
+pub(crate) fn last_edits(edits: &[Edit]) -> Vec<Edit> {
+    let mut set_below: HashSet<(&str, &str)> = HashSet::new();
+    let mut last = Vec::new();
+    for edit in edits.iter().rev() {
+        let mut members = Map::new();
+        for (member, value) in &edit.members {
+            if set_below.insert((edit.id.as_str(), member.as_str())) {
+                members.insert(member.clone(), value.clone());
+            }
+        }
+
+        if !members.is_empty() {
+            last.extend(edit.of_members(members));
+        }
+    }
+
+    last
 }
 
 /// What stands last in a request of a member of a record.
@@ -203,7 +233,7 @@ pub(crate) fn warn_of(line: &mut Value, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{body::operation_writes, strict::parse_object};
+    use crate::strict::parse_object;
     use wadi_words::Language;
 
     const NEW: &str = r#"{"op":"new","id":"T1","set":{"direction":"in"}}"#;
@@ -335,6 +365,27 @@ mod tests {
         assert!(late([before, now, before, None]).is_empty(), "it is bad");
         assert!(late([before, before, now, before]).is_empty(), "a note");
         assert_eq!(last_edits(&edits)[0].line, 3);
+    }
+
+    #[test]
+    fn what_a_line_says_last_of_a_member_is_looked_at_whatever_stands_below_it() {
+        let first = json!({"op": "set", "id": "T1", "set": {"note": "E", "seal": "S1"}});
+        let edits = edits_of(&[first.to_string(), set("seal", "S2"), set("lane", 3)]);
+        let overtaken = |note: &str| {
+            let record = json!({
+                "fields": {"note": note, "seal.1": "S2", "lane": 3},
+                "contested": {},
+                "events": [],
+            });
+            let mut lines = Vec::new();
+            for edit in last_edits(&edits) {
+                lines.extend(edit.is_overtaken(&record).then_some(edit.line));
+            }
+            lines
+        };
+
+        assert_eq!(overtaken("D"), [0]);
+        assert!(overtaken("E").is_empty(), "its seal was set anew below");
     }
 
     #[test]

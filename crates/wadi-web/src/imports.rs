@@ -267,9 +267,9 @@ impl<'a> Run<'a> {
             let (record, _) = self.records.get(&edit.line)?;
             (line["repeated"] == true && !is_newest).then_some(*record)
         };
-        let suspects: Vec<(RecordId, &Edit)> = last_edits(&self.edits)
+        let suspects: Vec<(RecordId, Edit)> = last_edits(&self.edits)
             .into_iter()
-            .filter_map(|edit| Some((suspect(edit)?, edit)))
+            .filter_map(|edit| Some((suspect(&edit)?, edit)))
             .collect();
 
         let mut overtaken = Vec::new();

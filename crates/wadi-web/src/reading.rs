@@ -5,16 +5,18 @@
 //! that nobody takes a gap for nothing. Each record in which it was shown is counted by token, and
 //! auditors see the counts.
 
+mod named;
 mod narrowed;
 mod places;
 mod written;
 
+pub(crate) use self::named::NamedRecords;
 use crate::{Problem, Token, TokenScope, looks::note_look, read_grant::LookoutGrant};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::{
     borrow::Cow,
-    cell::{Cell, OnceCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeSet,
     sync::Arc,
 };
@@ -101,6 +103,8 @@ pub(crate) struct ReadRight<'n> {
     policy: OnceCell<Policy>,
     /// Whether records are found by a traveller's document: then each that is found tells of one.
     seeks_document: Cell<bool>,
+    /// Which of the records are read that are named in what is shown.
+    named: RefCell<NamedRecords>,
     shown: Cell<SensitiveReads>,
 }
 
@@ -159,6 +163,7 @@ impl Token {
             lookouts,
             policy: OnceCell::new(),
             seeks_document: Cell::new(false),
+            named: RefCell::default(),
             shown: Cell::default(),
         })
     }
@@ -231,6 +236,7 @@ impl ReadRight<'_> {
         if self.take_detentions(record) {
             tally.withheld.insert("detained_by".into());
         }
+        self.hide_named(record, &mut tally.withheld);
 
         self.tell(about, record, tally);
     }
@@ -256,6 +262,7 @@ impl ReadRight<'_> {
                 tally.take_raw_event(event);
             }
         }
+        self.hide_named(history, &mut tally.withheld);
 
         let about = history["record"].as_str().unwrap_or_default().to_string();
         self.tell(&about, history, tally);

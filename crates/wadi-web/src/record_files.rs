@@ -194,6 +194,10 @@ pub(crate) async fn file(
             .await?;
         let is_last = page.len() < PAGE_ROWS as usize;
         asked.go_on_after(page.last());
+
+        let found: Vec<&Value> = page.iter().map(|one| &one.json).collect();
+        let named = token.named_in(&node, &found).await?;
+        reading.go_by(named);
         for mut one in page {
             if made.rows.len() == FILE_ROWS_MAX {
                 made.cut = true;

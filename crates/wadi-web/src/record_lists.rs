@@ -5,7 +5,7 @@ use crate::{
     answers::RecordPageAnswer,
     filters, limits, pages,
     problem::unprocessable,
-    reading::ReadRight,
+    reading::{NamedRecords, ReadRight},
     search::{Search, TEXT_CHARS_MAX},
 };
 use axum::{
@@ -273,6 +273,9 @@ pub(crate) async fn list(
             let mut filter = asked.filter;
             filter.limit = filter.limit.min(KNOWN_ROWS_MAX);
             let mut known = reads.list_known_at(&filter, known_ms).await?;
+            let found: Vec<&Value> = known.records.iter().map(|one| &one.json).collect();
+            let named = token.named_in(&node, &found).await?;
+            reading.go_by(named);
             known.records.retain_mut(|one| {
                 let is_read = reading.show_record(&mut one.json);
                 asked.members.leave_in(&mut one.json);
@@ -281,7 +284,7 @@ pub(crate) async fn list(
             known_page(known, known_ms, filter.limit)
         }
         None => {
-            let (listed, shown) = read_page(&node, reading, &mut asked, limit).await?;
+            let (listed, shown) = read_page(&node, &token, reading, &mut asked, limit).await?;
             page(listed, shown, &asked.filter)
         }
     };
@@ -295,15 +298,18 @@ pub(crate) async fn list(
 /// Reads the rows of a page, and tells how many of them one answer has room for. Where no limit is
 /// named few are read, and more where those leave room.
 async fn read_page(
-    node: &Node,
+    node: &Arc<Node>,
+    token: &Token,
     reading: ReadRight<'_>,
     asked: &mut AskedList,
     limit: Option<u32>,
-) -> Result<(Vec<ListedRecord>, usize), NodeError> {
+) -> Result<(Vec<ListedRecord>, usize), Problem> {
     let (reads, rows) = (node.reads(), asked.filter.limit);
     let first = limit.map_or(rows.min(FIRST_ROWS), |_| rows);
     asked.filter.limit = first;
     let mut listed = reads.list_records(&asked.filter, &asked.members).await?;
+    let named = named_in(node, token, &listed).await?;
+    reading.go_by(named);
     show_records(&reading, &mut listed);
     let mut shown = fitting(&listed, limit);
 
@@ -312,6 +318,8 @@ async fn read_page(
         asked.go_on_after(listed.last());
         asked.filter.limit = rows - first;
         let mut more = reads.list_records(&asked.filter, &asked.members).await?;
+        let named = named_in(node, token, &more).await?;
+        reading.go_by(named);
         show_records(&reading, &mut more);
         listed.extend(more);
         shown = fitting(&listed, limit);
@@ -319,6 +327,16 @@ async fn read_page(
 
     asked.filter.limit = rows;
     Ok((listed, shown))
+}
+
+/// What is read of the records that are named in those of a page.
+async fn named_in(
+    node: &Arc<Node>,
+    token: &Token,
+    listed: &[ListedRecord],
+) -> Result<NamedRecords, Problem> {
+    let found: Vec<&Value> = listed.iter().map(|one| &one.json).collect();
+    token.named_in(node, &found).await
 }
 
 fn show_records(reading: &ReadRight<'_>, listed: &mut [ListedRecord]) {

@@ -9,7 +9,7 @@ use crate::{
     language::language_for,
     limits, proof,
     strict::{StrictBody, content_hash},
-    written::{Answered, name_withheld, put_standing, tell_warnings, written_json},
+    written::{Answered, put_standing, tell_warnings, written_json},
 };
 use axum::{
     Json,
@@ -20,7 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use utoipa::IntoParams;
 use wadi_log::RecordId;
 use wadi_node::{ErrorClass, Node, NodeError, SentContent};
@@ -78,6 +78,8 @@ pub(crate) async fn show(
     };
 
     reading.check_record(&record)?;
+    let named = token.named_in(&node, &[&record]).await?;
+    reading.go_by(named);
     reading.show_record(&mut record);
     Ok(Json(record))
 }
@@ -148,47 +150,11 @@ pub(crate) async fn history(
     let page = node.reads().history_page(&id, q.after.as_deref()).await?;
     let mut history = json!(page);
     let record = node.reads().record(&id).await?;
+    let named = token.named_in(&node, &[&history]).await?;
+    reading.go_by(named);
     reading.show_history(&mut history, &record)?;
-    if reading.hold_types().is_some() {
-        take_known_holds(&node, &token, &mut history).await?;
-    }
+    reading.take_known_holds(&mut history);
     Ok(Json(history))
-}
-
-/// Takes out of a history, of what the authors of its decisions could have known, the holds that
-/// this token does not read, and names that.
-async fn take_known_holds(
-    node: &Arc<Node>,
-    token: &Token,
-    history: &mut Value,
-) -> Result<(), Problem> {
-    let mut unread = BTreeSet::new();
-    for id in known_holds(history) {
-        if !reads_record(node, token, &id).await? {
-            unread.insert(id);
-        }
-    }
-    if unread.is_empty() {
-        return Ok(());
-    }
-
-    let is_read = |hold: &Value| hold["hold"].as_str().is_some_and(|id| !unread.contains(id));
-    for entry in history["entries"].as_array_mut().into_iter().flatten() {
-        let holds = entry.pointer_mut("/knew/holds");
-        if let Some(holds) = holds.and_then(Value::as_array_mut) {
-            holds.retain(is_read);
-        }
-    }
-    name_withheld(history, "knew");
-    Ok(())
-}
-
-/// The holds that decisions of a history concerned, by their ids.
-fn known_holds(history: &Value) -> BTreeSet<String> {
-    let entries = history["entries"].as_array().into_iter().flatten();
-    let holds = entries.flat_map(|entry| entry["knew"]["holds"].as_array());
-    let ids = holds.flatten().filter_map(|hold| hold["hold"].as_str());
-    ids.map(String::from).collect()
 }
 
 /// Whether a record is read, by its id: not one that nobody here knows, nor one of several.
@@ -216,6 +182,8 @@ pub(crate) async fn whole_record(
     let id = node.reads().find_record(id).await?;
     let record = node.reads().record(&id).await?;
     let mut history = json!(node.reads().history(&id).await?);
+    let named = token.named_in(node, &[&history]).await?;
+    reading.go_by(named);
     reading.show_whole(&record, &mut history)?;
     Ok(id)
 }
@@ -331,6 +299,9 @@ pub(crate) async fn related(
 
     let hold_types = reading.hold_types();
     let mut related = node.reads().related(&id, hold_types).await?;
+    let found: Vec<&Value> = related.records.iter().collect();
+    let named = token.named_in(&node, &found).await?;
+    reading.go_by(named);
     related
         .records
         .retain_mut(|record| reading.show_found(record));

@@ -44,7 +44,8 @@ pub struct ReleaseTokenBody {
     /// The crossing where it may be spent; at any, where it is left out.
     #[serde(default)]
     crossing: Option<String>,
-    /// Hours from now until it ends, by the hub's time.
+    /// Hours from now until it ends, by the hub's time: where a hub signed a later one before, from
+    /// that, by which sites judge it.
     hours: u32,
     /// Why.
     reason: String,
@@ -174,8 +175,8 @@ pub(crate) async fn issue_release_token(
     }
 
     let scope = scope_of(&node, &wanted.scope, issuer).await?;
-    let now_s = node.time().best_ms().div_euclid(1_000);
-    let expires_s = now_s.saturating_add(i64::from(wanted.hours) * 3_600);
+    let from_s = node.time().release_from_s();
+    let expires_s = from_s.saturating_add(i64::from(wanted.hours) * 3_600);
     let issued = Body::ReleaseToken(ReleaseToken {
         crossing,
         department: department.code().into(),
@@ -192,15 +193,19 @@ pub(crate) async fn issue_release_token(
         Json(json!({
             "token": id,
             "expires_s": expires_s,
-            "warnings": end_warnings(&node, &token, &headers),
+            "warnings": told_in(&token, &headers, node.time().release_warning()),
         })),
     ))
 }
 
 /// What looks wrong about the end of what is issued now, in the language of whoever issues it.
 pub(crate) fn end_warnings(node: &Node, token: &Token, headers: &HeaderMap) -> Vec<String> {
+    told_in(token, headers, node.time().issue_warning())
+}
+
+fn told_in(token: &Token, headers: &HeaderMap, warning: Option<String>) -> Vec<String> {
     let language = language_for(headers, token);
-    let warnings = node.time().issue_warning().into_iter();
+    let warnings = warning.into_iter();
     warnings
         .map(|english| language.warning(&english).unwrap_or(english))
         .collect()

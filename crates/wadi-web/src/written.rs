@@ -3,7 +3,10 @@
 
 use crate::Token;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wadi_log::RecordId;
 use wadi_node::{Changed, ChangedField, Node, Written};
 use wadi_record::Value as FieldValue;
@@ -92,9 +95,9 @@ pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
     }
 }
 
-/// Says in the answers what the records came to: state, flags, and who detains them, as far as this
-/// token reads the holds; and warns whoever decided on what is detained. Everything is written by
-/// now: where it cannot be read the answer stands without.
+/// Says in the answers what the records came to: state, flags and heads, as far as this token reads
+/// the records, and who detains them, as far as it reads the holds; and warns whoever decided on
+/// what is detained. Everything is written by now: where it cannot be read the answer stands without.
 pub(crate) async fn put_standing(node: &Arc<Node>, token: &Token, answers: &mut [Answered<'_>]) {
     let ids: BTreeSet<RecordId> = answers.iter().map(|answer| answer.record).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
@@ -108,12 +111,10 @@ pub(crate) async fn put_standing(node: &Arc<Node>, token: &Token, answers: &mut 
 
     // A device, and whose right to read has ended, hears what its word came to.
     let reading = token.reading(node).ok();
-    let mut withheld = BTreeSet::new();
+    let mut withheld = BTreeMap::new();
     for (record, standing) in &mut standings {
-        if let Some(right) = &reading
-            && right.take_detentions(standing)
-        {
-            withheld.insert(*record);
+        if let Some(right) = &reading {
+            withheld.insert(*record, right.show_standing(standing));
         }
     }
 
@@ -121,8 +122,8 @@ pub(crate) async fn put_standing(node: &Arc<Node>, token: &Token, answers: &mut 
         let Some(standing) = standings.get(&answer.record) else {
             continue;
         };
-        if withheld.contains(&answer.record) {
-            name_withheld(answer.json, "detained_by");
+        for member in withheld.get(&answer.record).into_iter().flatten() {
+            name_withheld(answer.json, member);
         }
         for member in ["state", "flags", "detained_by", "heads"] {
             if !standing[member].is_null() {

@@ -144,7 +144,8 @@ fn value(language: Language, value: &Value, shown: As) -> ShownValue {
             }
         }
         (Value::String(text), As::HoldType) => ShownValue::text(language.hold_type(text)),
-        (Value::String(text), As::Record) => ShownValue {
+        // A hold that is not read has no name.
+        (Value::String(text), As::Record) if !text.is_empty() => ShownValue {
             record: Some(super::record_path(text, "")),
             is_code: true,
             ..ShownValue::text(short(text))

@@ -172,15 +172,17 @@ impl Reads {
         Ok(out)
     }
 
-    /// State, flags, open holds and heads of records as they stand now, for the answers to writes.
+    /// State, flags, open holds and heads of records as they stand now, for the answers to writes,
+    /// and what tells who reads them.
     pub async fn standings(&self, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Json>, NodeError> {
         let rows = self.door.store.records_by_id(ids).await?;
         let mut held = self.held_by(&rows).await?;
         let mut out = BTreeMap::new();
         for row in rows {
             let whole: Json = serde_json::from_str(&row.json).unwrap_or_default();
-            let mut json =
-                json!({"state": whole["state"], "flags": whole["flags"], "heads": whole["heads"]});
+            let members = ["state", "flags", "heads", "kind", "crossing", "hold_types"];
+            let members = members.map(|member| (member.to_string(), whole[member].clone()));
+            let mut json = Json::Object(members.into_iter().collect());
             mark_detained(&mut json, held.remove(&row.id).unwrap_or_default());
             out.insert(row.id, json);
         }

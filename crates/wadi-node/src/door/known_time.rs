@@ -14,6 +14,8 @@ use std::{
 };
 use wadi_log::{LogId, NodeId};
 
+mod issuing;
+
 /// Clocks that differ by no more agree, seconds.
 const AGREE_S: i64 = 600;
 /// Seconds by the hub's time after which a site asks for it again, and names the newer one.
@@ -208,43 +210,6 @@ impl KnownTime {
     fn knows_hub_time(&self) -> bool {
         let heard = self.lock().hub.believed();
         self.is_hub || heard.is_some_and(|claim| claim.steady_s.is_some())
-    }
-
-    /// What is told to whoever issues something that ends, where the machine's clock and what the
-    /// node goes by differ, or nothing but that clock tells the time: its end may lie in another
-    /// year than was meant.
-    pub fn issue_warning(&self) -> Option<String> {
-        let (now, best_s) = (self.now(), self.best_s());
-        let by = date(best_s);
-        let ahead_s = now.machine_s.saturating_sub(best_s);
-        let apart = span(ahead_s.saturating_abs());
-        if ahead_s > now.agree_s {
-            return Some(format!(
-                "this machine's clock is {apart} ahead of the time that the node goes by: the end \
-                 is reckoned from {by}"
-            ));
-        }
-        if ahead_s < now.agree_s.saturating_neg() {
-            return Some(format!(
-                "this machine's clock is {apart} behind the time that the node goes by: the end \
-                 is reckoned from {by}"
-            ));
-        }
-
-        (!self.knows_hub_time()).then(|| {
-            format!(
-                "no hub was heard since this node started: the end is reckoned from {by}, by this \
-                 machine's clock; look whether that is right"
-            )
-        })
-    }
-
-    /// Whether a time at which this node issued something lies ahead by more than a day, as a hub
-    /// tells that was heard since this start: the machine's clock ran ahead then, and nobody knows
-    /// when what was issued ends.
-    pub fn was_issued_ahead(&self, issued_ms: i64) -> bool {
-        let ahead_ms = issued_ms.saturating_sub(self.best_ms());
-        ahead_ms > DAY_S * 1_000 && self.knows_hub_time()
     }
 
     /// The newest time heard of a hub, Unix seconds; 0 for none.

@@ -148,6 +148,48 @@ fn what_is_issued_by_a_wrong_clock_is_warned_of_and_ends_once_a_hub_tells_that()
     assert_eq!(known(true, 0).0.issue_warning(), None, "a hub");
 }
 
+/// The clock of a hub ran two days ahead while sites were in contact, and was set right again: the
+/// sites have heard of the day after tomorrow, and a token of an hour would be over before it came.
+#[test]
+fn a_token_for_a_release_ends_after_the_time_that_the_hub_signed_last() {
+    let ahead_s = 2 * DAY_S;
+    let (hub, _) = known(true, ahead_s);
+    let signed_s = hub.signing_s() as i64;
+    assert_eq!(signed_s, TRUE_S + ahead_s);
+    let (site, _) = known(false, ahead_s);
+    site.hear(HUB, signed_s, How::Live);
+
+    let (hub, hand) = known(true, 0);
+    hub.signed_before(&[signed_s], &[]);
+    hub.shows(NodeId([2; 16]), TRUE_S);
+    assert_eq!(hub.best_ms(), TRUE_S * 1_000, "its clock is right again");
+    assert_eq!(hub.issue_warning(), None, "for what ends at the hub");
+    assert_eq!(hub.release_from_s(), signed_s);
+    assert!(
+        hub.release_from_s() + 3_600 > site.heard_s(),
+        "it can be spent"
+    );
+    let told = hub.release_warning().unwrap_or_default();
+    assert!(told.contains("2 days ahead"), "{told}");
+    assert!(told.contains(&date(signed_s)), "{told}");
+
+    // Once its clock has come that far all is as it was.
+    pass(&hand, ahead_s + 60);
+    hub.shows(NodeId([2; 16]), TRUE_S + ahead_s + 60);
+    assert_eq!(hub.release_from_s(), TRUE_S + ahead_s + 60);
+    assert_eq!(hub.release_warning(), None);
+
+    // A right hub, and one that signed minutes ahead.
+    let (right, _) = known(true, 0);
+    right.signing_s();
+    assert_eq!(right.release_from_s(), TRUE_S);
+    assert_eq!(right.release_warning(), None);
+    let (near, _) = known(true, 0);
+    near.signed_before(&[TRUE_S + 300], &[]);
+    assert_eq!(near.release_from_s(), TRUE_S + 300);
+    assert_eq!(near.release_warning(), None, "clocks that agree");
+}
+
 #[test]
 fn what_was_heard_before_a_start_says_only_how_late_it_is_at_least() {
     let (site, _) = known(false, 0);

@@ -6,10 +6,7 @@ use crate::{
     hub::publishing::{Edition, News, caused_by},
 };
 use serde_json::json;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 use wadi_log::{NodeId, RecordId, Role};
 use wadi_reconcile::{
     Dossier, Facts, Finding, Phase, RULE_FAILED, explained_since, life, reconcile, stands_unjudged,
@@ -26,12 +23,6 @@ pub(super) struct DossierFindings {
     pub(super) editions: Vec<Edition>,
     /// Whether rules failed, or no longer do.
     pub(super) failures: bool,
-}
-
-/// Findings of a record that were firm when it was last looked at, each with the evidence on which.
-pub(super) fn firm_of(before: &[FindingRow]) -> BTreeSet<(String, String)> {
-    let firm = before.iter().filter(|f| f.phase == Phase::Firm.name());
-    firm.map(|f| (f.id.clone(), f.evidence.clone())).collect()
 }
 
 /// What the rules find on one anchor: rows that changed, those that are gone, and what has to be

@@ -426,7 +426,6 @@ impl Reconciler {
                 claims: known.claims,
                 clock_doubts: node.clock_doubts.of_record(id, |n| node.name_of(n)),
                 cut,
-                were_firm: found::firm_of(&before),
                 asked: AskedOnce::default(),
             };
 

@@ -427,7 +427,6 @@ fn found_by_rule(rows: &[RecordRow]) -> BTreeSet<(String, String)> {
             cut: BTreeMap::new(),
             claims: Vec::new(),
             clock_doubts: Vec::new(),
-            were_firm: BTreeSet::new(),
             asked: Default::default(),
         };
         for finding in reconcile(&dossier).iter().filter(|f| f.rule.code == "R02") {

@@ -3,7 +3,6 @@
 
 use crate::{
     door::write::Target,
-    hub::reconciler::facts,
     node::Node,
     tests::{
         order::{Country, MINUTE, blocks, deliver, looked},
@@ -420,54 +419,4 @@ async fn a_node_that_fell_silent_is_named_with_what_waits_for_it_until_it_is_hea
     hear(&hub, &boot(TRB, 8, BEGIN_S + 1_200)).await;
     assert_eq!(phases(&hub).await, ["FIRM"]);
     assert_eq!(told().await, None, "nothing waits for it any more");
-}
-
-/// A truck was sent to a crossing that has no node, and never came there: after four days that is
-/// firm. The commission enrols a node for that crossing, and the hub learns of it as it starts.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_firm_waits_for_no_crossing_that_was_enrolled_while_the_hub_was_down() {
-    let dir = tempfile::tempdir().unwrap();
-    let country = Country::of(&[("trb", "TRB")], &["hub"]);
-    let hub = country.node(dir.path(), HUB, "hub").await;
-    let trb = country.node(dir.path(), TRB, "trb").await;
-
-    let truck = Passage::announce("in")
-        .plate("11-A-1", "IQ")
-        .gate_in("G1", "R1");
-    let truck = write(&trb, "PORT", Target::New(None), truck).await;
-    country.clock.0.fetch_add(MINUTE, Ordering::Relaxed);
-    let sent = json!({"to": "QAM", "reason": "the bridge is closed"});
-    let sent = Passage::on().event("diverted", sent);
-    write(&trb, "PORT", Target::On(truck), sent).await;
-
-    let (mut taken, mut logs) = (BTreeMap::new(), BTreeMap::new());
-    blocks(&trb, &mut taken, &mut logs).await;
-    deliver(&hub, &logs, &mut StdRng::seed_from_u64(1), false).await;
-    let told = async |hub: &Node| {
-        looked(hub).await;
-        let found = of_rule(hub, "R06").await;
-        let phases: Vec<String> = found.into_iter().map(|f| f.phase).collect();
-        let row = hub.store.record(&truck).await.unwrap().unwrap();
-        let record = facts(&row);
-        let said = record.of_findings();
-        let said = said.filter(|e| e.text("rule") == Some("R06")).count();
-        (phases, said)
-    };
-
-    country
-        .clock
-        .0
-        .fetch_add(100 * 60 * MINUTE, Ordering::Relaxed);
-    hear(&hub, &boot(TRB, 7, BEGIN_S + 100 * 3_600)).await;
-    assert_eq!(told(&hub).await, (vec!["FIRM".to_string()], 1));
-    hub.stop().await;
-    drop(hub);
-
-    let mut later = Country::of(&[("trb", "TRB"), ("qam", "QAM")], &["hub"]);
-    later.clock = country.clock.clone();
-    let hub = later.node(dir.path(), HUB, "hub").await;
-    hub.findings().recheck().unwrap();
-    assert_eq!(told(&hub).await, (vec!["FIRM".to_string()], 1));
-    let is_enrolled = hub.with_control(|c| c.enrolments().any(|e| e.name == "qam"));
-    assert!(is_enrolled, "it was learned of at the start");
 }

@@ -153,7 +153,6 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
         claims: vec![],
         clock_doubts: vec![],
         cut: BTreeMap::new(),
-        were_firm: BTreeSet::new(),
         asked: AskedOnce::default(),
     }
 }

@@ -42,9 +42,11 @@ pub(crate) use meant::{country_meant, crossing_meant, currency_meant, is_capital
 pub use plate::{holds_a_character, normalise_plate, plate_shape};
 pub(crate) use reference::has_digit;
 pub use reference::{normalise_label, normalise_reference, says_nothing};
-pub(crate) use terms::{NoTerm, field_has_no_term, looked_up_as, no_term};
+pub(crate) use terms::{NoTerm, field_has_no_term, is_official_number, no_term};
 pub use terms::{field_term, goods_terms, member_term};
 pub(crate) use unit_code::unit_doubt;
 pub use unit_code::{mass_g, normalise_unit};
-pub(crate) use wrong_alphabet::{meant_in_utf8, noncharacter_in};
+pub(crate) use wrong_alphabet::{
+    maybe_meant_in_utf8, meant_in_utf8, name_meant_in_utf8, noncharacter_in,
+};
 pub use zone::{Zone, whole_zones, zones_failed};

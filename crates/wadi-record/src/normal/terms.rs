@@ -30,6 +30,12 @@ pub(crate) fn looked_up_as(field: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether a field holds a number that is read off a thing or a paper of an office, and no name or
+/// reference that somebody chose.
+pub(crate) fn is_official_number(field: &str) -> bool {
+    looked_up_as(field).is_some_and(|what| what != "declarant_ref")
+}
+
 /// The term of a field's text: what it is looked up as, and its normal form. Nothing for a field
 /// that nobody looks for, and for a text that says nothing, or that there is none. Codes of goods
 /// go with their origin, see [`goods_terms`].

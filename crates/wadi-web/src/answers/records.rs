@@ -473,6 +473,8 @@ pub(crate) struct RecordedSealAnswer {
 pub(crate) struct PutByAnswer {
     /// The entry.
     entry: String,
+    /// Its officer; empty for a device.
+    officer: String,
     /// The fields.
     fields: Vec<String>,
 }

@@ -27,7 +27,8 @@ pub(crate) struct WrittenAnswer {
     detained_by: Option<Vec<DetentionAnswer>>,
     /// What it changed; left out where it was written before.
     changed: Option<ChangedAnswer>,
-    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it.
+    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it;
+    /// `state`, `flags`, `heads` and `changed` of a record that it does not read at all.
     withheld: Option<Vec<String>>,
     /// The record's newest entries.
     heads: Option<Vec<String>>,
@@ -140,6 +141,7 @@ pub(crate) struct WrittenLineAnswer {
     detained_by: Option<Vec<DetentionAnswer>>,
     /// What it changed; left out where it was written before.
     changed: Option<ChangedAnswer>,
-    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it.
+    /// Changed fields, and what of `detained_by`, was taken out because the token does not read it;
+    /// `state`, `flags`, `heads` and `changed` of a record that it does not read at all.
     withheld: Option<Vec<String>>,
 }

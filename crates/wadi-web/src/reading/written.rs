@@ -54,7 +54,37 @@ fn tells_more(line: &Value) -> bool {
     count("before") > 0 || count("after") > 1
 }
 
+/// What a record has come to, which nobody is told who does not read it.
+const STANDING: [&str; 3] = ["state", "flags", "heads"];
+
+/// Takes out a member. Whether it told anything.
+fn take_member(told: &mut Value, member: &str) -> bool {
+    let taken = told.as_object_mut().and_then(|all| all.remove(member));
+    taken.is_some_and(|value| !value.is_null())
+}
+
+/// Takes out of what a record came to what only those are told who read it.
+fn take_standing(standing: &mut Value) -> Vec<&'static str> {
+    let told = STANDING.into_iter();
+    told.filter(|member| take_member(standing, member))
+        .collect()
+}
+
 impl ReadRight<'_> {
+    /// Takes out of what a record came to by a write what is not read, and tells what that was. Who
+    /// does not read the record wrote on it, and is told no more than whoever cannot ask for it;
+    /// that it is detained tells of others, and is told as everywhere.
+    pub(crate) fn show_standing(&self, standing: &mut Value) -> Vec<&'static str> {
+        let mut taken = match self.check_record(standing) {
+            Ok(()) => Vec::new(),
+            Err(_) => take_standing(standing),
+        };
+        if self.take_detentions(standing) {
+            taken.push("detained_by");
+        }
+        taken
+    }
+
     fn show_changed(&self, about: &str, changed: &Changed, answer: &mut Value) {
         let record = json!({
             "kind": changed.kind.map(Kind::name),
@@ -63,16 +93,17 @@ impl ReadRight<'_> {
             "hold_types": changed.told_types,
         });
 
+        // What it changed tells what stood there: whether it was open, and as what.
         let mut tally = self.tally_of(&record);
         if self.check_record(&record).is_err() {
-            let all = lines(answer).map(std::mem::take).unwrap_or_default();
-            let names = all.iter().filter_map(|line| line["field"].as_str());
-            tally.withheld = names.map(String::from).collect::<BTreeSet<String>>();
+            take_member(answer, "changed");
+            tally.withheld = ["changed".to_string()].into();
             self.tell(about, answer, tally);
             return;
         }
 
         tally.take_listed(lines(answer));
+        self.hide_changed(answer, &mut tally.withheld);
         let left = answer["changed"]["fields"].as_array();
         let told: BTreeSet<&str> = left
             .into_iter()
@@ -110,6 +141,24 @@ mod tests {
         let mut whole = answer();
         withhold(Tally::of(true, true), &mut whole);
         assert_eq!(whole, answer(), "nothing is withheld, and nothing named");
+    }
+
+    #[test]
+    fn what_a_hold_came_to_is_not_told_by_a_write_of_no_consequence() {
+        let mut standing = json!({
+            "state": "PLACED", "flags": ["LOOKOUT"], "heads": ["e"], "kind": "hold",
+            "detained_by": [{"hold": "TRB-H-1", "type": "CUSTOMS"}],
+        });
+        assert_eq!(take_standing(&mut standing), ["state", "flags", "heads"]);
+        for member in STANDING {
+            assert!(standing[member].is_null(), "{member}: {standing}");
+        }
+        assert!(standing["detained_by"].is_array(), "it must not leave");
+        assert_eq!(take_standing(&mut standing), [""; 0], "named once");
+
+        let mut answer = json!({"warnings": [], "changed": {"flags_came": ["RELEASED"]}});
+        assert!(take_member(&mut answer, "changed"));
+        assert_eq!(answer, json!({"warnings": []}));
     }
 
     #[test]

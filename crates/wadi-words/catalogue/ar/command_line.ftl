@@ -40,6 +40,8 @@ console-cli-held-by = بموجب
 
 console-cli-contested-by = مع
 console-cli-knew = ما كان لصاحب القيد { $who } أن يعلمه
+console-cli-history-left-out = { $field }: لا تُعرض أقدم القيم، وعددها { $count }
+console-cli-history-withheld = غير معروض لأن رمز الدخول هذا لا يقرؤه: { $names }
 console-cli-knew-not-shown = لم تعرض الشاشة { $entries }
 console-cli-knew-hold = الحجز { $hold } كان قد وصل إلى هذه العقدة
 console-cli-knew-hold-claimed = الحجز { $hold } كان قد وصل إلى هذه العقدة بحسب قولها: وليس هنا ما يثبت ذلك

@@ -91,6 +91,7 @@ sentence-R08-twice = { $what ->
 sentence-R08-day-twice = فُتح سجل اليوم { $date } مرتين في منفذ واحد: { $other } و{ $record }
 sentence-R14-cancelled = دُفع رسم البيان الجمركي { $entry } مع أن البيان أُلغي
 sentence-R14-cancel-requested = دُفع رسم البيان الجمركي { $entry } وطلب إلغائه قائم
+sentence-R14-cancelled-when-gone = ألغى الموظف { $officer } البيان الجمركي { $entry } بعد أن خرجت مركبة العبور { $passage } ببضاعته
 sentence-R14-amount = البيان الجمركي { $entry }: الرسم المقدّر { $assessed } { $currency }، والمدفوع { $paid } (بأصغر وحدات العملة)
 sentence-R14-unpaid = أُفرج عن البيان الجمركي { $entry } دون دفع رسمه
 sentence-R14-lowered = البيان الجمركي { $entry }: الرسم المقدّر عند الإفراج { $assessed }، وخُفّض بعده إلى { $lowered }، والمدفوع { $paid } (بأصغر وحدات العملة)
@@ -125,6 +126,7 @@ sentence-R19-uninspected = كان البيان الجمركي { $entry } في ا
 sentence-R19-lowered-refused = خُفف مسلك الرقابة للبيان الجمركي { $entry }: { $why }
 sentence-R19-lowered = خُفف مسلك الرقابة للبيان الجمركي { $entry } دون ذكر السبب
 sentence-R26-inland = دخلت مركبة العبور { $passage } إلى داخل البلاد ولم يُفرج عن البيان الجمركي { $entry } منذ ذلك الحين
+sentence-R26-let-out-alone = خرجت مركبة العبور { $passage }، والموظف { $officer } الذي أخرجها يقول وحده إنها أُعيدت من حيث أتت، ولم يُفرج عن البيان الجمركي { $entry } منذ ذلك الحين
 sentence-R27-open = العبور { $passage }: لم يُختتم الترانزيت { $transit }
 sentence-R27-never-left = العبور { $passage }: دخل بالترانزيت { $transit }، ولا يذكر أحد أنه واصل سيره
 sentence-R27-elsewhere = العبور { $passage }: كان مقرراً أن يُختتم الترانزيت { $transit } في منفذ { $exit }، واختُتم في منفذ { $ended }
@@ -186,6 +188,11 @@ sentence-R31-beside = خرج ما يخص السجل { $record }، وعلى ال�
     [closed-check] تدقيق ما زال مفتوحاً
    *[anomaly] شذوذ أظهره الفحص بالأشعة ولم ينظر فيه أحد
 }
+sentence-R31-let-out-alone = سمح الموظف { $officer } بخروج ما يخص السجل { $record } { $lack ->
+    [clearance] من دون إجازة مرور
+    [closed-check] قبل إغلاق تدقيق مفتوح عليه
+   *[anomaly] بعد أن أظهر الفحص بالأشعة شذوذاً لم ينظر فيه أحد
+}، ويقول وحده إن المركبة أُعيدت من حيث أتت
 
 # الأجهزة والساعات.
 
@@ -256,6 +263,7 @@ sentence-R25-in-twice = حامل الوثيقة { $document }… دخل مرتي
 sentence-R25-out-twice = حامل الوثيقة { $document }… خرج مرتين ولم يدخل بينهما
 sentence-R25-not-admitted = حامل الوثيقة { $document }… قدم ضمن العبور { $listed } ولم يُسمح له بالدخول حين سُمح لغيره من ركابه، ثم وُجد داخل البلاد بحسب العبور { $seen }
 sentence-R25-vehicle-twice = المركبة { $plate }: دخلت بالعبور { $first } ثم بالعبور { $second }، ولم تخرج بينهما
+sentence-R25-vehicle-written-late = المركبة { $plate }: دخلت بالعبور { $first } ثم بالعبور { $second }، ولم يُدوَّن خروجها بينهما إلا بعد ذلك
 sentence-R30-forced = فتح الموظف { $officer } البوابة بالتجاوز { $times ->
     [zero] ولا مرة
     [one] مرة واحدة

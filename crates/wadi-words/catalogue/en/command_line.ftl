@@ -40,6 +40,8 @@ console-cli-held-by = by
 
 console-cli-contested-by = by
 console-cli-knew = what { $who } could have known
+console-cli-history-left-out = { $field }: the { $count } oldest values are not shown
+console-cli-history-withheld = not shown, for this token does not read it: { $names }
 console-cli-knew-not-shown = the screen did not show { $entries }
 console-cli-knew-hold = hold { $hold } had reached this node
 console-cli-knew-hold-claimed = hold { $hold } had reached this node, as it says: NOT borne out

@@ -67,6 +67,7 @@ sentence-R08-twice = { $what ->
 sentence-R08-day-twice = the day { $date } was begun twice at one crossing, as { $other } and as { $record }
 sentence-R14-cancelled = { $entry } was paid and cancelled
 sentence-R14-cancel-requested = { $entry } was paid while its cancellation was asked for
+sentence-R14-cancelled-when-gone = { $officer } cancelled { $entry } when { $passage } had left with its goods
 sentence-R14-amount = { $entry }: { $assessed } { $currency } assessed, { $paid } paid (minor units)
 sentence-R14-unpaid = { $entry } was released unpaid
 sentence-R14-lowered = { $entry }: { $assessed } were assessed when it was released, { $lowered } afterwards, and { $paid } was paid (minor units)
@@ -101,6 +102,7 @@ sentence-R19-uninspected = { $entry } was in the red lane and released without i
 sentence-R19-lowered-refused = the lane of { $entry } was lowered: { $why }
 sentence-R19-lowered = the lane of { $entry } was lowered: no reason was given
 sentence-R26-inland = { $passage } went inland and { $entry } was not released since
+sentence-R26-let-out-alone = { $passage } left, { $officer }, who let it out, says alone that it was turned back, and { $entry } was not released since
 sentence-R27-open = { $passage }: transit { $transit } was not terminated
 sentence-R27-never-left = { $passage } came in with transit { $transit }, and nobody says that it went on
 sentence-R27-elsewhere = { $passage }: transit { $transit } was to end at { $exit }, and ended at { $ended }
@@ -143,6 +145,11 @@ sentence-R31-beside = { $record } left, and on { $other }, another record of the
     [closed-check] a check was open
    *[anomaly] a scanner had found an anomaly that nobody looked into
 }
+sentence-R31-let-out-alone = { $officer } let { $record } out { $lack ->
+    [clearance] without a clearing
+    [closed-check] while a check of it was open
+   *[anomaly] after a scanner found an anomaly that nobody looked into
+}, and says alone that it was turned back
 
 # Devices and clocks.
 
@@ -187,6 +194,7 @@ sentence-R25-in-twice = the holder of document { $document }… came in twice an
 sentence-R25-out-twice = the holder of document { $document }… went out twice and never came in between
 sentence-R25-not-admitted = the holder of document { $document }… came with { $listed }, was not admitted when others of it were, and was in the country afterwards by { $seen }
 sentence-R25-vehicle-twice = vehicle { $plate } came in with { $first } and again with { $second }, and never left between
+sentence-R25-vehicle-written-late = vehicle { $plate } came in with { $first } and again with { $second }, and that it had left between was written down only afterwards
 sentence-R30-forced = { $officer } opened the gate by force { $times } times within { $hours } hours
 sentence-R30-entered = { $officer } wrote down { $times } gates opened by force within { $hours } hours, and put them further apart
 sentence-R32-changed = { $officer } changed { $field } of { $record } from { $before } to { $value } { $ground }; { $why }

@@ -577,7 +577,6 @@ fn rules_us(rows: &[RecordRow]) -> f64 {
             claims: vec![],
             clock_doubts: vec![],
             cut: BTreeMap::new(),
-            were_firm: Default::default(),
             asked: Default::default(),
         };
 

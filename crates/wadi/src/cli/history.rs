@@ -11,8 +11,8 @@ use crate::{
     words,
 };
 use comfy_table::Table;
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 use wadi_record::SIGNATURE_EVENT;
 use wadi_words::{Filling, Group};
 
@@ -29,9 +29,24 @@ pub(super) fn whole_history(client: &Client, id: &str) -> Result<Value, Failure>
         ) {
             all.append(more);
         }
+        withhold_too(&mut history, &page["withheld"]);
     }
 
     Ok(history)
+}
+
+/// Names in a history what a further page of it was shown without.
+fn withhold_too(history: &mut Value, of_page: &Value) {
+    let both = [&history["withheld"], of_page];
+    let names: BTreeSet<String> = both
+        .into_iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(|name| name.as_str().map(String::from))
+        .collect();
+    if !names.is_empty() {
+        history["withheld"] = json!(names);
+    }
 }
 
 /// The graph of a record's entries, then who set its fields, then what was known at decisions.
@@ -41,7 +56,32 @@ pub(super) fn history_text(history: &Value) -> String {
 
     let graph = graph_table(&numbered);
     let fields = fields_table(&numbered, &history["fields"]);
-    format!("{graph}\n\n{fields}{}", knowledge_text(&numbered))
+    let gaps = gaps_text(history);
+    format!("{graph}\n\n{fields}{gaps}{}", knowledge_text(&numbered))
+}
+
+/// What is not shown of a history: the oldest values of fields, and what the token does not read.
+fn gaps_text(history: &Value) -> String {
+    let mut out = String::new();
+    for (field, count) in history["left_out"].as_object().into_iter().flatten() {
+        let told = [
+            ("field", words::beside(Group::Field, field)),
+            ("count", count.to_string()),
+        ];
+        out += &format!("\n{}", words::said("history-left-out", told));
+    }
+
+    let withheld = history["withheld"].as_array().into_iter().flatten();
+    let names: Vec<String> = withheld
+        .filter_map(Value::as_str)
+        .map(|name| words::beside(Group::Field, name))
+        .collect();
+    if !names.is_empty() {
+        let told = [("names", names.join(", "))];
+        out += &format!("\n{}", words::said("history-withheld", told));
+    }
+
+    out
 }
 
 /// A history's entries in their order, which gives each the number under which it is shown.
@@ -248,6 +288,27 @@ mod tests {
 
     fn hold(id: &str, taken_in: bool, claimed: bool) -> Value {
         json!({"hold": id, "taken_in": taken_in, "claimed": claimed})
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_history_and_withheld_is_told() {
+        let mut history = json!({
+            "entries": [],
+            "fields": {},
+            "left_out": {"note": 300},
+            "withheld": ["target.term"],
+        });
+        withhold_too(&mut history, &json!(["finding", "target.term"]));
+        assert_eq!(history["withheld"], json!(["finding", "target.term"]));
+
+        let text = history_text(&history);
+        for told in ["note: the 300 oldest", "finding, target.term"] {
+            assert!(text.contains(told), "{told} in {text}");
+        }
+
+        let mut whole = json!({"entries": [], "fields": {}});
+        withhold_too(&mut whole, &Value::Null);
+        assert!(whole.get("withheld").is_none() && gaps_text(&whole).is_empty());
     }
 
     #[test]

@@ -245,12 +245,8 @@ fn change_lines(written: &Value) -> Vec<String> {
     if more > 0 {
         out.push(format!("and {more} more"));
     }
-    out.extend(listed(written, "withheld").map(|name| {
-        format!(
-            "{}: changed, and not yours to read with this token",
-            shown(name)
-        )
-    }));
+    let withheld = listed(written, "withheld");
+    out.extend(withheld.map(|name| format!("{}: not yours to read with this token", shown(name))));
 
     out
 }

@@ -1,6 +1,7 @@
 //! R08: one declarant reference, transit reference, registration number, receipt or container in
 //! two live entries; one day of a crossing kept twice.
 
+use super::transit_open::{are_transit_and_its_end, is_for_transit};
 use crate::{Contradiction, Dossier, Facts, Rule, numbers::total, sentences};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,12 +146,7 @@ fn named_by<'a>(of: &'a Facts, code: &'static str, value: &str) -> Vec<&'a str> 
 /// Who is named in a field of an entry, as it stood when duty was assessed on it: who changes a
 /// duplicate later makes it no other one's goods.
 fn party(entry: &Facts, name: &str) -> Option<String> {
-    let assessed = entry.events("assessed").map(|e| e.known_from_ms()).min();
-    let told = match assessed {
-        Some(known_ms) => entry.field_by(name, known_ms),
-        None => entry.field(name),
-    };
-
+    let told = entry.field_when_assessed(name);
     told.filter(|text| !says_nothing(text))
         .map(normalise_reference)
 }
@@ -209,8 +205,12 @@ fn shared(dossier: &Dossier, b: &Facts) -> Vec<(TwiceNamed, String)> {
 
     // One carnet serves the trucks of a convoy, or the goods of several people on one.
     let is_convoy = have_own_vehicles(a, b) && is_together(dossier, b);
-    let is_of_transit = |e: &Facts| e.shares(a, "transit.ref");
-    let is_one_transit = || is_convoy || are_parts(dossier, b, is_of_transit);
+    let is_through = is_for_transit(a);
+    let is_of_transit = |e: &Facts| e.shares(a, "transit.ref") && is_for_transit(e) == is_through;
+    let is_one_transit = || {
+        let is_end = are_transit_and_its_end(a, b);
+        is_convoy || is_end || are_parts(dossier, b, is_of_transit)
+    };
     if a.shares(b, "transit.ref") && !is_one_transit() {
         put(TRANSIT, a.field("transit.ref").unwrap_or_default());
     }

@@ -1,9 +1,11 @@
-//! R14: paid and cancelled; released and unpaid; paid another sum than assessed; paid or released
-//! without an assessment, declared goods or a registration, over a contested field or an open
-//! question, or under an open hold; assessed for less without a supervisor's reason.
+//! R14: paid and cancelled; cancelled when the goods were gone; released and unpaid; paid another
+//! sum than assessed; paid or released without an assessment, declared goods or a registration,
+//! over a contested field or an open question, or under an open hold; assessed for less without a
+//! supervisor's reason.
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
+    consignment::Consignment,
     held_spans::HeldSpan,
     numbers::{hours_ms, total},
     sentences,
@@ -24,6 +26,9 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     Cancelled = "R14-cancelled" { entry: record }
     CancelRequested = "R14-cancel-requested" { entry: record }
+    CancelledWhenGone = "R14-cancelled-when-gone" {
+        officer: officer, entry: record, passage: record,
+    }
     Amount = "R14-amount" { entry: record, assessed: number, currency: name, paid: number }
     Unpaid = "R14-unpaid" { entry: record }
     Lowered = "R14-lowered" { entry: record, assessed: number, lowered: number, paid: number }
@@ -137,9 +142,58 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         found("unpaid", at_ms, Says::Unpaid { entry: printed });
     }
 
+    out.extend(cancelled_when_gone(dossier));
     out.extend(unduly(entry));
     out.extend(under_hold(dossier));
     out
+}
+
+/// Goods that left under an entry that was let go with their truck, and was cancelled once that was
+/// gone: what it declared stands under no entry since. Where something was paid, the money tells.
+fn cancelled_when_gone(dossier: &Dossier) -> Option<Contradiction> {
+    let entry = &dossier.anchor;
+    if entry.has("paid") || !entry.has("entry.released") {
+        return None;
+    }
+
+    let cancelled = entry.events("cancelled");
+    let cancelled = cancelled.min_by_key(|e| e.known_from_ms())?;
+    let known_ms = cancelled.known_from_ms();
+    let was_released = |by_ms: i64| {
+        let mut released = entry.events("entry.released");
+        released.any(|e| e.known_from_ms() <= by_ms)
+    };
+
+    let all = Consignment::of(dossier, |_| true)?;
+    let stations = all.loads.iter().flat_map(|load| &load.stations);
+    let gone = stations.filter_map(|station| {
+        let truck = station.passage;
+        let left = truck.left().filter(|_| truck.state() != "TURNED_BACK")?;
+        let by_ms = dossier.left_by_ms(truck);
+        (by_ms < known_ms && was_released(by_ms)).then_some((truck, left))
+    });
+    let first =
+        gone.min_by(|(a, own), (b, other)| (own.known_ms, &a.id).cmp(&(other.known_ms, &b.id)));
+    let (truck, left) = first?;
+
+    let says = Says::CancelledWhenGone {
+        officer: cancelled.officer(),
+        entry: entry.printed(),
+        passage: truck.printed(),
+    };
+    let evidence = json!({
+        "officer": cancelled.officer(),
+        "passage": truck.printed(),
+        "left_ms": left.at_ms,
+    });
+    let found = Contradiction::new("cancelled when gone", known_ms, says, evidence);
+    let found = found.until([entry.crossing(), truck.crossing(), "HUB"], known_ms);
+    let exits: Vec<&str> = truck.said_by(&["gate.out"]).collect();
+    Some(
+        found
+            .citing(entry, [cancelled.entry()])
+            .citing(truck, exits),
+    )
 }
 
 /// Another amount paid than what is assessed now, and how much longer the rest may be paid,

@@ -320,12 +320,28 @@ fn may_be_carried_by(entry: &Facts, passage: &Facts) -> bool {
 
 /// Whether goods are declared to go through the country: by the declaration's type (T1, TR8), or by
 /// the procedure of an item (80).
-fn is_for_transit(entry: &Facts) -> bool {
+pub(super) fn is_for_transit(entry: &Facts) -> bool {
     let told = entry.field("declaration_type").unwrap_or_default().trim();
     let by_type = told.starts_with(['T', 't']) || told.ends_with('8');
     let procedures = entry.texts("goods", "procedure").into_iter();
     let mut through = procedures.filter(|procedure| procedure.trim().starts_with('8'));
     by_type || through.next().is_some()
+}
+
+/// Whether two entries of one transit reference are its two procedures: the goods came in under the
+/// transit, and were cleared in the country by the other one, which ends it. By what either said
+/// when duty was assessed: who changes a duplicate later makes it of no other procedure.
+pub(super) fn are_transit_and_its_end(one: &Facts, other: &Facts) -> bool {
+    const TYPE: &str = "declaration_type";
+    let is_settled = |e: &Facts| e.field_when_assessed(TYPE) == e.field(TYPE);
+    let (transit, import) = match is_for_transit(one) {
+        true => (one, other),
+        false => (other, one),
+    };
+    let is_one_of_each = is_for_transit(transit) && !is_for_transit(import);
+    let is_in_order = transit.began_ms() <= import.began_ms();
+
+    is_one_of_each && is_in_order && is_settled(one) && is_settled(other)
 }
 
 /// Since when a vehicle is here that came in and of which nobody said that it went on; nothing

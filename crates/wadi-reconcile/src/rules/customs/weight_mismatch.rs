@@ -1,15 +1,18 @@
 //! R03: declared against weighed mass beyond tolerance; weighings that spread; mass changed after
 //! the assessment.
 
+mod containers;
 mod load_steps;
 
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     consignment::{Consignment, Load, PUT_ON, TAKEN_OFF},
     numbers::{apart, hours_ms, total, whole},
-    passages::empty_containers_kg,
     sentences,
+    stood::stood_beside,
+    stored::StoreRide,
 };
+use containers::{containers_weighed, without_containers};
 use load_steps::{MOVED, is_before, is_unexplained, is_written_by, steps};
 use serde_json::json;
 use wadi_record::says_nothing;
@@ -24,6 +27,8 @@ pub(crate) const RULE: Rule = Rule {
 
 /// What an empty truck with its trailer weighs at most, kilograms.
 const EMPTY_TRUCK_KG: i64 = 20_000;
+/// What a trailer for goods weighs at least, kilograms.
+const TRAILER_KG: i64 = 3_000;
 
 sentences! {
     Declared = "R03-declared" { declared: number, weighed: number, trucks: records }
@@ -58,7 +63,7 @@ fn beyond(a: i64, b: i64, permille: u32) -> bool {
 fn declared(dossier: &Dossier) -> Option<Contradiction> {
     let anchor = &dossier.anchor;
     let permille = dossier.policy.weight_permille;
-    let all = Consignment::of(dossier, |e| e.sum("goods", "gross_g").is_some())?;
+    let mut all = Consignment::of(dossier, |e| e.sum("goods", "gross_g").is_some())?;
 
     // Of several entries on one truck the first carries the finding.
     if all.entries.iter().any(|e| e.was_written_before(anchor)) {
@@ -70,18 +75,44 @@ fn declared(dossier: &Dossier) -> Option<Contradiction> {
     let weighed = all.loads.iter().map(|load| LoadMass::of(dossier, load));
     let weighed: Vec<LoadMass<'_>> = weighed.collect();
 
-    let most: Vec<WeighedMass<'_>> = weighed.iter().filter_map(|load| load.most).collect();
+    let most = most_at_once(&all, &weighed);
+    all.containers = containers_weighed(&all, &most, permille);
     let goods_kg = without_containers(kg_of(&most), all.containers.len(), most.len());
     if goods_kg > declared_kg && beyond(declared_kg, goods_kg, permille) {
         return Some(told(dossier, &all, declared_kg, &most));
     }
 
     // The truck that nobody weighed may have carried the rest.
-    let least = weighed.iter().map(|load| load.least);
+    let kept = not_riding(&all, &weighed, StoreRide::Collected);
+    let least = kept.map(|load| load.least);
     let least: Vec<WeighedMass<'_>> = least.collect::<Option<_>>()?;
     let least_kg = kg_of(&least);
     let is_less = least_kg < declared_kg && beyond(declared_kg, least_kg, permille);
     is_less.then(|| told(dossier, &all, declared_kg, &least))
+}
+
+/// The loads that have not this to do with goods that lay in a store.
+fn not_riding<'s, 'a>(
+    all: &'s Consignment<'a>,
+    weighed: &'s [LoadMass<'a>],
+    ride: StoreRide,
+) -> impl Iterator<Item = &'s LoadMass<'a>> {
+    let loads = all.loads.iter().zip(weighed);
+    let kept = loads.filter(move |(load, _)| load.store_ride != Some(ride));
+    kept.map(|(_, mass)| mass)
+}
+
+/// The most that was weighed. What lay in a store was on the truck that brought it and on the one
+/// that collected it: it is one mass, the greater of the two.
+fn most_at_once<'a>(all: &Consignment<'a>, weighed: &[LoadMass<'a>]) -> Vec<WeighedMass<'a>> {
+    let without = |ride| not_riding(all, weighed, ride).filter_map(|load| load.most);
+    let brought: Vec<WeighedMass<'a>> = without(StoreRide::Collected).collect();
+    let collected: Vec<WeighedMass<'a>> = without(StoreRide::Brought).collect();
+
+    match kg_of(&collected) > kg_of(&brought) {
+        true => collected,
+        false => brought,
+    }
 }
 
 /// What one passage of a load weighed net.
@@ -93,12 +124,6 @@ struct WeighedMass<'a> {
 
 fn kg_of(masses: &[WeighedMass<'_>]) -> i64 {
     total(masses.iter().map(|mass| mass.net.kg))
-}
-
-/// A mass without what the containers on the vehicles may weigh at most.
-fn without_containers(net_kg: i64, containers: usize, vehicles: usize) -> i64 {
-    let empty_kg = empty_containers_kg(containers, vehicles);
-    net_kg.saturating_sub(empty_kg).max(net_kg.min(0))
 }
 
 /// What a load weighed on its way: one load, at whatever stations.
@@ -272,6 +297,22 @@ impl<'a> NetMass<'a> {
         Some(Self { weighing, tare, kg })
     }
 
+    /// The attested weighing of the record by which so much was known first. Who types something
+    /// after that one, and has the truck weighed again, has seen what its scale showed.
+    fn shown_first(&self, weighed: &'a Facts, permille: u32) -> Fact<'a> {
+        let own_kg = self.weighing.int("gross_kg");
+        let is_as_much = |w: &Fact<'a>| {
+            let grosses = w.int("gross_kg").zip(own_kg);
+            let nets = w.net_kg().map(|net| (net, self.kg));
+            let both = grosses.or(nets);
+            both.is_some_and(|(kg, own)| kg >= own || !beyond(kg, own, permille))
+        };
+
+        let attested = weighed.weighings().filter(Fact::attested);
+        let first = attested.filter(is_as_much).min_by_key(|w| w.entered_ms());
+        first.unwrap_or(self.weighing)
+    }
+
     /// When it was known, Unix milliseconds.
     fn at_ms(&self) -> i64 {
         let tare_ms = self.tare.map_or(i64::MIN, |tare| tare.at_ms());
@@ -311,9 +352,10 @@ fn weighed_itself(dossier: &Dossier) -> Option<Contradiction> {
     let permille = dossier.policy.weight_permille;
     let found = latest_net(dossier, entry, |_| true)?;
     let net = found.kg;
-    let containers = entry.texts("container", "").into_iter();
-    let containers = containers.filter(|text| !says_nothing(text)).count();
-    let goods_kg = without_containers(net, containers, 1);
+    let weighing = found.shown_first(entry, permille);
+    let containers = entry.containers_known().into_values();
+    let containers = containers.filter(|since_ms| stood_beside(*since_ms, &weighing));
+    let goods_kg = without_containers(net, containers.count(), 1);
     // A container on the scale explains that more was weighed, and never less.
     let nearest_kg = declared_kg.clamp(goods_kg.min(net), net);
 
@@ -412,13 +454,34 @@ fn is_tare_of_another(
     })
 }
 
+/// Whether a weighing is of a tractor without the trailer that it was told to have when it was let
+/// go, and another one tells the tare of both: they are two vehicles on the scale. What nobody
+/// attested does not explain away what somebody did.
+fn is_tractor_alone(record: &Facts, weighed: &Fact<'_>, all: &[Fact<'_>], permille: u32) -> bool {
+    let trailer = record.field_when_let_go("trailer.plate");
+    let has_trailer = trailer.is_some_and(|plate| !says_nothing(plate));
+    let is_empty = says_empty(weighed, permille) || gross_alone(weighed).is_some();
+    let own_kg = weighed.int("gross_kg").filter(|_| has_trailer && is_empty);
+    let Some(own_kg) = own_kg else {
+        return false;
+    };
+
+    all.iter().any(|other| {
+        let weighs = other.attested() || !weighed.attested();
+        let tare_kg = other.int("tare_kg").unwrap_or(0);
+        let is_both = tare_kg.saturating_sub(own_kg) >= TRAILER_KG;
+        weighs && is_both && !says_empty(other, permille)
+    })
+}
+
 fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     let permille = dossier.policy.weight_permille;
     let all: Vec<Fact<'_>> = weighed.weighings().collect();
     let empty = empty_weighing(dossier, weighed, &all);
+    let is_tractor = |w: &Fact<'_>| is_tractor_alone(weighed, w, &all, permille);
     let is_laden = |w: &&Fact<'_>| {
         let is_tare = is_tare_of_another(w, &all, empty.as_ref(), permille);
-        !is_tare && !says_empty(w, permille)
+        !is_tare && !says_empty(w, permille) && !is_tractor(w)
     };
     let laden: Vec<&Fact<'_>> = all.iter().filter(is_laden).collect();
 
@@ -426,7 +489,8 @@ fn spread(dossier: &Dossier, weighed: &Facts) -> Option<Contradiction> {
     let gross: Vec<(Fact<'_>, i64)> = gross.collect();
     let net = laden.iter().filter_map(|w| Some((**w, w.net_kg()?)));
     let net: Vec<(Fact<'_>, i64)> = net.collect();
-    let tare = all.iter().filter_map(|w| Some((*w, w.int("tare_kg")?)));
+    let tare = all.iter().filter(|w| !is_tractor(w));
+    let tare = tare.filter_map(|w| Some((*w, w.int("tare_kg")?)));
     let tare: Vec<(Fact<'_>, i64)> = tare.collect();
 
     // A scale errs by what stands on it: net and tare may differ by what the gross may.

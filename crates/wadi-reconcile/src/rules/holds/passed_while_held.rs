@@ -7,6 +7,7 @@ mod ended_alone;
 use crate::{
     Contradiction, Dossier, Fact, Facts, Rule,
     held_spans::HeldSpan,
+    let_out_alone::LetOutAlone,
     numbers::{apart, hours_ms},
     passages::BETWEEN_GATES_MS,
     sentences,
@@ -16,7 +17,7 @@ use ended_alone::{StandsFor, ended_alone};
 use serde_json::json;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
-use wadi_record::{KnownBy, normalise_reference};
+use wadi_record::KnownBy;
 
 pub(crate) const RULE: Rule = Rule {
     code: "R02",
@@ -69,6 +70,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     let own = anchor.known_by();
     let carriers = Carrier::all_of(dossier, &own);
+    let let_out_by = dossier.let_out_alone(anchor);
     let mut all = Vec::new();
     for hold in dossier.of("hold") {
         let held = hold.known_by();
@@ -79,7 +81,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
         let is_sought = own.is_sought_by(&held);
         let spans = hold.spans_on(anchor, is_sought);
         if anchor.is_passage() {
-            let found = Passed::of(dossier, anchor, (hold, &spans), None);
+            let left = (anchor, let_out_by.as_ref());
+            let found = Passed::of(dossier, left, (hold, &spans), None);
             all.extend(found.map(|found| found.told(anchor, hold, None)));
         }
 
@@ -91,7 +94,8 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
                 all.map(|span| span.since(&link)).collect::<Vec<_>>()
             });
             let spans = joined.as_deref().unwrap_or(&spans);
-            let found = Passed::of(dossier, truck, (hold, spans), Some(anchor));
+            let left = (truck, carrier.let_out_by.as_ref());
+            let found = Passed::of(dossier, left, (hold, spans), Some(anchor));
             all.extend(found.map(|found| found.told(truck, hold, Some(anchor))));
         }
     }
@@ -105,6 +109,8 @@ struct Carrier<'a> {
     known: &'a KnownBy,
     /// The link that alone says so: it carried them from then on.
     joined_by: Option<Fact<'a>>,
+    /// Its exits by which one officer alone sent it back and let it out.
+    let_out_by: Option<LetOutAlone<'a>>,
 }
 
 impl<'a> Carrier<'a> {
@@ -117,6 +123,7 @@ impl<'a> Carrier<'a> {
             truck,
             known,
             joined_by: joined_by_word(dossier, own, (truck, known)),
+            let_out_by: dossier.let_out_alone(truck),
         };
         trucks.into_iter().map(carrier).collect()
     }
@@ -211,7 +218,8 @@ struct Passed<'a> {
     placed_ms: i64,
     exits: usize,
     /// Until then something may be told that explains it, Unix milliseconds: all came off the truck
-    /// before, and a store takes it in; or it was sent back, and what it brought is rejected.
+    /// before, and a store takes it in; or it was sent back, and what it brought is rejected, or
+    /// goes over the border with it.
     waits_ms: Option<i64>,
 }
 
@@ -220,7 +228,7 @@ impl<'a> Passed<'a> {
     /// first one is told, with their number.
     fn of(
         dossier: &'a Dossier,
-        truck: &'a Facts,
+        (truck, let_out_by): (&'a Facts, Option<&LetOutAlone<'a>>),
         (hold, spans): (&'a Facts, &[HeldSpan<'a>]),
         goods: Option<&'a Facts>,
     ) -> Option<Self> {
@@ -235,7 +243,6 @@ impl<'a> Passed<'a> {
         let records: Vec<&Facts> = std::iter::once(truck).chain(first).collect();
         let lies = |exit: &Fact<'_>| in_store(dossier, &records, hold, exit);
 
-        let let_out_by = let_out_alone(truck);
         let exits = exits(dossier, truck, (hold, let_out_by.is_some()));
         for exit in exits.into_iter().filter(had_it) {
             let passed = spans.iter().filter_map(|span| {
@@ -247,7 +254,7 @@ impl<'a> Passed<'a> {
                     let end = ended_alone(dossier, span, exit, &stands_for)?;
                     Some(HowPassed::EndedAlone { end })
                 };
-                let how = by_times(span, &exit, let_out_by.as_ref()).or_else(alone)?;
+                let how = by_times(span, &exit, let_out_by).or_else(alone)?;
                 Some((how, exit, span.placed_ms))
             });
             // Most exits pass no hold: what lies in a store is asked for the others alone.
@@ -262,7 +269,9 @@ impl<'a> Passed<'a> {
         let (how, exit, placed_ms) = first?;
         let waits_ms = match (lies(&exit), how) {
             (InStore::MayCome(due_ms), _) => Some(due_ms),
-            (_, HowPassed::TurnedBack) => Some(dossier.within_doubt(exit.known_from_ms())),
+            (_, HowPassed::TurnedBack | HowPassed::LetOutAlone { .. }) => {
+                Some(dossier.within_doubt(exit.known_from_ms()))
+            }
             _ => None,
         };
         Some(Self {
@@ -427,37 +436,6 @@ fn by_times<'a>(
 
     let entered_ms = span.ended_by_word(exit)?;
     Some(HowPassed::EndedByWord { entered_ms })
-}
-
-/// Exits by which one officer let a truck out that by the same officer's word alone was sent
-/// back.
-struct LetOutAlone<'a> {
-    exits: Vec<Fact<'a>>,
-}
-
-impl LetOutAlone<'_> {
-    fn is_of(&self, exit: &Fact<'_>) -> bool {
-        self.exits.iter().any(|out| out.id() == exit.id())
-    }
-}
-
-/// Whether one officer alone says that a truck was sent back, and let it out after that: whoever
-/// lets a held truck go into the country would say so, too. Somebody else who sent it back, or who
-/// opened the gate for it, knows that it went where it came from.
-fn let_out_alone(truck: &Facts) -> Option<LetOutAlone<'_>> {
-    let is_led_back = truck.state() == "TURNED_BACK";
-    let back_ms = truck.last_ms(TURNED_BACK).filter(|_| is_led_back)?;
-    let came = truck.events("gate.in").map(|e| e.at_ms());
-    let came_ms = came.filter(|ms| *ms <= back_ms).max().unwrap_or(i64::MIN);
-
-    let back = truck.events(TURNED_BACK).filter(|e| e.at_ms() >= came_ms);
-    let exits = truck.events("gate.out").filter(|e| e.at_ms() >= back_ms);
-    let exits: Vec<Fact<'_>> = exits.collect();
-    let said = back.chain(exits.iter().copied());
-    let officers: BTreeSet<String> = said.map(|e| normalise_reference(e.officer())).collect();
-
-    let is_alone = !exits.is_empty() && officers.len() == 1;
-    is_alone.then_some(LetOutAlone { exits })
 }
 
 /// How a truck left: out by a gate, or sent back where it came from, where no gate let it out after

@@ -1,12 +1,15 @@
 //! R26: goods let inland before their entry was released, and not cleared within the limit (72
 //! hours by default).
 
+mod left_behind;
+
 use crate::{
     Contradiction, Dossier, Facts, Rule,
     marks::KnownMarks,
     numbers::{apart, hours_ms},
     sentences,
 };
+use left_behind::left_without;
 use serde_json::json;
 use wadi_record::{KnownBy, says_nothing};
 
@@ -20,6 +23,7 @@ pub(crate) const RULE: Rule = Rule {
 
 sentences! {
     Inland = "R26-inland" { passage: record, entry: record }
+    LetOutAlone = "R26-let-out-alone" { passage: record, entry: record, officer: officer }
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -38,23 +42,45 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
     };
     let told = went.iter().filter(|(truck, _)| !brings_other(truck));
 
-    told.map(|&(truck, left_ms)| {
-        let truck = truck.facts;
-        let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
-        Contradiction::new(
-            truck.id.clone(),
-            left_ms,
-            Says::Inland {
-                passage: truck.printed(),
-                entry: entry.printed(),
-            },
-            json!({"passage": truck.printed(), "left_ms": left_ms, "due_ms": due_ms}),
-        )
+    told.map(|(truck, left_ms)| found(dossier, truck.facts, *left_ms))
+        .collect()
+}
+
+/// The finding of a truck that went inland, or may have: by one officer's word alone it was sent
+/// back.
+fn found(dossier: &Dossier, truck: &Facts, left_ms: i64) -> Contradiction {
+    let entry = &dossier.anchor;
+    let due_ms = left_ms.saturating_add(hours_ms(dossier.policy.inland_h));
+    let alone = dossier.let_out_alone(truck).map(|alone| alone.first());
+    let mut evidence = json!({
+        "passage": truck.printed(),
+        "left_ms": left_ms,
+        "due_ms": due_ms,
+    });
+
+    let (passage, declared) = (truck.printed(), entry.printed());
+    let says = match alone {
+        None => Says::Inland {
+            passage,
+            entry: declared,
+        },
+        Some(out) => {
+            evidence["officer"] = out.officer().into();
+            Says::LetOutAlone {
+                passage,
+                entry: declared,
+                officer: out.officer(),
+            }
+        }
+    };
+    let back = alone
+        .into_iter()
+        .flat_map(|_| truck.said_by(&["turned_back"]));
+
+    Contradiction::new(truck.id.clone(), left_ms, says, evidence)
         .until([entry.crossing(), "HUB"], due_ms)
         .citing(entry, entry.begun_by())
-        .citing(truck, left_by(truck, left_ms))
-    })
-    .collect()
+        .citing(truck, left_by(truck, left_ms).chain(back))
 }
 
 /// The entries that tell that a truck went inland.
@@ -203,7 +229,7 @@ impl<'a> Journeys<'a> {
     /// The trucks that went inland with these goods, as far as each of them tells, and when.
     fn went_inland(&self) -> impl Iterator<Item = (&InlandTruck<'a>, i64)> {
         let inbound = self.trucks.iter().filter(|truck| truck.is_inbound);
-        let inbound = inbound.filter(|truck| truck.facts.state() != "TURNED_BACK");
+        let inbound = inbound.filter(move |truck| !self.dossier.went_back(truck.facts));
         // A transit is terminated at its exit and not cleared inland: R27 looks at the truck that
         // says so, too.
         let in_transit = move |truck: &InlandTruck<'_>| {
@@ -291,12 +317,6 @@ impl<'a> Journeys<'a> {
             has_none && is_of((later.marks, later.began_ms), entry, self.near_ms)
         })
     }
-}
-
-/// Whether all goods were unloaded from a truck before each of its exits, as into a bonded store.
-fn left_without(dossier: &Dossier, truck: &Facts) -> bool {
-    let mut exits = truck.events("gate.out");
-    exits.all(|out| truck.left_without(&dossier.anchor, dossier, &out))
 }
 
 /// Whether a truck was said to carry these goods only once it had left, though the entry names
@@ -488,6 +508,24 @@ mod tests {
         let later = vec![later.with("captured", captured)];
         let found = firm("R26", transit("T-1"), later);
         assert_eq!(found, [Phase::Firm], "it says so when it is gone");
+    }
+
+    #[test]
+    fn a_truck_that_one_officer_sent_back_and_let_out_may_have_gone_inland() {
+        let found = |gate: &str| {
+            let mut out = event("gate.out", 900, json!({}));
+            out["officer"] = gate.into();
+            let said = [event("turned_back", 500, json!({})), out];
+            let truck = passage("P1", json!({"direction": "in"}), &said);
+            let linked = vec![truck.state_is("TURNED_BACK")];
+            let all = crate::reconcile(&dossier(entry("E1", json!({}), &[]), linked, i64::MAX));
+            let told = all.into_iter().filter(|f| f.rule.code == "R26");
+            let told = told.map(|f| f.contradiction.sentence.id.to_string());
+            told.collect::<Vec<_>>()
+        };
+
+        assert_eq!(found("OF-1"), ["R26-let-out-alone"]);
+        assert_eq!(found("OF-2"), [""; 0], "two know that it went back");
     }
 
     #[test]

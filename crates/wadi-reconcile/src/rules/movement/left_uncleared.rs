@@ -1,7 +1,8 @@
 //! R31: a vehicle left that nobody had cleared, or goods whose entry nobody had released; a scanner
 //! found something strange, and nobody looked into it before it left; or a check, or an anomaly, of
-//! another record of the stay.
+//! another record of the stay. Or one officer alone says that it was sent back, and let it out.
 
+mod alone;
 mod beside;
 
 use crate::{
@@ -25,6 +26,7 @@ pub(crate) const RULE: Rule = Rule {
 sentences! {
     Left = "R31-left" { officer: officer, record: record, lack: code, why: clause }
     Beside = "R31-beside" { record: record, other: record, lack: code }
+    Alone = "R31-let-out-alone" { officer: officer, record: record, lack: code }
 }
 
 fn judge(dossier: &Dossier) -> Vec<Contradiction> {
@@ -35,6 +37,7 @@ fn judge(dossier: &Dossier) -> Vec<Contradiction> {
 
     left.filter_map(|(act, lacks)| found(dossier, act, &lacks))
         .chain(beside::left_beside(dossier))
+        .chain(alone::let_out_alone(dossier))
         .collect()
 }
 

@@ -40,11 +40,7 @@ fn missing(dossier: &Dossier) -> Vec<Contradiction> {
     let anchor = &dossier.anchor;
     let wanted = match anchor.kind() {
         "customs-entry" if anchor.state() != "CANCELLED" => "passage",
-        "passage"
-            if !matches!(anchor.state(), "VOID" | "TURNED_BACK") && anchor.carries_goods() =>
-        {
-            "customs-entry"
-        }
+        "passage" if went_on(dossier, anchor) && anchor.carries_goods() => "customs-entry",
         _ => return Vec::new(),
     };
 
@@ -52,7 +48,7 @@ fn missing(dossier: &Dossier) -> Vec<Contradiction> {
     let gone = || cell.get_or_init(|| GoneByVehicle::of(dossier));
     let is_counterpart = |r: &Facts| match anchor.is_passage() {
         true => stands(r) && may_be_its_entry(dossier, r, &gone),
-        false => stands(r),
+        false => went_on(dossier, r),
     };
     let took_over = || hooked::took_a_trailer(dossier) || handed_over::took_over(dossier);
     let is_anothers = || anchor.is_passage() && took_over();
@@ -127,6 +123,12 @@ fn asked_for_by(record: &Facts) -> Vec<&str> {
 
 fn stands(record: &Facts) -> bool {
     !matches!(record.state(), "CANCELLED" | "VOID" | "TURNED_BACK")
+}
+
+/// Whether a record stands, or is of a vehicle that by the word of the one officer who let it out
+/// alone was sent back: it may have gone on.
+fn went_on(dossier: &Dossier, record: &Facts) -> bool {
+    stands(record) || dossier.let_out_alone(record).is_some()
 }
 
 /// Whether an entry of the journey may be that of the truck. One that shares only a container with
@@ -289,6 +291,23 @@ mod tests {
             [Phase::Firm],
             "another journey's"
         );
+    }
+
+    #[test]
+    fn a_truck_that_one_officer_sent_back_and_let_out_may_have_gone_on() {
+        let truck = |gate: &str| {
+            let mut out = event("gate.out", 3_000, json!({}));
+            out["officer"] = gate.into();
+            let said = [event("turned_back", 2_000, json!({})), out];
+            passage("P1", json!({"purpose": "goods"}), &said).state_is("TURNED_BACK")
+        };
+        let goods = || entry("E1", json!({}), &[event("registered", 1_000, json!({}))]);
+
+        assert_eq!(firm("R15", truck("OF-1"), vec![]), [Phase::Firm]);
+        assert_eq!(firm("R15", truck("OF-2"), vec![]), [], "two know of it");
+        let of_entry = |gate: &str| firm("R15", goods(), vec![truck(gate)]);
+        assert_eq!(of_entry("OF-1"), [], "its truck was there");
+        assert_eq!(of_entry("OF-2"), [Phase::Firm], "its truck went back");
     }
 
     #[test]

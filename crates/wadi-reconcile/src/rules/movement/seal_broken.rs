@@ -142,15 +142,16 @@ fn was_sealed_by(passage: &Facts, known_ms: i64) -> bool {
     })
 }
 
-/// Whether a seal of the passage gave way by right, as had been told by a time, Unix milliseconds:
-/// a search opened it, or customs unloaded what it closed; and what stands there now a search put
-/// in its place, or customs had the goods loaded again under it.
+/// Whether a seal of the passage gave way by right, as had been told by a time, Unix milliseconds,
+/// and while the vehicle was there: a search opened it, or customs unloaded what it closed; and
+/// what stands there now a search put in its place, or customs had the goods loaded again under it.
 pub(crate) fn is_changed_by_right(
     dossier: &Dossier,
     before: &[&str],
     now: Option<&str>,
     by_ms: i64,
 ) -> bool {
+    let by_ms = by_ms.min(there_until_ms(dossier));
     let is_told = move |e: &Fact<'_>| e.known_from_ms() <= by_ms;
     let by_customs = |kinds: &'static [&'static str]| {
         let all = dossier.anchor.any(kinds);
@@ -170,6 +171,21 @@ pub(crate) fn is_changed_by_right(
             .chain(by_customs(&["unloaded"]))
             .any(|seal| before.iter().any(|stood| is_same(stood, seal))),
     }
+}
+
+/// Until when what is written of the vehicle was written while it was there, Unix milliseconds: by
+/// its exit or, where another crossing took it over, by the exit there.
+fn there_until_ms(dossier: &Dossier) -> i64 {
+    let passage = &dossier.anchor;
+    let left_ms = dossier.left_by_ms(passage);
+    if !passage.was_taken_over() {
+        return left_ms;
+    }
+
+    let exits = passage.events("gate.out").map(|e| e.known_from_ms());
+    exits
+        .max()
+        .map_or(left_ms, |ms| dossier.within_doubt(ms).max(left_ms))
 }
 
 fn is_same(one: &str, other: &str) -> bool {

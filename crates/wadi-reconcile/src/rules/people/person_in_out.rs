@@ -27,6 +27,7 @@ sentences! {
     OutTwice = "R25-out-twice" { document: name }
     NotAdmitted = "R25-not-admitted" { document: name, listed: record, seen: record }
     VehicleCameIn = "R25-vehicle-twice" { plate: name, first: record, second: record }
+    ExitWrittenLate = "R25-vehicle-written-late" { plate: name, first: record, second: record }
 }
 
 /// Letters of a document's hash that a sentence shows.
@@ -225,18 +226,30 @@ fn told(dossier: &Dossier, [first, second]: [&Facts; 2]) -> Contradiction {
     let plate = plate.unwrap_or_default();
     let second_ms = gate_ms(second);
 
-    let says = Says::VehicleCameIn {
-        plate,
-        first: first.printed(),
-        second: second.printed(),
+    let (one, two) = (first.printed(), second.printed());
+    let late_ms = left_by_late_word(dossier, [first, second]);
+    let says = match late_ms {
+        None => Says::VehicleCameIn {
+            plate,
+            first: one,
+            second: two,
+        },
+        Some(_) => Says::ExitWrittenLate {
+            plate,
+            first: one,
+            second: two,
+        },
     };
-    let evidence = json!({
+    let mut evidence = json!({
         "plate": plate,
         "first": first.printed(),
         "second": second.printed(),
         "first_ms": gate_ms(first),
         "second_ms": second_ms,
     });
+    if let Some(entered_ms) = late_ms {
+        evidence["entered_ms"] = entered_ms.into();
+    }
 
     // It may have left by any crossing.
     Contradiction::new(format!("vehicle {}", first.id), second_ms, says, evidence)
@@ -251,11 +264,29 @@ fn came_by(p: &Facts) -> impl Iterator<Item = &str> {
     named.chain(p.said_by(&GATES))
 }
 
-/// Whether the first of two passages of one vehicle never ended, and the second is no second
-/// capture of it.
+/// When the exit of the first of two passages was written down, Unix milliseconds, where all of
+/// its exits were written so long after they are said to have been, and after the vehicle had come
+/// again, that no papers of a day explain it: whoever looks away writes that as well.
+fn left_by_late_word(dossier: &Dossier, [first, second]: [&Facts; 2]) -> Option<i64> {
+    let came = second.events("gate.in").map(|e| e.known_from_ms()).min()?;
+    let by_ms = dossier.within_doubt(came);
+    let papers_ms = hours_ms(dossier.policy.counterpart_h);
+
+    let is_late = |out: &Fact<'_>| {
+        let due_ms = out.at_ms().saturating_add(papers_ms);
+        out.entered_ms() > due_ms.max(by_ms)
+    };
+    let mut exits = first.events("gate.out");
+    let known_ms = first.events("gate.out").map(|e| e.entered_ms()).min();
+    exits.all(|out| is_late(&out)).then_some(known_ms).flatten()
+}
+
+/// Whether the first of two passages of one vehicle never ended, by what was written in time, and
+/// the second is no second capture of it.
 fn came_twice(dossier: &Dossier, [first, second]: [&Facts; 2]) -> bool {
     let are_inbound = [first, second].map(Facts::direction) == [Some("in"); 2];
-    let is_open = first.state() != "EXITED" && !first.flag("HANDED_OVER");
+    let is_late = || left_by_late_word(dossier, [first, second]).is_some();
+    let is_open = (first.state() != "EXITED" || is_late()) && !first.flag("HANDED_OVER");
     let both_came = first.has("gate.in") && second.has("gate.in");
 
     // A camera and a clerk may begin a record each of one arrival.
@@ -414,6 +445,31 @@ mod tests {
         assert_eq!(firm("R25", second(), vec![first(), out]), []);
         let third = vehicle("P0", 150, json!({}));
         assert_eq!(firm("R25", third, vec![first(), second()]), [Phase::Firm]);
+    }
+
+    #[test]
+    fn an_exit_that_is_written_when_the_vehicle_has_come_again_is_told_as_such() {
+        let hours = |h: i64| h * crate::HOUR_MS;
+        let found = |left_h: i64, entered_h: i64| {
+            let came = event("gate.in", 0, json!({}));
+            let mut out = event("gate.out", hours(left_h), json!({}));
+            out["entered_ms"] = hours(entered_h).into();
+            let fields = json!({"direction": "in"});
+            let first = passage("P1", fields, &[came, out]).state_is("EXITED");
+            let all = crate::reconcile(&dossier(
+                vehicle("P2", 30, json!({})),
+                vec![first],
+                i64::MAX,
+            ));
+            let told = all.into_iter().filter(|f| f.rule.code == "R25");
+            let told = told.map(|f| f.contradiction.sentence.id.to_string());
+            told.collect::<Vec<_>>()
+        };
+
+        assert_eq!(found(10, 42), ["R25-vehicle-written-late"]);
+        assert_eq!(found(10, 10), [""; 0], "at once");
+        assert_eq!(found(10, 29), [""; 0], "before it came again");
+        assert_eq!(found(20, 42), [""; 0], "papers of a day");
     }
 
     #[test]

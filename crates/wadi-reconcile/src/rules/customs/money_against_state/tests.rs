@@ -297,3 +297,32 @@ fn a_duty_that_is_lowered_after_the_goods_went_is_owed_all_the_same() {
         "too much, which is paid back"
     );
 }
+
+/// Twenty tonnes left under an entry of no duty, and then it is cancelled.
+#[test]
+fn an_entry_that_is_cancelled_when_its_goods_are_gone_is_told() {
+    let told = |cancelled_h: i64, released_h: i64, truck: Facts| {
+        let assessed = json!({"duty_minor": 0, "currency": "IQD"});
+        let events = [
+            event("registered", 0, json!({})),
+            event("assessed", HOUR_MS, assessed),
+            event("entry.released", released_h * HOUR_MS, json!({})),
+            event("cancelled", cancelled_h * HOUR_MS, json!({})),
+        ];
+        let goods = entry("E1", json!({"goods.1.gross_g": 20_000_000}), &events);
+        firm("R14", goods, vec![truck])
+    };
+    let truck = || {
+        let gates = [
+            event("gate.in", HOUR_MS, json!({})),
+            event("gate.out", 4 * HOUR_MS, json!({})),
+        ];
+        passage("P1", json!({"direction": "in", "purpose": "goods"}), &gates)
+    };
+
+    assert_eq!(told(6, 2, truck()), [Phase::Firm]);
+    assert_eq!(told(3, 2, truck()), [], "before it left");
+    assert_eq!(told(6, 5, truck()), [], "it left under no release");
+    let back = truck().state_is("TURNED_BACK");
+    assert_eq!(told(6, 2, back), [], "the goods went back");
+}

@@ -433,3 +433,60 @@ fn a_record_that_was_handed_over_is_due_from_its_own_exit() {
     assert_eq!(found(900), None);
     assert_eq!(found(DUE_MS + HOUR_MS), Some(3), "late");
 }
+
+/// A truck comes in under a transit, and three days later its goods are cleared in the country.
+#[test]
+fn a_transit_and_the_import_that_ends_it_are_no_entry_made_twice() {
+    let of = |id: &str, kind: &str, plate: &str, at_h: i64| {
+        let fields = json!({
+            "declaration_type": kind,
+            "transit.ref": "XC-1",
+            "vehicle.plate": plate,
+            "goods.1.gross_g": 20_000_000,
+        });
+        entry(
+            id,
+            fields,
+            &[event("registered", at_h * HOUR_MS, json!({}))],
+        )
+    };
+    let transit = || of("E1", "T1", "11A1", 0);
+    let import = || of("E2", "IM4", "11A1", 54);
+    let found = |own: Facts, others: Vec<Facts>| firm("R08", own, others);
+
+    assert_eq!(found(import(), vec![transit()]), []);
+    let again = of("E2", "T1", "11A1", 54);
+    assert_eq!(
+        found(again, vec![transit()]),
+        [Phase::Firm],
+        "one procedure"
+    );
+    let third = of("E3", "IM4", "11A1", 60);
+    let twice = found(third, vec![transit(), import()]);
+    assert_eq!(twice, [Phase::Firm], "cleared twice");
+    let convoy = vec![transit(), of("E0", "T1", "22B2", 0)];
+    assert_eq!(found(import(), convoy), [], "of two trucks");
+    let before = of("E2", "T1", "11A1", 54);
+    let first = of("E1", "IM4", "11A1", 0);
+    assert_eq!(found(before, vec![first]), [Phase::Firm], "cleared before");
+
+    let changed = json!([{
+        "field": "declaration_type",
+        "before": ["T1"],
+        "value": "IM4",
+        "at_ms": 90 * HOUR_MS,
+        "entered_ms": 90 * HOUR_MS,
+    }]);
+    let assessed = json!([
+        event("registered", 54 * HOUR_MS, json!({})),
+        event("assessed", 55 * HOUR_MS, json!({})),
+    ]);
+    let later = import().with("events", assessed);
+    let later = later.with("changed_after", changed);
+    let later = found(later, vec![transit()]);
+    assert_eq!(
+        later,
+        [Phase::Firm],
+        "it was a second transit when it was assessed"
+    );
+}

@@ -303,3 +303,58 @@ fn the_tare_of_an_empty_truck_is_cited_with_its_gross() {
     let both = side("P1", &["entry weighed@5", "entry weighed@6"]);
     assert!(cites.contains(&both), "{cites:?}");
 }
+
+#[test]
+fn a_tractor_without_its_trailer_is_not_weighed_against_both() {
+    let shown = |at_ms: i64, gross_kg: i64, tare_kg: i64| {
+        let data = json!({"gross_kg": gross_kg, "tare_kg": tare_kg});
+        let mut e = event("weighed", at_ms, data);
+        e["attested"] = true.into();
+        e
+    };
+    let found = |trailer: &str, light_kg: i64| {
+        let events = [shown(5, 35_000, 15_000), shown(9, light_kg, light_kg)];
+        let fields = json!({"trailer.plate": trailer});
+        firm("R03", passage("P1", fields, &events), vec![])
+    };
+
+    assert_eq!(found("T-1", 8_000), []);
+    assert_eq!(found("none", 8_000), [Phase::Firm], "it has no trailer");
+    let tare = found("T-1", 13_000);
+    assert_eq!(tare, [Phase::Firm], "no trailer is so light");
+}
+
+#[test]
+fn a_trailer_that_another_tractor_fetches_is_one_load() {
+    let tractor = |id: &str, plate: &str, at_ms: i64, seal: &str| {
+        let events = [
+            event("gate.in", at_ms, json!({})),
+            weighed(at_ms + 1, 30_000, true),
+            event("parked", at_ms + 2, json!({"bay": "B1"})),
+            event("gate.out", at_ms + 3, json!({})),
+        ];
+        let fields = json!({
+            "direction": "in",
+            "purpose": "goods",
+            "seal.1": seal,
+            "trailer.plate": "T-1",
+            "vehicle.plate": plate,
+        });
+        let told = json!([
+            {"entry": "t", "officer": "OF-7", "fields": ["trailer.plate"]},
+            {"entry": "s", "officer": "OF-C2", "fields": ["seal.1"]},
+        ]);
+        passage(id, fields, &events).with("put_by", told)
+    };
+    let found = |seal: &str| {
+        let link = event("link", 20 * crate::HOUR_MS, json!({"record": "P2"}));
+        let registered = event("registered", 0, json!({}));
+        let fields = json!({"goods.1.gross_g": 20_000_000});
+        let goods = entry("E1", fields, &[registered, link]);
+        let second = tractor("P2", "22B2", 20 * crate::HOUR_MS, seal);
+        firm("R03", goods, vec![tractor("P1", "11A1", 1, "S1"), second])
+    };
+
+    assert_eq!(found("S1"), []);
+    assert_eq!(found("S2"), [Phase::Firm], "another load on it");
+}

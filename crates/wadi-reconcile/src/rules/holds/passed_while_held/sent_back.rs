@@ -104,6 +104,31 @@ fn one_officer_who_sends_a_truck_back_and_lets_it_out_alone_excuses_nothing() {
 }
 
 #[test]
+fn a_rejected_load_that_two_send_over_the_border_as_the_gate_opens_went_back() {
+    let by = |officer: &str, mut said: Json| {
+        said["officer"] = officer.into();
+        said
+    };
+    let found = |at_ms: i64, data: Json| {
+        let said = [
+            by("OF-1", event("turned_back", 500, json!({"reason": "r"}))),
+            by("OF-1", event("gate.out", 900, json!({}))),
+        ];
+        let truck = passage("P1", json!({}), &said).state_is("TURNED_BACK");
+        let rejected = by("OF-7", event("rejected", 400, json!({"reason": "r"})));
+        let gone = by("OF-7", event("re_exported", at_ms, data));
+        let told = told(truck, vec![held(&[rejected, gone])]);
+        told.into_iter().map(|(id, ..)| id).collect::<Vec<_>>()
+    };
+    let by_two = || json!({"passage": "P1", "second_officer": "OF-8"});
+
+    assert_eq!(found(5_000, by_two()), [""; 0], "seconds after the gate");
+    assert_eq!(found(2_000_000, by_two()), ["R02-let-out-alone"]);
+    let own = json!({"passage": "P1", "second_officer": "OF-1"});
+    assert_eq!(found(5_000, own), ["R02-let-out-alone"]);
+}
+
+#[test]
 fn goods_of_an_entry_are_let_out_by_one_officer_alone_no_more_than_a_held_truck() {
     let back = event("turned_back", 500, json!({"reason": "r"}));
     let out = event("gate.out", 900, json!({}));

@@ -17,8 +17,9 @@ const LOOK_INTO_IT: [&str; 3] = ["CUS", "SEC", "HUB"];
 pub(super) fn left_beside(dossier: &Dossier) -> Vec<Contradiction> {
     let truck = &dossier.anchor;
     let is_asked = truck.is_passage()
-        && !matches!(truck.state(), "VOID" | "TURNED_BACK")
-        && truck.has("gate.out");
+        && truck.state() != "VOID"
+        && truck.has("gate.out")
+        && !dossier.went_back(truck);
     if !is_asked {
         return Vec::new();
     }
@@ -85,7 +86,7 @@ fn was_known(e: &Fact<'_>, out: &Fact<'_>) -> bool {
 }
 
 /// A check of the first of these that nothing on either had closed.
-fn open_check<'a>([other, truck]: [&'a Facts; 2], out: &Fact<'_>) -> Option<Fact<'a>> {
+pub(super) fn open_check<'a>([other, truck]: [&'a Facts; 2], out: &Fact<'_>) -> Option<Fact<'a>> {
     let is_closed = |check: &Fact<'_>| {
         let closed = [other, truck]
             .into_iter()
@@ -103,7 +104,11 @@ fn open_check<'a>([other, truck]: [&'a Facts; 2], out: &Fact<'_>) -> Option<Fact
 }
 
 /// The latest anomaly of another record that nobody had looked into on either.
-fn unseen_anomaly<'a>(dossier: &Dossier, other: &'a Facts, out: Fact<'_>) -> Option<Fact<'a>> {
+pub(super) fn unseen_anomaly<'a>(
+    dossier: &Dossier,
+    other: &'a Facts,
+    out: Fact<'_>,
+) -> Option<Fact<'a>> {
     let scans = other
         .said()
         .filter(|e| e.restricts() && e.kind() == "scanned" && e.flag("anomaly"));

@@ -3,11 +3,12 @@
 //! The entry sees both vehicles, that which it names and that which is linked with it. Who is only
 //! linked does not see the other, and asks the entry; so the entry tells of it.
 
-use super::{Says, handed_over::allowed_kg, load_kg, stands};
+use super::{Says, load_kg, stands};
 use crate::{
     Contradiction, Dossier, Fact, Facts,
     consignment::TAKEN_OFF,
     numbers::{apart, total},
+    shown_load::allowed_kg,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

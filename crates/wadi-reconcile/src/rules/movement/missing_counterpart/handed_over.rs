@@ -5,58 +5,13 @@
 //! nothing: a scale bears it out, or, where customs say it, somebody else.
 
 use super::stands;
-use crate::{Dossier, Fact, Facts, consignment::PUT_ON, passages::WhenTold};
+use crate::{
+    Dossier, Fact, Facts,
+    consignment::PUT_ON,
+    passages::WhenTold,
+    shown_load::{ShownLoad, allowed_kg},
+};
 use wadi_record::{normalise_reference, says_nothing};
-
-/// Parts of a mass that a permille is.
-const PERMILLE: i64 = 1_000;
-
-/// What attested scales showed on a vehicle, kilograms.
-pub(super) struct ShownLoad {
-    /// The most until a time.
-    before: Option<i64>,
-    /// The most since, where that was a load.
-    laden_after: Option<i64>,
-    /// Whether one showed anything since.
-    is_weighed_after: bool,
-}
-
-impl ShownLoad {
-    /// What was shown until a time, Unix milliseconds, and since.
-    pub(super) fn of(passage: &Facts, at_ms: i64) -> Self {
-        let all: Vec<Fact<'_>> = passage.weighings().filter(Fact::attested).collect();
-        let before = all.iter().filter(|w| w.at_ms() <= at_ms);
-        let after = || all.iter().filter(move |w| w.at_ms() > at_ms);
-        let laden = after().filter(|w| w.shows_a_load());
-
-        Self {
-            before: before.filter_map(Fact::net_kg).max(),
-            laden_after: laden.filter_map(Fact::net_kg).max(),
-            is_weighed_after: after().any(|w| w.net_kg().is_some()),
-        }
-    }
-
-    /// How much less it had since, where it is known what it had.
-    fn given_kg(&self) -> Option<i64> {
-        let before = self.before?;
-        Some(before.saturating_sub(self.laden_after.unwrap_or(0)))
-    }
-
-    /// Whether it had its load since as before, as far as scales tell.
-    pub(super) fn is_kept(&self, dossier: &Dossier) -> bool {
-        let is_less = |before: i64| {
-            let given_kg = self.given_kg().unwrap_or(0);
-            given_kg > allowed_kg(dossier, before)
-        };
-        self.laden_after.is_some() && !self.before.is_some_and(is_less)
-    }
-}
-
-/// By how much two weighings of so much may differ, kilograms.
-pub(super) fn allowed_kg(dossier: &Dossier, kg: i64) -> i64 {
-    let permille = i64::from(dossier.policy.weight_permille);
-    kg.saturating_mul(permille) / PERMILLE
-}
 
 /// Whether the anchor took its goods over from a vehicle at which they are asked for.
 pub(super) fn took_over(dossier: &Dossier) -> bool {

@@ -1,8 +1,8 @@
 //! A seal that stands on two passages. It closes one door once: where it comes again on another
 //! load it was taken off and put on again, or copied. One load comes by more than once with its
 //! seal as it was: a transit comes in and goes out, a truck that was sent back or on comes again,
-//! and of one arrival a camera and a clerk may begin a record each. What is only announced
-//! closes nothing yet.
+//! a trailer is fetched by another tractor, and of one arrival a camera and a clerk may begin a
+//! record each. What is only announced closes nothing yet.
 
 use super::Says;
 use crate::{Contradiction, Dossier, Facts, numbers::hours_ms};
@@ -61,6 +61,11 @@ fn is_one_load(dossier: &Dossier, before: &Facts) -> bool {
         return false;
     }
 
+    // A trailer that its tractor left on the lot, and another one fetched.
+    if is_untouched(before) && dossier.took_trailer(passage, before) {
+        return true;
+    }
+
     // What is said of the first journey once the second has begun is said by who knows of it.
     let mut sent = before.any(&["turned_back", "diverted"]);
     let was_sent = sent.any(|e| e.known_from_ms() <= passage.written_ms());
@@ -94,4 +99,45 @@ fn is_second_record(dossier: &Dossier, before: &Facts) -> bool {
 fn is_untouched(before: &Facts) -> bool {
     let mut opened = before.any(&["unloaded", "reloaded", "transhipped"]);
     opened.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Facts, HOUR_MS, Phase, tests::*};
+    use serde_json::{Value as Json, json};
+
+    const H: i64 = HOUR_MS;
+
+    fn tractor(id: &str, plate: &str, trailer: &str, in_ms: i64, more: &[Json]) -> Facts {
+        let gates = [
+            event("gate.in", in_ms, json!({})),
+            event("parked", in_ms + 1, json!({"bay": "B1"})),
+            event("gate.out", in_ms + H, json!({})),
+        ];
+        let fields = json!({
+            "direction": "in",
+            "seal.1": "S1",
+            "trailer.plate": trailer,
+            "vehicle.plate": plate,
+        });
+        let told = json!([
+            {"entry": "t", "officer": "OF-7", "fields": ["trailer.plate"]},
+            {"entry": "s", "officer": "OF-C2", "fields": ["seal.1"]},
+        ]);
+        passage(id, fields, &[&gates, more].concat()).with("put_by", told)
+    }
+
+    #[test]
+    fn the_seal_of_a_trailer_stays_on_it_when_another_tractor_fetches_it() {
+        let found = |trailer: &str, more: &[Json]| {
+            let first = tractor("P1", "11A1", "T-1", 0, more);
+            let second = tractor("P2", "22B2", trailer, 20 * H, &[]);
+            firm("R09", second, vec![first])
+        };
+
+        assert_eq!(found("T-1", &[]), []);
+        assert_eq!(found("T-2", &[]), [Phase::Firm], "another trailer");
+        let unloaded = [event("unloaded", 2, json!({"packages": 9}))];
+        assert_eq!(found("T-1", &unloaded), [Phase::Firm], "it was opened");
+    }
 }

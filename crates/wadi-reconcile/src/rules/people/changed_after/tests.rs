@@ -282,6 +282,19 @@ fn a_seal_that_is_changed_after_the_clearing_is_told_and_a_lawful_resealing_is_n
     assert_eq!(reloaded("CUS"), []);
     assert_eq!(reloaded("OPS"), [Phase::Firm], "the operator's word");
 
+    // Once the truck is gone nobody loads it again, whatever time he says it is of.
+    let loaded_at = |entered_ms: i64| {
+        let mut said = event("reloaded", 45, json!({"packages": 1, "seals": ["BB22"]}));
+        said["department"] = "CUS".into();
+        said["entered_ms"] = entered_ms.into();
+        let mut put = resealed("BB22".into());
+        put["entered_ms"] = entered_ms.into();
+        let left = event("gate.out", 48, json!({}));
+        firm("R32", with(put, &[said, left]), vec![])
+    };
+    assert_eq!(loaded_at(500), [], "beside the exit, by another clock");
+    assert_eq!(loaded_at(7_200_000), [Phase::Firm], "two hours after it");
+
     let opened = || with(resealed(Json::Null), &[]);
     assert_eq!(firm("R32", opened(), vec![]), [Phase::Firm]);
     let open = |seal: &str| search(json!({"findings": "none", "seal_before": seal}), 45, 45);
