@@ -160,8 +160,8 @@ impl Edit {
     }
 }
 
-/// The edits of a request, each with those members alone that none below it sets on the same id: the
-/// last line first.
+/// The edits of a request, each with those members alone that none below it sets on the same id:
+/// the last line first.
 pub(crate) fn last_edits(edits: &[Edit]) -> Vec<Edit> {
     let mut set_below: HashSet<(&str, &str)> = HashSet::new();
     let mut last = Vec::new();

@@ -97,7 +97,8 @@ pub(crate) fn tell_warnings(answer: &mut Value, language: Language) {
 
 /// Says in the answers what the records came to: state, flags and heads, as far as this token reads
 /// the records, and who detains them, as far as it reads the holds; and warns whoever decided on
-/// what is detained. Everything is written by now: where it cannot be read the answer stands without.
+/// what is detained. Everything is written by now: where it cannot be read the answer stands
+/// without.
 pub(crate) async fn put_standing(node: &Arc<Node>, token: &Token, answers: &mut [Answered<'_>]) {
     let ids: BTreeSet<RecordId> = answers.iter().map(|answer| answer.record).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
