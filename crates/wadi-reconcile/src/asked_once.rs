@@ -5,8 +5,11 @@
 //! whatever it is held against is read here, and kept as long as the dossier is.
 
 use crate::{
-    Dossier, Facts, marks::KnownMarks, searches::SearchTie, stored::UnloadedTruck,
-    trailers::taken_trailers,
+    Dossier, Facts,
+    marks::KnownMarks,
+    searches::SearchTie,
+    stored::{StoreRides, UnloadedTruck},
+    trailers::{TakenTrailers, taken_trailers},
 };
 use std::sync::OnceLock;
 use wadi_record::KnownBy;
@@ -19,7 +22,9 @@ pub struct AskedOnce {
     search_ties: OnceLock<Vec<SearchTie>>,
     unloaded: OnceLock<Vec<UnloadedTruck>>,
     sent_over: OnceLock<Vec<usize>>,
-    trailers: OnceLock<Vec<(String, String)>>,
+    trailers: OnceLock<TakenTrailers>,
+    store_rides: OnceLock<StoreRides>,
+    entries_of_journey: OnceLock<Vec<usize>>,
 }
 
 /// Whoever copies a dossier may change its records: of the copy nothing was asked yet.
@@ -81,7 +86,24 @@ impl Dossier {
     /// Whether one passage took a trailer with its load over from another one.
     pub(crate) fn took_trailer(&self, taker: &Facts, giver: &Facts) -> bool {
         let taken = &self.asked.trailers;
-        let mut taken = taken.get_or_init(|| taken_trailers(self)).iter();
-        taken.any(|(by, from)| *by == taker.id && *from == giver.id)
+        let taken = taken.get_or_init(|| taken_trailers(self));
+        taken.has(&taker.id, &giver.id)
+    }
+
+    /// The passages that brought goods of the anchor into a store, and that collected them.
+    pub(crate) fn store_rides(&self) -> &StoreRides {
+        let rides = &self.asked.store_rides;
+        rides.get_or_init(|| StoreRides::of(self))
+    }
+
+    /// The linked customs entries of the anchor's journey.
+    pub(crate) fn entries_of_journey(&self) -> impl Iterator<Item = &Facts> {
+        let places = self.asked.entries_of_journey.get_or_init(|| {
+            let all = self.linked.iter().enumerate();
+            let own = all.filter(|(_, r)| r.is_customs_entry() && self.is_of_journey(r));
+            own.map(|(place, _)| place).collect()
+        });
+
+        places.iter().filter_map(|place| self.linked.get(*place))
     }
 }

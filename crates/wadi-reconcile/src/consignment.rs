@@ -19,7 +19,7 @@ use crate::{
     marks::KnownMarks,
     numbers::{apart, hours_ms},
     passages::WhenTold,
-    stored::{StoreRide, StoreRides},
+    stored::StoreRide,
 };
 use pairing::{follows, own_loads};
 use std::collections::BTreeSet;
@@ -474,7 +474,7 @@ fn loads(dossier: &Dossier) -> Vec<Load<'_>> {
             last.or_else(|| came_again(&loads, load))
         })
         .collect();
-    let rides = StoreRides::of(dossier);
+    let rides = dossier.store_rides();
     for (load, left) in loads.iter_mut().zip(left) {
         load.left = left;
         load.left_by = left.map(|left| left.within_doubt(dossier));

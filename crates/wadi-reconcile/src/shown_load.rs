@@ -19,6 +19,11 @@ impl ShownLoad {
     /// What was shown until a time, Unix milliseconds, and since.
     pub(crate) fn of(passage: &Facts, at_ms: i64) -> Self {
         let all: Vec<Fact<'_>> = passage.weighings().filter(Fact::attested).collect();
+        Self::among(&all, at_ms)
+    }
+
+    /// The same by attested weighings that were read before.
+    pub(crate) fn among(all: &[Fact<'_>], at_ms: i64) -> Self {
         let before = all.iter().filter(|w| w.at_ms() <= at_ms);
         let after = || all.iter().filter(move |w| w.at_ms() > at_ms);
         let laden = after().filter(|w| w.shows_a_load());

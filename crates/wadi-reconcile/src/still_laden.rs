@@ -14,29 +14,32 @@ pub(crate) fn is_still_laden(
 ) -> bool {
     let masses = entries.iter().map(|entry| entry.sum("goods", "gross_g"));
     let masses: Option<Vec<i64>> = masses.collect();
-    let is_other = |other: &&Facts| entries.iter().all(|entry| entry.id != other.id);
-    let mut others = dossier.journey("customs-entry").filter(is_other);
-
     let unloaded = UnloadedGoods {
+        entries,
         declared_kg: masses.map(|all| total(all) / 1_000),
         is_all,
-        is_whole_load: others.next().is_none(),
     };
     let is_laden = |truck: &&Facts| unloaded.is_still_on(dossier, truck, by_ms);
     trucks.iter().any(is_laden)
 }
 
 /// Goods that are said to have come off a truck.
-struct UnloadedGoods {
+struct UnloadedGoods<'e> {
+    /// The entries that declare them.
+    entries: &'e [&'e Facts],
     /// What they weigh, as is declared, kilograms; none where not all of it tells.
     declared_kg: Option<i64>,
     /// Whether all of them came off it.
     is_all: bool,
-    /// Whether it carried nothing else.
-    is_whole_load: bool,
 }
 
-impl UnloadedGoods {
+impl UnloadedGoods<'_> {
+    /// Whether the truck carried nothing else.
+    fn is_whole_load(&self, dossier: &Dossier) -> bool {
+        let is_own = |other: &Facts| self.entries.iter().any(|entry| entry.id == other.id);
+        dossier.entries_of_journey().all(is_own)
+    }
+
     fn is_still_on(&self, dossier: &Dossier, truck: &Facts, by_ms: i64) -> bool {
         let is_known = |e: &Fact<'_>| e.known_from_ms() <= by_ms;
         let unloaded = truck.events("unloaded").filter(is_known);
@@ -57,7 +60,7 @@ impl UnloadedGoods {
         let both = before.filter_map(|w| both_kg(w, after));
         match both.max_by_key(|(before_kg, _)| *before_kg) {
             Some(both) => self.is_kept(dossier, after, both),
-            None => self.is_whole_load && self.is_shown_by(after),
+            None => self.is_shown_by(after) && self.is_whole_load(dossier),
         }
     }
 
@@ -67,7 +70,7 @@ impl UnloadedGoods {
         let is_laden = after.net_kg().is_none_or(|net| net > allowed);
         let is_weighable = match self.declared_kg {
             Some(kg) => kg > allowed,
-            None => self.is_whole_load && after.shows_a_load(),
+            None => after.shows_a_load() && self.is_whole_load(dossier),
         };
 
         let came_off = was_kg.saturating_sub(is_kg);

@@ -80,7 +80,9 @@ fn terms(drawn: &mut Drawn, lane: Lane, born_ms: i64) -> BTreeSet<(String, Strin
         terms.insert((what.to_string(), value));
     };
     if lane == Lane::Hold {
-        put("link", id(drawn.below(RECORDS)).to_string());
+        for _ in 0..=drawn.below(2) {
+            put("link", id(drawn.below(RECORDS)).to_string());
+        }
         if drawn.one_in(8) {
             put("target", format!("KA{}", drawn.below(8)));
         }
@@ -104,7 +106,9 @@ fn terms(drawn: &mut Drawn, lane: Lane, born_ms: i64) -> BTreeSet<(String, Strin
     }
 
     if lane == Lane::Customs {
-        put("packages", "10".into());
+        if !drawn.one_in(4) {
+            put("packages", "10".into());
+        }
         return terms;
     }
     if drawn.one_in(5) {
@@ -202,4 +206,84 @@ async fn both_engines_tell_the_same_of_trucks_that_come_again() {
 
     sqlite.close().await;
     postgres.close().await;
+}
+
+/// A record of a story, by its number, that is there and open.
+fn told_of(lane: Lane, n: usize, terms: &[(&str, &str)]) -> RecordRow {
+    let mut of = record(&mut Drawn(0), n);
+    of.lane = lane as u8;
+    of.state = "ADMITTED".into();
+    of.open = true;
+    (of.at_ms, of.born_ms) = (10, 10);
+    let terms = terms.iter();
+    of.terms = terms.map(|(w, v)| (w.to_string(), v.to_string())).collect();
+    of
+}
+
+/// A hold (0) that links such records, on which 200 packages lie in a store, and two entries: the
+/// first (1) declares 200, the second (2) no number. All came off the truck of the first (3), one
+/// package off that of the second (4); two others (5, 6) have half of the first each.
+fn stored_on(links: &[usize], halves: bool) -> Vec<RecordRow> {
+    let links: Vec<String> = links.iter().map(|n| id(*n).to_string()).collect();
+    let mut on_hold = vec![("stored", "200"), ("stored_by", "OF-3")];
+    on_hold.extend(links.iter().map(|link| ("link", link.as_str())));
+    let entry = id(1).to_string();
+
+    let of_first = ("link", entry.as_str());
+    let by = ("came_off_by", "OF-2");
+    let mut all = vec![
+        told_of(Lane::Hold, 0, &on_hold),
+        told_of(
+            Lane::Customs,
+            1,
+            &[("plate", "A"), ("container", "C1"), ("packages", "200")],
+        ),
+        told_of(Lane::Customs, 2, &[("plate", "B")]),
+        told_of(Lane::Passage, 4, &[("plate", "B"), ("came_off", "1"), by]),
+    ];
+    if halves {
+        let half = ("came_off", "100");
+        all.push(told_of(Lane::Passage, 5, &[("container", "C1"), half, by]));
+        all.push(told_of(Lane::Passage, 6, &[of_first, half, by]));
+    } else {
+        let whole = ("came_off", "200");
+        all.push(told_of(Lane::Passage, 3, &[("plate", "A"), whole, by]));
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_in_a_store_frees_no_truck_of_other_goods() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = TemporaryServer::start(&dir.path().join("pg")).expect("PostgreSQL is installed");
+
+    // What the hold links, whether two trucks brought half each, and what is held.
+    let stories: [(&[usize], bool, &[usize]); 5] = [
+        (&[1], false, &[1]),
+        (&[1, 2], false, &[1, 2, 3, 4]),
+        (&[1, 4], false, &[1, 4]),
+        (&[1, 3], false, &[1]),
+        (&[1, 5, 6], true, &[1]),
+    ];
+    for (n, (links, halves, held)) in stories.into_iter().enumerate() {
+        let all = stored_on(links, halves);
+        let place = dir.path().join(format!("story-{n}"));
+        std::fs::create_dir(&place).unwrap();
+        let sqlite = SqliteStore::open(&place, node()).await.unwrap();
+        let url = server.create(&format!("story_{n}")).unwrap();
+        let postgres = PostgresStore::open(&url, &place, node(), || {})
+            .await
+            .unwrap();
+
+        let held: BTreeSet<RecordId> = held.iter().map(|n| id(*n)).collect();
+        let stores: [&dyn Store; 2] = [sqlite.as_ref(), postgres.as_ref()];
+        for store in stores {
+            let (asked, listed) = told(store, &all).await;
+            let asked: BTreeSet<RecordId> = asked.iter().map(|line| line.record).collect();
+            assert_eq!((&asked, &listed), (&held, &held), "{links:?}");
+        }
+
+        sqlite.close().await;
+        postgres.close().await;
+    }
 }

@@ -51,16 +51,15 @@ impl StoreRides {
             collected: BTreeSet::new(),
         };
 
+        let came_out = CameOut::of(&holds);
         let mut taken = 0;
         for truck in out.loaded_since(dossier, off_ms) {
             let loaded = || truck.moved(dossier, &PUT_ON);
-            let until_ms = dossier.left_by_ms(truck);
-            let is_out = |e: &Fact<'_>| e.known_from_ms() <= until_ms;
-            let came_out = holds.iter().map(|hold| hold.sum_of("store.out", is_out));
+            let out_then = came_out.by(dossier.left_by_ms(truck));
             let packages = total(loaded().filter_map(|e| e.packages_moved()));
             let with_it = packages.saturating_add(taken);
 
-            let is_there = with_it <= most.min(total(came_out));
+            let is_there = with_it <= most.min(out_then);
             if is_there && are_two(&officers(loaded()), &let_out_by) {
                 taken = with_it;
                 out.collected.insert(truck.id.clone());
@@ -96,6 +95,36 @@ impl StoreRides {
         }
         let is_brought = passages.any(|p| self.brought.contains(&p.id));
         is_brought.then_some(StoreRide::Brought)
+    }
+}
+
+/// How many packages had come out of a store.
+struct CameOut {
+    /// From a time on, Unix milliseconds, so many together, the earliest first.
+    running: Vec<(i64, i64)>,
+}
+
+impl CameOut {
+    fn of(holds: &[&Facts]) -> Self {
+        let all = holds.iter().flat_map(|hold| hold.events("store.out"));
+        let told = all.filter_map(|e| Some((e.known_from_ms(), e.packages_moved()?)));
+        let mut running: Vec<(i64, i64)> = told.collect();
+        running.sort_unstable();
+
+        let mut together: i64 = 0;
+        for (_, packages) in &mut running {
+            together = together.saturating_add(*packages);
+            *packages = together;
+        }
+
+        Self { running }
+    }
+
+    /// By what was known by a time, Unix milliseconds.
+    fn by(&self, until_ms: i64) -> i64 {
+        let known = self.running.partition_point(|(ms, _)| *ms <= until_ms);
+        let last = known.checked_sub(1).and_then(|n| self.running.get(n));
+        last.map_or(0, |(_, packages)| *packages)
     }
 }
 

@@ -9,13 +9,13 @@ thread_local! {
     static READINGS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Somebody reads all events, or all fields, of a record.
+/// Somebody reads all events, or all fields, of a record, or which node wrote an event.
 pub(crate) fn note_reading() {
     READINGS.set(READINGS.get().saturating_add(1));
 }
 
 /// How often a rule reads a record of a dossier, and how many findings it makes.
-fn work(rule: &str, dossier: &Dossier) -> (u64, usize) {
+pub(crate) fn work(rule: &str, dossier: &Dossier) -> (u64, usize) {
     let rule = RULES.iter().find(|r| r.code == rule).expect("a rule");
     let before = READINGS.get();
     let found = (rule.judge)(dossier).len();
@@ -92,6 +92,38 @@ fn a_truck_with_many_searches_and_entries_is_read_once_for_each() {
     assert_grows_with("R09", held);
 }
 
+/// Somebody tells one trailer for many tractors, and customs link each of the later ones with the
+/// entry of an earlier one.
+#[test]
+fn the_tractors_of_one_trailer_are_read_once_for_each() {
+    let tractor = |id: String, plate: String, at_ms: i64| {
+        let fields = json!({"vehicle.plate": plate, "trailer.plate": "T-1", "purpose": "goods"});
+        let events = [
+            event("gate.in", at_ms, json!({})),
+            event("parked", at_ms + 1, json!({"bay": "B1"})),
+            event("gate.out", at_ms + 9, json!({})),
+        ];
+        let told = json!([{"entry": "t", "officer": "OF-7", "fields": ["trailer.plate"]}]);
+        passage(&id, fields, &events).with("put_by", told)
+    };
+    let fetched = |count: i64| {
+        let brought = |n: i64| tractor(format!("G{n}"), format!("22G{n}"), quarter(n));
+        let took = |n: i64| tractor(format!("T{n}"), format!("33T{n}"), quarter(n + 200));
+        let other = |n: i64| {
+            let mut link = event("link", quarter(200), json!({"record": format!("T{n}")}));
+            link["department"] = "CUS".into();
+            let fields = json!({"vehicle.plate": format!("22G{n}")});
+            entry(&format!("E{n}"), fields, &[link])
+        };
+
+        let last = tractor("P".into(), "44A1".into(), quarter(400));
+        let all = (1..count).flat_map(|n| [brought(n), took(n), other(n)]);
+        dossier(last, all.collect(), i64::MAX)
+    };
+
+    assert_grows_with("R15", fetched);
+}
+
 /// An entry of many items, held against entries of as many.
 #[test]
 fn the_peers_of_many_items_are_read_once_for_each() {
@@ -112,4 +144,41 @@ fn the_peers_of_many_items_are_read_once_for_each() {
     };
 
     assert_grows_with("R28", market);
+}
+
+/// A truck that is weighed and unloaded again and again, beside the entry of its goods: who wrote
+/// each is read once, and not for each pair of a weighing and a movement.
+#[test]
+fn a_truck_with_many_weighings_and_movements_is_read_once_for_each() {
+    let events = |count: i64| {
+        let step = |n: i64| {
+            let mut weighed = event("weighed", quarter(n), json!({"net_kg": 20_000}));
+            weighed["attested"] = true.into();
+            let mut off = event("unloaded", quarter(n) + 9, json!({"packages": 1}));
+            off["entered_ms"] = quarter(200).into();
+            [weighed, off]
+        };
+        let mut all = vec![event("gate.in", 0, json!({}))];
+        all.extend((1..count).flat_map(step));
+        all
+    };
+
+    let declared = |count: i64| {
+        let mut events = events(count);
+        events.push(event("gate.out", quarter(201), json!({})));
+        let truck = passage("P1", json!({"direction": "in"}), &events);
+        let fields = json!({"goods.1.gross_g": 30_000_000});
+        let goods = entry("E1", fields, &[event("registered", 0, json!({}))]);
+        dossier(goods, vec![truck], i64::MAX)
+    };
+    assert_grows_with("R03", declared);
+
+    let spread = |count: i64| {
+        let mut events = events(count);
+        let mut last = event("weighed", quarter(count), json!({"net_kg": 10_000}));
+        last["attested"] = true.into();
+        events.push(last);
+        dossier(passage("P1", json!({}), &events), vec![], i64::MAX)
+    };
+    assert_grows_with("R03", spread);
 }

@@ -81,12 +81,13 @@ fn near_in_time(terms: &HoldTerms, at_hand: char, other: char) -> String {
 }
 
 /// Makes `holds` of `opened` (`id`, `born_ms`): the same with what lies in a store on each, once
-/// for each hold. Of an entry that several trucks carry, what came off all of them counts together.
+/// for each hold, and the id of the entry whose packages those are, as links say it. Of an entry
+/// that several trucks carry, what came off all of them counts together.
 fn holds(terms: &HoldTerms) -> String {
     let Some(stored_on) = &terms.stored else {
         return "holds AS MATERIALIZED (SELECT o.id, o.born_ms, CAST(NULL AS TEXT) AS packages, \
-                CAST(NULL AS TEXT) AS least_by, CAST(NULL AS TEXT) AS last_by, 0 AS is_all \
-                FROM opened o)"
+                CAST(NULL AS TEXT) AS least_by, CAST(NULL AS TEXT) AS last_by, \
+                CAST(NULL AS TEXT) AS entry, 0 AS is_all FROM opened o)"
             .into();
     };
     let StoredOn {
@@ -105,15 +106,16 @@ fn holds(terms: &HoldTerms) -> String {
     };
     let (least_by, last_by) = (by("min"), by("max"));
     // The entry that the hold names, and no other one, of which as many lie there as it declares.
+    // Another one that declares no number is one, too: nobody can tell whether its goods lie there.
     let alone = format!(
         "FROM terms s CROSS JOIN terms l CROSS JOIN terms d \
          WHERE s.record = o.id AND s.what || '' = '{stored}' \
          AND l.record = o.id AND l.what || '' = 'link' AND l.value = lower(l.value) \
          AND d.record = unhex(l.value) AND d.what || '' = '{declared}' \
          AND d.value || '' = s.value \
-         AND NOT EXISTS (SELECT 1 FROM terms k CROSS JOIN terms n WHERE k.record = o.id \
-         AND k.what || '' = 'link' AND k.value = lower(k.value) AND n.record = unhex(k.value) \
-         AND n.what || '' = '{declared}' AND n.record <> d.record)"
+         AND NOT EXISTS (SELECT 1 FROM terms k CROSS JOIN records n WHERE k.record = o.id \
+         AND k.what || '' = 'link' AND k.value = lower(k.value) AND n.id = unhex(k.value) \
+         AND n.lane = {ENTRY_LANE} AND n.id <> d.record)"
     );
 
     format!(
@@ -121,7 +123,7 @@ fn holds(terms: &HoldTerms) -> String {
          (SELECT d.record {alone} LIMIT 1) AS entry, (SELECT max(d.value) {alone}) AS packages, \
          {least_by} AS least_by, {last_by} AS last_by FROM opened o), \
          holds AS MATERIALIZED (SELECT d.id, d.born_ms, d.packages, d.least_by, d.last_by, \
-         CASE WHEN (SELECT sum(CAST(z.value AS BIGINT)) FROM terms z \
+         lower(hex(d.entry)) AS entry, CASE WHEN (SELECT sum(CAST(z.value AS BIGINT)) FROM terms z \
          WHERE z.what || '' = '{came_off}' \
          AND z.record IN (SELECT t.record FROM terms g CROSS JOIN terms t \
          WHERE g.record = d.entry AND {near} \
@@ -130,6 +132,26 @@ fn holds(terms: &HoldTerms) -> String {
          UNION SELECT t.record FROM terms t WHERE t.what = 'link' \
          AND t.value = lower(hex(d.entry)))) >= CAST(d.packages AS BIGINT) \
          THEN 1 ELSE 0 END AS is_all FROM stores d)"
+    )
+}
+
+/// Whether all packages of a hold's entry came off its trucks, as is told beside a record that the
+/// hold names: of the entry itself, and of a passage that carries its goods. Of any other passage
+/// they tell nothing. A number, of a row with the members of `holds`; an expression gives the id.
+fn is_all_of(terms: &HoldTerms, id: &str, row: char) -> String {
+    if terms.stored.is_none() {
+        return "0".into();
+    }
+
+    let near = near_in_time(terms, 't', 'g');
+    format!(
+        "CASE WHEN {row}.is_all = 1 AND (lower(hex({id})) = {row}.entry \
+         OR EXISTS (SELECT 1 FROM terms t CROSS JOIN terms g WHERE t.record = {id} \
+         AND g.record = unhex({row}.entry) AND {near}) \
+         OR EXISTS (SELECT 1 FROM terms g WHERE g.record = unhex({row}.entry) \
+         AND g.what = 'link' AND g.value = lower(hex({id}))) \
+         OR EXISTS (SELECT 1 FROM terms t WHERE t.record = {id} \
+         AND t.what = 'link' AND t.value = {row}.entry)) THEN 1 ELSE 0 END"
     )
 }
 
@@ -268,6 +290,7 @@ fn linked(passages: &str, row: char, is_here: &str) -> String {
 pub(super) fn detained(terms: &HoldTerms, of_holds: &str) -> String {
     let sought = name_list(terms.sought.iter().copied());
     let (rules, holds) = (rules(terms), holds(terms));
+    let is_all = is_all_of(terms, "unhex(l.value)", 'h');
     let (on_hold, known) = (on_hold(terms, ""), known(terms));
     let of_passages = format!("AND k.id = p.record AND k.lane = {PASSAGE_LANE}");
     let pairs = pairs("terms p CROSS JOIN records k", &left_ms('k'), &of_passages);
@@ -282,7 +305,7 @@ pub(super) fn detained(terms: &HoldTerms, of_holds: &str) -> String {
          SELECT h.id, h.born_ms FROM records h \
          WHERE h.lane = {HOLD_LANE} AND h.open{of_holds}), {holds}, \
          named AS MATERIALIZED (SELECT unhex(l.value) AS id, h.born_ms AS since, h.id AS hold, \
-         h.packages, h.least_by, h.last_by, h.is_all FROM holds h CROSS JOIN terms l \
+         h.packages, h.least_by, h.last_by, {is_all} AS is_all FROM holds h CROSS JOIN terms l \
          WHERE l.record = h.id AND l.what = 'link' AND l.value = lower(l.value) \
          UNION SELECT t.record, h.born_ms, NULL, NULL, NULL, NULL, 0 \
          FROM holds h CROSS JOIN terms g CROSS JOIN terms t WHERE g.record = h.id \
@@ -317,7 +340,7 @@ fn others() -> String {
 /// what lies in a store there).
 fn named(terms: &HoldTerms) -> String {
     let sought = name_list(terms.sought.iter().copied());
-    let holds = holds(terms);
+    let (holds, is_all) = (holds(terms), is_all_of(terms, "y.id", 'y'));
     format!(
         "hits AS MATERIALIZED (SELECT o.id, o.is_asked, h.id AS hold, h.born_ms AS since, \
          0 AS is_sought FROM others o CROSS JOIN terms l CROSS JOIN records h \
@@ -329,15 +352,17 @@ fn named(terms: &HoldTerms) -> String {
          AND h.id = g.record AND h.lane = {HOLD_LANE} AND h.open), \
          opened AS MATERIALIZED (SELECT DISTINCT h.hold AS id, h.since AS born_ms FROM hits h \
          WHERE h.is_sought = 0), {holds}, \
-         named AS MATERIALIZED (SELECT * FROM (SELECT x.id, x.is_asked, x.since, x.hold, \
+         named AS MATERIALIZED (SELECT y.id, y.is_asked, y.since, y.hold, y.packages, \
+         y.least_by, y.last_by, {is_all} AS is_all FROM (SELECT x.id, x.is_asked, x.since, x.hold, \
          x.is_hit, CASE WHEN x.is_sought = 0 THEN max(x.packages) OVER each END AS packages, \
          max(x.least_by) OVER each AS least_by, max(x.last_by) OVER each AS last_by, \
-         max(x.is_all) OVER each AS is_all FROM (\
+         max(x.entry) OVER each AS entry, max(x.is_all) OVER each AS is_all FROM (\
          SELECT h.id, h.is_asked, h.since, h.hold, h.is_sought, 1 AS is_hit, \
          CAST(NULL AS TEXT) AS packages, CAST(NULL AS TEXT) AS least_by, \
-         CAST(NULL AS TEXT) AS last_by, 0 AS is_all FROM hits h \
-         UNION ALL SELECT NULL, 0, NULL, h.id, 0, 0, h.packages, h.least_by, h.last_by, h.is_all \
-         FROM holds h) AS x WINDOW each AS (PARTITION BY x.hold)) AS y WHERE y.is_hit = 1)"
+         CAST(NULL AS TEXT) AS last_by, CAST(NULL AS TEXT) AS entry, 0 AS is_all FROM hits h \
+         UNION ALL SELECT NULL, 0, NULL, h.id, 0, 0, h.packages, h.least_by, h.last_by, \
+         h.entry, h.is_all FROM holds h) AS x \
+         WINDOW each AS (PARTITION BY x.hold)) AS y WHERE y.is_hit = 1)"
     )
 }
 

@@ -127,10 +127,31 @@ fn is_printed_hold(word: &str) -> bool {
     letter.eq_ignore_ascii_case(&Lane::Hold.letter().to_string()) && is_printed(word)
 }
 
-/// The words of a text that read as a record's id, full or printed.
+/// Parts of a printed id, with a hyphen between each two.
+const PRINTED_PARTS: usize = 3;
+
+/// What of a text reads as a record's id, full or printed, whatever it is joined to by hyphens.
 fn ids_in(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    words.filter(|word| is_full(word) || is_printed(word))
+    words.flat_map(ids_in_word)
+}
+
+/// The same of a word of letters, digits and hyphens.
+fn ids_in_word(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    for part in word.split('-') {
+        parts.push((begin, begin + part.len()));
+        begin += part.len() + 1;
+    }
+
+    let full = parts.iter().map(|(from, to)| &word[*from..*to]);
+    let printed = parts.windows(PRINTED_PARTS).filter_map(|run| {
+        let ((from, _), (_, to)) = (run.first()?, run.last()?);
+        word.get(*from..*to)
+    });
+    let full = full.filter(|part| is_full(part));
+    full.chain(printed.filter(|run| is_printed(run))).collect()
 }
 
 /// Gathers the ids that stand in the texts of a value. Which entry said something is none.
@@ -323,6 +344,23 @@ mod tests {
             json!({"note": "see , bay 4", "direction": "in"})
         );
         assert!(withheld.iter().eq(["cargo.note", "link", "note"]));
+    }
+
+    #[test]
+    fn an_id_is_found_whatever_it_is_joined_to() {
+        let (full, hold) = (id(1), printed(1, Lane::Hold));
+        for text in [
+            format!("{hold}- call SEC"),
+            format!("see-{hold}"),
+            format!("{hold}-2"),
+            format!("-{hold}--{}", hold.to_lowercase()),
+        ] {
+            assert!(ids_in(&text).any(|found| found == hold), "{text}");
+        }
+
+        let text = format!("id-{full}-");
+        assert!(ids_in(&text).eq([full.as_str()]));
+        assert_eq!(ids_in("TRB-H- 22-Ж-1 --").count(), 0);
     }
 
     #[test]

@@ -175,6 +175,9 @@ fn cancelled_when_gone(dossier: &Dossier) -> Option<Contradiction> {
     let first =
         gone.min_by(|(a, own), (b, other)| (own.known_ms, &a.id).cmp(&(other.known_ms, &b.id)));
     let (truck, left) = first?;
+    if is_declared_otherwise(dossier, truck) {
+        return None;
+    }
 
     let says = Says::CancelledWhenGone {
         officer: cancelled.officer(),
@@ -194,6 +197,25 @@ fn cancelled_when_gone(dossier: &Dossier) -> Option<Contradiction> {
             .citing(entry, [cancelled.entry()])
             .citing(truck, exits),
     )
+}
+
+/// Whether another entry of the same truck stands that was let go and declares as much: what was
+/// cancelled was replaced by it, or was made twice.
+fn is_declared_otherwise(dossier: &Dossier, truck: &Facts) -> bool {
+    let entry = &dossier.anchor;
+    let declared = |e: &Facts| {
+        let grams = e.sum("goods", "gross_g").unwrap_or(0);
+        (grams, e.int("total_packages").unwrap_or(0))
+    };
+    let (grams, packages) = declared(entry);
+
+    dossier.of("customs-entry").any(|other| {
+        let (other_grams, other_packages) = declared(other);
+        let is_as_much = other_grams >= grams && other_packages >= packages;
+        let is_of_truck = other.shares_vehicle(truck) || other.shares_any(truck, "container");
+        let stands = other.has("entry.released") && !other.has("cancelled");
+        other.id != entry.id && grams > 0 && is_as_much && is_of_truck && stands
+    })
 }
 
 /// Another amount paid than what is assessed now, and how much longer the rest may be paid,

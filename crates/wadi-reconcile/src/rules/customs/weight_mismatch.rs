@@ -13,7 +13,7 @@ use crate::{
     stored::StoreRide,
 };
 use containers::{containers_weighed, without_containers};
-use load_steps::{MOVED, is_before, is_unexplained, is_written_by, steps};
+use load_steps::{MOVED, MovesTold, WhenWritten, WrittenUntil, is_unexplained, steps};
 use serde_json::json;
 use wadi_record::says_nothing;
 
@@ -146,7 +146,9 @@ impl<'a> LoadMass<'a> {
             let put_on: Vec<Fact<'a>> = truck.moved(dossier, &PUT_ON).collect();
             let goes_on_whole = packages(&put_on) >= packages(&taken_off);
 
-            let is_full = |w: &Fact<'_>| taken_off.iter().all(|e| is_before(dossier, w, e));
+            let unloaded = taken_off.iter().map(WhenWritten::of).collect();
+            let unloaded = MovesTold::from_latest(unloaded);
+            let is_full = |w: &Fact<'_>| unloaded.are_after(dossier, &WhenWritten::of(w));
             let before = latest_net(dossier, truck, is_full).filter(|_| !taken_off.is_empty());
             let latest = latest_net(dossier, truck, |_| true);
             let mass = |net: NetMass<'a>| WeighedMass { truck, net };
@@ -404,8 +406,9 @@ fn gross_alone(weighed: &Fact<'_>) -> Option<i64> {
 /// last weighing was written tells nothing.
 fn empty_weighing<'a>(dossier: &Dossier, weighed: &Facts, all: &[Fact<'a>]) -> Option<Fact<'a>> {
     let last = all.iter().max_by_key(|w| w.entered_ms())?;
+    let until = WrittenUntil::of(dossier, &WhenWritten::of(last));
     let mut moved = weighed.moved(dossier, &MOVED);
-    if moved.any(|e| is_written_by(dossier, &e, last)) {
+    if moved.any(|e| until.covers(&WhenWritten::of(&e))) {
         return None;
     }
 

@@ -1,6 +1,7 @@
 //! R18: stored and never taken out after the release, with or without conditions; taken out while
 //! the hold was open; more taken out than came in; a cold chain broken.
 
+mod amounts;
 mod stock;
 
 use crate::{
@@ -62,10 +63,12 @@ fn taken_under_hold<'a>(dossier: &'a Dossier, stock: &HoldStock<'a>) -> Vec<Cont
     let hold = &dossier.anchor;
     let wait_ms = hours_ms(dossier.policy.counterpart_h);
     // Who writes afterwards that they had been rejected, and dates it back, lets nothing go.
+    let rejected = first_written(hold.events("rejected"));
     let is_rejected = |e: &Fact<'_>| {
         let until_ms = e.known_from_ms().saturating_add(wait_ms);
-        let mut rejected = hold.events("rejected");
-        rejected.any(|r| r.at_ms() <= e.at_ms() && r.entered_ms() <= until_ms)
+        let count = rejected.partition_point(|(at_ms, _)| *at_ms <= e.at_ms());
+        let last = count.checked_sub(1).and_then(|n| rejected.get(n));
+        last.is_some_and(|(_, first_ms)| *first_ms <= until_ms)
     };
 
     let outs = hold.events("store.out").filter(|e| !is_rejected(e));
@@ -91,6 +94,20 @@ fn taken_under_hold<'a>(dossier: &'a Dossier, stock: &HoldStock<'a>) -> Vec<Cont
             .until([hold.crossing(), "HUB"], due_ms)
     });
     told.collect()
+}
+
+/// When each is said to have happened, in that order, with when the first of all up to it was
+/// written down, Unix milliseconds.
+fn first_written<'a>(said: impl Iterator<Item = Fact<'a>>) -> Vec<(i64, i64)> {
+    let mut all: Vec<(i64, i64)> = said.map(|e| (e.at_ms(), e.entered_ms())).collect();
+    all.sort_unstable();
+
+    let mut first_ms = i64::MAX;
+    for (_, entered_ms) in &mut all {
+        first_ms = first_ms.min(*entered_ms);
+        *entered_ms = first_ms;
+    }
+    all
 }
 
 /// More went out of the store than came in.

@@ -326,3 +326,51 @@ fn an_entry_that_is_cancelled_when_its_goods_are_gone_is_told() {
     let back = truck().state_is("TURNED_BACK");
     assert_eq!(told(6, 2, back), [], "the goods went back");
 }
+
+/// A typist made the entry of a truck twice; or made another one in its place when it was gone.
+#[test]
+fn an_entry_in_whose_place_another_stands_is_cancelled_by_right() {
+    let told = |grams: i64, plate: &str, more: &[serde_json::Value]| {
+        let plated = |grams: i64, plate: &str| json!({"goods.1.gross_g": grams, "vehicle.plate": plate, "vehicle.plate_country": "IQ"});
+        let events = [
+            event("registered", 0, json!({})),
+            event(
+                "assessed",
+                HOUR_MS,
+                json!({"duty_minor": 0, "currency": "IQD"}),
+            ),
+            event("entry.released", 2 * HOUR_MS, json!({})),
+            event("cancelled", 6 * HOUR_MS, json!({})),
+        ];
+        let gates = [
+            event("gate.in", HOUR_MS, json!({})),
+            event("gate.out", 4 * HOUR_MS, json!({})),
+        ];
+        let fields = json!({
+            "direction": "in", "purpose": "goods", "vehicle.plate": "11-A-1",
+            "vehicle.plate_country": "IQ",
+        });
+        let goods = entry("E1", plated(20_000_000, "11-A-1"), &events);
+        let truck = passage("P1", fields, &gates);
+        let other = entry("E2", plated(grams, plate), more);
+        firm("R14", goods, vec![truck, other])
+    };
+
+    let released = [event("entry.released", 5 * HOUR_MS, json!({}))];
+    assert_eq!(told(20_000_000, "11-A-1", &released), []);
+    assert_eq!(
+        told(1_000, "11-A-1", &released),
+        [Phase::Firm],
+        "a cheaper one"
+    );
+    assert_eq!(
+        told(20_000_000, "22-B-2", &released),
+        [Phase::Firm],
+        "another truck"
+    );
+    assert_eq!(
+        told(20_000_000, "11-A-1", &[]),
+        [Phase::Firm],
+        "nobody let it go"
+    );
+}

@@ -6,16 +6,11 @@
 //! of that one; what is only moved stays what it was; and a placement under which nothing came in
 //! holds all that lies there.
 
-use crate::{
-    Dossier, Fact, Facts,
-    held_spans::HeldSpan,
-    numbers::{hours_ms, total},
-};
+use super::amounts::{SumsUpTo, SumsWrittenBy, UNITS, UnitAmounts, UnitSums, amounts_of};
+use crate::{Dossier, Fact, Facts, held_spans::HeldSpan, numbers::hours_ms};
 use std::collections::{BTreeMap, BTreeSet};
 use wadi_record::normalise_label;
 
-/// What a store counts in.
-const UNITS: [&str; 3] = ["quantity", "packages", "mass_g"];
 /// A sample is at most so small a part of what came in, and all samples together are.
 const SAMPLE_PART: i64 = 100;
 const SAMPLES_PART: i64 = 10;
@@ -23,14 +18,25 @@ const SAMPLES_PART: i64 = 10;
 /// Placements of a hold, by their places among its spans.
 type SpanSet = BTreeSet<usize>;
 
-/// How much of what came in was counted already, by the event and the unit.
-type UsedAmounts<'a> = BTreeMap<&'a str, [i64; UNITS.len()]>;
+/// Sums of what went out of each group, by when that was known, and the event's id; without a
+/// group, of all.
+type WentSums<'a> = BTreeMap<Option<usize>, SumsUpTo<(i64, &'a str)>>;
+
+/// What one event tells of goods that came in.
+struct CameIn {
+    /// Its place among all that came in.
+    place: usize,
+    at_ms: i64,
+    known_ms: i64,
+    amounts: UnitAmounts,
+}
 
 /// Goods that came into store for the same placements.
 struct StoredParcel<'a> {
     /// Those; none where they were stored before anything was placed.
     under: SpanSet,
-    came: Vec<Fact<'a>>,
+    came: Vec<CameIn>,
+    came_sums: SumsWrittenBy<'a>,
 }
 
 /// Slots whose goods are told apart from those of all other slots.
@@ -59,6 +65,13 @@ pub(super) struct HoldStock<'a> {
     /// What went out, each with the group of its slot; none where nothing is known to have come
     /// into that one.
     went: Vec<(Option<usize>, Fact<'a>)>,
+    went_sums: WentSums<'a>,
+    /// The same of what went out with the word that a sample is taken.
+    sampled_sums: WentSums<'a>,
+    /// The ids of those events in their order, by entry and slot.
+    sampled: BTreeMap<(&'a str, String), Vec<&'a str>>,
+    /// The place of each event that tells of goods that came in, by its id.
+    places: BTreeMap<&'a str, usize>,
     /// Placements under which nothing came in.
     of_all: SpanSet,
     /// How many samples each entry tells of.
@@ -83,9 +96,20 @@ fn slot_of(e: &Fact<'_>) -> String {
     e.text("slot").map(normalise_label).unwrap_or_default()
 }
 
-/// How much of a unit some movements told.
-fn amount_of<'e, 'f: 'e>(moved: impl Iterator<Item = &'e Fact<'f>>, unit: &str) -> i64 {
-    total(moved.filter_map(|e| e.int(unit)))
+/// The sums of what went out.
+fn sums_of<'a>(went: &[(Option<usize>, Fact<'a>)]) -> WentSums<'a> {
+    let mut all: BTreeMap<Option<usize>, Vec<_>> = BTreeMap::new();
+    for (group, e) in went {
+        let told = ((e.known_from_ms(), e.id()), UnitSums::of(amounts_of(e)));
+        all.entry(None).or_default().push(told);
+        if group.is_some() {
+            all.entry(*group).or_default().push(told);
+        }
+    }
+
+    let sums = all.into_iter();
+    sums.map(|(group, told)| (group, SumsUpTo::of(told)))
+        .collect()
 }
 
 /// Whether goods are taken from under a placement: while it is open, or by a word that is written
@@ -114,6 +138,10 @@ impl<'a> HoldStock<'a> {
             groups: Vec::new(),
             by_slot: BTreeMap::new(),
             went: Vec::new(),
+            went_sums: WentSums::new(),
+            sampled_sums: WentSums::new(),
+            sampled: BTreeMap::new(),
+            places: BTreeMap::new(),
             of_all: SpanSet::new(),
             samples,
             wait_ms: hours_ms(dossier.policy.counterpart_h),
@@ -122,7 +150,25 @@ impl<'a> HoldStock<'a> {
 
         let went = hold.events("store.out");
         stock.went = went.map(|e| (stock.group_of(&e), e)).collect();
+        stock.sum_up();
         stock
+    }
+
+    /// Sums up what went out, once for all who ask.
+    fn sum_up(&mut self) {
+        let sampled = self.went.iter().copied();
+        let sampled = sampled.filter(|(_, e)| self.samples.contains_key(e.entry()));
+        let sampled: Vec<(Option<usize>, Fact<'a>)> = sampled.collect();
+        for (_, e) in &sampled {
+            let in_slot = self.sampled.entry((e.entry(), slot_of(e))).or_default();
+            in_slot.push(e.id());
+        }
+        for ids in self.sampled.values_mut() {
+            ids.sort_unstable();
+        }
+
+        self.went_sums = sums_of(&self.went);
+        self.sampled_sums = sums_of(&sampled);
     }
 
     /// Sorts what came in by the placements for which it did.
@@ -157,13 +203,32 @@ impl<'a> HoldStock<'a> {
         let all = 0..self.spans.len();
         self.of_all = all.filter(|n| !goods.with_goods.contains(n)).collect();
         for (under, (slots, came)) in parcels {
-            let parcels = vec![StoredParcel { under, came }];
+            let parcels = vec![self.parcel_of(under, &came)];
             self.put_together(SlotGroup { slots, parcels });
         }
 
         for (n, group) in self.groups.iter().enumerate() {
             let slots = group.slots.iter().cloned();
             self.by_slot.extend(slots.map(|slot| (slot, n)));
+        }
+    }
+
+    /// Goods that came in for the same placements.
+    fn parcel_of(&mut self, under: SpanSet, came: &[Fact<'a>]) -> StoredParcel<'a> {
+        let came_in = came.iter().map(|e| {
+            let next = self.places.len();
+            CameIn {
+                place: *self.places.entry(e.id()).or_insert(next),
+                at_ms: e.at_ms(),
+                known_ms: e.known_from_ms(),
+                amounts: amounts_of(e),
+            }
+        });
+
+        StoredParcel {
+            under,
+            came: came_in.collect(),
+            came_sums: SumsWrittenBy::of(came),
         }
     }
 
@@ -224,21 +289,17 @@ impl<'a> HoldStock<'a> {
 
     /// What had gone out of a group when goods were taken out, themselves included, by when it was
     /// written: nobody takes more than there is by what another one writes later.
-    fn went_by(&self, group: Option<usize>, out: &Fact<'a>) -> Vec<&Fact<'a>> {
+    fn went_by(sums: &WentSums<'a>, group: Option<usize>, out: &Fact<'a>) -> UnitSums {
         let by = (out.known_from_ms(), out.id());
-        let all = self.went.iter();
-        let of_it = all.filter(|(of, _)| group.is_none() || *of == group);
-        of_it
-            .map(|(_, e)| e)
-            .filter(|e| (e.known_from_ms(), e.id()) <= by)
-            .collect()
+        let of_it = sums.get(&group);
+        of_it.map(|sums| sums.up_to(by)).unwrap_or_default()
     }
 
-    /// Whether goods were in when others were taken out. Its paper may be written a little later.
-    fn was_in_by(&self, e: &Fact<'_>, out: &Fact<'_>) -> bool {
-        let is_before = (e.at_ms(), e.id()) <= (out.at_ms(), out.id());
+    /// What of a parcel was in when goods were taken out. Its paper may be written a little later.
+    fn came_by(&self, parcel: &StoredParcel<'a>, out: &Fact<'_>) -> UnitSums {
         let until_ms = out.known_from_ms().saturating_add(self.wait_ms);
-        is_before && e.entered_ms() <= until_ms
+        let said = (out.at_ms(), out.id());
+        parcel.came_sums.up_to(said, until_ms)
     }
 
     /// When goods were taken from under a placement: while it was open, or when that was written.
@@ -277,61 +338,58 @@ impl<'a> HoldStock<'a> {
     /// others.
     pub(super) fn lets_go(&self, out: &Fact<'a>) -> bool {
         let group = self.group_of(out);
-        let mut free: Vec<&Fact<'a>> = Vec::new();
-        let mut in_part: Vec<&Fact<'a>> = Vec::new();
+        let mut free = UnitSums::default();
+        let mut in_part = UnitSums::default();
         for parcel in self.parcels(group) {
-            let came = parcel.came.iter().filter(|e| self.was_in_by(e, out));
             match self.bond(&parcel.under, out) {
-                ParcelBond::Free => free.extend(came),
-                ParcelBond::InPart => in_part.extend(came),
+                ParcelBond::Free => free.include(self.came_by(parcel, out)),
+                ParcelBond::InPart => in_part.include(self.came_by(parcel, out)),
                 // Nobody knows that it was not this that was taken.
                 ParcelBond::Whole if group.is_none() => return false,
                 ParcelBond::Whole => {}
             }
         }
 
-        let went = self.went_by(group, out);
-        let is_let_go = |unit: &str| {
-            let amount = |all: &[&Fact<'a>]| amount_of(all.iter().copied(), unit);
-            let (went, free, in_part) = (amount(&went), amount(&free), amount(&in_part));
+        let went = Self::went_by(&self.went_sums, group, out);
+        let is_let_go = |n: usize| {
+            let (went, free, in_part) = (went.of_unit(n), free.of_unit(n), in_part.of_unit(n));
             went <= free || in_part > 0 && went < free.saturating_add(in_part)
         };
-        let told = UNITS.into_iter();
-        let told = told.filter(|unit| out.int(unit).is_some_and(|n| n > 0));
-        let told: Vec<&str> = told.collect();
+        let told = UNITS.into_iter().enumerate();
+        let told = told.filter(|(_, unit)| out.int(unit).is_some_and(|n| n > 0));
+        let told: Vec<usize> = told.map(|(n, _)| n).collect();
         !told.is_empty() && told.into_iter().all(is_let_go)
     }
 
     /// Whether goods that were taken out are a sample that the same entry tells of: one package, or
     /// a small part of what lay there. A sample is taken of a slot once.
     pub(super) fn is_sample(&self, out: &Fact<'a>) -> bool {
-        let samples = |e: &Fact<'_>| self.samples.get(e.entry()).copied().unwrap_or(0);
         if UNITS.iter().all(|unit| out.int(unit).is_none()) {
             return false;
         }
 
-        let slot = slot_of(out);
-        let all = self.went.iter().map(|(_, e)| e);
-        let beside = all.filter(|e| e.entry() == out.entry() && e.id() < out.id());
-        let before = beside.filter(|e| slot_of(e) == slot);
-        if before.count() >= samples(out) {
+        let samples = self.samples.get(out.entry()).copied().unwrap_or(0);
+        let beside = self.sampled.get(&(out.entry(), slot_of(out)));
+        let before = beside.map_or(0, |ids| ids.partition_point(|id| *id < out.id()));
+        if before >= samples {
             return false;
         }
 
         let group = self.group_of(out);
-        let parcels = self.parcels(group).flat_map(|parcel| &parcel.came);
-        let came: Vec<&Fact<'a>> = parcels.filter(|e| self.was_in_by(e, out)).collect();
-        let mut taken = self.went_by(group, out);
-        taken.retain(|e| samples(e) > 0);
+        let mut came = UnitSums::default();
+        for parcel in self.parcels(group) {
+            came.include(self.came_by(parcel, out));
+        }
+        let taken = Self::went_by(&self.sampled_sums, group, out);
 
-        let is_small = |unit: &str| {
-            let came = amount_of(came.iter().copied(), unit);
+        let is_small = |(n, unit): (usize, &str)| {
+            let came = came.of_unit(n);
             let least = i64::from(unit != "mass_g");
             let own = out.int(unit).unwrap_or(0);
             own <= (came / SAMPLE_PART).max(least)
-                && amount_of(taken.iter().copied(), unit) <= (came / SAMPLES_PART).max(least)
+                && taken.of_unit(n) <= (came / SAMPLES_PART).max(least)
         };
-        UNITS.into_iter().all(is_small)
+        UNITS.into_iter().enumerate().all(is_small)
     }
 
     /// What was taken out from under the hold and did not come back into a slot. What came back
@@ -340,13 +398,13 @@ impl<'a> HoldStock<'a> {
         let mut in_order = taken.to_vec();
         in_order.sort_by_key(|e| (e.at_ms(), e.id()));
 
-        let mut used = UsedAmounts::new();
+        let mut used = vec![UnitAmounts::default(); self.places.len()];
         in_order.retain(|e| !self.comes_back(e, &mut used));
         in_order
     }
 
     /// Whether as much as was taken out came back since, beside what was counted for others.
-    fn comes_back(&self, out: &Fact<'a>, used: &mut UsedAmounts<'a>) -> bool {
+    fn comes_back(&self, out: &Fact<'a>, used: &mut [UnitAmounts]) -> bool {
         let Some(since_ms) = self.held_since(out) else {
             return false;
         };
@@ -355,28 +413,42 @@ impl<'a> HoldStock<'a> {
         let came = self
             .parcels(self.group_of(out))
             .flat_map(|parcel| &parcel.came);
-        let back = came.filter(|e| e.at_ms() >= since_ms && e.known_from_ms() <= until_ms);
-        let back: Vec<&Fact<'a>> = back.collect();
+        let back = came.filter(|e| e.at_ms >= since_ms && e.known_ms <= until_ms);
+        let back: Vec<&CameIn> = back.collect();
 
-        let mut taken = used.clone();
-        for (n, unit) in UNITS.into_iter().enumerate() {
-            let mut wanted = out.int(unit).unwrap_or(0);
+        let mut counted: Vec<(usize, usize, i64)> = Vec::new();
+        let mut is_back = !back.is_empty();
+        for (n, mut wanted) in amounts_of(out).into_iter().enumerate() {
             for e in &back {
-                let Some(used) = taken.entry(e.id()).or_default().get_mut(n) else {
+                if wanted <= 0 {
+                    break;
+                }
+                let of_it = used.get_mut(e.place).and_then(|units| units.get_mut(n));
+                let (Some(used), Some(came)) = (of_it, e.amounts.get(n)) else {
                     continue;
                 };
-                let left = e.int(unit).unwrap_or(0).saturating_sub(*used);
-                let part = left.min(wanted).max(0);
-                *used = used.saturating_add(part);
-                wanted = wanted.saturating_sub(part);
+                let part = came.saturating_sub(*used).min(wanted);
+                if part > 0 {
+                    *used = used.saturating_add(part);
+                    wanted = wanted.saturating_sub(part);
+                    counted.push((e.place, n, part));
+                }
             }
             if wanted > 0 {
-                return false;
+                is_back = false;
+                break;
             }
         }
 
-        *used = taken;
-        !back.is_empty()
+        // What did not come back as a whole uses up nothing.
+        if !is_back {
+            for (place, n, part) in counted {
+                if let Some(used) = used.get_mut(place).and_then(|units| units.get_mut(n)) {
+                    *used = used.saturating_sub(part);
+                }
+            }
+        }
+        is_back
     }
 
     /// Since when goods lie in store that nothing holds any more, Unix milliseconds, as claimed:
@@ -410,3 +482,6 @@ impl<'a> HoldStock<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
