@@ -145,7 +145,7 @@ fn ids_in_word(word: &str) -> Vec<&str> {
         begin += part.len() + 1;
     }
 
-    let full = parts.iter().map(|(from, to)| &word[*from..*to]);
+    let full = parts.iter().filter_map(|(from, to)| word.get(*from..*to));
     let printed = parts.windows(PRINTED_PARTS).filter_map(|run| {
         let ((from, _), (_, to)) = (run.first()?, run.last()?);
         word.get(*from..*to)

@@ -331,7 +331,16 @@ fn an_entry_that_is_cancelled_when_its_goods_are_gone_is_told() {
 #[test]
 fn an_entry_in_whose_place_another_stands_is_cancelled_by_right() {
     let told = |grams: i64, plate: &str, more: &[serde_json::Value]| {
-        let plated = |grams: i64, plate: &str| json!({"goods.1.gross_g": grams, "vehicle.plate": plate, "vehicle.plate_country": "IQ"});
+        let plated = |grams: i64, plate: &str| {
+            let country = ("vehicle.plate_country", json!("IQ"));
+            let fields = [
+                ("goods.1.gross_g", json!(grams)),
+                ("vehicle.plate", json!(plate)),
+                country,
+            ];
+            let fields = fields.map(|(name, value)| (name.to_string(), value));
+            serde_json::Value::Object(fields.into_iter().collect())
+        };
         let events = [
             event("registered", 0, json!({})),
             event(

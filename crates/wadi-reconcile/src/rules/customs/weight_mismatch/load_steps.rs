@@ -120,10 +120,11 @@ pub(super) struct MovesTold<T> {
 impl<T: Copy> MovesTold<T> {
     /// None yet, and at most so many.
     fn with_room(most: usize) -> Self {
+        let leaves = most.next_power_of_two();
         Self {
             marks: Vec::new(),
             by_node: BTreeMap::new(),
-            tree: vec![FirstWritten::default(); most.next_power_of_two() * 2],
+            tree: vec![FirstWritten::default(); leaves.saturating_mul(2)],
         }
     }
 
@@ -137,7 +138,7 @@ impl<T: Copy> MovesTold<T> {
         }
         own.push((moved.entered_ms, number));
 
-        let mut place = self.tree.len() / 2 + number;
+        let mut place = (self.tree.len() / 2).saturating_add(number);
         while place > 0 {
             if let Some(part) = self.tree.get_mut(place) {
                 part.add((moved.entered_ms, moved.node));
@@ -168,8 +169,9 @@ impl<T: Copy> MovesTold<T> {
 
         let mut place = 1;
         while place < leaves {
-            let later = place * 2 + 1;
-            place = if is_within(later) { later } else { place * 2 };
+            let earlier = place.saturating_mul(2);
+            let later = earlier.saturating_add(1);
+            place = if is_within(later) { later } else { earlier };
         }
         is_within(place).then(|| place.saturating_sub(leaves))
     }
@@ -215,7 +217,7 @@ impl<T: Copy + Ord> GreatestSince<T> {
             self.kept.pop();
         }
         self.kept.push((self.count, value));
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
     }
 
     /// The greatest of all but so many at the beginning; none where these are all.
