@@ -102,16 +102,17 @@ impl Traffic {
 
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
+            // Whoever opens the gate is on shift by then.
+            if turn % 20 == 1 {
+                self.site_day(&mut day, turn, &mut r);
+            }
+
             if trucks.len() < 6 || r.random_bool(0.15) {
                 trucks.extend(self.truck_arrives(&mut r));
             }
 
             if turn % 7 == 3 {
                 let _ = self.traveller(&mut r);
-            }
-
-            if turn % 20 == 1 {
-                self.site_day(&mut day, turn, &mut r);
             }
 
             if !trucks.is_empty() {
