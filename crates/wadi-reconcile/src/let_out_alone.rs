@@ -127,11 +127,6 @@ mod tests {
     use crate::{Facts, tests::*};
     use serde_json::{Value as Json, json};
 
-    fn by(officer: &str, mut said: Json) -> Json {
-        said["officer"] = officer.into();
-        said
-    }
-
     fn back(officer: &str, at_ms: i64) -> Json {
         by(officer, event("turned_back", at_ms, json!({})))
     }

@@ -99,12 +99,6 @@ mod tests {
 
     const H: i64 = HOUR_MS;
 
-    fn by(officer: &str, kind: &str, at_ms: i64, data: Json) -> Json {
-        let mut said = event(kind, at_ms, data);
-        said["officer"] = officer.into();
-        said
-    }
-
     fn weighed(at_ms: i64, gross_kg: i64, tare_kg: i64) -> Json {
         let data = json!({"gross_kg": gross_kg, "tare_kg": tare_kg});
         let mut weighed = event("weighed", at_ms, data);
@@ -120,12 +114,12 @@ mod tests {
         let on_hold = [
             event("hold.placed", 1, json!({})),
             event("link", 1, json!({"record": "E1"})),
-            by("OF-3", "store.in", 3 * H, json!({"packages": 200})),
+            said_by("OF-3", "store.in", 3 * H, json!({"packages": 200})),
         ];
         let on_truck = [
             event("gate.in", H, json!({})),
-            by("OF-2", "unloaded", 2 * H, json!({"packages": 200})),
-            by("OF-9", "gate.out", 10 * H, json!({})),
+            said_by("OF-2", "unloaded", 2 * H, json!({"packages": 200})),
+            said_by("OF-9", "gate.out", 10 * H, json!({})),
         ];
         let events = [&on_truck, weighings].concat();
         let truck = passage("P1", json!({"direction": "in"}), &events);

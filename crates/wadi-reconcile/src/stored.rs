@@ -270,11 +270,6 @@ mod tests {
 
     const H: i64 = HOUR_MS;
 
-    fn by(officer: &str, mut said: Json) -> Json {
-        said["officer"] = officer.into();
-        said
-    }
-
     fn unloaded(at_ms: i64, packages: i64) -> Json {
         by(
             "OF-2",

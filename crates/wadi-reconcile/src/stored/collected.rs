@@ -149,12 +149,6 @@ mod tests {
 
     const H: i64 = HOUR_MS;
 
-    fn by(officer: &str, kind: &str, at_ms: i64, data: Json) -> Json {
-        let mut said = event(kind, at_ms, data);
-        said["officer"] = officer.into();
-        said
-    }
-
     fn weighed(at_ms: i64, net_kg: i64) -> Json {
         let mut weighed = event("weighed", at_ms, json!({"net_kg": net_kg}));
         weighed["attested"] = true.into();
@@ -205,10 +199,10 @@ mod tests {
 
     #[test]
     fn goods_that_another_truck_collects_from_the_store_are_weighed_once() {
-        let off = || by("OF-O1", "unloaded", 2 * H, packages(200));
-        let on = |count: i64| by("OF-O1", "reloaded", 31 * H, packages(count));
-        let went_in = |who: &str| by(who, "store.in", 3 * H, packages(200));
-        let came_out = |count: i64| by("OF-C2", "store.out", 30 * H, packages(count));
+        let off = || said_by("OF-O1", "unloaded", 2 * H, packages(200));
+        let on = |count: i64| said_by("OF-O1", "reloaded", 31 * H, packages(count));
+        let went_in = |who: &str| said_by(who, "store.in", 3 * H, packages(200));
+        let came_out = |count: i64| said_by("OF-C2", "store.out", 30 * H, packages(count));
         let shown = |kg: i64| weighed(32 * H, kg);
         let found = |first: Facts, second: Facts, held: Facts| {
             let all = vec![first, second, held];
@@ -244,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_truck_that_customs_link_with_goods_from_the_store_is_declared() {
-        let on = by("OF-O1", "reloaded", 31 * H, packages(200));
+        let on = said_by("OF-O1", "reloaded", 31 * H, packages(200));
         let truck = || second(&[on.clone(), weighed(32 * H, 20_000)]);
         assert_eq!(firm("R15", truck(), vec![goods()]), []);
         assert_eq!(firm("R15", truck(), vec![]), [Phase::Firm]);

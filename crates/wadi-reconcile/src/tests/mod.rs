@@ -157,6 +157,17 @@ pub(crate) fn dossier(anchor: Facts, linked: Vec<Facts>, received_ms: i64) -> Do
     }
 }
 
+/// The same event, said by another officer.
+pub(crate) fn by(officer: &str, mut said: Json) -> Json {
+    said["officer"] = officer.into();
+    said
+}
+
+/// An event of another officer's than the record's first.
+pub(crate) fn said_by(officer: &str, kind: &str, at_ms: i64, data: Json) -> Json {
+    by(officer, event(kind, at_ms, data))
+}
+
 /// An event that counts, of a record's first officer, in an entry of its own.
 pub(crate) fn event(kind: &str, at_ms: i64, data: Json) -> Json {
     json!({

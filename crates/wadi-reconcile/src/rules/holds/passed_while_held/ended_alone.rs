@@ -109,11 +109,6 @@ mod tests {
     use crate::{Phase, tests::*};
     use serde_json::{Value as Json, json};
 
-    fn by(officer: &str, mut said: Json) -> Json {
-        said["officer"] = officer.into();
-        said
-    }
-
     /// A truck that came in and left at 500, with more events and fields.
     fn truck(fields: Json, more: &[Json]) -> crate::Facts {
         let left = [by("OF-8", event("gate.out", 500, json!({})))];

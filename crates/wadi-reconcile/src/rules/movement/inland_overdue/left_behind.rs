@@ -68,11 +68,6 @@ mod tests {
 
     const H: i64 = HOUR_MS;
 
-    fn by(officer: &str, mut said: Json) -> Json {
-        said["officer"] = officer.into();
-        said
-    }
-
     fn unloaded(officer: &str) -> Json {
         by(officer, event("unloaded", 2 * H, json!({"packages": 200})))
     }
